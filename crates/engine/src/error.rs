@@ -1,0 +1,101 @@
+use std::fmt;
+
+/// Who has to act on an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fault {
+    /// The request or the picture in it.
+    Caller,
+    /// This server or its configuration.
+    Server,
+    /// A remote party: a model source, another node.
+    Remote,
+}
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $name:ident, $code:literal, $fault:ident, $retry:literal, $status:literal;)*) => {
+        /// Every way a task can fail: a stable code, who is at fault, whether trying again can help, HTTP status.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorCode { $($(#[$doc])* $name,)* }
+
+        impl ErrorCode {
+            /// All codes, for documentation.
+            pub const ALL: &[ErrorCode] = &[$(ErrorCode::$name,)*];
+
+            /// The stable, machine-readable code.
+            pub fn as_str(self) -> &'static str { match self { $(Self::$name => $code,)* } }
+
+            /// Who has to act.
+            pub fn fault(self) -> Fault { match self { $(Self::$name => Fault::$fault,)* } }
+
+            /// Can the same request succeed later, unchanged?
+            pub fn retryable(self) -> bool { match self { $(Self::$name => $retry,)* } }
+
+            /// The HTTP status that says it.
+            pub fn http_status(self) -> u16 { match self { $(Self::$name => $status,)* } }
+        }
+    };
+}
+
+error_codes! {
+    //                                   code                     fault   retry  status
+    /// The upload has no bytes.
+    ImageEmpty,                          "image_empty",           Caller, false, 400;
+    /// The bytes are no picture in a known format, or hold nothing decodable.
+    ImageUndecodable,                    "image_undecodable",     Caller, false, 422;
+    /// More bytes than the limit.
+    ImageTooManyBytes,                   "image_too_many_bytes",  Caller, false, 413;
+    /// More pixels, or a longer side, than the limit.
+    ImageTooLarge,                       "image_too_large",       Caller, false, 413;
+    /// Width or height is zero.
+    ImageZeroSize,                       "image_zero_size",       Caller, false, 400;
+    /// Nothing in the catalogue, the configuration or the model cache has this name.
+    ModelUnknown,                        "model_unknown",         Caller, false, 404;
+    /// The model exists but cannot do what was asked of it.
+    ModelUnsuited,                       "model_unsuited",        Caller, false, 400;
+    /// The model is not in the store, and offline mode forbids fetching it.
+    ModelMissingOffline,                 "model_missing_offline", Server, false, 503;
+    /// No source delivered the model.
+    ModelUnavailable,                    "model_unavailable",     Remote, true,  503;
+    /// The model's files are there but do not load.
+    ModelBroken,                         "model_broken",          Server, false, 500;
+    /// The ONNX Runtime library is missing or too old.
+    RuntimeUnavailable,                  "runtime_unavailable",   Server, false, 503;
+    /// The configured accelerator cannot be used, and falling back is not allowed.
+    DeviceUnavailable,                   "device_unavailable",    Server, false, 503;
+    /// The device ran out of memory.
+    OutOfMemory,                         "out_of_memory",         Server, true,  503;
+    /// The network failed while running.
+    InferenceFailed,                     "inference_failed",      Server, false, 500;
+    /// The queue is full.
+    Busy,                                "busy",                  Server, true,  503;
+    /// The server is stopping.
+    Stopping,                            "stopping",              Server, true,  503;
+    /// A defect in this program.
+    Internal,                            "internal",              Server, false, 500;
+}
+
+/// A failed task.
+///
+/// Cloneable, so that one failed load can be told to everyone who waited for it. The message is fit for a log
+/// and for a caller: it holds no secret and no path that a request could have chosen.
+#[derive(Clone, Debug, thiserror::Error)]
+pub struct EngineError {
+    /// What kind of failure.
+    pub code: ErrorCode,
+    /// One line for people.
+    pub message: String,
+}
+
+impl EngineError {
+    /// An error with its message.
+    pub fn new(code: ErrorCode, message: impl fmt::Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

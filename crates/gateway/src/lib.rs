@@ -1,0 +1,1 @@
+//! HTTP routes of every protocol, in front of the engine.

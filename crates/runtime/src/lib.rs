@@ -1,0 +1,1 @@
+//! ONNX Runtime: library, sessions, worker threads, time-to-live, memory.

@@ -1,0 +1,1 @@
+//! Foreign protocols as plain types: Immich, MT Photos, the legacy gateway.
