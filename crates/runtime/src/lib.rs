@@ -1,1 +1,23 @@
-//! ONNX Runtime: library, sessions, worker threads, time-to-live, memory.
+//! ONNX Runtime: finding and checking its library, sessions, execution providers, worker threads, time-to-live
+//! and memory. This crate does not know what a tensor means.
+//!
+//! The life of a network: [`Library::load`] checks and opens `libonnxruntime`; a [`Runtime`] picks the execution
+//! provider; [`Runtime::open`] makes a [`Session`], which answers through [`viewfinder_vision::Network`];
+//! a [`Cache`] keeps sessions until they have been idle for their time-to-live; a [`Pool`] of owner threads is
+//! the only place where they run.
+
+mod cache;
+mod cores;
+mod library;
+mod memory;
+mod pool;
+mod provider;
+mod session;
+
+pub use cache::Cache;
+pub use cores::{Cores, Helpers};
+pub use library::{Library, LibraryError};
+pub use memory::{resident_bytes, tune_allocator, trim};
+pub use pool::{Lane, Pool, PoolError};
+pub use provider::{Device, DeviceError};
+pub use session::{Runtime, RuntimeConfig, Session, SessionError};

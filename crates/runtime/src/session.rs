@@ -1,0 +1,351 @@
+use std::{
+    ffi::CString,
+    path::{Path, PathBuf},
+    ptr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ort::{
+    AsPointer as _,
+    session::{
+        Session as OrtSession,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
+    value::{DynValue, TensorElementType, ValueType},
+};
+use viewfinder_vision::{Data, Network, NetworkError, Tensor, View};
+
+use crate::{
+    cores::Cores,
+    library::Library,
+    provider::{AUTO_ORDER, Device, is_built_in, providers},
+};
+
+/// Models up to this size get a second session for lone pictures; a copy of a larger one is not worth its memory.
+const WIDE_LIMIT_BYTES: u64 = 64 << 20;
+
+/// How sessions are made.
+#[derive(Clone, Debug)]
+pub struct RuntimeConfig {
+    /// The accelerator asked for.
+    pub device: Device,
+    /// Which of several accelerators.
+    pub device_id: u32,
+    /// May the CPU stand in for an accelerator that does not work?
+    pub cpu_fallback: bool,
+    /// Threads of one network call while several pictures are being worked on.
+    pub threads: usize,
+}
+
+/// Why a network could not be opened.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The accelerator does not work here, and the CPU may not stand in.
+    #[error("device {device} cannot be used: {reason}")]
+    Device {
+        /// What was asked for.
+        device: Device,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The file is not a model that this library can run.
+    #[error("{} does not load: {reason}", file.display())]
+    Model {
+        /// The model.
+        file: PathBuf,
+        /// The library's words.
+        reason: String,
+    },
+}
+
+/// Makes sessions on the execution provider that was chosen.
+#[derive(Clone)]
+pub struct Runtime {
+    library: Library,
+    device: Device,
+    fallback: Option<String>,
+    config: RuntimeConfig,
+    cores: Arc<Cores>,
+}
+
+impl Runtime {
+    /// Chooses the execution provider.
+    ///
+    /// `auto` takes the best accelerator the library was built for and that accepts a session; anything else is
+    /// used or refused, unless the configuration lets the CPU stand in.
+    pub fn new(library: Library, config: RuntimeConfig, cores: Arc<Cores>) -> Result<Self, SessionError> {
+        let mut runtime = Self { library, device: Device::Cpu, fallback: None, config, cores };
+        match runtime.config.device {
+            Device::Cpu => {}
+            Device::Auto => {
+                let mut refused = Vec::new();
+                for &device in AUTO_ORDER {
+                    if is_built_in(device) {
+                        match runtime.try_device(device) {
+                            Ok(()) => {
+                                runtime.device = device;
+                                break;
+                            }
+                            Err(reason) => refused.push(format!("{device}: {reason}")),
+                        }
+                    }
+                }
+                if !refused.is_empty() {
+                    runtime.fallback = Some(refused.join("; "));
+                }
+            }
+            device => {
+                let tried = if is_built_in(device) {
+                    runtime.try_device(device)
+                } else {
+                    Err("the ONNX Runtime library was built without it".to_owned())
+                };
+                match tried {
+                    Ok(()) => runtime.device = device,
+                    Err(reason) if runtime.config.cpu_fallback => {
+                        runtime.fallback = Some(format!("{device}: {reason}"));
+                    }
+                    Err(reason) => return Err(SessionError::Device { device, reason }),
+                }
+            }
+        }
+        Ok(runtime)
+    }
+
+    /// The device really in use.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Why the CPU stands in for an accelerator, if it does.
+    pub fn fallback(&self) -> Option<&str> {
+        self.fallback.as_deref()
+    }
+
+    /// The library in use.
+    pub fn library(&self) -> &Library {
+        &self.library
+    }
+
+    fn try_device(&self, device: Device) -> Result<(), String> {
+        SessionBuilder::new(self.library.environment())
+            .map_err(|error| error.to_string())?
+            .with_execution_providers(providers(device, self.config.device_id))
+            .map(drop)
+            .map_err(|error| error.to_string())
+    }
+
+    /// Opens a model file.
+    pub fn open(&self, file: &Path) -> Result<Session, SessionError> {
+        let total = self.cores.total();
+        let threads = self.config.threads.clamp(1, total);
+        let small = std::fs::metadata(file).is_ok_and(|meta| meta.len() <= WIDE_LIMIT_BYTES);
+        let narrow = self.session(file, threads)?;
+        let wide = if self.device == Device::Cpu && threads < total && small {
+            Some(self.session(file, total)?)
+        } else {
+            None
+        };
+        Session::new(narrow, wide, self, threads)
+            .map_err(|reason| SessionError::Model { file: file.to_owned(), reason })
+    }
+
+    fn session(&self, file: &Path, threads: usize) -> Result<OrtSession, SessionError> {
+        let build = || -> Result<OrtSession, String> {
+            SessionBuilder::new(self.library.environment())
+                .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?))
+                .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
+                .and_then(|builder| Ok(builder.with_inter_threads(1)?))
+                // With the pattern on, memory climbs for ever as pictures change shape.
+                .and_then(|builder| Ok(builder.with_memory_pattern(false)?))
+                // Idle threads that spin take the core from another picture.
+                .and_then(|builder| Ok(builder.with_config_entry("session.intra_op.allow_spinning", "0")?))
+                .and_then(|builder| Ok(builder.with_config_entry("session.set_denormal_as_zero", "1")?))
+                .and_then(|builder| {
+                    Ok(builder.with_execution_providers(providers(self.device, self.config.device_id))?)
+                })
+                .and_then(|mut builder| builder.commit_from_file(file))
+                .map_err(|error| error.to_string())
+        };
+        build().map_err(|reason| SessionError::Model { file: file.to_owned(), reason })
+    }
+}
+
+type Declared = Vec<(String, Vec<Option<usize>>)>;
+
+/// A loaded network.
+///
+/// On the CPU one session serves all threads at once, which ONNX Runtime documents as safe for `Run` and which
+/// saves a copy of the weights for each worker; other providers are called by one thread at a time. Small models
+/// have a second session that uses every core, for the moments when a single picture is being worked on.
+pub struct Session {
+    narrow: OrtSession,
+    wide: Option<OrtSession>,
+    exclusive: Option<Mutex<()>>,
+    cores: Arc<Cores>,
+    threads: usize,
+    inputs: Declared,
+    outputs: Declared,
+    input_names: Vec<CString>,
+    output_names: Vec<CString>,
+}
+
+impl Session {
+    fn new(
+        narrow: OrtSession,
+        wide: Option<OrtSession>,
+        runtime: &Runtime,
+        threads: usize,
+    ) -> Result<Self, String> {
+        let declared = |outlets: &[ort::value::Outlet]| -> Declared {
+            outlets.iter().map(|outlet| (outlet.name().to_owned(), axes(outlet.dtype()))).collect()
+        };
+        let names = |outlets: &Declared| -> Result<Vec<CString>, String> {
+            outlets.iter().map(|(name, _)| CString::new(name.as_str()).map_err(|e| e.to_string())).collect()
+        };
+        let (inputs, outputs) = (declared(narrow.inputs()), declared(narrow.outputs()));
+        Ok(Self {
+            exclusive: (runtime.device != Device::Cpu).then(|| Mutex::new(())),
+            cores: Arc::clone(&runtime.cores),
+            threads,
+            input_names: names(&inputs)?,
+            output_names: names(&outputs)?,
+            inputs,
+            outputs,
+            narrow,
+            wide,
+        })
+    }
+
+    /// ONNX Runtime's `Run` through its C interface: the binding's method wants `&mut self`, which would mean a
+    /// copy of the weights for every worker.
+    fn call(&self, session: &OrtSession, inputs: &[DynValue]) -> Result<Vec<DynValue>, NetworkError> {
+        let api = ort::api();
+        let input_names: Vec<_> = self.input_names.iter().map(|name| name.as_ptr()).collect();
+        let output_names: Vec<_> = self.output_names.iter().map(|name| name.as_ptr()).collect();
+        let values: Vec<_> = inputs.iter().map(ort::AsPointer::ptr).collect();
+        let mut results = vec![ptr::null_mut(); output_names.len()];
+        // SAFETY: all names are NUL-terminated and outlive the call, the arrays have the lengths given, the
+        // values are alive, and results are null so that the library allocates them.
+        let status = unsafe {
+            (api.Run)(
+                session.ptr().cast_mut(),
+                ptr::null(),
+                input_names.as_ptr(),
+                values.as_ptr(),
+                values.len(),
+                output_names.as_ptr(),
+                output_names.len(),
+                results.as_mut_ptr(),
+            )
+        };
+        // SAFETY: the status comes from the call above and is consumed once.
+        unsafe { ort::Error::result_from_status(status) }.map_err(|error| network_error(&error.to_string()))?;
+        results
+            .into_iter()
+            .map(|value| {
+                let value = ptr::NonNull::new(value)
+                    .ok_or_else(|| NetworkError::new("the network left an output empty"))?;
+                // SAFETY: the value was allocated by this session's run and is owned by nobody else.
+                Ok(unsafe { DynValue::from_ptr(value, Some(session.allocator())) })
+            })
+            .collect()
+    }
+}
+
+impl Network for Session {
+    fn run(&self, inputs: Vec<Tensor>, read: &mut dyn FnMut(&[View<'_>])) -> Result<(), NetworkError> {
+        if inputs.len() != self.inputs.len() {
+            return Err(NetworkError::new(format!(
+                "the network takes {} inputs, {} were given",
+                self.inputs.len(),
+                inputs.len()
+            )));
+        }
+        let values = inputs.into_iter().map(to_value).collect::<Result<Vec<_>, _>>()?;
+        let _exclusive =
+            self.exclusive.as_ref().map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
+        let others = self.cores.total().saturating_sub(self.threads);
+        let outputs = match &self.wide {
+            Some(wide) if others > 0 && self.cores.idle() >= others => {
+                let _taken = self.cores.take(others);
+                self.call(wide, &values)?
+            }
+            _ => self.call(&self.narrow, &values)?,
+        };
+        let converted = outputs.iter().map(to_f32).collect::<Result<Vec<_>, _>>()?;
+        let views: Vec<_> = converted
+            .iter()
+            .map(|(shape, data)| View { shape: shape.clone(), data: data.as_ref() })
+            .collect();
+        read(&views);
+        Ok(())
+    }
+
+    fn metadata(&self, key: &str) -> Option<String> {
+        self.narrow.metadata().ok()?.custom(key)
+    }
+
+    fn inputs(&self) -> &[(String, Vec<Option<usize>>)] {
+        &self.inputs
+    }
+
+    fn outputs(&self) -> &[(String, Vec<Option<usize>>)] {
+        &self.outputs
+    }
+}
+
+fn axes(value: &ValueType) -> Vec<Option<usize>> {
+    match value {
+        ValueType::Tensor { shape, .. } => {
+            shape.iter().map(|&extent| usize::try_from(extent).ok()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn to_value(tensor: Tensor) -> Result<DynValue, NetworkError> {
+    let value = match tensor.data {
+        Data::F32(data) => ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn),
+        Data::I64(data) => ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn),
+        Data::I32(data) => ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn),
+    };
+    value.map_err(|error| network_error(&error.to_string()))
+}
+
+type Extracted<'a> = (Vec<usize>, std::borrow::Cow<'a, [f32]>);
+
+fn to_f32(value: &DynValue) -> Result<Extracted<'_>, NetworkError> {
+    let fail = |error: ort::Error| network_error(&error.to_string());
+    let ValueType::Tensor { ty, .. } = value.dtype() else {
+        return Err(NetworkError::new("the network's output is not a tensor"));
+    };
+    let shape = |shape: &ort::value::Shape| shape.iter().map(|&extent| extent as usize).collect();
+    Ok(match ty {
+        TensorElementType::Float32 => {
+            let (axes, data) = value.try_extract_tensor::<f32>().map_err(fail)?;
+            (shape(axes), data.into())
+        }
+        TensorElementType::Int64 => {
+            let (axes, data) = value.try_extract_tensor::<i64>().map_err(fail)?;
+            (shape(axes), data.iter().map(|&x| x as f32).collect())
+        }
+        TensorElementType::Int32 => {
+            let (axes, data) = value.try_extract_tensor::<i32>().map_err(fail)?;
+            (shape(axes), data.iter().map(|&x| x as f32).collect())
+        }
+        TensorElementType::Float16 => {
+            let (axes, data) = value.try_extract_tensor::<half::f16>().map_err(fail)?;
+            (shape(axes), data.iter().map(|x| x.to_f32()).collect())
+        }
+        other => return Err(NetworkError::new(format!("the network's output has the type {other}"))),
+    })
+}
+
+fn network_error(message: &str) -> NetworkError {
+    let lower = message.to_ascii_lowercase();
+    let out_of_memory = ["failed to allocate", "bad_alloc", "out of memory", "available memory of"]
+        .iter()
+        .any(|sign| lower.contains(sign));
+    NetworkError { message: message.to_owned(), out_of_memory }
+}
