@@ -4,6 +4,18 @@
 //! trained and measured behind those libraries (OpenCV, Pillow, libjpeg-turbo).
 //! This crate knows nothing of models and does no I/O beyond the bytes it is handed.
 
+mod crop;
+mod decode;
+pub mod draw;
+pub mod encode;
+mod orientation;
+pub mod pad;
 mod raster;
+pub mod resize;
+pub mod rotate;
+pub mod warp;
 
+pub use crop::crop;
+pub use decode::{Alpha, DecodeError, Decoded, Format, Limits, decode};
+pub use orientation::Orientation;
 pub use raster::RgbImage;
