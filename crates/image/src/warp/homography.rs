@@ -4,16 +4,16 @@
 /// All zeros for corners that no perspective map can take there (three of them on a line), as in OpenCV.
 /// Operations are in OpenCV's order: its results are rounded to 1/32 pixel later, where the last bit matters.
 pub(super) fn inverse(corners: [[f32; 2]; 4], width: f64, height: f64) -> [f64; 9] {
-    let targets = [[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]];
+    let (w, h) = (width as f32, height as f32);
+    let targets = [[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]];
     let mut matrix = [[0.0; 8]; 8];
     let mut right = [0.0; 8];
-    for (index, ([x, y], [u, v])) in
-        corners.map(|corner| corner.map(f64::from)).into_iter().zip(targets).enumerate()
-    {
-        matrix[index] = [x, y, 1.0, 0.0, 0.0, 0.0, -x * u, -y * u];
-        matrix[index + 4] = [0.0, 0.0, 0.0, x, y, 1.0, -x * v, -y * v];
-        right[index] = u;
-        right[index + 4] = v;
+    for (index, ([x, y], [u, v])) in corners.into_iter().zip(targets).enumerate() {
+        // The products are single precision in OpenCV too.
+        matrix[index] = [x, y, 1.0, 0.0, 0.0, 0.0, -x * u, -y * u].map(f64::from);
+        matrix[index + 4] = [0.0, 0.0, 0.0, x, y, 1.0, -x * v, -y * v].map(f64::from);
+        right[index] = f64::from(u);
+        right[index + 4] = f64::from(v);
     }
     match solve(matrix, right) {
         Some([a, b, c, d, e, f, g, h]) => invert([a, b, c, d, e, f, g, h, 1.0]),

@@ -1,11 +1,14 @@
-//! Pictures through affine and perspective maps, in the fixed-point arithmetic of OpenCV 4.
+//! Pictures through affine and perspective maps, in the fixed-point arithmetic of OpenCV 4, and in Pillow's where a
+//! reference uses that.
 
 mod affine;
 mod homography;
 mod perspective;
+mod pillow;
 
 pub use affine::affine;
 pub use perspective::perspective;
+pub use pillow::perspective_pillow;
 
 /// Positions are rounded to 1/32 of a pixel.
 const PHASE_BITS: u32 = 5;

@@ -1,0 +1,89 @@
+use viewfinder_image::{RgbImage, resize};
+
+use super::pack::bgr_planes;
+use super::recipe::{Recipe, Resize};
+use super::{OcrError, Region, multiple_of_32};
+use crate::{Dump, Network, Tensor};
+
+/// How the detector's input size follows from the page's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum InputSize {
+    /// Enlarged until the short side has this many pixels, never shrunk. Finds small print in small pictures; a long
+    /// strip becomes enormous (32×192 turns into 736×4416), so small pictures are the slowest.
+    ShortSideAtLeast(usize),
+    /// Shrunk until the short side has this many pixels, never enlarged.
+    ShortSideAtMost(usize),
+}
+
+impl InputSize {
+    /// Width and height of the input, both multiples of 32, for a page of this size.
+    pub(super) fn of(self, [width, height]: [usize; 2]) -> [usize; 2] {
+        let shortest = width.min(height);
+        let ratio = match self {
+            Self::ShortSideAtLeast(side) if shortest < side => side as f64 / shortest as f64,
+            Self::ShortSideAtMost(side) if shortest > side => side as f64 / shortest as f64,
+            _ => 1.0,
+        };
+        [width, height].map(|side| multiple_of_32((side as f64 * ratio) as usize))
+    }
+}
+
+/// Runs the text detector over `page` and returns what it found, in page pixels, the lowest first.
+///
+/// The network takes `[1, 3, H, W]` (B, G, R) and gives `[1, 1, H, W]`: the probability of each pixel to be text.
+pub(super) fn detect(
+    page: &RgbImage,
+    network: &dyn Network,
+    recipe: &Recipe,
+    dump: Option<&dyn Dump>,
+) -> Result<Vec<Region>, OcrError> {
+    let page_size = [page.width(), page.height()];
+    let size @ [width, height] = recipe.input.of(page_size);
+    let mut values = vec![0.0; 3 * width * height];
+    let table = recipe.detection_values.table();
+    if size == page_size {
+        bgr_planes(page, &table, width, &mut values);
+    } else {
+        let resized = match recipe.resize {
+            Resize::Bilinear => resize::bilinear(page, width, height),
+            Resize::Lanczos => resize::lanczos(page, width, height),
+        };
+        bgr_planes(&resized, &table, width, &mut values);
+    }
+    let mut found = None;
+    network.run(vec![Tensor::f32([1, 3, height, width], values)], &mut |outputs| {
+        found = outputs.first().filter(|map| map.shape == [1, 1, height, width]).map(|map| {
+            if let Some(dump) = dump {
+                dump.map("detection-map", width, height, map.data);
+            }
+            recipe.boxes.boxes(map.data, size, page_size)
+        });
+    })?;
+    found.ok_or_else(|| OcrError::Output {
+        network: "detector",
+        expected: format!("[1, 1, {height}, {width}]"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rapidocr_enlarges_and_immich_shrinks() {
+        let enlarge = InputSize::ShortSideAtLeast(736);
+        assert_eq!(enlarge.of([430, 323]), [992, 736]);
+        assert_eq!(enlarge.of([1000, 2000]), [992, 1984]);
+        assert_eq!(enlarge.of([192, 32]), [4416, 736]);
+        let shrink = InputSize::ShortSideAtMost(736);
+        assert_eq!(shrink.of([430, 323]), [416, 320]);
+        assert_eq!(shrink.of([1472, 2944]), [736, 1472]);
+        assert_eq!(shrink.of([33, 40]), [32, 32]);
+    }
+
+    #[test]
+    fn halves_round_to_even_multiples() {
+        // 2000/32 = 62.5 and 1968/32 = 61.5.
+        assert_eq!(InputSize::ShortSideAtMost(4000).of([2000, 1968]), [1984, 1984]);
+    }
+}

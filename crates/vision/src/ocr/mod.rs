@@ -1,0 +1,209 @@
+//! Reads the text in a picture: where it is ([`detect`]), and what it says ([`read`]).
+//!
+//! In order, each stage in its file: bound and pad the picture (`prescale`); let the detector mark text
+//! pixels (`detect`, `pack`); turn its map into rotated boxes (`postprocess`, with `contours`, `rect`, `fill` and
+//! `unclip`); put them in reading order (`layout`); straighten each line (`crop`); turn those that are upside down
+//! (`classify`); read them (`recognize`). All that differs between profiles is data, in `recipe`.
+//!
+//! Networks are those of PP-OCR v4, v5 and v6.
+
+mod classify;
+mod contours;
+mod crop;
+mod detect;
+mod fill;
+mod layout;
+mod pack;
+mod postprocess;
+mod prescale;
+mod recipe;
+mod recognize;
+mod rect;
+mod unclip;
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use viewfinder_image::{RgbImage, rotate};
+
+use crate::{Dump, Network, NetworkError, Parallel};
+use crop::Crop;
+use prescale::Mapping;
+use recipe::Recipe;
+use recognize::Reading;
+
+pub use recipe::{Options, Profile, ScoreMode};
+pub use recognize::Alphabet;
+
+/// Four corners: top left, top right, bottom right, bottom left, each x then y.
+type Quad = [[f32; 2]; 4];
+
+/// A line of text.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Line {
+    /// What it says.
+    pub text: String,
+    /// Mean confidence of its characters, 0…1, to five decimals.
+    pub score: f64,
+    /// Mean text probability of the region it was read from, 0…1.
+    pub region_score: f32,
+    /// Corners in picture pixels: top left, top right, bottom right, bottom left, each x then y.
+    pub corners: [[f32; 2]; 4],
+}
+
+/// A place where text was found.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Region {
+    /// Mean text probability, 0…1.
+    pub score: f32,
+    /// Corners in picture pixels: top left, top right, bottom right, bottom left, each x then y.
+    pub corners: [[f32; 2]; 4],
+}
+
+/// The networks that [`read`] needs.
+#[derive(Clone, Copy)]
+pub struct Networks<'a> {
+    /// Marks text pixels: `[1, 3, H, W]` to `[1, 1, H, W]`.
+    pub detection: &'a dyn Network,
+    /// Tells upside-down lines, `[N, 3, 48, 192]` (or the size it declares) to `[N, 2]`. Without one, and in profiles
+    /// that use none, lines are read as they lie.
+    pub classification: Option<&'a dyn Network>,
+    /// Reads lines: `[N, 3, 48, W]` to `[N, T, C]`.
+    pub recognition: &'a dyn Network,
+    /// The recogniser's characters.
+    pub alphabet: &'a Alphabet,
+}
+
+/// Why no text could be looked for.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum OcrError {
+    /// A network failed.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// A network answered in another shape than networks of its kind do: it is not one.
+    #[error("the {network} gave no output of shape {expected}: this model file is of another kind")]
+    Output {
+        /// Which network.
+        network: &'static str,
+        /// The shape that was expected.
+        expected: String,
+    },
+}
+
+/// Reads the text in `picture`: lines in reading order, only those that the options' scores admit.
+pub fn read(
+    picture: &RgbImage,
+    networks: &Networks<'_>,
+    options: &Options,
+    parallel: &dyn Parallel,
+    dump: Option<&dyn Dump>,
+) -> Result<Vec<Line>, OcrError> {
+    let recipe = options.recipe();
+    let Some((page, mapping)) = page(picture, &recipe) else { return Ok(Vec::new()) };
+    let regions = find(&page, networks.detection, &recipe, dump)?;
+    let crops: Vec<Crop> = regions.iter().map(|region| Crop::new(region.corners)).collect();
+    let ratios: Vec<f64> = crops.iter().map(Crop::ratio).collect();
+    let runs = recipe.recognition.plan(&ratios, options.lines_per_run);
+
+    let results: Vec<OnceLock<Result<Vec<Reading>, OcrError>>> =
+        runs.iter().map(|_| OnceLock::new()).collect();
+    parallel.for_each(runs.len(), &|i| {
+        let run = &runs[i];
+        let read = || {
+            let mut lines: Vec<RgbImage> =
+                run.lines.iter().map(|&i| crops[i].cut(&page, recipe.warp)).collect();
+            if let (Some(threshold), Some(network)) = (recipe.turn_above, networks.classification) {
+                let turned = classify::upside_down(&lines, network, threshold)?;
+                for (line, turned) in lines.iter_mut().zip(turned) {
+                    if turned {
+                        *line = rotate::half(line);
+                    }
+                }
+            }
+            if let Some(dump) = dump {
+                for (&i, line) in run.lines.iter().zip(&lines) {
+                    dump.picture(&format!("crop-{i:03}"), line);
+                }
+            }
+            recognize::recognize(&lines, run.width, networks.recognition, networks.alphabet)
+        };
+        // Each index is worked on once, so there is never a value already.
+        let _ = results[i].set(read());
+    });
+
+    let mut readings: Vec<Option<Reading>> = regions.iter().map(|_| None).collect();
+    for (run, result) in runs.iter().zip(results) {
+        if let Some(read) = result.into_inner() {
+            for (&line, reading) in run.lines.iter().zip(read?) {
+                readings[line] = Some(reading);
+            }
+        }
+    }
+    let lines: Vec<Line> = regions
+        .iter()
+        .zip(readings)
+        .filter_map(|(region, reading)| Some((region, reading?)))
+        .filter(|(_, reading)| recipe.keep.admits(&reading.text, reading.score))
+        .map(|(region, Reading { text, score })| Line {
+            text,
+            score,
+            region_score: region.score,
+            corners: mapping.back(region.corners),
+        })
+        .collect();
+    if let Some(dump) = dump {
+        dump.json("lines", serde_json::json!(lines));
+    }
+    Ok(lines)
+}
+
+/// Finds the text in `picture` without reading it, in reading order.
+pub fn detect(
+    picture: &RgbImage,
+    network: &dyn Network,
+    options: &Options,
+    dump: Option<&dyn Dump>,
+) -> Result<Vec<Region>, OcrError> {
+    let recipe = options.recipe();
+    let Some((page, mapping)) = page(picture, &recipe) else { return Ok(Vec::new()) };
+    let mut regions = find(&page, network, &recipe, dump)?;
+    for region in &mut regions {
+        region.corners = mapping.back(region.corners);
+    }
+    Ok(regions)
+}
+
+/// The picture as detection and cropping see it; `None` if it is too small to hold text.
+fn page<'a>(picture: &'a RgbImage, recipe: &Recipe) -> Option<(Cow<'a, RgbImage>, Mapping)> {
+    if picture.width().min(picture.height()) < recipe.smallest_side {
+        return None;
+    }
+    Some(match &recipe.prescale {
+        Some(prescale) => prescale.apply(picture),
+        None => (Cow::Borrowed(picture), Mapping::identity(picture)),
+    })
+}
+
+/// Regions in page pixels, in reading order.
+fn find(
+    page: &RgbImage,
+    network: &dyn Network,
+    recipe: &Recipe,
+    dump: Option<&dyn Dump>,
+) -> Result<Vec<Region>, OcrError> {
+    let mut regions = detect::detect(page, network, recipe, dump)?;
+    layout::sort(&mut regions);
+    if let Some(dump) = dump {
+        dump.picture("page", page);
+        dump.json("regions", serde_json::json!(regions));
+    }
+    Ok(regions)
+}
+
+/// The nearest multiple of 32, halves to the even one, but not 0: what the networks' five halvings need.
+fn multiple_of_32(side: usize) -> usize {
+    ((side as f64 / 32.0).round_ties_even() as usize).max(1) * 32
+}
+
+#[cfg(test)]
+mod tests;

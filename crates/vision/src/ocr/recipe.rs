@@ -1,0 +1,162 @@
+use super::crop::Warp;
+use super::detect::InputSize;
+use super::pack::Normalisation;
+use super::postprocess::BoxParameters;
+use super::prescale::Prescale;
+use super::recognize::BatchRule;
+
+/// Whose results the pipeline reproduces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// `RapidOCR` 3.10: scaled so that the short side has 736 pixels or more, with the orientation classifier.
+    RapidOcr,
+    /// Immich's machine-learning server 2.2 to 3.1: only ever shrunk, and no orientation classifier.
+    Immich,
+    /// This program's own.
+    Viewfinder,
+}
+
+/// Which pixels a found region is scored over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScoreMode {
+    /// Those inside the region's rectangle. A curved or hollow region is scored too low, since the rectangle
+    /// covers background as well.
+    Fast,
+    /// Those inside the region's own outline: a little slower, kinder to curved text.
+    Slow,
+}
+
+/// What a caller can choose.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// The front end and its constants.
+    pub profile: Profile,
+    /// Regions whose mean text probability is below this are dropped (0…1). Lower finds faint text and texture
+    /// that only looks like text; higher loses small print first.
+    pub detection_min_score: f32,
+    /// Lines whose mean character confidence is below this are dropped (0…1). Lower lets guesses on texture
+    /// through; higher loses blurred lines.
+    pub recognition_min_score: f32,
+    /// Profile [`Profile::Immich`] only: the picture is shrunk until its short side has this many pixels.
+    pub max_resolution: usize,
+    /// How regions are scored.
+    pub score_mode: ScoreMode,
+    /// Lines given to the recogniser in one call, at most. On a CPU one is best: a batch costs what its lines
+    /// cost singly, and single lines spread evenly over cores. An accelerator wants eight or more.
+    pub lines_per_run: usize,
+}
+
+impl Options {
+    /// `RapidOCR`'s defaults.
+    pub fn rapidocr() -> Self {
+        Self {
+            profile: Profile::RapidOcr,
+            detection_min_score: 0.5,
+            recognition_min_score: 0.5,
+            max_resolution: 736,
+            score_mode: ScoreMode::Fast,
+            lines_per_run: 1,
+        }
+    }
+
+    /// Immich's pipeline with the options that a request of its server carries.
+    pub fn immich(detection_min_score: f32, recognition_min_score: f32, max_resolution: usize) -> Self {
+        Self {
+            profile: Profile::Immich,
+            detection_min_score,
+            recognition_min_score,
+            max_resolution,
+            ..Self::rapidocr()
+        }
+    }
+
+    /// This program's own defaults.
+    pub fn viewfinder() -> Self {
+        Self { profile: Profile::Viewfinder, ..Self::rapidocr() }
+    }
+
+    pub(super) fn recipe(&self) -> Recipe {
+        let boxes = BoxParameters::new(self.detection_min_score, self.score_mode);
+        match self.profile {
+            Profile::RapidOcr | Profile::Viewfinder => Recipe {
+                smallest_side: 1,
+                prescale: Some(Prescale::RAPIDOCR),
+                input: InputSize::ShortSideAtLeast(736),
+                resize: Resize::Bilinear,
+                detection_values: Normalisation::CENTRED,
+                boxes,
+                warp: Warp::OpenCvCubic,
+                turn_above: Some(0.9),
+                recognition: BatchRule::RAPIDOCR,
+                keep: Keep { min_score: self.recognition_min_score, equal: true, blank: false },
+            },
+            Profile::Immich => Recipe {
+                smallest_side: 32,
+                prescale: None,
+                input: InputSize::ShortSideAtMost(self.max_resolution),
+                resize: Resize::Lanczos,
+                detection_values: Normalisation::IMMICH,
+                boxes,
+                warp: Warp::PillowBicubic,
+                turn_above: None,
+                recognition: BatchRule::RAPIDOCR,
+                keep: Keep { min_score: self.recognition_min_score, equal: false, blank: true },
+            },
+        }
+    }
+}
+
+/// Kernel that brings the picture to the detector's size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resize {
+    /// OpenCV's, two taps: fast, and aliased when it shrinks.
+    Bilinear,
+    /// Pillow's, anti-aliased.
+    Lanczos,
+}
+
+/// Which read lines are worth answering.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Keep {
+    /// Least mean confidence.
+    pub(super) min_score: f32,
+    /// Whether a score of exactly `min_score` is enough.
+    pub(super) equal: bool,
+    /// Whether lines of nothing but white space are kept.
+    pub(super) blank: bool,
+}
+
+impl Keep {
+    pub(super) fn admits(&self, text: &str, score: f64) -> bool {
+        // Through the shortest decimal, so that a limit of 0.9 given as `f32` is 0.9 and not 0.899999976.
+        let limit: f64 = self.min_score.to_string().parse().unwrap_or(f64::from(self.min_score));
+        (score > limit || (self.equal && score == limit)) && (self.blank || !text.trim().is_empty())
+    }
+}
+
+/// Everything in which profiles differ; the stages know nothing of profiles.
+#[derive(Clone, Debug)]
+pub(super) struct Recipe {
+    /// A picture with a shorter side than this is taken to hold no text.
+    pub(super) smallest_side: usize,
+    /// Bounding of the sides, and padding, of the whole picture before anything else.
+    pub(super) prescale: Option<Prescale>,
+    /// The detector's input size for a picture's.
+    pub(super) input: InputSize,
+    /// How the picture is brought to that size.
+    pub(super) resize: Resize,
+    /// From bytes to the detector's values.
+    pub(super) detection_values: Normalisation,
+    /// From probabilities to boxes.
+    pub(super) boxes: BoxParameters,
+    /// How a line is cut out.
+    pub(super) warp: Warp,
+    /// Least confidence, exclusive, at which a line found upside down is turned; `None` never asks.
+    pub(super) turn_above: Option<f32>,
+    /// Widths of the recogniser's inputs.
+    pub(super) recognition: BatchRule,
+    /// Which lines are answered.
+    pub(super) keep: Keep,
+}
