@@ -57,6 +57,8 @@ error_codes! {
     ModelMissingOffline,                 "model_missing_offline", Server, false, 503;
     /// No source delivered the model.
     ModelUnavailable,                    "model_unavailable",     Remote, true,  503;
+    /// Nobody offers the model as ONNX, so it cannot be fetched; its files must be brought.
+    ModelNoSource,                       "model_no_source",       Server, false, 503;
     /// The model's files are there but do not load.
     ModelBroken,                         "model_broken",          Server, false, 500;
     /// The ONNX Runtime library is missing or too old.

@@ -1,1 +1,20 @@
-//! The local engine: a picture or a sentence in, text, vectors and faces out.
+//! The local engine: a picture or a sentence in; text, vectors and faces out.
+//!
+//! It joins the store (`models`), the sessions and worker threads (`runtime`) and the pipelines (`vision`).
+//! A request first gets its networks from the cache, where they stay until idle for their time-to-live; only then
+//! does it wait for a worker, so that no worker ever waits for a download.
+
+mod config;
+mod engine;
+mod error;
+mod load;
+mod picture;
+mod types;
+
+pub use config::{EngineConfig, LogProgress};
+pub use engine::Engine;
+pub use error::{EngineError, ErrorCode, Fault};
+pub use types::{
+    Answer, DecodeRules, EngineStatus, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
+    SentenceRequest,
+};

@@ -1,5 +1,7 @@
+use std::{fmt, sync::Arc};
+
 use bytes::Bytes;
-use viewfinder_vision::{face::Face, ocr};
+use viewfinder_vision::{Dump, face::Face, ocr};
 
 /// Which rules turn the bytes of a picture into pixels.
 ///
@@ -55,7 +57,7 @@ pub enum PictureTask {
 }
 
 /// A picture and what is asked about it. It is decoded once, however many tasks there are.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PictureRequest {
     /// The encoded picture.
     pub bytes: Bytes,
@@ -63,6 +65,18 @@ pub struct PictureRequest {
     pub decode: DecodeRules,
     /// What to find out; answers come in the same order.
     pub tasks: Vec<PictureTask>,
+    /// Where stages leave what they hand to each other, for inspection.
+    pub dump: Option<Arc<dyn Dump + Send + Sync>>,
+}
+
+impl fmt::Debug for PictureRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PictureRequest")
+            .field("bytes", &self.bytes.len())
+            .field("decode", &self.decode)
+            .field("tasks", &self.tasks)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The answer to one [`PictureTask`].

@@ -17,7 +17,7 @@ mod session;
 pub use cache::Cache;
 pub use cores::{Cores, Helpers};
 pub use library::{Library, LibraryError};
-pub use memory::{resident_bytes, tune_allocator, trim};
+pub use memory::{resident_bytes, trim, tune_allocator};
 pub use pool::{Lane, Pool, PoolError};
 pub use provider::{Device, DeviceError};
 pub use session::{Runtime, RuntimeConfig, Session, SessionError};

@@ -75,13 +75,8 @@ impl Pool {
         capacity: usize,
         cores: Arc<Cores>,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            queues: Mutex::default(),
-            changed: Condvar::new(),
-            cores,
-            threads,
-            capacity,
-        });
+        let shared =
+            Arc::new(Shared { queues: Mutex::default(), changed: Condvar::new(), cores, threads, capacity });
         let mut handles = Vec::new();
         for index in 0..=workers.max(1) {
             let (name, lane) = if index == 0 {
@@ -151,12 +146,7 @@ impl Pool {
             if left.is_zero() {
                 return false;
             }
-            queues = self
-                .shared
-                .changed
-                .wait_timeout(queues, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            queues = self.shared.changed.wait_timeout(queues, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         drop(queues);
         let handles = std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));

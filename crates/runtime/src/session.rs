@@ -240,7 +240,8 @@ impl Session {
             )
         };
         // SAFETY: the status comes from the call above and is consumed once.
-        unsafe { ort::Error::result_from_status(status) }.map_err(|error| network_error(&error.to_string()))?;
+        unsafe { ort::Error::result_from_status(status) }
+            .map_err(|error| network_error(&error.to_string()))?;
         results
             .into_iter()
             .map(|value| {
@@ -297,18 +298,22 @@ impl Network for Session {
 
 fn axes(value: &ValueType) -> Vec<Option<usize>> {
     match value {
-        ValueType::Tensor { shape, .. } => {
-            shape.iter().map(|&extent| usize::try_from(extent).ok()).collect()
-        }
+        ValueType::Tensor { shape, .. } => shape.iter().map(|&extent| usize::try_from(extent).ok()).collect(),
         _ => Vec::new(),
     }
 }
 
 fn to_value(tensor: Tensor) -> Result<DynValue, NetworkError> {
     let value = match tensor.data {
-        Data::F32(data) => ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn),
-        Data::I64(data) => ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn),
-        Data::I32(data) => ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn),
+        Data::F32(data) => {
+            ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn)
+        }
+        Data::I64(data) => {
+            ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn)
+        }
+        Data::I32(data) => {
+            ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn)
+        }
     };
     value.map_err(|error| network_error(&error.to_string()))
 }

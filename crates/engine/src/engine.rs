@@ -1,0 +1,437 @@
+use std::{
+    num::NonZero,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use viewfinder_models::{Family, ModelError, Role, RuntimeFlavour, Store};
+use viewfinder_runtime::{
+    Cache, Cores, Device, Helpers, Lane, Library, Pool, PoolError, Runtime, RuntimeConfig, trim,
+};
+use viewfinder_vision::clip;
+
+use crate::{
+    EngineConfig, EngineError, EngineStatus, ErrorCode, LoadedModel, PictureAnswer, PictureRequest,
+    PictureTask, SentenceRequest,
+    load::{Kit, Loaded, load},
+    picture,
+};
+
+type Key = (String, Role);
+
+/// Families that embed pictures and sentences.
+pub(crate) const CLIP: &[Family] = &[Family::ChineseClip, Family::OpenClip, Family::MClip, Family::Nllb];
+/// Families a network may be preloaded from.
+const ANY: &[Family] = &[
+    Family::PaddleOcr,
+    Family::InsightFace,
+    Family::ChineseClip,
+    Family::OpenClip,
+    Family::MClip,
+    Family::Nllb,
+];
+
+/// The local engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: EngineConfig,
+    store: Store,
+    cores: Arc<Cores>,
+    pool: Pool,
+    workers: usize,
+    threads: usize,
+    places: Arc<Semaphore>,
+    runtime: Mutex<Option<Runtime>>,
+    trouble: Mutex<Option<EngineError>>,
+    networks: Cache<Key, Loaded>,
+}
+
+impl Engine {
+    /// Sets the engine up: opens the store, checks the aliases, starts the threads. Loads nothing yet.
+    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+        let store = Store::open(config.models.clone())?;
+        check_aliases(&config, &store)?;
+        let total = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let (workers, threads) = config.shape(total);
+        let cores = Arc::new(Cores::new(total));
+        let pool = Pool::start(workers, threads, config.queue.max(1), Arc::clone(&cores))
+            .map_err(|error| EngineError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
+        let inner = Arc::new(Inner {
+            places: Arc::new(Semaphore::new(config.queue.max(1))),
+            runtime: Mutex::new(None),
+            trouble: Mutex::new(None),
+            networks: Cache::default(),
+            config,
+            store,
+            cores,
+            pool,
+            workers,
+            threads,
+        });
+        if let Some(time_to_live) = inner.config.model_ttl {
+            let engine = Arc::downgrade(&inner);
+            std::thread::Builder::new()
+                .name("time-to-live".to_owned())
+                .spawn(move || sweep(&engine, time_to_live))
+                .map_err(|error| EngineError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
+        }
+        Ok(Self { inner })
+    }
+
+    /// The model store.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Answers everything asked about a picture. Dropping the future takes the work out of the queue.
+    pub async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, EngineError> {
+        let place = self.place().await?;
+        let networks = self.networks_of(&request).await?;
+        self.queue_picture(request, networks, place)?.await.unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    /// As [`Engine::picture`], for callers without async.
+    pub fn picture_blocking(&self, request: PictureRequest) -> Result<PictureAnswer, EngineError> {
+        let place = self.try_place()?;
+        let networks = self.inner.networks_of(&request)?;
+        self.queue_picture(request, networks, place)?.blocking_recv().unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    /// The vector of a sentence, not normalised by us. Never waits behind pictures.
+    pub async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
+        let name = self.inner.resolve(&request.model);
+        let network = match self.inner.networks.get(&(name.clone(), Role::Textual)) {
+            Some(network) => network,
+            None => {
+                let inner = Arc::clone(&self.inner);
+                blocking(move || inner.network(&name, Role::Textual, CLIP)).await?
+            }
+        };
+        self.queue_sentence(request, network)?.await.unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    /// As [`Engine::sentence`], for callers without async.
+    pub fn sentence_blocking(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
+        let network = self.inner.network(&self.inner.resolve(&request.model), Role::Textual, CLIP)?;
+        self.queue_sentence(request, network)?.blocking_recv().unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    /// Loads networks ahead of their first use.
+    pub async fn preload(&self, networks: &[(String, Role)]) -> Result<(), EngineError> {
+        for (model, role) in networks {
+            let (inner, name, role) = (Arc::clone(&self.inner), self.inner.resolve(model), *role);
+            blocking(move || inner.network(&name, role, ANY)).await?;
+        }
+        Ok(())
+    }
+
+    /// Drops every model and returns the memory, and keeps serving: the next request loads what it needs.
+    pub fn unload(&self) {
+        self.inner.networks.clear();
+        trim();
+    }
+
+    /// Takes no more work and waits for what runs, at most for `patience`. Tells whether it ended in time.
+    pub fn stop(&self, patience: Duration) -> bool {
+        self.inner.pool.stop(patience)
+    }
+
+    /// What the engine is doing right now.
+    pub fn status(&self) -> EngineStatus {
+        let runtime = self.inner.runtime.try_lock().ok().and_then(|runtime| runtime.clone());
+        let trouble = self.inner.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (queued_pictures, queued_sentences) = self.inner.pool.queued();
+        let mut models: Vec<_> = self
+            .inner
+            .networks
+            .entries()
+            .into_iter()
+            .map(|((name, role), _, idle)| LoadedModel {
+                name,
+                role: role.to_string(),
+                idle_s: idle.as_secs(),
+            })
+            .collect();
+        models.sort_by(|a, b| (&a.name, &a.role).cmp(&(&b.name, &b.role)));
+        EngineStatus {
+            ready: trouble.map_or(Ok(()), |error| Err(error.to_string())),
+            runtime_version: runtime.as_ref().map(|runtime| runtime.library().version().to_owned()),
+            provider: runtime
+                .as_ref()
+                .map_or_else(|| self.inner.config.device.to_string(), |runtime| runtime.device().to_string()),
+            fallback: runtime.as_ref().and_then(|runtime| runtime.fallback().map(str::to_owned)),
+            workers: self.inner.workers,
+            threads: self.inner.threads,
+            queued_pictures,
+            queued_sentences,
+            running: self.inner.pool.running(),
+            models,
+        }
+    }
+
+    /// Finds, checks and opens the ONNX Runtime library and chooses the device, as the first request would.
+    pub async fn start_runtime(&self) -> Result<(), EngineError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || inner.runtime().map(drop)).await
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        if let Ok(place) = self.try_place() {
+            return Ok(place);
+        }
+        let place = Arc::clone(&self.inner.places).acquire_owned();
+        match tokio::time::timeout(self.inner.config.queue_wait, place).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(busy(PoolError::Full)),
+        }
+    }
+
+    fn try_place(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        Arc::clone(&self.inner.places).try_acquire_owned().map_err(|_| busy(PoolError::Full))
+    }
+
+    async fn networks_of(&self, request: &PictureRequest) -> Result<Vec<picture::Networks>, EngineError> {
+        if let Some(networks) = self.inner.loaded_networks_of(request) {
+            return Ok(networks);
+        }
+        let (inner, request) = (Arc::clone(&self.inner), request.clone());
+        blocking(move || inner.networks_of(&request)).await
+    }
+
+    fn queue_picture(
+        &self,
+        request: PictureRequest,
+        networks: Vec<picture::Networks>,
+        place: OwnedSemaphorePermit,
+    ) -> Result<oneshot::Receiver<Result<PictureAnswer, EngineError>>, EngineError> {
+        let helpers = Helpers::new(Arc::clone(&self.inner.cores), self.inner.threads);
+        let engine = Arc::clone(&self.inner);
+        self.queue(Lane::Picture, move || {
+            let config = &engine.config;
+            let answer =
+                || picture::answer(&request, &networks, &config.limits, config.max_face_batch, &helpers);
+            let result = answer().or_else(|error| {
+                if error.code != ErrorCode::OutOfMemory {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "out of memory: dropping idle models and trying once more");
+                engine.networks.drop_idle(Duration::ZERO);
+                trim();
+                answer()
+            });
+            drop(place);
+            result
+        })
+    }
+
+    fn queue_sentence(
+        &self,
+        request: SentenceRequest,
+        network: Arc<Loaded>,
+    ) -> Result<oneshot::Receiver<Result<Vec<f32>, EngineError>>, EngineError> {
+        self.queue(Lane::Interactive, move || match &network.kit {
+            Kit::Tokenizer(tokenizer) => {
+                let language = request.language.as_deref();
+                Ok(clip::embed_text(&request.text, language, &network.session, tokenizer)?)
+            }
+            _ => Err(EngineError::new(ErrorCode::ModelUnsuited, "the model is no text encoder")),
+        })
+    }
+
+    /// Hands work to a thread of the lane; the receiver gets the result, or closes if the work panicked.
+    fn queue<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, EngineError> {
+        let (reply, receiver) = oneshot::channel();
+        let reply = Arc::new(Mutex::new(Some(reply)));
+        let asked = Arc::clone(&reply);
+        let wanted = move || {
+            let reply = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            reply.as_ref().is_some_and(|reply: &oneshot::Sender<T>| !reply.is_closed())
+        };
+        let run = move || {
+            let reply = reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(reply) = reply {
+                // The asker may have gone meanwhile; then nobody wants the result.
+                drop(reply.send(work()));
+            }
+        };
+        self.inner.pool.submit(lane, wanted, run).map_err(busy)?;
+        Ok(receiver)
+    }
+
+    /// Why a job ended without an answer.
+    fn lost(&self) -> EngineError {
+        match self.inner.pool.submit(Lane::Interactive, || false, || ()) {
+            Err(PoolError::Stopping) => busy(PoolError::Stopping),
+            _ => {
+                EngineError::new(ErrorCode::Internal, "the job failed unexpectedly; the log has the details")
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// The name of the model that answers for `requested`.
+    fn resolve(&self, requested: &str) -> String {
+        let aliases = &self.config.aliases;
+        let target =
+            aliases.get(requested).or_else(|| aliases.get(&viewfinder_models::clean_name(requested)));
+        let name = target.map_or(requested, String::as_str);
+        // One spelling for the cache, so that no network is loaded twice.
+        self.store.catalogue().find(name).map_or_else(|| name.to_owned(), |entry| entry.name.clone())
+    }
+
+    /// The networks of every task if all are in memory.
+    fn loaded_networks_of(&self, request: &PictureRequest) -> Option<Vec<picture::Networks>> {
+        let of_task = |task| -> Option<picture::Networks> {
+            self.needs(task).map(|(name, need)| self.networks.get(&(name, need.role))).collect()
+        };
+        request.tasks.iter().map(of_task).collect()
+    }
+
+    fn networks_of(&self, request: &PictureRequest) -> Result<Vec<picture::Networks>, EngineError> {
+        let of_task = |task| -> Result<picture::Networks, EngineError> {
+            self.needs(task).map(|(name, need)| self.network(&name, need.role, need.families)).collect()
+        };
+        request.tasks.iter().map(of_task).collect()
+    }
+
+    fn needs<'a>(&self, task: &'a PictureTask) -> impl Iterator<Item = (String, picture::Need<'a>)> {
+        picture::needs(task)
+            .into_iter()
+            .map(|need| (self.resolve(need.model), need))
+            .filter(|(name, need)| need.role != Role::Classification || self.has_classifier(name))
+    }
+
+    /// Models found in a cache of Immich's layout have none, since Immich uses none.
+    fn has_classifier(&self, name: &str) -> bool {
+        self.store.catalogue().find(name).is_some_and(|entry| entry.part(Role::Classification).is_some())
+    }
+
+    /// A network from the cache, or loaded, fetching its files if need be. Blocks.
+    fn network(&self, name: &str, role: Role, families: &[Family]) -> Result<Arc<Loaded>, EngineError> {
+        let key = (name.to_owned(), role);
+        self.networks.get_or_load(&key, || {
+            let files = self.store.files(name, role, &*self.config.progress)?;
+            if !families.contains(&files.family) {
+                let message =
+                    format!("model {name} is of the family {}, which cannot do this", files.family.as_str());
+                return Err(EngineError::new(ErrorCode::ModelUnsuited, message));
+            }
+            let runtime = self.runtime()?;
+            let started = std::time::Instant::now();
+            let loaded = load(&runtime, &files)?;
+            let ms = started.elapsed().as_millis();
+            tracing::info!(model = name, %role, provider = %runtime.device(), ms, "model loaded");
+            Ok(loaded)
+        })
+    }
+
+    fn runtime(&self) -> Result<Runtime, EngineError> {
+        let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*runtime {
+            return Ok(runtime.clone());
+        }
+        let started = self.open_runtime();
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = started.as_ref().err().cloned();
+        let opened = started?;
+        *runtime = Some(opened.clone());
+        Ok(opened)
+    }
+
+    fn open_runtime(&self) -> Result<Runtime, EngineError> {
+        let config = &self.config;
+        let flavour = match config.device {
+            Device::Cuda | Device::TensorRt => RuntimeFlavour::Cuda,
+            _ => RuntimeFlavour::Cpu,
+        };
+        let path = match &config.library {
+            Some(path) => path.clone(),
+            None => self.store.runtime_library(flavour, &*config.progress)?,
+        };
+        let library = Library::load(&path)?;
+        let runtime = Runtime::new(
+            library,
+            RuntimeConfig {
+                device: config.device,
+                device_id: config.device_id,
+                cpu_fallback: config.cpu_fallback,
+                threads: self.threads,
+            },
+            Arc::clone(&self.cores),
+        )?;
+        tracing::info!(
+            version = runtime.library().version(),
+            library = %runtime.library().path().display(),
+            provider = %runtime.device(),
+            workers = self.workers,
+            threads = self.threads,
+            "ONNX Runtime started"
+        );
+        if let Some(reason) = runtime.fallback() {
+            tracing::warn!(wanted = %config.device, reason, "the accelerator does not work; using the CPU");
+        }
+        Ok(runtime)
+    }
+}
+
+/// Both ends of an alias must be known and equally wide: a client that asked for 512 numbers stores them in a
+/// column of 512.
+fn check_aliases(config: &EngineConfig, store: &Store) -> Result<(), EngineError> {
+    for (requested, answering) in &config.aliases {
+        let Some(target) = store.catalogue().find(answering) else {
+            return Err(EngineError::from(ModelError::Unknown { name: answering.clone() }));
+        };
+        let asked = store.catalogue().find(requested).and_then(|entry| entry.width);
+        if let (Some(asked), Some(given)) = (asked, target.width)
+            && asked != given
+        {
+            return Err(EngineError::new(
+                ErrorCode::ModelUnsuited,
+                format!(
+                    "alias {requested} = {answering}: clients of {requested} expect vectors of {asked}, \
+                     {answering} gives {given}"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn busy(error: PoolError) -> EngineError {
+    let code = match error {
+        PoolError::Full => ErrorCode::Busy,
+        PoolError::Stopping => ErrorCode::Stopping,
+    };
+    EngineError::new(code, error)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(EngineError::new(ErrorCode::Internal, format!("a load failed: {error}"))))
+}
+
+/// Drops idle models and returns their memory until the engine is gone.
+fn sweep(engine: &Weak<Inner>, time_to_live: Duration) {
+    let pause = (time_to_live / 4).clamp(Duration::from_millis(50), Duration::from_secs(5));
+    loop {
+        std::thread::sleep(pause);
+        let Some(engine) = engine.upgrade() else { return };
+        let dropped = engine.networks.drop_idle(time_to_live);
+        if dropped > 0 {
+            trim();
+            tracing::info!(dropped, resident = viewfinder_runtime::resident_bytes(), "idle models dropped");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! From a model's name and role to a network with what belongs to it.
+
+use viewfinder_models::{Family, ModelError, ModelFiles, Role};
+use viewfinder_runtime::{LibraryError, Runtime, Session, SessionError};
+use viewfinder_vision::{
+    Network, NetworkError, OcrError,
+    clip::{ChineseTokenizer, ClipError, HfFamily, HfText, ImagePreprocess, TextTokenizer, declared_side},
+    face::FaceError,
+    ocr::Alphabet,
+};
+
+use crate::{EngineError, ErrorCode};
+
+/// Side of Chinese-CLIP's square input where the model file does not fix it.
+const CHINESE_CLIP_SIDE: usize = 224;
+
+/// A network in memory, and what its pipeline needs beside it.
+pub(crate) struct Loaded {
+    pub(crate) session: Session,
+    pub(crate) kit: Kit,
+}
+
+pub(crate) enum Kit {
+    Nothing,
+    Alphabet(Alphabet),
+    Preprocess(ImagePreprocess),
+    Tokenizer(TextTokenizer),
+}
+
+pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, EngineError> {
+    let session = runtime.open(&files.model)?;
+    let kit = match (files.family, files.role) {
+        (Family::PaddleOcr, Role::Recognition) => {
+            let characters = session.metadata("character").ok_or_else(|| {
+                broken(
+                    &files.name,
+                    "it carries no alphabet (metadata `character`), so it is no PP-OCR recogniser",
+                )
+            })?;
+            Kit::Alphabet(Alphabet::from_metadata(&characters))
+        }
+        (Family::ChineseClip, Role::Visual) => {
+            Kit::Preprocess(ImagePreprocess::chinese(declared_side(&session).unwrap_or(CHINESE_CLIP_SIDE)))
+        }
+        (_, Role::Visual) => {
+            let config = extra(files, "preprocess_cfg.json")?;
+            Kit::Preprocess(
+                ImagePreprocess::from_preprocess_cfg(&config).map_err(|e| broken(&files.name, e))?,
+            )
+        }
+        (Family::ChineseClip, Role::Textual) => {
+            Kit::Tokenizer(TextTokenizer::Chinese(ChineseTokenizer::new()))
+        }
+        (family, Role::Textual) => {
+            let family = match family {
+                Family::MClip => HfFamily::MClip,
+                Family::Nllb => HfFamily::Nllb,
+                _ => HfFamily::OpenClip,
+            };
+            let tokenizer = HfText::open(
+                &extra(files, "tokenizer.json")?,
+                &extra(files, "tokenizer_config.json")?,
+                &extra(files, "config.json")?,
+                family,
+            )
+            .map_err(|error| broken(&files.name, error))?;
+            Kit::Tokenizer(TextTokenizer::HuggingFace(Box::new(tokenizer)))
+        }
+        _ => Kit::Nothing,
+    };
+    Ok(Loaded { session, kit })
+}
+
+fn extra(files: &ModelFiles, name: &str) -> Result<Vec<u8>, EngineError> {
+    let path = files.extra.get(name).ok_or_else(|| broken(&files.name, format!("{name} is missing")))?;
+    std::fs::read(path).map_err(|error| broken(&files.name, format!("{name}: {error}")))
+}
+
+fn broken(model: &str, reason: impl std::fmt::Display) -> EngineError {
+    EngineError::new(ErrorCode::ModelBroken, format!("model {model}: {reason}"))
+}
+
+impl From<ModelError> for EngineError {
+    fn from(error: ModelError) -> Self {
+        let code = match &error {
+            ModelError::Unknown { .. } => ErrorCode::ModelUnknown,
+            ModelError::NoRole { .. } => ErrorCode::ModelUnsuited,
+            ModelError::Missing { .. } => ErrorCode::ModelMissingOffline,
+            ModelError::Unavailable { .. } => ErrorCode::ModelUnavailable,
+            ModelError::NoSource { .. } => ErrorCode::ModelNoSource,
+            ModelError::Corrupt { .. } | ModelError::Incomplete { .. } => ErrorCode::ModelBroken,
+            ModelError::RuntimeUnavailable { .. } | ModelError::RuntimeMissingOffline => {
+                ErrorCode::RuntimeUnavailable
+            }
+            ModelError::Catalogue(_) | ModelError::Io { .. } => ErrorCode::Internal,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<LibraryError> for EngineError {
+    fn from(error: LibraryError) -> Self {
+        Self::new(ErrorCode::RuntimeUnavailable, error)
+    }
+}
+
+impl From<SessionError> for EngineError {
+    fn from(error: SessionError) -> Self {
+        let code = match &error {
+            SessionError::Device { .. } => ErrorCode::DeviceUnavailable,
+            SessionError::Model { .. } => ErrorCode::ModelBroken,
+        };
+        Self::new(code, error)
+    }
+}
+
+impl From<NetworkError> for EngineError {
+    fn from(error: NetworkError) -> Self {
+        let code = if error.out_of_memory { ErrorCode::OutOfMemory } else { ErrorCode::InferenceFailed };
+        Self::new(code, error)
+    }
+}
+
+impl From<OcrError> for EngineError {
+    fn from(error: OcrError) -> Self {
+        match error {
+            OcrError::Network(error) => error.into(),
+            error => Self::new(ErrorCode::ModelBroken, error),
+        }
+    }
+}
+
+impl From<FaceError> for EngineError {
+    fn from(error: FaceError) -> Self {
+        match error {
+            FaceError::Network(error) => error.into(),
+            FaceError::EmptyPicture => Self::new(ErrorCode::ImageZeroSize, error),
+            error => Self::new(ErrorCode::ModelBroken, error),
+        }
+    }
+}
+
+impl From<ClipError> for EngineError {
+    fn from(error: ClipError) -> Self {
+        match error {
+            ClipError::Network(error) => error.into(),
+            ClipError::EmptyPicture => Self::new(ErrorCode::ImageZeroSize, error),
+            error => Self::new(ErrorCode::ModelBroken, error),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! One picture's tasks, on a worker thread.
+
+use std::sync::Arc;
+
+use viewfinder_image::{DecodeError, Limits, RgbImage, decode};
+use viewfinder_models::{Family, Role};
+use viewfinder_runtime::Helpers;
+use viewfinder_vision::{Dump, clip, face, ocr};
+
+use crate::{
+    Answer, EngineError, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
+    engine::CLIP,
+    load::{Kit, Loaded},
+};
+
+/// The networks of one task, in the order of [`needs`].
+pub(crate) type Networks = Vec<Arc<Loaded>>;
+
+/// A network that a task needs.
+pub(crate) struct Need<'a> {
+    /// Model name as asked for.
+    pub(crate) model: &'a str,
+    pub(crate) role: Role,
+    /// Families that can do the job.
+    pub(crate) families: &'static [Family],
+}
+
+/// Which networks a task needs. The orientation classifier comes last, so that a model without one leaves it out.
+pub(crate) fn needs(task: &PictureTask) -> Vec<Need<'_>> {
+    const TEXT: &[Family] = &[Family::PaddleOcr];
+    const FACES: &[Family] = &[Family::InsightFace];
+    let need = |model, role, families| Need { model, role, families };
+    match task {
+        PictureTask::Text { detection, recognition, options } => {
+            let mut needs =
+                vec![need(detection, Role::Detection, TEXT), need(recognition, Role::Recognition, TEXT)];
+            if options.profile != ocr::Profile::Immich {
+                needs.push(need(detection, Role::Classification, TEXT));
+            }
+            needs
+        }
+        PictureTask::TextRegions { detection, .. } => vec![need(detection, Role::Detection, TEXT)],
+        PictureTask::FaceRegions { detection, .. } => vec![need(detection, Role::Detection, FACES)],
+        PictureTask::Faces { detection, recognition, .. } => {
+            vec![need(detection, Role::Detection, FACES), need(recognition, Role::Recognition, FACES)]
+        }
+        PictureTask::Embed { model } => vec![need(model, Role::Visual, CLIP)],
+    }
+}
+
+/// Does the whole request: decodes once, then task by task.
+pub(crate) fn answer(
+    request: &PictureRequest,
+    networks: &[Networks],
+    limits: &Limits,
+    max_face_batch: Option<usize>,
+    helpers: &Helpers,
+) -> Result<PictureAnswer, EngineError> {
+    let decoded = decode(&request.bytes, limits)?;
+    if decoded.truncated() {
+        tracing::warn!(
+            bytes = request.bytes.len(),
+            "the picture is cut short; what could be decoded is used"
+        );
+    }
+    let picture = decoded.into_rgb(request.decode.orient, request.decode.alpha);
+    let dump = request.dump.as_deref().map(|dump| dump as &dyn Dump);
+    let answers = request
+        .tasks
+        .iter()
+        .zip(networks)
+        .map(|(task, networks)| one(&picture, task, networks, max_face_batch, helpers, dump))
+        .collect::<Result<_, _>>()?;
+    Ok(PictureAnswer { width: picture.width(), height: picture.height(), answers })
+}
+
+fn one(
+    picture: &RgbImage,
+    task: &PictureTask,
+    networks: &Networks,
+    max_face_batch: Option<usize>,
+    helpers: &Helpers,
+    dump: Option<&dyn Dump>,
+) -> Result<Answer, EngineError> {
+    let first = &networks[0];
+    Ok(match task {
+        PictureTask::Text { options, .. } => {
+            let recognition = &networks[1];
+            let Kit::Alphabet(alphabet) = &recognition.kit else { return Err(unsuited("text recogniser")) };
+            let networks = ocr::Networks {
+                detection: &first.session,
+                classification: networks.get(2).map(|loaded| &loaded.session as _),
+                recognition: &recognition.session,
+                alphabet,
+            };
+            Answer::Text(ocr::read(picture, &networks, options, helpers, dump)?)
+        }
+        PictureTask::TextRegions { options, .. } => {
+            Answer::TextRegions(ocr::detect(picture, &first.session, options, dump)?)
+        }
+        PictureTask::Faces { min_score, .. } => {
+            let mut faces = face::detect(picture, &first.session, *min_score, dump)?;
+            face::embed(picture, &mut faces, &networks[1].session, max_face_batch, dump)?;
+            Answer::Faces(faces)
+        }
+        PictureTask::FaceRegions { min_score, .. } => {
+            Answer::Faces(face::detect(picture, &first.session, *min_score, dump)?)
+        }
+        PictureTask::Embed { .. } => {
+            let Kit::Preprocess(preprocess) = &first.kit else { return Err(unsuited("image encoder")) };
+            Answer::Embedding(clip::embed_image(picture, &first.session, preprocess)?)
+        }
+    })
+}
+
+fn unsuited(wanted: &str) -> EngineError {
+    EngineError::new(ErrorCode::ModelUnsuited, format!("the model is no {wanted}"))
+}
+
+impl From<DecodeError> for EngineError {
+    fn from(error: DecodeError) -> Self {
+        let code = match &error {
+            DecodeError::Empty => ErrorCode::ImageEmpty,
+            DecodeError::TooManyBytes { .. } => ErrorCode::ImageTooManyBytes,
+            DecodeError::TooLarge { .. } => ErrorCode::ImageTooLarge,
+            DecodeError::ZeroSize => ErrorCode::ImageZeroSize,
+            _ => ErrorCode::ImageUndecodable,
+        };
+        Self::new(code, error)
+    }
+}
