@@ -1,1 +1,41 @@
 //! Which models exist, where their files come from, and the local store.
+//!
+//! Models are data: [`Catalogue`] lists them (from `catalogue.toml` and the user's configuration), and [`Store`] turns a
+//! name and a [`Role`] into files on disk. It looks, in this order, at
+//!
+//! 1. files the user named in the configuration, used in place;
+//! 2. model caches in Immich's own layout, used in place and never written;
+//! 3. the store's own folder;
+//! 4. the sources in the catalogue, unless offline.
+//!
+//! The store's folder holds `<model>/<role>/model.onnx`, what belongs to it, and a `manifest.json` with sizes and SHA-256
+//! sums. A file appears there only complete and verified, by rename; a changed file is noticed and fetched again. Several
+//! processes may share one store: each download holds a lock that the system releases even when the process is killed.
+//!
+//! All calls block; none of them runs inference or reads anything from the network but the sources of the catalogue.
+
+mod archive;
+mod catalogue;
+mod checksum;
+mod error;
+mod http;
+mod layout;
+mod lock;
+mod manifest;
+mod names;
+mod pip;
+mod progress;
+mod runtime_library;
+mod source;
+mod store;
+
+pub use catalogue::{Catalogue, Family, ModelEntry, Part, Role};
+pub use error::{ModelError, SourceFailure};
+pub use http::Retry;
+pub use names::clean_name;
+pub use progress::{NoProgress, Progress};
+pub use runtime_library::RuntimeFlavour;
+pub use source::Source;
+pub use store::{
+    Location, ModelFiles, ModelStatus, RoleStatus, State, Store, StoreConfig, Verdict, Verified,
+};

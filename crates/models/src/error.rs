@@ -1,0 +1,157 @@
+//! What can go wrong between a name and its files.
+use crate::Role;
+use std::{fmt, io, path::PathBuf};
+
+/// Why one source did not deliver. The text holds no credentials and no signed addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFailure {
+    /// Which source, in words.
+    pub source: String,
+    /// What happened.
+    pub reason: String,
+}
+
+impl fmt::Display for SourceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.source, self.reason)
+    }
+}
+
+/// A request to the store that could not be met.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// No catalogue entry, configuration entry or cache folder has this name.
+    #[error("no model is named {name:?}; `viewfinder models list` shows the known ones")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+    },
+    /// The model exists, but has no network for this role.
+    #[error("model {name:?} has no {role} network")]
+    NoRole {
+        /// The model.
+        name: String,
+        /// The role asked for.
+        role: Role,
+    },
+    /// The files are not on this machine, and fetching was not allowed.
+    #[error("{name} ({role}) is not on this machine{}", if *.offline { "; offline mode forbids fetching it" } else { "" })]
+    Missing {
+        /// The model.
+        name: String,
+        /// The role.
+        role: Role,
+        /// Was it offline mode that forbade fetching?
+        offline: bool,
+    },
+    /// Every source failed.
+    #[error("no source delivered {name} ({role}):{}", lines(.failures))]
+    Unavailable {
+        /// The model.
+        name: String,
+        /// The role.
+        role: Role,
+        /// Each source tried, in order.
+        failures: Vec<SourceFailure>,
+    },
+    /// Nobody offers this model in ONNX form; the text says how to bring the files.
+    #[error("{name} ({role}) cannot be downloaded as ONNX: {hint}")]
+    NoSource {
+        /// The model.
+        name: String,
+        /// The role.
+        role: Role,
+        /// What the user can do.
+        hint: String,
+    },
+    /// A file on disk is not what it should be.
+    #[error("{} is damaged: its SHA-256 is {found}, not {expected}", .path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// The right sum, in hex.
+        expected: String,
+        /// The sum found.
+        found: String,
+    },
+    /// A file that the network needs is not there.
+    #[error("{} lacks {missing}", .folder.display())]
+    Incomplete {
+        /// Where it should be.
+        folder: PathBuf,
+        /// Its name.
+        missing: String,
+    },
+    /// The catalogue or the configuration's models do not make sense.
+    #[error("model catalogue: {0}")]
+    Catalogue(String),
+    /// The ONNX Runtime library could not be fetched.
+    #[error("could not fetch the ONNX Runtime library:{}", lines(.failures))]
+    RuntimeUnavailable {
+        /// Each source tried, in order.
+        failures: Vec<SourceFailure>,
+    },
+    /// The ONNX Runtime library is not on this machine, and offline mode forbids fetching it.
+    #[error("the ONNX Runtime library is not on this machine, and offline mode forbids fetching it")]
+    RuntimeMissingOffline,
+    /// Reading or writing failed.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+fn lines(failures: &[SourceFailure]) -> String {
+    failures.iter().map(|failure| format!("\n  {failure}")).collect()
+}
+
+/// Attaches the path to an I/O error.
+pub(crate) fn io_at(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> ModelError {
+    let path = path.into();
+    move |source| ModelError::Io { path, source }
+}
+
+/// Takes user names, passwords and query strings (signatures, tokens) out of addresses in a foreign message.
+pub(crate) fn redact(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let (before, after) = rest.split_at(start + 3);
+        out.push_str(before);
+        let end = after.find(|c: char| c.is_whitespace() || "\"'<>)".contains(c)).unwrap_or(after.len());
+        let (address, tail) = after.split_at(end);
+        let (plain, query) = address.split_once('?').map_or((address, false), |(plain, _)| (plain, true));
+        let authority = plain.find('/').unwrap_or(plain.len());
+        match plain[..authority].rfind('@') {
+            Some(at) => {
+                out.push_str("…@");
+                out.push_str(&plain[at + 1..]);
+            }
+            None => out.push_str(plain),
+        }
+        if query {
+            out.push_str("?…");
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_leave_addresses() {
+        assert_eq!(
+            redact("GET https://me:pw@host/p?sig=1 failed, see http://h/x."),
+            "GET https://…@host/p?… failed, see http://h/x."
+        );
+        assert_eq!(redact("no address"), "no address");
+        assert_eq!(redact("a://"), "a://");
+    }
+}

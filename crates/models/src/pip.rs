@@ -1,0 +1,160 @@
+//! Packages of the Python index, fetched by the user's own pip: its index, mirrors, proxies and credentials apply.
+//!
+//! A wheel is an archive that pip only downloads. For a source archive pip insists on asking the package's build backend
+//! for metadata, which would run foreign code. So the archive's SHA-256 is pinned, and pip is given a backend of the
+//! declared name that answers with name and version and does nothing else; nothing from the archive runs.
+use crate::{error::redact, source::Sdist};
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// How pip may be called, in this order.
+const PROGRAMS: [(&str, &[&str]); 4] =
+    [("pip3", &[]), ("pip", &[]), ("python3", &["-m", "pip"]), ("python", &["-m", "pip"])];
+
+/// Downloads a package into an empty folder and returns the archive.
+pub(crate) fn download(
+    package: &str,
+    version: &str,
+    sdist: Option<&Sdist>,
+    into: &Path,
+) -> Result<PathBuf, String> {
+    let requirement = if version.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("{package}=={version}")
+    } else {
+        format!("{package}{version}")
+    };
+    match sdist {
+        Some(sdist) => source_archive(package, version, &requirement, sdist, into)?,
+        None => {
+            let first = call(&["--only-binary=:all:", &requirement], into, None);
+            // The wheel may exist, only not for the Python at hand, whose version does not matter to us.
+            if let Err(reason) = first {
+                let foreign = any_python();
+                let mut arguments = vec!["--only-binary=:all:", requirement.as_str()];
+                arguments.extend(foreign.iter().map(String::as_str));
+                if foreign.is_empty() || !reason.contains("No matching distribution") {
+                    return Err(reason);
+                }
+                call(&arguments, into, None).map_err(|_| reason)?;
+            }
+        }
+    }
+    let found = fs::read_dir(into)
+        .map_err(|error| error.to_string())?
+        .filter_map(Result::ok)
+        .map(|entry| entry.path());
+    found
+        .into_iter()
+        .find(|path| {
+            let name = path.to_string_lossy();
+            name.ends_with(".whl") || name.ends_with(".tar.gz") || name.ends_with(".zip")
+        })
+        .ok_or_else(|| "pip reported success but left no archive".into())
+}
+
+fn source_archive(
+    package: &str,
+    version: &str,
+    requirement: &str,
+    sdist: &Sdist,
+    into: &Path,
+) -> Result<(), String> {
+    let failed = |error: io::Error| error.to_string();
+    let work = tempfile::tempdir().map_err(failed)?;
+    let mut module = work.path().to_owned();
+    let mut parts: Vec<&str> = sdist.build_backend.split('.').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        module.push(part);
+        fs::create_dir_all(&module).map_err(failed)?;
+        fs::write(module.join("__init__.py"), "").map_err(failed)?;
+    }
+    let backend = format!(
+        "import pathlib\n\
+         def prepare_metadata_for_build_wheel(folder, config_settings=None):\n    \
+             name = {name:?} + \".dist-info\"\n    \
+             target = pathlib.Path(folder, name)\n    \
+             target.mkdir()\n    \
+             (target / \"METADATA\").write_text({metadata:?})\n    \
+             return name\n",
+        name = format!("{}-{version}", package.replace('-', "_")),
+        metadata = format!("Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"),
+    );
+    fs::write(module.join(format!("{last}.py")), backend).map_err(failed)?;
+    let list = work.path().join("requirements.txt");
+    fs::write(&list, format!("{requirement} --hash=sha256:{}\n", sdist.sha256)).map_err(failed)?;
+    let list = list.to_string_lossy();
+    call(
+        &["--no-binary=:all:", "--no-build-isolation", "--use-pep517", "--require-hashes", "-r", &list],
+        into,
+        Some(work.path()),
+    )
+}
+
+/// Runs `pip download`, with whichever spelling of pip exists.
+fn call(arguments: &[&str], into: &Path, python_path: Option<&Path>) -> Result<(), String> {
+    for (program, prefix) in PROGRAMS {
+        let mut command = Command::new(program);
+        command.args(prefix).args([
+            "download",
+            "--no-deps",
+            "--no-input",
+            "--disable-pip-version-check",
+            "-q",
+        ]);
+        command.arg("--dest").arg(into).args(arguments).stdin(Stdio::null());
+        if let Some(path) = python_path {
+            command.env("PYTHONPATH", path);
+        }
+        tracing::debug!(program, ?arguments, "calling pip");
+        match command.output() {
+            Ok(output) if output.status.success() => return Ok(()),
+            Ok(output) if is_missing(&output) => {}
+            Ok(output) => return Err(reason(&output)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("{program} does not start: {error}")),
+        }
+    }
+    Err("pip is not installed (on Debian and Ubuntu: apt install python3-pip)".into())
+}
+
+/// `python3 -m pip` where Python is there and pip is not.
+fn is_missing(output: &Output) -> bool {
+    String::from_utf8_lossy(&output.stderr).contains("No module named pip")
+}
+
+/// pip's own last words, without credentials.
+fn reason(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let mut lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| line.starts_with("ERROR:")).collect();
+    if lines.is_empty() {
+        lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        lines.drain(..lines.len().saturating_sub(1));
+    }
+    let words = redact(&lines.join(" "));
+    let short: String = words.chars().take(400).collect();
+    if short.is_empty() { format!("pip ended with {}", output.status) } else { format!("pip: {short}") }
+}
+
+/// Options that ask for a wheel of this machine for some common Python.
+fn any_python() -> Vec<String> {
+    let platforms: &[&str] = match (env::consts::OS, env::consts::ARCH) {
+        ("linux", "x86_64") => &["manylinux_2_28_x86_64", "manylinux_2_27_x86_64", "manylinux2014_x86_64"],
+        ("linux", "aarch64") => {
+            &["manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64"]
+        }
+        ("macos", "aarch64") => &["macosx_14_0_arm64", "macosx_13_0_arm64", "macosx_13_0_universal2"],
+        ("macos", "x86_64") => &["macosx_13_0_x86_64", "macosx_13_0_universal2"],
+        ("windows", "x86_64") => &["win_amd64"],
+        ("windows", "aarch64") => &["win_arm64"],
+        _ => return Vec::new(),
+    };
+    let mut options: Vec<String> =
+        ["--python-version", "3.12", "--implementation", "cp", "--abi", "cp312"].map(String::from).into();
+    options.extend(platforms.iter().flat_map(|platform| ["--platform".to_owned(), (*platform).to_owned()]));
+    options
+}
