@@ -48,16 +48,15 @@ pub fn disc(image: &mut RgbImage, centre: [f32; 2], radius: f32, colour: [u8; 3]
 
 /// The part of a segment that lies in the picture widened by `margin` (Liang and Barsky).
 fn clip(image: &RgbImage, from: [f32; 2], to: [f32; 2], margin: f32) -> Option<([f32; 2], [f32; 2])> {
-    let size = [image.width() as f32, image.height() as f32];
-    let (mut enter, mut leave) = (0.0f32, 1.0f32);
+    let size = [image.width() as f64, image.height() as f64];
+    let (from, to, margin) = (from.map(f64::from), to.map(f64::from), f64::from(margin));
+    let (mut enter, mut leave) = (0.0f64, 1.0f64);
     for axis in 0..2 {
         let delta = to[axis] - from[axis];
         if !delta.is_finite() {
             return None;
         }
-        for (distance, direction) in
-            [(from[axis] + margin, -delta), (size[axis] + margin - from[axis], delta)]
-        {
+        for (distance, direction) in [(from[axis] + margin, -delta), (size[axis] + margin - from[axis], delta)] {
             if direction == 0.0 {
                 if distance < 0.0 {
                     return None;
@@ -69,6 +68,6 @@ fn clip(image: &RgbImage, from: [f32; 2], to: [f32; 2], margin: f32) -> Option<(
             }
         }
     }
-    let at = |t: f32| [from[0] + (to[0] - from[0]) * t, from[1] + (to[1] - from[1]) * t];
+    let at = |t: f64| [0, 1].map(|axis| (from[axis] + (to[axis] - from[axis]) * t) as f32);
     (enter <= leave).then(|| (at(enter), at(leave)))
 }
