@@ -4,6 +4,7 @@
 //! trained and measured behind those libraries (OpenCV, Pillow, libjpeg-turbo).
 //! This crate knows nothing of models and does no I/O beyond the bytes it is handed.
 
+mod accelerate;
 mod crop;
 mod decode;
 pub mod draw;

@@ -1,4 +1,5 @@
 use crate::RgbImage;
+use crate::accelerate::accelerated;
 
 /// Weights are fractions of this.
 const ONE: f32 = 2048.0;
@@ -82,32 +83,36 @@ fn columns(source: usize, target: usize) -> Vec<Column> {
         .collect()
 }
 
-/// Scales one row. The results keep 7 fraction bits: the vertical pass drops 4 of the 11 first anyway.
-fn scale_row(row: &[u8], columns: &[Column], out: &mut [i16]) {
-    let widened: [u8; 6];
-    let row = if let &[r, g, b] = row {
-        widened = [r, g, b, r, g, b];
-        &widened
-    } else {
-        row
-    };
-    for (pixel, column) in out.chunks_exact_mut(3).zip(columns) {
-        let samples = &row[column.left..column.left + 6];
-        let [a, b] = column.weights;
-        for channel in 0..3 {
-            let sum = i32::from(samples[channel]) * a + i32::from(samples[channel + 3]) * b;
-            pixel[channel] = (sum >> 4) as i16;
+accelerated! {
+    /// Scales one row. The results keep 7 fraction bits: the vertical pass drops 4 of the 11 first anyway.
+    fn scale_row(row: &[u8], columns: &[Column], out: &mut [i16]) {
+        let widened: [u8; 6];
+        let row = if let &[r, g, b] = row {
+            widened = [r, g, b, r, g, b];
+            &widened
+        } else {
+            row
+        };
+        for (pixel, column) in out.chunks_exact_mut(3).zip(columns) {
+            let samples = &row[column.left..column.left + 6];
+            let [a, b] = column.weights;
+            for channel in 0..3 {
+                let sum = i32::from(samples[channel]) * a + i32::from(samples[channel + 3]) * b;
+                pixel[channel] = (sum >> 4) as i16;
+            }
         }
     }
 }
 
-/// Mixes two scaled rows. Each product loses its low 16 bits before the sum, as in OpenCV's vector code.
-fn blend_rows(above: &[i16], below: &[i16], weights: [i32; 2], out: &mut [u8]) {
-    let high = |sample: i16, weight: i16| ((i32::from(sample) * i32::from(weight)) >> 16) as i16;
-    let [a, b] = weights.map(|weight| weight as i16);
-    for ((out, &above), &below) in out.iter_mut().zip(above).zip(below) {
-        // At most 1020 + 2 before the shift, so this fits in 8 bits.
-        *out = ((high(above, a) + high(below, b) + 2) >> 2) as u8;
+accelerated! {
+    /// Mixes two scaled rows. Each product loses its low 16 bits before the sum, as in OpenCV's vector code.
+    fn blend_rows(above: &[i16], below: &[i16], weights: [i32; 2], out: &mut [u8]) {
+        let high = |sample: i16, weight: i16| ((i32::from(sample) * i32::from(weight)) >> 16) as i16;
+        let [a, b] = weights.map(|weight| weight as i16);
+        for ((out, &above), &below) in out.iter_mut().zip(above).zip(below) {
+            // At most 1020 + 2 before the shift, so this fits in 8 bits.
+            *out = ((high(above, a) + high(below, b) + 2) >> 2) as u8;
+        }
     }
 }
 

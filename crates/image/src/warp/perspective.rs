@@ -2,6 +2,7 @@ use std::sync::LazyLock;
 
 use super::{PHASE_BITS, PHASES, homography, round};
 use crate::RgbImage;
+use crate::accelerate::accelerated;
 
 /// Kernel weights are fractions of 2^15.
 const WEIGHT_BITS: u32 = 15;
@@ -26,25 +27,31 @@ pub fn perspective(image: &RgbImage, corners: [[f32; 2]; 4], width: usize, heigh
     }
     assert!(!image.data().is_empty(), "a picture without pixels cannot be warped");
     let map = homography::inverse(corners, width as f64, height as f64);
-    let kernels = &KERNELS[..];
-    // OpenCV restarts its sums at every block of columns, which shows in the last bit.
-    let block = (1024 / height.min(16)).min(width);
-    let mut positions = vec![[0i32; 2]; block];
     let mut data = vec![0; width * height * 3];
     for (y, row) in data.chunks_exact_mut(width * 3).enumerate() {
+        warp_row(image, &map, y, height, &KERNELS, row);
+    }
+    RgbImage::from_raw(width, height, data)
+}
+
+accelerated! {
+    fn warp_row(image: &RgbImage, map: &[f64; 9], y: usize, height: usize, kernels: &[[[i16; 12]; 4]], row: &mut [u8]) {
+        // OpenCV restarts its sums at every block of columns, which shows in the last bit.
+        let block = (1024 / height.min(16)).min(row.len() / 3);
+        let mut positions = [[0i32; 2]; 1024];
         for (index, out) in row.chunks_mut(block * 3).enumerate() {
             let positions = &mut positions[..out.len() / 3];
-            project(&map, (index * block) as f64, y as f64, positions);
+            project(map, (index * block) as f64, y as f64, positions);
             for (pixel, &[x, y]) in out.chunks_exact_mut(3).zip(positions.iter()) {
                 let phase = (y as usize % PHASES) * PHASES + x as usize % PHASES;
                 pixel.copy_from_slice(&sample(image, x >> PHASE_BITS, y >> PHASE_BITS, &kernels[phase]));
             }
         }
     }
-    RgbImage::from_raw(width, height, data)
 }
 
 /// Source positions, in 1/32 pixel, of the output pixels from (`x`, `y`) to the right.
+#[inline(always)]
 fn project(map: &[f64; 9], x: f64, y: f64, positions: &mut [[i32; 2]]) {
     let start = |row: usize| map[row] * x + map[row + 1] * y + map[row + 2];
     let (start_x, start_y, start_w) = (start(0), start(3), start(6));
