@@ -1,0 +1,115 @@
+use bytes::Bytes;
+use viewfinder_engine::{Answer, Engine, EngineConfig, ErrorCode, PictureTask, SentenceRequest};
+use viewfinder_models::Role;
+use viewfinder_test_support as test_support;
+use viewfinder_vision::ocr::Options;
+
+use crate::support::{OCR, bytes, config, engine, request, text};
+
+fn sentence(model: &str, text: &str) -> SentenceRequest {
+    SentenceRequest { model: model.into(), text: text.into(), language: None }
+}
+
+fn embed(model: &str) -> PictureTask {
+    PictureTask::Embed { model: model.into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_tasks_share_one_picture() {
+    test_support::model("scrfd_2.5g", Role::Detection);
+    let faces = PictureTask::Faces {
+        detection: "scrfd_2.5g".into(),
+        recognition: "buffalo_l".into(),
+        min_score: 0.5,
+    };
+    let regions = PictureTask::TextRegions { detection: OCR.into(), options: Options::immich(0.5, 0.8, 736) };
+    let tasks = vec![text(), faces, embed("tiny"), embed("ViT-B-32::openai"), regions];
+    let answer = engine().picture(request(bytes("faces/t1.jpg"), tasks)).await.unwrap();
+
+    assert_eq!((answer.width, answer.height), (1280, 886));
+    let [
+        Answer::Text(_),
+        Answer::Faces(faces),
+        Answer::Embedding(tiny),
+        Answer::Embedding(clip),
+        Answer::TextRegions(_),
+    ] = &answer.answers[..]
+    else {
+        panic!("answers in another order: {answer:?}");
+    };
+    assert_eq!(faces.len(), 6);
+    assert!(faces.iter().all(|face| face.embedding.len() == 512));
+    assert_eq!((tiny.len(), clip.len()), (32, 512));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_and_sentences_are_read() {
+    let engine = engine();
+    let answer = engine.picture(request(bytes("ocr/ch_en_num.jpg"), vec![text()])).await.unwrap();
+    let Answer::Text(lines) = &answer.answers[0] else { panic!("no text") };
+    assert_eq!(lines.len(), 18);
+    assert_eq!(lines[0].text, "正品促销");
+
+    let vector = engine.sentence(sentence("tiny", "皮卡丘")).await.unwrap();
+    assert_eq!(vector.len(), 32);
+    assert_eq!(engine.sentence(sentence("ViT-B-32__openai", "a dog")).await.unwrap().len(), 512);
+}
+
+#[test]
+fn callers_without_async_get_the_same() {
+    let engine = engine();
+    let answer = engine.picture_blocking(request(bytes("ocr/short.png"), vec![embed("tiny")])).unwrap();
+    assert!(matches!(&answer.answers[0], Answer::Embedding(vector) if vector.len() == 32));
+    assert_eq!(engine.sentence_blocking(sentence("tiny", "x")).unwrap().len(), 32);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_pictures_and_names_have_their_own_codes() {
+    let mut limited = config();
+    limited.limits.max_bytes = 1_000_000;
+    limited.limits.max_pixels = 1_000_000;
+    let engine = Engine::new(limited).unwrap();
+    let jpeg = bytes("ocr/ch_en_num.jpg");
+    let cases: Vec<(Bytes, PictureTask, ErrorCode)> = vec![
+        (Bytes::new(), embed("tiny"), ErrorCode::ImageEmpty),
+        (Bytes::from_static(b"no picture at all"), embed("tiny"), ErrorCode::ImageUndecodable),
+        (jpeg.slice(..100), embed("tiny"), ErrorCode::ImageUndecodable),
+        (vec![0xff; 1_000_001].into(), embed("tiny"), ErrorCode::ImageTooManyBytes),
+        (bytes("faces/t1.jpg"), embed("tiny"), ErrorCode::ImageTooLarge),
+        (jpeg.clone(), embed("no-such-model"), ErrorCode::ModelUnknown),
+        (jpeg.clone(), embed("PP-OCRv6_small"), ErrorCode::ModelUnsuited),
+        (jpeg.clone(), embed("RN50__openai"), ErrorCode::ModelMissingOffline),
+        (jpeg, PictureTask::FaceRegions { detection: OCR.into(), min_score: 0.7 }, ErrorCode::ModelUnsuited),
+    ];
+    for (picture, task, code) in cases {
+        let error = engine.picture(request(picture, vec![task.clone()])).await.unwrap_err();
+        assert_eq!(error.code, code, "{task:?}: {error}");
+    }
+    let error = engine.sentence(sentence("buffalo_l", "x")).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::ModelUnsuited);
+}
+
+#[test]
+fn an_alias_answers_and_a_different_width_is_refused() {
+    let aliased = |from: &str, to: &str| -> EngineConfig {
+        let mut config = config();
+        config.aliases.insert(from.into(), to.into());
+        config
+    };
+    let engine = Engine::new(aliased("my-clip", "tiny")).unwrap();
+    assert_eq!(engine.sentence_blocking(sentence("my-clip", "猫")).unwrap().len(), 32);
+
+    let refused = |from, to| Engine::new(aliased(from, to)).err().map(|error| error.code);
+    assert_eq!(refused("ViT-B-16__openai", "tiny"), Some(ErrorCode::ModelUnsuited));
+    assert_eq!(refused("ViT-B-16__openai", "nobody"), Some(ErrorCode::ModelUnknown));
+    assert_eq!(refused("ViT-B-16__openai", "cn-clip/ViT-B-16"), None);
+}
+
+#[test]
+fn codes_are_unique_and_have_a_status() {
+    let mut codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes.len(), ErrorCode::ALL.len());
+    assert!(ErrorCode::ALL.iter().all(|code| (400..600).contains(&code.http_status())));
+}
