@@ -56,7 +56,9 @@ fn clip(image: &RgbImage, from: [f32; 2], to: [f32; 2], margin: f32) -> Option<(
         if !delta.is_finite() {
             return None;
         }
-        for (distance, direction) in [(from[axis] + margin, -delta), (size[axis] + margin - from[axis], delta)] {
+        for (distance, direction) in
+            [(from[axis] + margin, -delta), (size[axis] + margin - from[axis], delta)]
+        {
             if direction == 0.0 {
                 if distance < 0.0 {
                     return None;

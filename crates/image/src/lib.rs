@@ -4,6 +4,9 @@
 //! trained and measured behind those libraries (OpenCV, Pillow, libjpeg-turbo).
 //! This crate knows nothing of models and does no I/O beyond the bytes it is handed.
 
+// Helpers of pixel loops are compiled for AVX2 only where they are inlined into a function that is.
+#![allow(clippy::inline_always)]
+
 mod accelerate;
 mod crop;
 mod decode;

@@ -6,7 +6,7 @@ pub enum Alpha {
     /// The alpha channel is ignored, as OpenCV's `imdecode` and Pillow's `convert("RGB")` do.
     Drop,
     /// The picture is laid on white or black, whichever its visible part stands out from, so that text on a
-    /// transparent ground stays readable; as `RapidOCR` 3.10 does.
+    /// transparent ground stays readable; as RapidOCR 3.10 does.
     Contrast,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn drop_gray(data: &[u8]) -> Vec<u8> {
     data.chunks_exact(2).flat_map(|pixel| [pixel[0]; 3]).collect()
 }
 
-/// Grey where anything is visible, plus the transparency, saturated: `RapidOCR`'s rule for two channels.
+/// Grey where anything is visible, plus the transparency, saturated: RapidOCR's rule for two channels.
 pub(super) fn contrast_gray(data: &[u8]) -> Vec<u8> {
     data.chunks_exact(2)
         .flat_map(|pixel| [if pixel[1] == 0 { 255 } else { pixel[0].saturating_add(255 - pixel[1]) }; 3])

@@ -73,7 +73,7 @@ fn find_ff(bytes: &[u8]) -> Option<usize> {
     const BLOCK: usize = 32;
     let mut skipped = 0;
     for block in bytes.chunks(BLOCK) {
-        if block.iter().fold(false, |found, &byte| found | (byte == 0xFF)) {
+        if block.iter().fold(0, |found, &byte| found | u8::from(byte == 0xFF)) != 0 {
             break;
         }
         skipped += block.len();

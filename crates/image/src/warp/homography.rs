@@ -31,19 +31,20 @@ fn solve(mut matrix: [[f64; 8]; 8], mut right: [f64; 8]) -> Option<[f64; 8]> {
                 pivot = row;
             }
         }
-        // Written so that NaN counts as singular too.
-        if !(matrix[pivot][column].abs() >= SMALLEST_PIVOT) {
+        let size = matrix[pivot][column].abs();
+        if size < SMALLEST_PIVOT || size.is_nan() {
             return None;
         }
         matrix.swap(column, pivot);
         right.swap(column, pivot);
         let scale = -1.0 / matrix[column][column];
-        for row in column + 1..8 {
-            let factor = matrix[row][column] * scale;
-            for k in column + 1..8 {
-                matrix[row][k] += factor * matrix[column][k];
+        let (pivot_row, pivot_right) = (matrix[column], right[column]);
+        for (row, right) in matrix.iter_mut().zip(&mut right).skip(column + 1) {
+            let factor = row[column] * scale;
+            for (value, pivot) in row.iter_mut().zip(pivot_row).skip(column + 1) {
+                *value += factor * pivot;
             }
-            right[row] += factor * right[column];
+            *right += factor * pivot_right;
         }
     }
     for row in (0..8).rev() {

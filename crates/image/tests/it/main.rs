@@ -1,4 +1,4 @@
-//! The crate against golden results of OpenCV, Pillow and `RapidOCR`, and against hostile input.
+//! The crate against golden results of OpenCV, Pillow and RapidOCR, and against hostile input.
 
 mod decoders;
 mod drawing;
