@@ -90,7 +90,9 @@ mod tests {
 
     fn file(parts: &[&[u8]]) -> Vec<u8> {
         let mut bytes = vec![0xFF, 0xD8];
-        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         bytes
     }
 

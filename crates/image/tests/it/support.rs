@@ -27,7 +27,8 @@ pub(crate) fn number(case: &Value, key: &str) -> usize {
 }
 
 pub(crate) fn sha256(data: &[u8]) -> String {
-    Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = Sha256::digest(data).iter().flat_map(|byte| [byte >> 4, byte & 15]).collect::<Vec<_>>();
+    digits.into_iter().map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
 }
 
 /// The generated picture that a case describes.
