@@ -1,6 +1,6 @@
 //! What can go wrong between a name and its files.
 use crate::Role;
-use std::{fmt, io, path::PathBuf};
+use std::{fmt, fmt::Write as _, io, path::PathBuf};
 
 /// Why one source did not deliver. The text holds no credentials and no signed addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +105,10 @@ pub enum ModelError {
 }
 
 fn lines(failures: &[SourceFailure]) -> String {
-    failures.iter().map(|failure| format!("\n  {failure}")).collect()
+    failures.iter().fold(String::new(), |mut text, failure| {
+        let _ = write!(text, "\n  {failure}");
+        text
+    })
 }
 
 /// Attaches the path to an I/O error.

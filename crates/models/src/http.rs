@@ -22,7 +22,7 @@ pub struct Retry {
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 5, first_delay: Duration::from_secs(1), max_delay: Duration::from_secs(60) }
+        Self { attempts: 5, first_delay: Duration::from_secs(1), max_delay: Duration::from_mins(1) }
     }
 }
 
@@ -51,7 +51,9 @@ pub(crate) struct Download<'a> {
 enum Failure {
     /// Another try can help, after the wait the server asked for.
     Passing(String, Option<Duration>),
-    /// It cannot.
+    /// The host does not answer. One more try, then a mirror is the better chance.
+    Unreachable(String),
+    /// Another try cannot help.
     Final(String),
 }
 
@@ -71,8 +73,8 @@ impl Client {
             // Offsets of a resumed download count bytes of the file, not of a compressed stream.
             .accept_encoding("identity")
             .timeout_connect(Some(Duration::from_secs(20)))
-            .timeout_recv_response(Some(Duration::from_secs(60)))
-            .timeout_per_read(Some(Duration::from_secs(60)))
+            .timeout_recv_response(Some(Duration::from_mins(1)))
+            .timeout_per_read(Some(Duration::from_mins(1)))
             .build();
         Self { agent: config.into(), retry }
     }
@@ -83,7 +85,7 @@ impl Client {
         url: &str,
         bearer: Option<&str>,
     ) -> Result<(serde_json::Value, Option<String>), String> {
-        self.patiently(&mut || {
+        let task = || {
             let mut response = self.get(url, bearer, &[])?;
             let next = header(&response, "link").and_then(|links| next_page(&links));
             let text = response
@@ -95,7 +97,14 @@ impl Client {
             let value =
                 serde_json::from_str(&text).map_err(|error| Failure::Final(format!("no JSON: {error}")))?;
             Ok((value, next))
-        })
+        };
+        let mut patience = Patience::new(self.retry);
+        loop {
+            match task() {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => patience.after(failure)?,
+            }
+        }
     }
 
     /// Fetches a file to `dest` and returns its SHA-256. The file appears complete and verified, or not at all; what has
@@ -116,26 +125,17 @@ impl Client {
             if fresh {
                 part.discard();
             }
-            let resumed = part.len() > 0;
+            let mut patched = part.len() > 0;
             let mut best = part.len();
-            let mut left = self.retry.attempts;
-            let mut delay = self.retry.first_delay;
+            let mut patience = Patience::new(self.retry);
             // Ends: each round either uses up an attempt or has brought the file further than ever before.
             while let Err(failure) = self.stream(file, part, progress) {
-                let (reason, wait) = match failure {
-                    Failure::Final(reason) => return Err(reason),
-                    Failure::Passing(reason, wait) => (reason, wait),
-                };
                 if part.len() > best {
                     best = part.len();
-                    left = self.retry.attempts;
-                    delay = self.retry.first_delay;
+                    patience = Patience::new(self.retry);
                 }
-                left = left.saturating_sub(1);
-                if left == 0 {
-                    return Err(reason);
-                }
-                delay = self.pause(delay, wait, &reason)?;
+                patched |= part.len() > 0;
+                patience.after(failure)?;
             }
             let found =
                 checksum::of_file(&part.data).map_err(|error| format!("cannot read back: {error}"))?;
@@ -150,9 +150,9 @@ impl Client {
             };
             match problem {
                 None => return Ok(found),
-                // The damage may be in what was there before; a full download tells.
-                Some(_) if resumed && !fresh => {
-                    tracing::warn!(file = file.label, "resumed download is damaged, starting over")
+                // Pieces of different requests may not fit; a download in one go tells.
+                Some(problem) if patched && !fresh => {
+                    tracing::warn!(file = file.label, problem, "resumed download is damaged, starting over");
                 }
                 Some(problem) => {
                     part.discard();
@@ -248,8 +248,14 @@ impl Client {
         let response = request.call().map_err(|error| {
             let reason = redact(&error.to_string());
             match error {
-                ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects | ureq::Error::RequireHttpsOnly(_) => {
-                    Failure::Final(reason)
+                ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects => Failure::Final(reason),
+                ureq::Error::HostNotFound
+                | ureq::Error::ConnectionFailed
+                | ureq::Error::Timeout(ureq::Timeout::Resolve | ureq::Timeout::Connect) => {
+                    Failure::Unreachable(reason)
+                }
+                ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    Failure::Unreachable(reason)
                 }
                 _ => Failure::Passing(reason, None),
             }
@@ -270,33 +276,42 @@ impl Client {
             _ => Err(Failure::Final(reason())),
         }
     }
+}
 
-    fn patiently<T>(&self, task: &mut dyn FnMut() -> Result<T, Failure>) -> Result<T, String> {
-        let mut delay = self.retry.first_delay;
-        let mut left = self.retry.attempts.max(1);
-        loop {
-            let (reason, wait) = match task() {
-                Ok(value) => return Ok(value),
-                Err(Failure::Final(reason)) => return Err(reason),
-                Err(Failure::Passing(reason, wait)) => (reason, wait),
-            };
-            left -= 1;
-            if left == 0 {
-                return Err(reason);
-            }
-            delay = self.pause(delay, wait, &reason)?;
-        }
+/// How many more tries, and how long until the next.
+struct Patience {
+    left: u32,
+    delay: Duration,
+    max_delay: Duration,
+}
+
+impl Patience {
+    fn new(retry: Retry) -> Self {
+        Self { left: retry.attempts, delay: retry.first_delay, max_delay: retry.max_delay }
     }
 
-    /// Waits before the next try and returns the wait after that one.
-    fn pause(&self, delay: Duration, asked: Option<Duration>, reason: &str) -> Result<Duration, String> {
-        let wait = asked.unwrap_or(delay);
-        if wait > self.retry.max_delay {
+    /// Waits for the next try, or says why there is none.
+    fn after(&mut self, failure: Failure) -> Result<(), String> {
+        let (reason, asked) = match failure {
+            Failure::Final(reason) => return Err(reason),
+            Failure::Passing(reason, asked) => (reason, asked),
+            Failure::Unreachable(reason) => {
+                self.left = self.left.min(2);
+                (reason, None)
+            }
+        };
+        self.left = self.left.saturating_sub(1);
+        if self.left == 0 {
+            return Err(reason);
+        }
+        let wait = asked.unwrap_or(self.delay);
+        if wait > self.max_delay {
             return Err(format!("{reason}; the server asks to wait {} s", wait.as_secs()));
         }
         tracing::debug!(reason, wait_ms = wait.as_millis() as u64, "trying again");
         thread::sleep(wait);
-        Ok((delay * 2).min(self.retry.max_delay))
+        self.delay = (self.delay * 2).min(self.max_delay);
+        Ok(())
     }
 }
 

@@ -26,21 +26,10 @@ pub(crate) fn download(
     } else {
         format!("{package}{version}")
     };
-    match sdist {
-        Some(sdist) => source_archive(package, version, &requirement, sdist, into)?,
-        None => {
-            let first = call(&["--only-binary=:all:", &requirement], into, None);
-            // The wheel may exist, only not for the Python at hand, whose version does not matter to us.
-            if let Err(reason) = first {
-                let foreign = any_python();
-                let mut arguments = vec!["--only-binary=:all:", requirement.as_str()];
-                arguments.extend(foreign.iter().map(String::as_str));
-                if foreign.is_empty() || !reason.contains("No matching distribution") {
-                    return Err(reason);
-                }
-                call(&arguments, into, None).map_err(|_| reason)?;
-            }
-        }
+    if let Some(sdist) = sdist {
+        source_archive(package, version, &requirement, sdist, into)?;
+    } else {
+        wheel(&requirement, into)?;
     }
     let found = fs::read_dir(into)
         .map_err(|error| error.to_string())?
@@ -53,6 +42,18 @@ pub(crate) fn download(
             name.ends_with(".whl") || name.ends_with(".tar.gz") || name.ends_with(".zip")
         })
         .ok_or_else(|| "pip reported success but left no archive".into())
+}
+
+fn wheel(requirement: &str, into: &Path) -> Result<(), String> {
+    let Err(reason) = call(&["--only-binary=:all:", requirement], into, None) else { return Ok(()) };
+    // The wheel may exist, only not for the Python at hand, whose version does not matter to us.
+    let foreign = any_python();
+    if foreign.is_empty() || !reason.contains("No matching distribution") {
+        return Err(reason);
+    }
+    let mut arguments = vec!["--only-binary=:all:", requirement];
+    arguments.extend(foreign.iter().map(String::as_str));
+    call(&arguments, into, None).map_err(|_| reason)
 }
 
 fn source_archive(

@@ -16,7 +16,7 @@ use std::{
 /// Which build of ONNX Runtime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RuntimeFlavour {
-    /// The plain build: CPU, on macOS also CoreML.
+    /// The plain build: CPU, on macOS also `CoreML`.
     #[default]
     Cpu,
     /// The build with CUDA and `TensorRT`. It runs on the CPU as well.
@@ -136,16 +136,17 @@ fn from_package(
 
 /// Is it the library itself? `libonnxruntime.so`, `libonnxruntime.so.1.32.0`, `libonnxruntime.1.32.0.dylib`, `onnxruntime.dll`.
 fn is_main(name: &str) -> bool {
-    name.starts_with("libonnxruntime.so")
-        || (name.starts_with("libonnxruntime.") && name.ends_with(".dylib"))
-        || name == "onnxruntime.dll"
+    let between = |head: &str, tail: &str| {
+        name.strip_prefix(head).is_some_and(|rest| rest.strip_suffix(tail).is_some())
+    };
+    name.starts_with("libonnxruntime.so") || between("libonnxruntime.", "dylib") || name == "onnxruntime.dll"
 }
 
 /// Is it the library or one of its provider libraries, which must lie beside it?
 fn is_part(name: &str) -> bool {
     is_main(name)
         || name.starts_with("libonnxruntime_providers_")
-        || (name.starts_with("onnxruntime_providers_") && name.ends_with(".dll"))
+        || name.strip_prefix("onnxruntime_providers_").is_some_and(|rest| rest.strip_suffix(".dll").is_some())
 }
 
 fn system_folders() -> Vec<PathBuf> {
