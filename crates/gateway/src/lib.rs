@@ -1,1 +1,25 @@
-//! HTTP routes of every protocol, in front of the engine.
+//! HTTP routes of every protocol, in front of whatever answers the tasks.
+//!
+//! [`Server`] listens on any number of addresses and offers all protocols on each ([`ROUTES`]): Immich's
+//! machine-learning service, MT Photos' AI service, and our own operations and status page. A request goes through
+//! `observe` (id, span, log, metrics), has its body read under limits by `body`, is understood by its protocol's
+//! module in `routes` with the types of `viewfinder-wire`, and is answered by a [`Backend`]. `failure` holds every way
+//! this can go wrong; each protocol says it in its own shape.
+//!
+//! No handler ever runs inference or waits for a lock on an async thread, so `/ping` answers at once while models
+//! load and all workers are busy.
+
+mod backend;
+mod body;
+mod config;
+mod failure;
+mod metric;
+mod multipart;
+mod observe;
+mod routes;
+mod server;
+
+pub use backend::{Backend, Reply};
+pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Models, Profiles};
+pub use routes::ROUTES;
+pub use server::{BindError, Server};

@@ -1,0 +1,123 @@
+//! Reads request bodies whole, once, under limits: bytes for one, bytes for all together, and time.
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, StatusCode, header},
+};
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::{Limits, failure::Failure, metric};
+
+/// Room for all bodies in memory.
+pub(crate) struct Bodies {
+    room: Arc<Semaphore>,
+    limits: Limits,
+}
+
+/// A body, and the room it takes until dropped.
+pub(crate) struct Held {
+    pub(crate) bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// How long a refused body is read on and thrown away, so that its sender comes to read the refusal.
+const LINGER: Duration = Duration::from_secs(5);
+
+impl Bodies {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { room: Arc::new(Semaphore::new(limits.held_bytes.min(Semaphore::MAX_PERMITS))), limits }
+    }
+
+    /// Bytes held now.
+    pub(crate) fn held(&self) -> usize {
+        self.limits.held_bytes.saturating_sub(self.room.available_permits())
+    }
+
+    /// Reads a body to its end.
+    pub(crate) async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<Held, Failure> {
+        let announced = headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok())
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(0);
+        let result = timeout(self.limits.body_time, self.collect(announced, &mut body)).await;
+        let result = result.unwrap_or_else(|_| {
+            let seconds = self.limits.body_time.as_secs();
+            Err(Failure::caller(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                format!("the request did not arrive within {seconds} s"),
+            ))
+        });
+        if result.is_err() {
+            discard(body).await;
+        }
+        result
+    }
+
+    async fn collect(&self, announced: usize, body: &mut Body) -> Result<Held, Failure> {
+        self.check(announced)?;
+        if announced > self.room.available_permits() {
+            return Err(Failure::full());
+        }
+        let mut bytes = BytesMut::with_capacity(announced);
+        let mut room: Option<OwnedSemaphorePermit> = None;
+        while let Some(chunk) = next_chunk(body).await? {
+            self.check(bytes.len() + chunk.len())?;
+            metric::received(chunk.len());
+            let more = Arc::clone(&self.room)
+                .try_acquire_many_owned(u32::try_from(chunk.len()).map_err(|_| Failure::full())?)
+                .map_err(|_| Failure::full())?;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Held { bytes: bytes.freeze(), _room: room })
+    }
+
+    fn check(&self, length: usize) -> Result<(), Failure> {
+        if length <= self.limits.body_bytes {
+            return Ok(());
+        }
+        Err(Failure::caller(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "request_too_large",
+            format!("the request is larger than {} bytes", self.limits.body_bytes),
+        ))
+    }
+}
+
+/// Reads on for a while and throws away. A server that answers and closes in the middle of an upload makes the
+/// client see a broken connection instead of the answer.
+pub(crate) async fn discard(mut body: Body) {
+    let _ = timeout(LINGER, async { while let Ok(Some(_)) = next_chunk(&mut body).await {} }).await;
+}
+
+async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
+    loop {
+        match poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
+            None => return Ok(None),
+            // Trailers carry nothing for us.
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            }
+            Some(Err(error)) => {
+                return Err(Failure::caller(
+                    StatusCode::BAD_REQUEST,
+                    "request_broken",
+                    format!("the request broke off: {error}"),
+                ));
+            }
+        }
+    }
+}

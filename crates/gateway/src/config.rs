@@ -1,0 +1,96 @@
+use std::{net::SocketAddr, time::Duration};
+
+use viewfinder_vision::ocr::Profile;
+
+/// The key MT Photos' own services start with, and so its users' default. Known to everybody.
+pub const DEFAULT_API_KEY: &str = "mt_photos_ai_extra";
+
+/// Everything the gateway can be told.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Addresses to listen on; every one offers every protocol.
+    pub listen: Vec<SocketAddr>,
+    /// Key that MT Photos must send as header `api-key`.
+    pub api_key: String,
+    /// Models for requests that name none.
+    pub models: Models,
+    /// How each protocol reads text.
+    pub profiles: Profiles,
+    /// Faces below this score are not told to MT Photos, 0 to 1.
+    pub face_min_score: f32,
+    /// Bounds on what clients can make the server hold.
+    pub limits: Limits,
+    /// How long running work may take to finish once the server is asked to stop.
+    pub drain: Duration,
+}
+
+/// Models for requests that name none: MT Photos, the seed stack's fork, the status page.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// Reads text.
+    pub ocr: String,
+    /// Embeds pictures and sentences.
+    pub clip: String,
+    /// Finds and recognises faces.
+    pub faces: String,
+}
+
+/// OCR profile by protocol.
+#[derive(Clone, Copy, Debug)]
+pub struct Profiles {
+    /// Immich's `/predict`. Thresholds come with each request.
+    pub immich: Profile,
+    /// MT Photos' `/ocr` and the seed stack's fork.
+    pub mt_photos: Profile,
+    /// The status page's panel.
+    pub page: Profile,
+}
+
+/// Bounds on what clients can make the server hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes in one request's body.
+    pub body_bytes: usize,
+    /// Bytes in all bodies held at once; past it, requests are answered with 503.
+    pub held_bytes: usize,
+    /// Time for one body to arrive.
+    pub body_time: Duration,
+    /// Time for a request's head to arrive, and for a kept-alive connection to stay idle.
+    pub head_time: Duration,
+    /// Connections at once; more wait to be accepted.
+    pub connections: usize,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([0_u16; 8], 3003))],
+            api_key: DEFAULT_API_KEY.to_owned(),
+            models: Models {
+                ocr: "PP-OCRv6_small".to_owned(),
+                clip: "chinese-clip-vit-b-16".to_owned(),
+                faces: "buffalo_l".to_owned(),
+            },
+            profiles: Profiles {
+                immich: Profile::Immich,
+                mt_photos: Profile::RapidOcr,
+                page: Profile::Viewfinder,
+            },
+            face_min_score: 0.65,
+            limits: Limits::default(),
+            drain: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 100_000_000,
+            held_bytes: 512_000_000,
+            body_time: Duration::from_secs(120),
+            head_time: Duration::from_secs(60),
+            connections: 1024,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use viewfinder_engine::{EngineError, ErrorCode, Fault};
+use viewfinder_wire::BadVector;
+
+/// A request that got no answer, before a protocol puts it into its own words.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
+    /// Stable and machine-readable: an [`ErrorCode`], or one of the constants here.
+    pub(crate) code: &'static str,
+    /// One line for people.
+    pub(crate) message: String,
+    fault: Fault,
+    /// Set where the same request can succeed later.
+    retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// The caller has to change the request.
+    pub(crate) fn caller(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), fault: Fault::Caller, retry_after: None }
+    }
+
+    /// No room for another body.
+    pub(crate) fn full() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: ErrorCode::Busy.as_str(),
+            message: "too many pictures at once; try again soon".to_owned(),
+            fault: Fault::Server,
+            retry_after: Some(Duration::from_secs(2)),
+        }
+    }
+
+    /// `{"detail": …}`, the shape of both Python services.
+    pub(crate) fn detail(&self) -> Response {
+        self.respond(&json!({"detail": self.message}))
+    }
+
+    /// Our own shape.
+    pub(crate) fn own(&self) -> Response {
+        self.respond(&json!({"error": self.value()}))
+    }
+
+    /// The contents of our own shape.
+    pub(crate) fn value(&self) -> Value {
+        json!({
+            "code": self.code,
+            "message": self.message,
+            "fault": self.fault,
+            "retryable": self.retry_after.is_some(),
+        })
+    }
+
+    /// Any body, with the status, and what the log and the metrics want to know.
+    pub(crate) fn respond(&self, body: &Value) -> Response {
+        self.mark((self.status, Json(body)).into_response())
+    }
+
+    /// Adds to a finished response what the log wants to know, and when to come back.
+    pub(crate) fn mark(&self, mut response: Response) -> Response {
+        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+            let seconds = self.retry_after.unwrap_or(Duration::from_mins(5)).as_secs();
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response.extensions_mut().insert(self.clone());
+        response
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let wait = Duration::from_secs(match error.code {
+            ErrorCode::Busy => 2,
+            ErrorCode::ModelUnavailable => 60,
+            _ => 10,
+        });
+        Self {
+            status: StatusCode::from_u16(error.code.http_status())
+                .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            code: error.code.as_str(),
+            message: error.message,
+            fault: error.code.fault(),
+            retry_after: error.code.retryable().then_some(wait),
+        }
+    }
+}
+
+impl From<BadVector> for Failure {
+    fn from(error: BadVector) -> Self {
+        EngineError::new(ErrorCode::InferenceFailed, error).into()
+    }
+}

@@ -1,0 +1,236 @@
+'use strict';
+
+// Everything that comes from a picture or the server is put on the page as text, never as markup.
+
+const WORDS = {
+  en: {
+    connecting: 'Connecting…', ready: 'Ready', notReady: 'Not ready', offline: 'No connection', try: 'Try it',
+    choose: 'Choose a picture', hint: 'or drop it here, or paste it', another: 'Another picture', text: 'Text',
+    faces: 'Faces', similarity: 'Similarity', sentences: 'Sentences, one a line', compare: 'Compare',
+    status: 'Status', models: 'Models in memory', looking: 'Looking…', done: 'Done in {s} s, {w} × {h} pixels',
+    noText: 'No text', noFaces: 'No faces', faceScores: '{n} found, scores {scores}', noModels: 'None; they load on first use',
+    example: 'a receipt\na cat on a sofa\n海边的日落', pickFirst: 'Choose a picture first',
+    provider: 'Provider', version: 'Version', runtime: 'ONNX Runtime', workers: 'Workers × threads',
+    waiting: 'Waiting pictures / sentences', running: 'Running', idle: 'idle {s} s', uptime: 'Up for', failed: 'Failed: {why}',
+  },
+  zh: {
+    connecting: '正在连接…', ready: '就绪', notReady: '未就绪', offline: '无法连接', try: '试一试',
+    choose: '选择一张图片', hint: '也可以拖到这里，或直接粘贴', another: '换一张', text: '文字',
+    faces: '人脸', similarity: '相似度', sentences: '句子，每行一句', compare: '比较',
+    status: '状态', models: '内存中的模型', looking: '正在识别…', done: '用时 {s} 秒，{w} × {h} 像素',
+    noText: '没有文字', noFaces: '没有人脸', faceScores: '找到 {n} 张，得分 {scores}', noModels: '暂无，首次使用时加载',
+    example: '一张发票\n沙发上的猫\n海边的日落', pickFirst: '请先选择图片',
+    provider: '计算后端', version: '版本', runtime: 'ONNX Runtime', workers: '工作线程 × 每线程核数',
+    waiting: '排队的图片 / 句子', running: '正在处理', idle: '空闲 {s} 秒', uptime: '已运行', failed: '失败：{why}',
+  },
+};
+
+const language = (navigator.language || 'en').toLowerCase().startsWith('zh') ? 'zh' : 'en';
+const words = WORDS[language];
+const $ = (id) => document.getElementById(id);
+const say = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const svg = (name, attributes) => {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+};
+const element = (name, text, className) => {
+  const created = document.createElement(name);
+  if (text !== undefined) created.textContent = text;
+  if (className) created.className = className;
+  return created;
+};
+
+document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+for (const node of document.querySelectorAll('[data-i18n]')) node.textContent = words[node.dataset.i18n];
+$('sentences').placeholder = words.example;
+$('drop').setAttribute('aria-label', words.choose);
+
+// ---- status ----
+
+function badge(state, text) {
+  $('badge').dataset.state = state;
+  $('badge').textContent = text;
+}
+
+function duration(seconds) {
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  return hours > 0 ? `${hours} h ${minutes} min` : minutes > 0 ? `${minutes} min` : `${seconds} s`;
+}
+
+function showStatus(health) {
+  badge(health.ready ? 'ready' : 'bad', health.ready ? words.ready : `${words.notReady}: ${health.why}`);
+  const facts = [
+    ['provider', health.fallback ? `${health.provider} (${health.fallback})` : health.provider],
+    ['workers', `${health.workers} × ${health.threads}`],
+    ['waiting', `${health.queues.pictures} / ${health.queues.sentences}`],
+    ['running', health.running],
+    ['runtime', health.runtime_version ?? '–'],
+    ['version', health.version],
+    ['uptime', duration(health.uptime_s)],
+  ];
+  $('facts').replaceChildren(...facts.map(([key, value]) => {
+    const fact = element('div');
+    fact.append(element('dt', words[key]), element('dd', String(value)));
+    return fact;
+  }));
+  const models = health.models.map((model) => {
+    const item = element('li', `${model.name} · ${model.role} `);
+    item.append(element('small', say('idle', { s: model.idle_s })));
+    return item;
+  });
+  $('models').replaceChildren(...(models.length > 0 ? models : [element('li', words.noModels)]));
+}
+
+async function refresh() {
+  try {
+    // Not ready is said with 503 and the same body.
+    showStatus(await (await fetch('/health')).json());
+  } catch {
+    badge('bad', words.offline);
+  }
+}
+
+async function keepRefreshing() {
+  if (!document.hidden) await refresh();
+  setTimeout(keepRefreshing, 3000);
+}
+
+// ---- the panel ----
+
+let picture = null;
+let running = null;
+
+function message(text, bad = false) {
+  $('message').textContent = text;
+  $('message').classList.toggle('bad', bad);
+}
+
+function open(file) {
+  if (!file) return;
+  picture = file;
+  URL.revokeObjectURL($('picture').src);
+  $('picture').src = URL.createObjectURL(file);
+  $('picture').alt = file.name || '';
+  $('overlay').replaceChildren();
+  $('empty').hidden = true;
+  $('figure').hidden = false;
+  $('again').hidden = false;
+  $('drop').classList.add('filled');
+  $('drop').removeAttribute('role');
+  $('drop').removeAttribute('tabindex');
+  analyze();
+}
+
+async function analyze() {
+  if (!picture) {
+    message(words.pickFirst, true);
+    return;
+  }
+  running?.abort();
+  const mine = new AbortController();
+  running = mine;
+  const form = new FormData();
+  form.append('image', picture);
+  for (const sentence of $('sentences').value.split('\n')) {
+    if (sentence.trim()) form.append('sentence', sentence.trim());
+  }
+  message(words.looking);
+  const started = performance.now();
+  try {
+    const response = await fetch('/api/analyze', { method: 'POST', body: form, signal: mine.signal });
+    const found = await response.json();
+    if (!response.ok) throw new Error(found.error.message);
+    show(found, (performance.now() - started) / 1000);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    show({ width: 1, height: 1, lines: [], faces: [], similarities: [], problems: {} }, 0);
+    message(say('failed', { why: error.message }), true);
+  }
+}
+
+function show(found, seconds) {
+  const problems = Object.values(found.problems).map((problem) => problem.message);
+  message(say('done', { s: seconds.toFixed(2), w: found.width, h: found.height }));
+  if (problems.length > 0) message(problems.join('\n'), true);
+
+  const overlay = $('overlay');
+  overlay.setAttribute('viewBox', `0 0 ${found.width} ${found.height}`);
+  overlay.setAttribute('preserveAspectRatio', 'none');
+  const polygons = found.lines.map((line) => svg('polygon', { class: 'line', points: line.box.map((p) => p.join(',')).join(' ') }));
+  const faces = found.faces.flatMap((face) => {
+    const [left, top, right, bottom] = face.box;
+    const frame = svg('rect', { class: 'face', x: left, y: top, width: right - left, height: bottom - top });
+    const radius = Math.max((right - left) / 50, 1);
+    return [frame, ...face.landmarks.map(([x, y]) => svg('circle', { class: 'point', cx: x, cy: y, r: radius }))];
+  });
+  overlay.replaceChildren(...polygons, ...faces);
+
+  $('line-count').textContent = found.lines.length > 0 ? found.lines.length : '';
+  const items = found.lines.map((line, at) => {
+    const item = element('li');
+    item.tabIndex = 0;
+    item.append(element('span', line.text), element('small', line.score.toFixed(2)));
+    const light = (on) => () => polygons[at].classList.toggle('lit', on);
+    for (const event of ['mouseenter', 'focus']) item.addEventListener(event, light(true));
+    for (const event of ['mouseleave', 'blur']) item.addEventListener(event, light(false));
+    return item;
+  });
+  $('lines').replaceChildren(...(items.length > 0 ? items : [element('li', words.noText)]));
+
+  $('face-count').textContent = found.faces.length > 0 ? found.faces.length : '';
+  const scores = found.faces.map((face) => face.score.toFixed(2)).join(', ');
+  $('faces').textContent = found.faces.length > 0 ? say('faceScores', { n: found.faces.length, scores }) : words.noFaces;
+
+  const best = Math.max(...found.similarities.map((similarity) => similarity.score));
+  $('similarities').replaceChildren(...found.similarities.map(({ text, score }) => {
+    const item = element('li', undefined, score === best ? 'best' : '');
+    const row = element('div', undefined, 'row');
+    row.append(element('span', text), element('small', score.toFixed(3)));
+    const track = element('div', undefined, 'track');
+    const bar = element('div', undefined, 'bar');
+    // Cosines between pictures and sentences hardly pass one half, even for a perfect description.
+    bar.style.width = `${Math.min(Math.max(score, 0) * 200, 100)}%`;
+    track.append(bar);
+    item.append(row, track);
+    return item;
+  }));
+}
+
+const drop = $('drop');
+const choose = () => $('file').click();
+drop.addEventListener('click', () => { if (!picture) choose(); });
+drop.addEventListener('keydown', (event) => {
+  if (!picture && (event.key === 'Enter' || event.key === ' ')) {
+    event.preventDefault();
+    choose();
+  }
+});
+$('again').addEventListener('click', choose);
+$('file').addEventListener('change', () => {
+  open($('file').files[0]);
+  $('file').value = '';
+});
+for (const kind of ['dragenter', 'dragover']) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    drop.classList.add('over');
+  });
+}
+for (const kind of ['dragleave', 'drop']) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    if (kind === 'drop' || !event.relatedTarget) drop.classList.remove('over');
+  });
+}
+document.addEventListener('drop', (event) => open(event.dataTransfer.files[0]));
+document.addEventListener('paste', (event) => open([...event.clipboardData.files].find((file) => file.type.startsWith('image/'))));
+$('show-lines').addEventListener('change', (event) => $('overlay').classList.toggle('no-lines', !event.target.checked));
+$('show-faces').addEventListener('change', (event) => $('overlay').classList.toggle('no-faces', !event.target.checked));
+$('ask').addEventListener('submit', (event) => {
+  event.preventDefault();
+  analyze();
+});
+
+keepRefreshing();

@@ -1,0 +1,157 @@
+//! One module per protocol; this one joins them.
+
+mod analyze;
+mod convert;
+mod immich;
+mod mt_photos;
+mod operations;
+mod page;
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest};
+
+use crate::{Backend, GatewayConfig, body::Bodies, failure::Failure, metric, observe};
+
+/// Every route: method and path.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/"),
+    ("GET", "/ping"),
+    ("POST", "/predict"),
+    ("POST", "/check"),
+    ("POST", "/ocr"),
+    ("POST", "/clip/img"),
+    ("POST", "/clip/txt"),
+    ("POST", "/represent"),
+    ("GET", "/face/check"),
+    ("POST", "/restart"),
+    ("POST", "/restart_v2"),
+    ("GET", "/health"),
+    ("GET", "/metrics"),
+    ("GET", "/api/openapi.json"),
+    ("POST", "/api/analyze"),
+    ("GET", "/ui/style.css"),
+    ("GET", "/ui/script.js"),
+];
+
+/// What handlers share.
+pub(crate) struct App {
+    pub(crate) config: GatewayConfig,
+    pub(crate) bodies: Bodies,
+    backend: Arc<dyn Backend>,
+    started: Instant,
+}
+
+type Shared = State<Arc<App>>;
+
+impl App {
+    pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
+        metric::recorder();
+        Self { bodies: Bodies::new(config.limits), config, backend, started: Instant::now() }
+    }
+
+    /// Asks about a picture, and counts its tasks.
+    async fn picture(
+        &self,
+        protocol: &'static str,
+        request: PictureRequest,
+    ) -> Result<PictureAnswer, EngineError> {
+        let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(convert::label).collect());
+        let result = self.backend.picture(request).await;
+        tasks.end(result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"));
+        result
+    }
+
+    /// Asks for a sentence's vector, and counts it.
+    async fn sentence(
+        &self,
+        protocol: &'static str,
+        model: &str,
+        text: &str,
+        language: Option<String>,
+    ) -> Result<Vec<f32>, EngineError> {
+        let tasks = metric::Tasks::start(protocol, vec![convert::TEXTUAL]);
+        let request =
+            viewfinder_engine::SentenceRequest { model: model.to_owned(), text: text.to_owned(), language };
+        let result = self.backend.sentence(request).await;
+        tasks.end(result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"));
+        result
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.backend.status()
+    }
+
+    async fn unload(self: &Arc<Self>) {
+        let app = Arc::clone(self);
+        // Freeing models takes long enough to stay off the async threads.
+        if tokio::task::spawn_blocking(move || app.backend.unload()).await.is_err() {
+            tracing::error!("dropping the models failed");
+        }
+    }
+}
+
+/// All protocols.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", get(page::root))
+        .route("/ping", get(|| async { "pong" }))
+        .route("/predict", post(immich::predict))
+        .route("/check", post(mt_photos::check))
+        .route("/ocr", post(mt_photos::text))
+        .route("/clip/img", post(mt_photos::embed_picture))
+        .route("/clip/txt", post(mt_photos::embed_sentence))
+        .route("/represent", post(mt_photos::faces))
+        .route("/face/check", get(mt_photos::face_check))
+        .route("/restart", post(mt_photos::restart))
+        .route("/restart_v2", post(mt_photos::restart))
+        .route("/health", get(operations::health))
+        .route("/metrics", get(operations::metrics))
+        .route("/api/openapi.json", get(operations::openapi))
+        .route("/api/analyze", post(analyze::analyze))
+        .route("/ui/style.css", get(page::style))
+        .route("/ui/script.js", get(page::script))
+        .fallback(unknown)
+        .method_not_allowed_fallback(|| async {
+            not_here(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+        })
+        .layer(middleware::from_fn(observe::observe))
+        .with_state(app)
+}
+
+/// Paths with a slash too many lead to the route without it, as both Python services do.
+async fn unknown(request: Request) -> Response {
+    let uri = request.uri();
+    let path = uri.path();
+    if let Some(path) = path.strip_suffix('/').filter(|path| ROUTES.iter().any(|(_, route)| route == path)) {
+        let location = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        crate::body::discard(request.into_body()).await;
+        return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response();
+    }
+    not_here(StatusCode::NOT_FOUND, "Not Found")
+}
+
+fn not_here(status: StatusCode, detail: &str) -> Response {
+    (status, Json(json!({"detail": detail}))).into_response()
+}
+
+/// The body of a request, as a form, held until dropped.
+struct Upload {
+    form: crate::multipart::Form,
+    _held: crate::body::Held,
+}
+
+async fn upload(app: &App, request: Request) -> Result<Upload, Failure> {
+    let (head, body) = request.into_parts();
+    let held = app.bodies.read(&head.headers, body).await?;
+    Ok(Upload { form: crate::multipart::Form::parse(&head.headers, &held.bytes)?, _held: held })
+}

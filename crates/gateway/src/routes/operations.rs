@@ -1,0 +1,50 @@
+//! Our own routes for those who run the server.
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use viewfinder_engine::{EngineError, ErrorCode};
+
+use super::Shared;
+use crate::{failure::Failure, metric};
+
+/// `GET /health`: 200 if pictures can be answered, else 503 and why not.
+pub(super) async fn health(State(app): Shared) -> Response {
+    let status = app.status();
+    let body = json!({
+        "ready": status.ready.is_ok(),
+        "why": status.ready.as_ref().err(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "provider": status.provider,
+        "fallback": status.fallback,
+        "runtime_version": status.runtime_version,
+        "workers": status.workers,
+        "threads": status.threads,
+        "queues": {"pictures": status.queued_pictures, "sentences": status.queued_sentences},
+        "running": status.running,
+        "models": status.models,
+        "uptime_s": app.started.elapsed().as_secs(),
+    });
+    match status.ready {
+        Ok(()) => Json(body).into_response(),
+        Err(why) => {
+            let failure = Failure::from(EngineError::new(ErrorCode::RuntimeUnavailable, why));
+            failure.mark((StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response())
+        }
+    }
+}
+
+/// `GET /metrics`, for Prometheus.
+pub(super) async fn metrics(State(app): Shared) -> Response {
+    let text = metric::render(&app.status(), app.bodies.held());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// `GET /api/openapi.json`.
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json")).into_response()
+}

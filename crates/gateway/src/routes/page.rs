@@ -1,0 +1,46 @@
+//! The status page for people, at the address where Immich's server looks for a greeting.
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// Only what this server sent may run or be shown, and nobody may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `GET /`: the page for browsers, Immich's greeting for programs.
+pub(super) async fn root(headers: HeaderMap) -> Response {
+    let accept = headers.get_all(header::ACCEPT);
+    let mut response =
+        if accept.iter().any(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html")) {
+            asset("text/html; charset=utf-8", include_str!("../page/index.html"))
+        } else {
+            Json(json!({"message": "Immich ML"})).into_response()
+        };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `GET /ui/style.css`.
+pub(super) async fn style() -> Response {
+    asset("text/css; charset=utf-8", include_str!("../page/style.css"))
+}
+
+/// `GET /ui/script.js`.
+pub(super) async fn script() -> Response {
+    asset("text/javascript; charset=utf-8", include_str!("../page/script.js"))
+}
+
+fn asset(content_type: &'static str, text: &'static str) -> Response {
+    let headers: [(HeaderName, &'static str); 5] = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, text).into_response()
+}

@@ -1,0 +1,176 @@
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Backend, DEFAULT_API_KEY, GatewayConfig, metric,
+    routes::{App, router},
+};
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    /// The address.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// The HTTP server, listening but not yet answering.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    app: Arc<App>,
+}
+
+impl Server {
+    /// Listens on every configured address.
+    pub async fn bind(config: GatewayConfig, backend: Arc<dyn Backend>) -> Result<Self, BindError> {
+        let mut listeners = Vec::with_capacity(config.listen.len());
+        for address in &config.listen {
+            listeners.push(listen(*address).await?);
+        }
+        if config.api_key == DEFAULT_API_KEY {
+            tracing::warn!(
+                "the key of the MT Photos routes is the well-known default; set API_AUTH_KEY to change it"
+            );
+        }
+        Ok(Self { listeners, app: Arc::new(App::new(config, backend)) })
+    }
+
+    /// The addresses really listened on, which matters where port 0 was asked for.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Serves until `shutdown` is ready, then accepts no more, lets running work finish, and returns.
+    ///
+    /// Tells whether everything finished within [`GatewayConfig::drain`]; what did not is cut off.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
+        let limits = self.app.config.limits;
+        let drain = self.app.config.drain;
+        let (stop, stopped) = watch::channel(false);
+        let places = Arc::new(Semaphore::new(limits.connections));
+        let router = router(self.app);
+        let mut listeners = JoinSet::new();
+        for listener in self.listeners {
+            listeners.spawn(accept(
+                listener,
+                router.clone(),
+                limits.head_time,
+                Arc::clone(&places),
+                stopped.clone(),
+            ));
+        }
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                // Latencies pile up in the recorder until they are sorted into their buckets.
+                () = sleep(Duration::from_secs(5)) => metric::recorder().run_upkeep(),
+            }
+        }
+        stop.send_replace(true);
+        tracing::info!("stopping: no more requests are accepted");
+        timeout(drain, async { while listeners.join_next().await.is_some() {} }).await.is_ok()
+    }
+}
+
+/// Listens; where the system has no IPv6, "every address" means every IPv4 address.
+async fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let result = TcpListener::bind(address).await;
+    let result = match result {
+        Err(error) if address.ip().is_unspecified() && address.is_ipv6() && lacks_ipv6(&error) => {
+            TcpListener::bind((IpAddr::from(Ipv4Addr::UNSPECIFIED), address.port())).await
+        }
+        result => result,
+    };
+    result.map_err(|source| BindError { address, source })
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    // The second is what Linux says where IPv6 is compiled out or disabled at boot (EAFNOSUPPORT).
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(97)
+}
+
+/// Accepts connections until stopped, then waits for those that are open.
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    head_time: Duration,
+    places: Arc<Semaphore>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            accepted = accepted => accepted,
+            _ = stopped.changed() => break,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, _)) => {
+                let connection = converse(stream, router.clone(), head_time, stopped.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            // Out of file handles, for example: others may close in the meantime.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Answers the requests of one connection.
+async fn converse(
+    stream: TcpStream,
+    router: Router,
+    head_time: Duration,
+    mut stopped: watch::Receiver<bool>,
+) {
+    // Answers are small and complete; waiting to fill a segment would only delay them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}
