@@ -1,2 +1,66 @@
-//! x
-fn main() {}
+//! Viewfinder: finds what is in your photos.
+//!
+//! `main` reads the command line and the configuration, starts the log, and hands over to one of [`commands`].
+//! What a command returns decides the exit code, see [`failure`].
+
+mod cli;
+mod commands;
+mod config;
+mod dump;
+mod failure;
+mod log;
+mod output;
+mod pictures;
+mod progress;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use cli::{Cli, Verb};
+use failure::{Failure, Outcome};
+
+fn main() -> ExitCode {
+    viewfinder_runtime::tune_allocator();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that closed the pipe has seen enough of the help.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::Done.into(),
+                _ => ExitCode::from(failure::USAGE),
+            };
+        }
+    };
+    match run(&cli) {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: &Cli) -> Result<Outcome, Failure> {
+    match &cli.command {
+        Verb::Completions { shell } => return commands::completions::run(*shell),
+        Verb::Man { folder } => return commands::man::run(folder.as_deref()),
+        Verb::Config(args) if args.example => return commands::config::example(),
+        _ => {}
+    }
+    let loaded = config::load(&cli.flags(), &config::Environment::of_process())?;
+    match &cli.command {
+        Verb::Config(args) => return commands::config::run(args, &loaded),
+        Verb::Serve(_) => log::start(&loaded, "info"),
+        _ => log::start(&loaded, "warn"),
+    }
+    match &cli.command {
+        Verb::Serve(_) => commands::serve::run(&loaded),
+        Verb::Ocr(args) => commands::ocr::run(args, &loaded),
+        Verb::Faces(args) => commands::faces::run(args, &loaded),
+        Verb::Embed(args) => commands::embed::run(args, &loaded),
+        Verb::Models(verb) => commands::models::run(verb, &loaded),
+        Verb::Doctor(args) => commands::doctor::run(args, &loaded),
+        Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } => Ok(Outcome::Done),
+    }
+}

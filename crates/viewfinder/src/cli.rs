@@ -1,0 +1,345 @@
+//! The command line. Flags of settings come from the table of settings; the rest is declared here.
+#![allow(clippy::doc_markdown, reason = "these lines are also what --help prints")]
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::{Flags, SETTINGS, Scope};
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  some of the inputs failed; the others were done
+  2  wrong use, or a configuration that is wrong
+  3  something is missing on this machine: the ONNX Runtime library, a model, a device, a free port
+
+Settings come from flags, then the environment, then viewfinder.toml, then defaults; `viewfinder config` shows them.";
+
+/// Finds what is in your photos: text, faces and meaning
+#[derive(Debug, Parser)]
+#[command(name = "viewfinder", version, after_help = AFTER_HELP, max_term_width = 110)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Verb,
+    /// Settings for every command
+    #[command(flatten)]
+    pub settings: CommonFlags,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Serve Immich, MT Photos and the inference gateway's clients
+    Serve(ServeArgs),
+    /// Read the text in pictures
+    Ocr(OcrArgs),
+    /// Find the faces in pictures
+    Faces(FacesArgs),
+    /// Turn pictures and sentences into CLIP vectors
+    Embed(EmbedArgs),
+    /// List, fetch, check and remove models
+    #[command(subcommand)]
+    Models(ModelsVerb),
+    /// Show the effective configuration and where each value came from
+    Config(ConfigArgs),
+    /// Check this machine and say what to do
+    Doctor(DoctorArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write all of them into a folder
+    Man {
+        /// Folder to write to
+        folder: Option<PathBuf>,
+    },
+}
+
+/// Flags of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The server's settings
+    #[command(flatten)]
+    pub settings: ServeFlags,
+}
+
+/// Flags shared by the commands that look at pictures.
+#[derive(Debug, Args)]
+pub(crate) struct PictureArgs {
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
+    /// Write the stages' intermediate results (maps, boxes, crops) into this folder
+    #[arg(long, value_name = "DIR")]
+    pub dump: Option<PathBuf>,
+}
+
+/// Flags of `ocr`.
+#[derive(Debug, Args)]
+pub(crate) struct OcrArgs {
+    /// Pictures; `-` is the standard input
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// Whose rules to follow (setting ocr.profile)
+    #[arg(long, value_parser = PossibleValuesParser::new(["viewfinder", "rapidocr", "immich"]))]
+    pub profile: Option<String>,
+    /// OCR model (setting ocr.model)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Write the picture with boxes drawn around its text; for one picture
+    #[arg(long, value_name = "OUT.png")]
+    pub draw: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: PictureArgs,
+}
+
+/// Flags of `faces`.
+#[derive(Debug, Args)]
+pub(crate) struct FacesArgs {
+    /// Pictures; `-` is the standard input
+    #[arg(required = true, value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// Face pack (setting faces.model)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Least score of a face, 0 to 1 (setting faces.min_score)
+    #[arg(long, value_name = "SCORE")]
+    pub min_score: Option<f32>,
+    /// Write the picture with boxes drawn around its faces; for one picture
+    #[arg(long, value_name = "OUT.png")]
+    pub draw: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: PictureArgs,
+}
+
+/// Flags of `embed`.
+#[derive(Debug, Args)]
+pub(crate) struct EmbedArgs {
+    /// Pictures; `-` is the standard input
+    #[arg(required_unless_present = "text", value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// A sentence; can be repeated
+    #[arg(long)]
+    pub text: Vec<String>,
+    /// Language of the sentences, such as zh-CN; only nllb models use it
+    #[arg(long, value_name = "TAG")]
+    pub language: Option<String>,
+    /// CLIP model (setting clip.model)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands about models.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsVerb {
+    /// List the known models and which of them are here
+    List {
+        /// Only those on this machine
+        #[arg(long)]
+        installed: bool,
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch models, or `runtime`: the ONNX Runtime library
+    Pull {
+        /// Names from `models list`, or `runtime`
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare the files on this machine with their checksums
+    Verify {
+        /// Names; without any, everything that is here
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove downloaded models
+    Remove {
+        /// Names from `models list`
+        #[arg(required = true, value_name = "NAME")]
+        names: Vec<String>,
+    },
+    /// Print where models are kept, or where the files of one are
+    Where {
+        /// A name from `models list`, or `runtime`
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
+}
+
+/// Flags of `config`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Only check it
+    #[arg(long, conflicts_with_all = ["json", "example"])]
+    pub check: bool,
+    /// Print a commented configuration file with all settings
+    #[arg(long, conflicts_with = "json")]
+    pub example: bool,
+    /// The server's settings
+    #[command(flatten)]
+    pub settings: ServeFlags,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    /// The server's settings
+    #[command(flatten)]
+    pub settings: ServeFlags,
+}
+
+/// The flags of settings that every command offers, with `--config` and `--set`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CommonFlags(pub Flags);
+
+/// The flags of settings that only matter to a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServeFlags(pub Flags);
+
+fn setting_flags(scope: Scope) -> impl Iterator<Item = Arg> {
+    SETTINGS.iter().filter_map(move |setting| {
+        let (name, _) = setting.flag.filter(|(_, offered)| *offered == scope)?;
+        let mut help = setting.help.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+        if help.ends_with('.') {
+            help.pop();
+        }
+        let arg = Arg::new(setting.key).long(name).help(help).action(ArgAction::Append);
+        let arg = if setting.switch {
+            arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("true|false")
+        } else {
+            arg.value_name("VALUE")
+        };
+        let common = scope == Scope::Everywhere;
+        let heading = if common { "Settings" } else { "Server settings" };
+        Some(arg.help_heading(heading).global(common))
+    })
+}
+
+fn read_flags(matches: &ArgMatches, scope: Scope) -> Flags {
+    let values = SETTINGS
+        .iter()
+        .filter(|setting| setting.flag.is_some_and(|(_, offered)| offered == scope))
+        .filter_map(|setting| {
+            // Repeated flags make a list; settings that are no lists get their last value.
+            let values: Vec<&String> = matches.get_many(setting.key)?.collect();
+            let text = if setting.list {
+                values.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(",")
+            } else {
+                (*values.last()?).clone()
+            };
+            Some((setting.key, text))
+        })
+        .collect();
+    Flags { values, ..Flags::default() }
+}
+
+impl Args for CommonFlags {
+    fn augment_args(command: Command) -> Command {
+        command
+            .arg(
+                Arg::new("config-file")
+                    .long("config")
+                    .value_name("FILE")
+                    .help("Configuration file")
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help_heading("Settings")
+                    .global(true),
+            )
+            .arg(
+                Arg::new("set")
+                    .long("set")
+                    .value_name("KEY=VALUE")
+                    .help("Any setting by its key in the configuration file; can be repeated")
+                    .action(ArgAction::Append)
+                    .help_heading("Settings")
+                    .global(true),
+            )
+            .args(setting_flags(Scope::Everywhere))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for CommonFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let flags = read_flags(matches, Scope::Everywhere);
+        let set = matches.get_many::<String>("set").map(|pairs| pairs.cloned().collect()).unwrap_or_default();
+        Ok(Self(Flags { file: matches.get_one::<PathBuf>("config-file").cloned(), set, ..flags }))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for ServeFlags {
+    fn augment_args(command: Command) -> Command {
+        command.args(setting_flags(Scope::Serve))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for ServeFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self(read_flags(matches, Scope::Serve)))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Cli {
+    /// Everything the command line says about the configuration.
+    pub(crate) fn flags(&self) -> Flags {
+        let mut flags = self.settings.0.clone();
+        match &self.command {
+            Verb::Serve(ServeArgs { settings })
+            | Verb::Config(ConfigArgs { settings, .. })
+            | Verb::Doctor(DoctorArgs { settings, .. }) => flags.values.extend(settings.0.values.clone()),
+            _ => {}
+        }
+        flags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

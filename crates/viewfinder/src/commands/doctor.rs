@@ -1,0 +1,285 @@
+//! Looks for what would go wrong, and says what to do about it.
+use std::net::{TcpListener, ToSocketAddrs as _};
+use std::path::Path;
+
+use indicatif::HumanBytes;
+use serde::Serialize;
+use viewfinder_models::{ModelStatus, State, Store};
+use viewfinder_runtime::{Cores, Library, Runtime, RuntimeConfig};
+
+use super::look::json_line;
+use crate::cli::DoctorArgs;
+use crate::config::{Config, Loaded, Severity};
+use crate::failure::{Failure, Outcome};
+use crate::{output, wiring};
+
+/// Less than this, and OCR with CLIP and faces together will not fit.
+const LITTLE_MEMORY: u64 = 1 << 30;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    verdict: Verdict,
+    subject: &'static str,
+    text: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+}
+
+impl Finding {
+    fn ok(subject: &'static str, text: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Ok, subject, text: text.into(), advice: None }
+    }
+
+    fn warn(subject: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Warn, subject, text: text.into(), advice: Some(advice.into()) }
+    }
+
+    fn fail(subject: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Fail, subject, text: text.into(), advice: Some(advice.into()) }
+    }
+}
+
+/// Checks everything; a finding that keeps Viewfinder from working makes the exit code 1.
+pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let config = &loaded.config;
+    let mut findings = configuration(loaded);
+    let store = wiring::store(loaded)?;
+    findings.push(folder(store.root()));
+    findings.push(network(&store));
+    findings.extend(runtime(config, &store));
+    findings.extend(models(config, &store));
+    findings.extend(aliases(config, &store));
+    findings.extend(ports(config));
+    findings.extend(api_key(config));
+    findings.extend(memory());
+    for finding in &findings {
+        if args.json {
+            json_line(finding)?;
+            continue;
+        }
+        let word = match finding.verdict {
+            Verdict::Ok => "ok  ",
+            Verdict::Warn => "warn",
+            Verdict::Fail => "FAIL",
+        };
+        output::line(&format!("{word}  {:13}  {}", finding.subject, finding.text))?;
+        if let Some(advice) = &finding.advice {
+            output::line(&format!("                     -> {advice}"))?;
+        }
+    }
+    let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+    Ok(if failed { Outcome::SomeFailed } else { Outcome::Done })
+}
+
+fn configuration(loaded: &Loaded) -> Vec<Finding> {
+    let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
+    let warnings = loaded.notes.iter().filter(|note| note.severity == Severity::Warning);
+    [Finding::ok("configuration", format!("valid; {file}"))]
+        .into_iter()
+        .chain(warnings.map(|note| {
+            Finding::warn("configuration", note.text.clone(), "`viewfinder config` shows what is in effect")
+        }))
+        .collect()
+}
+
+/// Can models be kept here?
+fn folder(root: &Path) -> Finding {
+    let probe = root.join(".doctor");
+    let tried = std::fs::create_dir_all(root)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match tried {
+        Ok(()) => Finding::ok("store", format!("{} can be written", root.display())),
+        Err(error) => Finding::fail(
+            "store",
+            format!("{} cannot be written: {error}", root.display()),
+            "give the user the right to write there, or set store.root (VIEWFINDER_MODELS)",
+        ),
+    }
+}
+
+fn network(store: &Store) -> Finding {
+    if store.is_offline() {
+        Finding::ok("network", "offline: nothing is ever fetched")
+    } else {
+        Finding::ok("network", "models are fetched when first needed")
+    }
+}
+
+/// The library, and the device it computes on.
+fn runtime(config: &Config, store: &Store) -> Vec<Finding> {
+    let located = config
+        .engine_library
+        .clone()
+        .or_else(|| store.locate_runtime_library(wiring::flavour(config.engine_device)));
+    let Some(path) = located else {
+        let text = "ONNX Runtime is not on this machine";
+        return vec![if store.is_offline() {
+            Finding::fail("library", text, "copy libonnxruntime 1.23 or newer here and set engine.library")
+        } else {
+            Finding::warn(
+                "library",
+                text,
+                "it is fetched when first needed; or run `viewfinder models pull runtime`",
+            )
+        }];
+    };
+    let library = match Library::load(&path) {
+        Ok(library) => library,
+        Err(error) => {
+            return vec![Finding::fail(
+                "library",
+                error.to_string(),
+                "run `viewfinder models pull runtime`, or set engine.library to another file",
+            )];
+        }
+    };
+    let mut findings =
+        vec![Finding::ok("library", format!("ONNX Runtime {} at {}", library.version(), path.display()))];
+    let total = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = RuntimeConfig {
+        device: config.engine_device,
+        device_id: config.engine_device_id,
+        cpu_fallback: config.engine_cpu_fallback,
+        threads: config.engine_threads.unwrap_or(1),
+    };
+    findings.push(match Runtime::new(library, wanted, std::sync::Arc::new(Cores::new(total))) {
+        Ok(runtime) => match runtime.fallback() {
+            None => Finding::ok("device", format!("{}; {total} cores", runtime.device())),
+            Some(reason) => Finding::warn(
+                "device",
+                format!("{} instead of what was asked for: {reason}", runtime.device()),
+                "install the accelerator's driver and an ONNX Runtime that supports it",
+            ),
+        },
+        Err(error) => Finding::fail(
+            "device",
+            error.to_string(),
+            "set engine.device to another device or `auto`, or allow the CPU with engine.cpu_fallback",
+        ),
+    });
+    findings
+}
+
+/// Are the models there that are used when nobody names one?
+fn models(config: &Config, store: &Store) -> Vec<Finding> {
+    let all = store.list();
+    let uses = [("text", &config.ocr_model), ("faces", &config.faces_model), ("meaning", &config.clip_model)];
+    uses.into_iter()
+        .map(|(subject, name)| {
+            let Some(model) = store
+                .catalogue()
+                .find(name)
+                .and_then(|entry| all.iter().find(|model| model.name == entry.name))
+            else {
+                return Finding::fail(
+                    subject,
+                    format!("no model is named {name}"),
+                    "`viewfinder models list` shows the names",
+                );
+            };
+            found(subject, model, store)
+        })
+        .collect()
+}
+
+fn found(subject: &'static str, model: &ModelStatus, store: &Store) -> Finding {
+    let missing: Vec<String> = model
+        .roles
+        .iter()
+        .filter(|role| role.state != State::Present)
+        .map(|role| role.role.to_string())
+        .collect();
+    if missing.is_empty() {
+        return Finding::ok(subject, format!("{} is here", model.name));
+    }
+    let advice = if store.is_offline() {
+        "copy its files here, or turn offline mode off".to_owned()
+    } else {
+        format!("it is fetched when first needed; or run `viewfinder models pull {}`", model.name)
+    };
+    Finding::warn(subject, format!("{} is not here ({})", model.name, missing.join(", ")), advice)
+}
+
+fn aliases(config: &Config, store: &Store) -> Vec<Finding> {
+    let width = |name: &str| store.catalogue().find(name).and_then(|entry| entry.width);
+    config
+        .aliases
+        .iter()
+        .map(|(asked, answering)| {
+            let pair = format!("{asked} is answered by {answering}");
+            match (width(asked), width(answering)) {
+                (Some(a), Some(b)) if a != b => Finding::fail(
+                    "aliases",
+                    format!("{pair}, but their vectors have {a} and {b} values"),
+                    "choose a model of the same width",
+                ),
+                (_, None) if store.catalogue().find(answering).is_none() => Finding::fail(
+                    "aliases",
+                    format!("{pair}, which no model is named"),
+                    "`viewfinder models list` shows the names",
+                ),
+                _ => Finding::ok("aliases", pair),
+            }
+        })
+        .collect()
+}
+
+/// Is every address free?
+fn ports(config: &Config) -> Vec<Finding> {
+    config
+        .listen
+        .iter()
+        .map(|listen| {
+            let tried = listen
+                .to_socket_addrs()
+                .and_then(|addresses| TcpListener::bind(&*addresses.collect::<Vec<_>>()));
+            match tried {
+                Ok(_) => Finding::ok("port", format!("{listen} is free")),
+                Err(error) => Finding::fail(
+                    "port",
+                    format!("{listen} cannot be used: {error}"),
+                    "stop what uses it (perhaps a Viewfinder that already runs), or choose another with --listen",
+                ),
+            }
+        })
+        .collect()
+}
+
+/// The key that everybody knows protects nothing.
+fn api_key(config: &Config) -> Option<Finding> {
+    (config.api_key == Config::default().api_key).then(|| {
+        Finding::warn(
+            "api key",
+            "MT Photos' well-known default key is in use",
+            "set api_key (API_AUTH_KEY) if others can reach the port",
+        )
+    })
+}
+
+/// Free memory, where the system tells.
+fn memory() -> Option<Finding> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let available = line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024;
+    // A container may be allowed less than the machine has.
+    let limit =
+        std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    let usable = limit.map_or(available, |limit: u64| limit.min(available));
+    let said = format!("{} available", HumanBytes(usable));
+    Some(if usable < LITTLE_MEMORY {
+        Finding::warn("memory", said, "use smaller models, or fewer workers (engine.workers)")
+    } else {
+        Finding::ok("memory", said)
+    })
+}

@@ -1,0 +1,87 @@
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use viewfinder_engine::{Answer, DecodeRules, PictureTask, SentenceRequest};
+use viewfinder_image::Alpha;
+
+use super::look::{json_line, look};
+use crate::cli::EmbedArgs;
+use crate::config::Loaded;
+use crate::failure::{Failure, Outcome};
+use crate::{output, wiring};
+
+/// One vector as JSON.
+#[derive(Serialize)]
+struct Embedded<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
+    model: &'a str,
+    embedding: &'a [f32],
+}
+
+/// Turns pictures and sentences into vectors; as text, tells how well each sentence fits each picture.
+pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let config = &loaded.config;
+    let model = args.model.as_ref().unwrap_or(&config.clip_model);
+    let engine = wiring::engine(loaded)?;
+    let mut sentences: Vec<(&str, Vec<f32>)> = Vec::new();
+    for text in &args.text {
+        let request =
+            SentenceRequest { model: model.clone(), text: text.clone(), language: args.language.clone() };
+        let embedding = engine.sentence_blocking(request)?;
+        if args.json {
+            json_line(&Embedded { file: None, text: Some(text), model, embedding: &embedding })?;
+        } else {
+            output::line(&summary(&format!("{text:?}"), &embedding))?;
+        }
+        sentences.push((text, embedding));
+    }
+    let decode = DecodeRules { orient: true, alpha: Alpha::Drop };
+    let task = PictureTask::Embed { model: model.clone() };
+    let mut pictures: Vec<(PathBuf, Vec<f32>)> = Vec::new();
+    let outcome = look(&args.images, &engine, decode, &task, None, |path, seen| {
+        let Some(Answer::Embedding(embedding)) = seen.answer.answers.into_iter().next() else {
+            return Ok(());
+        };
+        if args.json {
+            return json_line(&Embedded { file: Some(path), text: None, model, embedding: &embedding });
+        }
+        output::line(&summary(&path.display().to_string(), &embedding))?;
+        pictures.push((path.to_owned(), embedding));
+        Ok(())
+    })?;
+    if !args.json {
+        for (text, sentence) in &sentences {
+            for (path, picture) in &pictures {
+                output::line(&format!("{:.4}  {text:?}  {}", cosine(sentence, picture), path.display()))?;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn summary(name: &str, embedding: &[f32]) -> String {
+    let head: Vec<String> = embedding.iter().take(4).map(|value| format!("{value:.4}")).collect();
+    format!("{name}: {} values, {} …", embedding.len(), head.join(" "))
+}
+
+/// Cosine of the angle between two vectors; 0 if one of them has no direction.
+fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    let length = (dot(a, a) * dot(b, b)).sqrt();
+    if length > 0.0 { dot(a, b) / length } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cosine;
+
+    #[test]
+    fn cosine_ignores_length() {
+        assert!((cosine(&[1.0, 0.0], &[5.0, 0.0]) - 1.0).abs() < 1e-9);
+        assert!(cosine(&[1.0, 0.0], &[0.0, 2.0]).abs() < 1e-9);
+        assert_eq!(cosine(&[0.0, 0.0], &[1.0, 2.0]), 0.0);
+    }
+}

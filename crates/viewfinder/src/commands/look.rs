@@ -1,0 +1,115 @@
+//! What the commands that look at pictures have in common.
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use viewfinder_engine::{DecodeRules, Engine, EngineError, PictureAnswer, PictureRequest, PictureTask};
+use viewfinder_image::{Limits, RgbImage, decode, encode};
+use viewfinder_vision::Dump;
+
+use crate::dump::Folder;
+use crate::failure::{Failure, Outcome, lacks_environment, misuses};
+use crate::output;
+use crate::pictures::{in_order, read};
+
+/// A picture and what was found out about it.
+pub(crate) struct Seen {
+    /// The encoded picture.
+    pub bytes: Bytes,
+    /// The answers.
+    pub answer: PictureAnswer,
+}
+
+enum Trouble {
+    Unreadable(std::io::Error),
+    Dump(anyhow::Error),
+    Engine(EngineError),
+}
+
+/// One picture's intermediate results lie in the folder itself; of several, each has its own inside, numbered because
+/// names repeat.
+fn dump_folder(dump: &Path, images: &[PathBuf], path: &Path) -> PathBuf {
+    if images.len() == 1 {
+        return dump.to_owned();
+    }
+    let index = images.iter().position(|image| image == path).unwrap_or(0);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    dump.join(format!("{index:04}-{stem}"))
+}
+
+/// Asks the engine about every picture, several at a time, and hands the answers to `told` in the order of the pictures.
+///
+/// A picture that fails is named on the standard error, and the others go on; a machine or a configuration on which no
+/// picture can succeed ends the run.
+pub(crate) fn look(
+    images: &[PathBuf],
+    engine: &Engine,
+    decode: DecodeRules,
+    task: &PictureTask,
+    dump: Option<&Path>,
+    mut told: impl FnMut(&Path, Seen) -> Result<(), Failure>,
+) -> Result<Outcome, Failure> {
+    let work = |path: &PathBuf| {
+        let bytes = Bytes::from(read(path).map_err(Trouble::Unreadable)?);
+        let folder = dump.map(|dump| Folder::create(&dump_folder(dump, images, path))).transpose();
+        let folder = folder.map_err(Trouble::Dump)?.map(Arc::new);
+        let dump = folder.clone().map(|folder| folder as Arc<dyn Dump + Send + Sync>);
+        let request = PictureRequest { bytes: bytes.clone(), decode, tasks: vec![task.clone()], dump };
+        let answer = engine.picture_blocking(request).map_err(Trouble::Engine)?;
+        folder.map_or(Ok(()), |folder| folder.finish()).map_err(Trouble::Dump)?;
+        Ok(Seen { bytes, answer })
+    };
+    let mut outcome = Outcome::Done;
+    // One more than the workers: while one picture is read from disk, no worker waits.
+    in_order(images, engine.status().workers + 1, work, |path, result| {
+        let message = match result {
+            Ok(seen) => return told(path, seen),
+            Err(Trouble::Unreadable(error)) => error.to_string(),
+            Err(Trouble::Dump(error)) => return Err(Failure::Other(error)),
+            Err(Trouble::Engine(error)) if lacks_environment(error.code) || misuses(error.code) => {
+                return Err(error.into());
+            }
+            Err(Trouble::Engine(error)) => error.to_string(),
+        };
+        output::complain(&format!("{}: {message}", path.display()));
+        outcome = Outcome::SomeFailed;
+        Ok(())
+    })?;
+    Ok(outcome)
+}
+
+/// `--draw` names one file, so there must be one picture.
+pub(crate) fn check_draw(draw: Option<&Path>, images: &[PathBuf]) -> Result<(), Failure> {
+    match draw {
+        Some(_) if images.len() > 1 => {
+            Err(Failure::Usage(anyhow::anyhow!("--draw takes one picture; {} were given", images.len())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The picture's pixels as the engine saw them.
+pub(crate) fn pixels(bytes: &[u8], rules: DecodeRules, limits: &Limits) -> anyhow::Result<RgbImage> {
+    Ok(decode(bytes, limits)?.into_rgb(rules.orient, rules.alpha))
+}
+
+/// Writes a PNG.
+pub(crate) fn write_png(path: &Path, picture: &RgbImage) -> anyhow::Result<()> {
+    std::fs::write(path, encode::png(picture)).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Lines as thick as the picture is large, so that they can be seen when it is shown whole.
+pub(crate) fn line_width(picture: &RgbImage) -> u32 {
+    u32::try_from(picture.width().max(picture.height()) / 500).unwrap_or(1).max(2)
+}
+
+/// One object as one line of JSON.
+pub(crate) fn json_line(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let mut line = serde_json::to_vec(value).map_err(anyhow::Error::from)?;
+    line.push(b'\n');
+    let mut out = std::io::stdout().lock();
+    out.write_all(&line)?;
+    Ok(out.flush()?)
+}

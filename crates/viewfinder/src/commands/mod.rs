@@ -1,0 +1,12 @@
+//! The commands, one a file; `look` is what those that look at pictures share.
+
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod embed;
+pub(crate) mod faces;
+mod look;
+pub(crate) mod man;
+pub(crate) mod models;
+pub(crate) mod ocr;
+pub(crate) mod serve;

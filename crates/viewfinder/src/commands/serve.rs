@@ -1,0 +1,235 @@
+//! The server: from the configuration to the first answer, and from the first signal to the end.
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use tokio::sync::oneshot;
+use viewfinder_engine::{Engine, ErrorCode};
+use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
+use viewfinder_models::{ModelEntry, Role};
+
+use crate::config::{Config, Loaded, Preload};
+use crate::failure::{Failure, Outcome};
+use crate::wiring;
+
+/// How long running work may take to end after the first signal.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A form around a picture: its boundaries, headers and text fields.
+const FORM_BYTES: usize = 1 << 20;
+
+/// Serves until a signal ends it.
+pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let result = runtime.block_on(serve(loaded));
+    // A download that is under way is left behind; the store continues it next time.
+    runtime.shutdown_background();
+    result
+}
+
+async fn serve(loaded: &Loaded) -> Result<Outcome, Failure> {
+    let config = &loaded.config;
+    let stop = first_signal()?;
+    let engine = Engine::new(wiring::engine_config(loaded)?)?;
+    let server = Server::bind(gateway_config(config)?, Arc::new(engine.clone()))
+        .await
+        .map_err(|error| Failure::Environment(error.into()))?;
+    tell(loaded, &engine, &server);
+
+    let (fatal, failed) = oneshot::channel();
+    tokio::spawn(warm_up(engine.clone(), preloads(config, &engine), fatal));
+    let mut reason = None;
+    let in_time = server
+        .run(async {
+            tokio::select! {
+                _ = stop => {}
+                Ok(error) = failed => reason = Some(error),
+            }
+            // What waits is refused now, so that the time goes to what runs.
+            let engine = engine.clone();
+            tokio::task::spawn_blocking(move || engine.stop(PATIENCE));
+        })
+        .await;
+    if let Some(error) = reason {
+        return Err(error);
+    }
+    if in_time {
+        tracing::info!("stopped");
+    } else {
+        tracing::warn!("stopped with work unfinished after {} s", PATIENCE.as_secs());
+    }
+    Ok(Outcome::Done)
+}
+
+/// Opens the library and loads what was asked for, while the server already answers.
+///
+/// A device that does not work ends the program: it would answer every request with an error. A library or a model that
+/// cannot be had now may be had when it is needed.
+async fn warm_up(engine: Engine, preload: Vec<(String, Role)>, fatal: oneshot::Sender<Failure>) {
+    if let Err(error) = engine.start_runtime().await {
+        if error.code == ErrorCode::DeviceUnavailable {
+            // Whoever would have listened is already stopping.
+            let _ = fatal.send(error.into());
+            return;
+        }
+        tracing::error!(%error, "ONNX Runtime did not start; it is tried again with the next request");
+        return;
+    }
+    for network in preload {
+        if let Err(error) = engine.preload(std::slice::from_ref(&network)).await {
+            tracing::error!(model = network.0, role = %network.1, %error, "not loaded ahead");
+        }
+    }
+}
+
+/// The networks to load ahead: those named, or all of a model.
+fn preloads(config: &Config, engine: &Engine) -> Vec<(String, Role)> {
+    let roles = |preload: &Preload| {
+        let name = config.aliases.get(&preload.model).unwrap_or(&preload.model);
+        let all = || engine.store().catalogue().find(name).map(ModelEntry::roles).unwrap_or_default();
+        preload.role.map_or_else(all, |role| vec![role])
+    };
+    let mut networks = Vec::new();
+    for preload in &config.engine_preload {
+        let roles = roles(preload);
+        if roles.is_empty() {
+            tracing::warn!("nothing to load ahead: no model is named {}", preload.model);
+        }
+        networks.extend(roles.into_iter().map(|role| (preload.model.clone(), role)));
+    }
+    networks
+}
+
+/// What is starting here, for whoever reads the log.
+fn tell(loaded: &Loaded, engine: &Engine, server: &Server) {
+    let config = &loaded.config;
+    let status = engine.status();
+    let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
+    tracing::info!("Viewfinder {}, configuration: {file}", env!("CARGO_PKG_VERSION"));
+    let offline = if config.store_offline { ", offline" } else { "" };
+    tracing::info!("models in {}{offline}", engine.store().root().display());
+    for cache in &config.store_immich_caches {
+        tracing::info!("models also from Immich's cache {}", cache.display());
+    }
+    tracing::info!(
+        "device {}, {} workers of {} threads",
+        config.engine_device,
+        status.workers,
+        status.threads
+    );
+    for (asked, answering) in &config.aliases {
+        tracing::info!("CLIP model {asked} is answered by {answering}");
+    }
+    for (key, value) in [
+        ("remote.immich_api", &config.remote_immich_api),
+        ("remote.mt_photos_api", &config.remote_mt_photos_api),
+    ] {
+        if value.is_some() {
+            tracing::warn!(
+                "{key} is set, but this version does not route to other servers: everything is done here"
+            );
+        }
+    }
+    for address in server.addresses() {
+        tracing::info!(
+            "listening on http://{address} for Immich, MT Photos and the inference gateway's clients"
+        );
+    }
+}
+
+fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
+    let mut listen: Vec<SocketAddr> = Vec::new();
+    for name in &config.listen {
+        let addresses = name
+            .to_socket_addrs()
+            .map_err(|error| Failure::Usage(anyhow!("cannot listen on {name}: {error}")))?;
+        for address in addresses {
+            if !listen.contains(&address) {
+                listen.push(address);
+            }
+        }
+    }
+    let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+    Ok(GatewayConfig {
+        listen,
+        api_key: config.api_key.clone(),
+        models: Models {
+            ocr: config.ocr_model.clone(),
+            clip: config.clip_model.clone(),
+            faces: config.faces_model.clone(),
+        },
+        profiles: Profiles {
+            immich: config.immich_ocr_profile.into(),
+            mt_photos: config.mt_photos_ocr_profile.into(),
+            page: config.ocr_profile.into(),
+        },
+        face_min_score: config.faces_min_score,
+        limits: Limits {
+            body_bytes: whole(config.limits_max_bytes).saturating_add(FORM_BYTES),
+            held_bytes: whole(config.limits_held_bytes),
+            body_time: config.limits_body_time,
+            head_time: config.limits_head_time,
+            connections: config.limits_connections,
+        },
+        drain: PATIENCE,
+    })
+}
+
+/// Listens for signals from now on. The receiver hears of the first one; a second ends the program at once.
+fn first_signal() -> Result<oneshot::Receiver<()>, Failure> {
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let (heard, first) = oneshot::channel();
+    tokio::spawn(async move {
+        signals.next().await;
+        tracing::info!("asked to stop; a second signal stops at once");
+        // Nobody listens any more if the server is stopping for another reason.
+        let _ = heard.send(());
+        signals.next().await;
+        tracing::warn!("asked to stop a second time: stopping at once");
+        #[expect(clippy::exit, reason = "the user insists; nothing may hold the program any longer")]
+        std::process::exit(1);
+    });
+    Ok(first)
+}
+
+/// The signals that ask to stop.
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The signals that ask to stop.
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
+}

@@ -1,0 +1,198 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::ToSocketAddrs as _;
+use std::path::PathBuf;
+
+use super::environment::Environment;
+use super::file;
+use super::settings::{Config, SETTINGS, Setting};
+use super::suggest::closest;
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Nobody said anything.
+    Default,
+    /// The configuration file.
+    File,
+    /// These variables.
+    Environment(Vec<&'static str>),
+    /// This flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File => f.write_str("file"),
+            Self::Environment(names) => write!(f, "environment {}", names.join(", ")),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+/// How much a remark matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Severity {
+    /// Something may not be as intended.
+    Warning,
+    /// Good to know.
+    Information,
+}
+
+/// A remark about the configuration that is no error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// How much it matters.
+    pub severity: Severity,
+    /// One line.
+    pub text: String,
+}
+
+impl Note {
+    pub(super) fn warning(text: String) -> Self {
+        Self { severity: Severity::Warning, text }
+    }
+
+    pub(super) fn information(text: String) -> Self {
+        Self { severity: Severity::Information, text }
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .messages.join("\n"))]
+pub(crate) struct ConfigError {
+    /// One line each.
+    pub messages: Vec<String>,
+}
+
+/// What the command line says about the configuration.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// Settings' own flags: key and value.
+    pub values: Vec<(&'static str, String)>,
+    /// `--set KEY=VALUE`.
+    pub set: Vec<String>,
+}
+
+/// A configuration with the history of its values.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// Remarks.
+    pub notes: Vec<Note>,
+    origins: BTreeMap<&'static str, Origin>,
+}
+
+impl Loaded {
+    /// Where the setting's value came from.
+    pub(crate) fn origin(&self, setting: &Setting) -> Origin {
+        self.origins.get(setting.key).cloned().unwrap_or(Origin::Default)
+    }
+}
+
+/// A configuration in the making.
+#[derive(Default)]
+pub(super) struct Layers {
+    pub(super) config: Config,
+    pub(super) origins: BTreeMap<&'static str, Origin>,
+    pub(super) notes: Vec<Note>,
+    pub(super) errors: Vec<String>,
+}
+
+impl Layers {
+    /// Sets a value from text.
+    pub(super) fn text(&mut self, setting: &Setting, text: &str, origin: Origin) {
+        match (setting.set_text)(&mut self.config, text) {
+            Ok(()) => drop(self.origins.insert(setting.key, origin)),
+            Err(message) => self.errors.push(match origin {
+                Origin::Environment(names) => format!("{}: {message}", names.join(", ")),
+                Origin::Flag(flag) => format!("{flag}: {message}"),
+                Origin::Default | Origin::File => format!("{}: {message}", setting.key),
+            }),
+        }
+    }
+
+    fn flags(&mut self, flags: &Flags) {
+        for (key, text) in &flags.values {
+            if let Some(setting) = Setting::find(key) {
+                let flag = setting.flag.map_or_else(String::new, |(name, _)| format!("--{name}"));
+                self.text(setting, text, Origin::Flag(flag));
+            }
+        }
+        for pair in &flags.set {
+            let Some((key, text)) = pair.split_once('=') else {
+                self.errors.push(format!("--set: expected KEY=VALUE, found `{pair}`"));
+                continue;
+            };
+            if let Some(setting) = Setting::find(key.trim()) {
+                self.text(setting, text, Origin::Flag("--set".to_owned()));
+                continue;
+            }
+            let hint = closest(key, SETTINGS.iter().map(|setting| setting.key))
+                .map(|near| format!("; did you mean `{near}`?"));
+            self.errors.push(format!("--set: unknown setting `{key}`{}", hint.unwrap_or_default()));
+        }
+    }
+
+    /// Checks what a value's type alone does not say.
+    fn check(&mut self) {
+        let mut wrong: Vec<(&'static str, String)> = Vec::new();
+        let config = &self.config;
+        if config.listen.is_empty() {
+            wrong.push(("listen", "at least one address is needed".to_owned()));
+        }
+        for address in &config.listen {
+            if let Err(error) = address.to_socket_addrs() {
+                wrong.push(("listen", format!("`{address}` is no address to listen on: {error}")));
+            }
+        }
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log_level) {
+            wrong.push(("log.level", error.to_string()));
+        }
+        if !(0.0..=1.0).contains(&config.faces_min_score) {
+            wrong.push(("faces.min_score", format!("{} is not between 0 and 1", config.faces_min_score)));
+        }
+        for (key, zero) in [
+            ("engine.queue", config.engine_queue == 0),
+            ("limits.max_bytes", config.limits_max_bytes == 0),
+            ("limits.max_pixels", config.limits_max_pixels == 0),
+            ("limits.max_side", config.limits_max_side == 0),
+            ("limits.held_bytes", config.limits_held_bytes == 0),
+            ("limits.body_time", config.limits_body_time.is_zero()),
+            ("limits.head_time", config.limits_head_time.is_zero()),
+            ("limits.connections", config.limits_connections == 0),
+        ] {
+            if zero {
+                wrong.push((key, "must be more than 0".to_owned()));
+            }
+        }
+        for (key, message) in wrong {
+            let origin = self.origins.get(key).unwrap_or(&Origin::Default);
+            self.errors.push(format!("{key}: {message} (from {origin})"));
+        }
+    }
+}
+
+/// Reads all sources. All errors are gathered, so that they can be mended in one go.
+pub(crate) fn load(flags: &Flags, environment: &Environment) -> Result<Loaded, ConfigError> {
+    let mut layers = Layers::default();
+    let file = file::find(flags.file.as_deref(), environment);
+    if let Some(path) = &file {
+        file::apply(path, &mut layers)?;
+    }
+    environment.apply(&mut layers);
+    layers.flags(flags);
+    layers.check();
+    if !layers.errors.is_empty() {
+        return Err(ConfigError { messages: layers.errors });
+    }
+    Ok(Loaded { config: layers.config, file, notes: layers.notes, origins: layers.origins })
+}

@@ -1,0 +1,19 @@
+//! One typed configuration from four sources: flags, then environment, then a TOML file, then defaults.
+//!
+//! [`settings`] declares every setting once; reading, printing, the example file and the command line's flags all
+//! follow from that table. [`load`] layers the sources and remembers where each value came from.
+
+mod aliases;
+mod environment;
+mod file;
+mod load;
+mod settings;
+mod show;
+mod suggest;
+mod value;
+
+pub(crate) use environment::Environment;
+pub(crate) use load::{ConfigError, Flags, Loaded, Origin, Severity, load};
+pub(crate) use settings::{Config, SETTINGS, Scope};
+pub(crate) use show::{example, to_json, to_text};
+pub(crate) use value::{LogColour, LogFormat, OcrProfile, Preload};

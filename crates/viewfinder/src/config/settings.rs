@@ -1,0 +1,312 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use viewfinder_runtime::Device;
+
+use super::aliases;
+use super::value::{LogColour, LogFormat, OcrProfile, Preload, Value};
+
+/// Where a flag for a setting is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// By every command.
+    Everywhere,
+    /// By `serve`, and by `config` and `doctor`, which look at what `serve` would do.
+    Serve,
+}
+
+/// One setting: its names, its meaning, and how to read and show it.
+pub(crate) struct Setting {
+    /// Path in the TOML file, such as `log.level`.
+    pub key: &'static str,
+    /// Environment variable; empty for what only a file can hold.
+    pub env: &'static str,
+    /// Other programs' variables that are understood.
+    pub aliases: &'static [Alias],
+    /// Flag without its dashes, and where it is offered.
+    pub flag: Option<(&'static str, Scope)>,
+    /// Never shown.
+    pub secret: bool,
+    /// What it is for, in lines.
+    pub help: &'static [&'static str],
+    /// Shown in the example file where the default is nothing.
+    pub example: &'static str,
+    pub(super) set_text: fn(&mut Config, &str) -> Result<(), String>,
+    pub(super) set_toml: fn(&mut Config, &toml::Value, &Path) -> Result<(), String>,
+    /// The current value; `None` when there is none.
+    pub get: fn(&Config) -> Option<toml::Value>,
+    /// Yes or no: its flag may stand alone.
+    pub switch: bool,
+    /// Several values: its flag may be repeated.
+    pub list: bool,
+}
+
+/// Another program's variable for a setting.
+pub(crate) struct Alias {
+    /// Its name; `__` separates nested names, and case does not matter.
+    pub name: &'static str,
+    /// Applies its value; what it answers is said to the user.
+    pub(super) apply: fn(&mut Config, &str) -> Result<Option<String>, String>,
+}
+
+macro_rules! apply {
+    ($field:ident) => {
+        |config, text| {
+            config.$field = Value::from_text(text)?;
+            Ok(None)
+        }
+    };
+    ($field:ident $function:path) => {
+        $function
+    };
+}
+
+macro_rules! flag {
+    () => {
+        None
+    };
+    ($name:literal $scope:ident) => {
+        Some(($name, Scope::$scope))
+    };
+}
+
+macro_rules! example {
+    () => {
+        ""
+    };
+    ($text:literal) => {
+        $text
+    };
+}
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $help:literal])+
+        $field:ident: $type:ty = $default:expr;
+            $key:literal, $env:literal
+            $(, flag $flag:literal $scope:ident)?
+            $(, aliases [$($alias:literal $(=> $function:path)?),+])?
+            $(, example $example:literal)?
+            $(, secret $secret:literal)?
+            ;
+    )+) => {
+        /// Everything that can be configured, with a value.
+        #[allow(clippy::doc_markdown, reason = "these lines are also help and comments in the example file")]
+        #[derive(Clone, Debug, PartialEq)]
+        pub(crate) struct Config { $($(#[doc = $help])+ pub $field: $type,)+ }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        /// All settings, in the order of the example file.
+        pub(crate) const SETTINGS: &[Setting] = &[$(
+            Setting {
+                key: $key,
+                env: $env,
+                aliases: &[$($(Alias { name: $alias, apply: apply!($field $($function)?) },)+)?],
+                flag: flag!($($flag $scope)?),
+                secret: false $(|| $secret)?,
+                help: &[$($help),+],
+                example: example!($($example)?),
+                set_text: |config, text| {
+                    config.$field = Value::from_text(text)?;
+                    Ok(())
+                },
+                set_toml: |config, value, base| {
+                    config.$field = Value::from_toml(value, base)?;
+                    Ok(())
+                },
+                get: |config| config.$field.to_toml(),
+                switch: <$type as Value>::SWITCH,
+                list: <$type as Value>::LIST,
+            },
+        )+];
+    };
+}
+
+settings! {
+    /// Addresses to listen on, as HOST:PORT. All protocols answer on each of them.
+    /// Usual ports: 3003 for Immich, 8060 for MT Photos, 8080 for the inference gateway.
+    listen: Vec<String> = vec!["[::]:3003".to_owned()];
+        "listen", "VIEWFINDER_LISTEN", flag "listen" Serve,
+        aliases [
+            "IMMICH_HOST" => aliases::immich_host,
+            "IMMICH_PORT" => aliases::immich_port,
+            "PORT" => aliases::another_port,
+            "HTTP_PORT" => aliases::another_port
+        ];
+    /// Key that MT Photos must send in its `api-key` header. Change the default if others can reach the port.
+    api_key: String = "mt_photos_ai_extra".to_owned();
+        "api_key", "VIEWFINDER_API_KEY", flag "api-key" Serve, aliases ["API_AUTH_KEY"], secret true;
+
+    /// How much to log: error, warn, info, debug, trace, or a filter such as `info,viewfinder_engine=debug`.
+    log_level: String = "info".to_owned();
+        "log.level", "VIEWFINDER_LOG_LEVEL", flag "log-level" Everywhere,
+        aliases ["IMMICH_LOG_LEVEL" => aliases::immich_log_level];
+    /// `text` for people, `json` for one object per line.
+    log_format: LogFormat = LogFormat::Text;
+        "log.format", "VIEWFINDER_LOG_FORMAT", flag "log-format" Everywhere;
+    /// When to colour the log: auto, always, never.
+    log_colour: LogColour = LogColour::Auto;
+        "log.colour", "VIEWFINDER_LOG_COLOUR", flag "colour" Everywhere, aliases ["NO_COLOR" => aliases::no_color];
+
+    /// Folder of downloaded models. Without it, the user's data folder.
+    store_root: Option<PathBuf> = None;
+        "store.root", "VIEWFINDER_MODELS", flag "store" Everywhere, example "/var/lib/viewfinder/models";
+    /// Never use the network: what is not on this machine is missing.
+    store_offline: bool = false;
+        "store.offline", "VIEWFINDER_OFFLINE", flag "offline" Everywhere, aliases ["HF_HUB_OFFLINE"];
+    /// Model caches in Immich's own layout, used in place and never written to, before anything is downloaded.
+    store_immich_caches: Vec<PathBuf> = Vec::new();
+        "store.immich_caches", "VIEWFINDER_IMMICH_CACHES", aliases ["MACHINE_LEARNING_CACHE_FOLDER"],
+        example "[\"/cache\"]";
+    /// Address of a Hugging Face mirror.
+    store_hf_endpoint: Option<String> = None;
+        "store.hf_endpoint", "VIEWFINDER_HF_ENDPOINT", aliases ["HF_ENDPOINT"],
+        example "https://mirror.example";
+    /// Token for Hugging Face, for models that want one.
+    store_hf_token: Option<String> = None;
+        "store.hf_token", "VIEWFINDER_HF_TOKEN", aliases ["HF_TOKEN"], example "hf_…", secret true;
+    /// Address of a ModelScope mirror.
+    store_modelscope_endpoint: Option<String> = None;
+        "store.modelscope_endpoint", "VIEWFINDER_MODELSCOPE_ENDPOINT", example "https://mirror.example";
+    /// Address of a GitHub mirror.
+    store_github_endpoint: Option<String> = None;
+        "store.github_endpoint", "VIEWFINDER_GITHUB_ENDPOINT", example "https://mirror.example";
+
+    /// OCR model of the command line, of MT Photos and of the inference gateway. Immich names its own.
+    ocr_model: String = "PP-OCRv6_small".to_owned();
+        "ocr.model", "VIEWFINDER_OCR_MODEL";
+    /// Rules of the command line's OCR: viewfinder, rapidocr or immich.
+    ocr_profile: OcrProfile = OcrProfile::RapidOcr;
+        "ocr.profile", "VIEWFINDER_OCR_PROFILE";
+    /// Face pack of the command line and of MT Photos: buffalo_l, buffalo_m, buffalo_s or antelopev2.
+    /// Immich names its own. The weights may be used for non-commercial research only.
+    faces_model: String = "buffalo_l".to_owned();
+        "faces.model", "VIEWFINDER_FACES_MODEL", aliases ["RECOGNITION_MODEL"];
+    /// Least score of a face, 0 to 1, for the command line and MT Photos. Immich sends its own.
+    faces_min_score: f32 = 0.65;
+        "faces.min_score", "VIEWFINDER_FACES_MIN_SCORE", aliases ["DETECTION_THRESH"];
+    /// CLIP model of the command line and of MT Photos. Immich names its own; see `aliases`.
+    clip_model: String = "cn-clip/ViT-B-16".to_owned();
+        "clip.model", "VIEWFINDER_CLIP_MODEL", aliases ["CLIP_MODEL" => aliases::clip_model];
+
+    /// OCR rules for Immich.
+    immich_ocr_profile: OcrProfile = OcrProfile::Immich;
+        "immich.ocr_profile", "VIEWFINDER_IMMICH_OCR_PROFILE";
+    /// OCR rules for MT Photos and the inference gateway.
+    mt_photos_ocr_profile: OcrProfile = OcrProfile::RapidOcr;
+        "mt_photos.ocr_profile", "VIEWFINDER_MT_PHOTOS_OCR_PROFILE";
+
+    /// The ONNX Runtime library to load. Without it: the store's, then the system's, then a download.
+    engine_library: Option<PathBuf> = None;
+        "engine.library", "VIEWFINDER_ORT_LIB", flag "library" Everywhere, aliases ["ORT_DYLIB_PATH"],
+        example "/usr/lib/libonnxruntime.so";
+    /// What computes: auto, cpu, cuda, tensorrt, openvino, coreml, directml, rocm.
+    engine_device: Device = Device::Auto;
+        "engine.device", "VIEWFINDER_DEVICE", flag "device" Everywhere, aliases ["DEVICE" => aliases::device];
+    /// Which of several accelerators, counted from 0.
+    engine_device_id: u32 = 0;
+        "engine.device_id", "VIEWFINDER_DEVICE_ID", flag "device-id" Everywhere,
+        aliases ["OCR_CUDA_DEVICE_ID", "MACHINE_LEARNING_DEVICE_IDS" => aliases::device_ids, "MACHINE_LEARNING_DEVICE_ID"];
+    /// Compute on the CPU when the chosen accelerator cannot be used. Without it, that is an error.
+    engine_cpu_fallback: bool = false;
+        "engine.cpu_fallback", "VIEWFINDER_CPU_FALLBACK", flag "cpu-fallback" Everywhere;
+    /// Pictures worked on at the same time; `auto` fits the cores.
+    engine_workers: Option<usize> = None;
+        "engine.workers", "VIEWFINDER_WORKERS", flag "workers" Everywhere,
+        aliases ["MACHINE_LEARNING_REQUEST_THREADS" => aliases::request_threads];
+    /// Threads that one picture's computation may use; `auto` fits the cores.
+    engine_threads: Option<usize> = None;
+        "engine.threads", "VIEWFINDER_THREADS", flag "threads" Everywhere,
+        aliases ["MACHINE_LEARNING_MODEL_INTRA_OP_THREADS"];
+    /// Pictures accepted at most, waiting and in work. Past it, the answer is 503 with `Retry-After`.
+    engine_queue: usize = 256;
+        "engine.queue", "VIEWFINDER_QUEUE", flag "queue" Serve;
+    /// Seconds that a picture may wait for a place in a full queue; 0 refuses it at once.
+    engine_queue_wait: Option<Duration> = None;
+        "engine.queue_wait", "VIEWFINDER_QUEUE_WAIT", flag "queue-wait" Serve;
+    /// Seconds after which an unused model leaves memory; 0 keeps it.
+    engine_model_ttl: Option<Duration> = Some(Duration::from_mins(5));
+        "engine.model_ttl", "VIEWFINDER_MODEL_TTL", flag "model-ttl" Serve,
+        aliases ["SERVER_RESTART_TIME" => aliases::model_ttl, "MACHINE_LEARNING_MODEL_TTL" => aliases::model_ttl];
+    /// Models to load at start, as NAME or NAME:ROLE (roles: detection, classification, recognition, visual, textual).
+    engine_preload: Vec<Preload> = Vec::new();
+        "engine.preload", "VIEWFINDER_PRELOAD", flag "preload" Serve,
+        aliases [
+            "MACHINE_LEARNING_PRELOAD__CLIP" => aliases::preload_clip,
+            "MACHINE_LEARNING_PRELOAD__CLIP__TEXTUAL" => aliases::preload_textual,
+            "MACHINE_LEARNING_PRELOAD__CLIP__VISUAL" => aliases::preload_visual,
+            "MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION" => aliases::preload_faces,
+            "MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION__DETECTION" => aliases::preload_detection,
+            "MACHINE_LEARNING_PRELOAD__FACIAL_RECOGNITION__RECOGNITION" => aliases::preload_recognition,
+            "MACHINE_LEARNING_PRELOAD__OCR__DETECTION" => aliases::preload_detection,
+            "MACHINE_LEARNING_PRELOAD__OCR__RECOGNITION" => aliases::preload_recognition,
+            "AUTO_LOAD_TXT_MODAL" => aliases::auto_load_text
+        ],
+        example "[\"PP-OCRv6_small\", \"cn-clip/ViT-B-16:textual\"]";
+    /// Faces embedded in one call; `auto` takes all of a picture.
+    engine_max_face_batch: Option<usize> = None;
+        "engine.max_face_batch", "VIEWFINDER_MAX_FACE_BATCH",
+        aliases ["MACHINE_LEARNING_MAX_BATCH_SIZE__FACIAL_RECOGNITION"];
+
+    /// Bytes that one picture may have.
+    limits_max_bytes: u64 = 100_000_000;
+        "limits.max_bytes", "VIEWFINDER_MAX_BYTES";
+    /// Pixels that one picture may have.
+    limits_max_pixels: u64 = 300_000_000;
+        "limits.max_pixels", "VIEWFINDER_MAX_PIXELS";
+    /// Longest side that a picture may have, in pixels.
+    limits_max_side: u32 = 40_000;
+        "limits.max_side", "VIEWFINDER_MAX_SIDE";
+
+    /// Bytes of all requests that the server holds at once. Past it, the answer is 503.
+    limits_held_bytes: u64 = 512_000_000;
+        "limits.held_bytes", "VIEWFINDER_HELD_BYTES";
+    /// Seconds that a request's body may take to arrive.
+    limits_body_time: Duration = Duration::from_mins(2);
+        "limits.body_time", "VIEWFINDER_BODY_TIME";
+    /// Seconds that a request's head may take to arrive, and that a kept connection may be idle.
+    limits_head_time: Duration = Duration::from_mins(1);
+        "limits.head_time", "VIEWFINDER_HEAD_TIME";
+    /// Connections at once; more wait to be accepted.
+    limits_connections: usize = 1024;
+        "limits.connections", "VIEWFINDER_CONNECTIONS";
+
+    /// Address of an Immich machine-learning server. Kept for routing to other servers, which this version does not do.
+    remote_immich_api: Option<String> = None;
+        "remote.immich_api", "VIEWFINDER_IMMICH_API", aliases ["IMMICH_API"], example "http://nas:3003";
+    /// Address of an MT Photos AI server. Kept for routing to other servers, which this version does not do.
+    remote_mt_photos_api: Option<String> = None;
+        "remote.mt_photos_api", "VIEWFINDER_MT_PHOTOS_API", aliases ["MT_PHOTOS_API"], example "http://nas:8060";
+    /// Key of that MT Photos AI server.
+    remote_mt_photos_api_key: Option<String> = None;
+        "remote.mt_photos_api_key", "VIEWFINDER_MT_PHOTOS_API_KEY", aliases ["MT_PHOTOS_API_KEY"],
+        example "mt_photos_ai_extra", secret true;
+
+    /// CLIP names that clients ask for, and the models that answer. Both must have vectors of the same width.
+    /// A stock Immich accepts only names it knows; so it can be given Chinese-CLIP under one of them.
+    aliases: BTreeMap<String, String> = BTreeMap::new();
+        "aliases", "VIEWFINDER_ALIASES", flag "alias" Serve,
+        example "\"ViT-B-16__openai\" = \"cn-clip/ViT-B-16\"";
+
+    /// Models of your own, of a known family: paddle-ocr, insight-face, chinese-clip, open-clip, m-clip or nllb.
+    /// The folder holds detection/model.onnx, recognition/model.onnx, visual/model.onnx or textual/model.onnx.
+    models: Vec<toml::Table> = Vec::new();
+        "models", "", example "\
+[[models]]
+name = \"my-ocr\"
+family = \"paddle-ocr\"
+sources = [{ file = \"/srv/models/my-ocr\" }]";
+}
+
+impl Setting {
+    /// The setting with this key.
+    pub(super) fn find(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+}

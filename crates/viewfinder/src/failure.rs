@@ -1,0 +1,126 @@
+//! What a command's end means to the shell that started it.
+use std::io;
+use std::process::ExitCode;
+
+use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_models::ModelError;
+
+use crate::config::ConfigError;
+use crate::output;
+
+/// Exit code of wrong use and of a wrong configuration.
+pub(crate) const USAGE: u8 = 2;
+
+/// How a command ended that did what it could.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All of it.
+    Done,
+    /// Some inputs failed, each with its message.
+    SomeFailed,
+    /// Something is missing on this machine, and was said.
+    EnvironmentLacking,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Done => Self::SUCCESS,
+            Outcome::SomeFailed => Self::from(1),
+            Outcome::EnvironmentLacking => Self::from(3),
+        }
+    }
+}
+
+/// Why a command could not go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Wrong use or configuration.
+    Usage(anyhow::Error),
+    /// Something is missing on this machine.
+    Environment(anyhow::Error),
+    /// Anything else, such as an output that cannot be written.
+    Other(anyhow::Error),
+}
+
+impl Failure {
+    /// Says it on the standard error, and answers the exit code.
+    ///
+    /// A reader that closed the pipe has what it wanted: that is no failure.
+    pub(crate) fn report(&self) -> ExitCode {
+        let (error, code) = match self {
+            Self::Usage(error) => (error, USAGE),
+            Self::Environment(error) => (error, 3),
+            Self::Other(error) => (error, 1),
+        };
+        let broken_pipe = error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<io::Error>())
+            .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe);
+        if broken_pipe {
+            return ExitCode::SUCCESS;
+        }
+        for line in format!("{error:#}").lines() {
+            output::complain(line);
+        }
+        ExitCode::from(code)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::Usage(error.into())
+    }
+}
+
+/// An engine that cannot work at all: the fault lies in the configuration or with the machine, not in a picture.
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error.code {
+            code if misuses(code) => Self::Usage(error.into()),
+            code if lacks_environment(code) => Self::Environment(error.into()),
+            _ => Self::Other(error.into()),
+        }
+    }
+}
+
+/// A store that cannot deliver: a name that does not exist is wrong use, anything else the machine's or a source's fault.
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Unknown { .. } | ModelError::NoRole { .. } | ModelError::Catalogue(_) => {
+                Self::Usage(error.into())
+            }
+            _ => Self::Environment(error.into()),
+        }
+    }
+}
+
+/// Does this code say that the machine lacks something, so that no other picture can do better?
+pub(crate) fn lacks_environment(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::RuntimeUnavailable
+            | ErrorCode::DeviceUnavailable
+            | ErrorCode::ModelMissingOffline
+            | ErrorCode::ModelUnavailable
+            | ErrorCode::ModelBroken
+    )
+}
+
+/// Does this code say that the model is the wrong one, so that no other picture can do better?
+pub(crate) fn misuses(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::ModelUnknown | ErrorCode::ModelUnsuited)
+}

@@ -1,0 +1,71 @@
+//! Downloads, shown as bars on a terminal and as lines elsewhere, always on the standard error.
+use std::io::{self, IsTerminal as _};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use viewfinder_models::Progress;
+
+use crate::output;
+
+/// Tells a person what is being fetched.
+pub(crate) struct Report {
+    terminal: bool,
+    current: Mutex<Current>,
+}
+
+#[derive(Default)]
+struct Current {
+    file: String,
+    bar: Option<ProgressBar>,
+}
+
+impl Report {
+    /// A report that fits where the standard error goes.
+    pub(crate) fn new() -> Self {
+        Self { terminal: io::stderr().is_terminal(), current: Mutex::default() }
+    }
+}
+
+impl Progress for Report {
+    fn begin(&self, file: &str, total: Option<u64>) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = current.bar.take() {
+            bar.finish_and_clear();
+        }
+        file.clone_into(&mut current.file);
+        if !self.terminal {
+            let size = total.map(|bytes| format!(" ({})", HumanBytes(bytes))).unwrap_or_default();
+            output::complain(&format!("fetching {file}{size}"));
+            return;
+        }
+        let (bar, template) = match total {
+            Some(total) => {
+                (ProgressBar::new(total), "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+            }
+            None => (ProgressBar::new_spinner(), "{spinner} {msg} {bytes}"),
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(file.to_owned());
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        current.bar = Some(bar);
+    }
+
+    fn advance(&self, bytes: u64) {
+        if let Some(bar) = &self.current.lock().unwrap_or_else(PoisonError::into_inner).bar {
+            bar.inc(bytes);
+        }
+    }
+
+    fn end(&self, result: Result<(), &str>) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = current.bar.take() {
+            bar.finish_and_clear();
+        }
+        match result {
+            Ok(()) => output::complain(&format!("fetched {}", current.file)),
+            Err(reason) => output::complain(&format!("{} did not arrive: {reason}", current.file)),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Runs the built program in a folder of its own, with an environment of its own.
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// The workspace's folder.
+pub(crate) fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// A file of `tests/fixtures`.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    let path = workspace().join("tests/fixtures").join(name);
+    assert!(path.exists(), "{} is missing", path.display());
+    path
+}
+
+/// One run of the program. Nothing of the tester's environment, home or configuration reaches it.
+pub(crate) struct Run {
+    command: Command,
+    folder: TempDir,
+}
+
+impl Run {
+    pub(crate) fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_viewfinder"));
+        command
+            .env_clear()
+            .env("HOME", folder.path())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self { command, folder }
+    }
+
+    /// Where it runs; also its home.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Puts a file into its folder.
+    pub(crate) fn file(self, name: &str, text: impl AsRef<[u8]>) -> Self {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
+        self.command.args(args);
+        self
+    }
+
+    pub(crate) fn spawn(mut self) -> Running {
+        let process = self.command.spawn().unwrap();
+        Running { process, folder: self.folder }
+    }
+
+    /// Runs to its end, which must be the given exit code.
+    pub(crate) fn exits(mut self, code: i32) -> Output {
+        let output = self.command.output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{:?}\nstdout: {}\nstderr: {}",
+            self.command,
+            stdout(&output),
+            stderr(&output)
+        );
+        output
+    }
+
+    pub(crate) fn succeeds(self) -> Output {
+        self.exits(0)
+    }
+}
+
+/// A program that runs. Its folder lives as long.
+pub(crate) struct Running {
+    pub(crate) process: Child,
+    folder: TempDir,
+}
+
+impl Running {
+    pub(crate) fn wait(self) -> Output {
+        let output = self.process.wait_with_output().unwrap();
+        drop(self.folder);
+        output
+    }
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
