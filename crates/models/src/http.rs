@@ -12,7 +12,7 @@ use ureq::{Agent, Body, config::RedirectAuthHeaders, http::Response};
 /// How stubborn a download is.
 #[derive(Clone, Copy, Debug)]
 pub struct Retry {
-    /// Tries without any new byte before a source counts as failed.
+    /// Tries before a source counts as failed; counted anew whenever a try brought the file further.
     pub attempts: u32,
     /// Wait before the second try; doubles each time.
     pub first_delay: Duration,

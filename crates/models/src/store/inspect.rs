@@ -76,6 +76,49 @@ pub enum Verdict {
 }
 
 impl Inner {
+    /// Models that only a cache in Immich's layout knows.
+    pub(super) fn undeclared_models(&self) -> Vec<ModelStatus> {
+        let mut out: Vec<ModelStatus> = Vec::new();
+        for (cache, task) in self
+            .config
+            .immich_caches
+            .iter()
+            .flat_map(|cache| ["ocr", "facial-recognition", "clip"].map(|task| (cache, task)))
+        {
+            let Ok(folders) = fs::read_dir(cache.join(task)) else { continue };
+            let mut names: Vec<String> =
+                folders.filter_map(|folder| folder.ok()?.file_name().into_string().ok()).collect();
+            names.sort();
+            for name in names {
+                if self.catalogue.find(&name).is_some() || out.iter().any(|known| known.name == name) {
+                    continue;
+                }
+                let found: Vec<_> =
+                    Role::ALL.into_iter().filter_map(|role| self.local(&name, role).ok()).collect();
+                let Some(first) = found.first() else { continue };
+                out.push(ModelStatus {
+                    name,
+                    family: first.family,
+                    width: first.width,
+                    licence: None,
+                    note: None,
+                    library: None,
+                    roles: found
+                        .into_iter()
+                        .map(|files| RoleStatus {
+                            role: files.role,
+                            state: State::Present,
+                            bytes: fs::metadata(&files.model).ok().map(|metadata| metadata.len()),
+                            location: Some(files.location),
+                            path: Some(files.model),
+                        })
+                        .collect(),
+                });
+            }
+        }
+        out
+    }
+
     pub(super) fn status(&self, entry: &ModelEntry, role: Role) -> RoleStatus {
         let part = self.catalogue.holder(entry, role).and_then(|holder| holder.part(role));
         let mut status = RoleStatus {

@@ -219,7 +219,7 @@ impl Store {
         Ok(out)
     }
 
-    /// Every model with what is here of it. Reads no file contents but small settings.
+    /// Every model with what is here of it, those that only a cache in Immich's layout knows at the end. Reads no file contents but small settings.
     pub fn list(&self) -> Vec<ModelStatus> {
         let inner = &*self.inner;
         let status = |entry: &ModelEntry| ModelStatus {
@@ -232,7 +232,7 @@ impl Store {
             library: flavour_of(entry)
                 .and_then(|flavour| runtime_library::stored(&inner.config.root, flavour)),
         };
-        inner.catalogue.entries().iter().map(status).collect()
+        inner.catalogue.entries().iter().map(status).chain(inner.undeclared_models()).collect()
     }
 
     /// The ONNX Runtime library, fetched if it is nowhere on this machine and fetching is allowed.
