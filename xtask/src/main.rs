@@ -1,2 +1,58 @@
-//! x
-fn main() {}
+//! Everything about this project that is not plain cargo.
+
+mod bench;
+mod demo;
+mod machine;
+mod process;
+mod quality;
+mod soak;
+mod test;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the Viewfinder project. Each installs or fetches what it needs.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build the program and read the text of a picture that comes with the project.
+    Demo(demo::Arguments),
+    /// Format, lints, documentation and all tests, as continuous integration runs them.
+    Test(test::Arguments),
+    /// Compare speed, memory and accuracy with RapidOCR and faster-paddle, and write BENCHMARKS.md.
+    Bench(bench::Arguments),
+    /// Print how much text is found, against the labels and RapidOCR's own results.
+    Quality(quality::Arguments),
+    /// Send a server thousands of requests, one in ten broken, and watch its answers and its memory.
+    Soak(soak::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().chore {
+        Chore::Demo(arguments) => demo::run(&arguments),
+        Chore::Test(arguments) => test::run(&arguments),
+        Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Quality(arguments) => quality::run(&arguments),
+        Chore::Soak(arguments) => soak::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            process::say(&format!("failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The folder that holds the workspace.
+fn workspace() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}

@@ -1,0 +1,80 @@
+//! Does memory stay flat? Reads text in pictures of random shapes and prints the resident set as it goes, then waits
+//! for the time-to-live and prints what is left.
+//!
+//! Arguments: store folder, folder of pictures, OCR profile, how many pictures (default 2000).
+
+use std::time::Duration;
+
+use viewfinder_engine::{DecodeRules, Engine, EngineConfig, PictureRequest, PictureTask};
+use viewfinder_image::{Alpha, Limits, decode, encode, resize};
+use viewfinder_models::StoreConfig;
+use viewfinder_runtime::{Device, resident_bytes, tune_allocator};
+use viewfinder_vision::ocr::Options;
+
+const MODEL: &str = "PP-OCRv6_small";
+const TIME_TO_LIVE: Duration = Duration::from_secs(5);
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn main() {
+    tune_allocator();
+    let mut arguments = std::env::args().skip(1);
+    let store = arguments.next().expect("the store's folder");
+    let pictures = arguments.next().expect("a folder of pictures");
+    let options = match arguments.next().as_deref() {
+        Some("rapidocr") => Options::rapidocr(),
+        Some("viewfinder") => Options::viewfinder(),
+        _ => Options::immich(0.5, 0.8, 736),
+    };
+    let count: usize = arguments.next().map_or(2000, |count| count.parse().expect("a number"));
+    let mut config = EngineConfig::new(StoreConfig::new(store));
+    config.device = Device::Cpu;
+    config.model_ttl = Some(TIME_TO_LIVE);
+    let engine = Engine::new(config).expect("the engine starts");
+    let mut files: Vec<_> = std::fs::read_dir(pictures)
+        .expect("the folder of pictures")
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "jpg"))
+        .collect();
+    files.sort();
+
+    std::thread::scope(|scope| {
+        for worker in 0..2 {
+            let (engine, files, options) = (&engine, &files, &options);
+            scope.spawn(move || {
+                let mut state = 0x9E37_79B9_7F4A_7C15_u64 + worker as u64;
+                let mut random = |below: usize| {
+                    state =
+                        state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 33) as usize % below
+                };
+                for index in (worker..count).step_by(2) {
+                    let bytes = std::fs::read(&files[random(files.len())]).expect("a picture");
+                    let picture =
+                        decode(&bytes, &Limits::default()).expect("a picture").into_rgb(true, Alpha::Drop);
+                    let shaped = resize::bilinear(&picture, 200 + random(1400), 200 + random(1400));
+                    let request = PictureRequest {
+                        bytes: encode::png(&shaped).into(),
+                        decode: DecodeRules { orient: false, alpha: Alpha::Drop },
+                        tasks: vec![PictureTask::Text {
+                            detection: MODEL.into(),
+                            recognition: MODEL.into(),
+                            options: options.clone(),
+                        }],
+                        dump: None,
+                    };
+                    drop((picture, shaped));
+                    engine.picture_blocking(request).expect("an answer");
+                    if [100, 200, 500, 1000, 1500].contains(&index) || index + 2 > count {
+                        println!("picture {index:>5}: {} MB resident", megabytes());
+                    }
+                }
+            });
+        }
+    });
+    std::thread::sleep(TIME_TO_LIVE * 2 + Duration::from_secs(3));
+    println!("idle, models dropped: {} MB resident", megabytes());
+}
+
+fn megabytes() -> u64 {
+    resident_bytes().unwrap_or(0) >> 20
+}

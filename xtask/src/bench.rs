@@ -1,0 +1,208 @@
+//! Speed, memory and accuracy beside other programs, alternating in one run.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::{
+    machine::{Need, provide},
+    process::{self, say},
+    quality::{self, Readings, Set, Table},
+    workspace,
+};
+
+/// Pictures that each side reads before it is the next side's turn.
+const TURN: usize = 15;
+/// Versions that the project's figures are stated against.
+const PEERS: &[&str] = &["rapidocr==3.10.0", "faster-paddle==1.0.4", "opencv-python==4.12.0.88"];
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Print the tables without writing BENCHMARKS.md.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
+    let store = quality::prepare()?;
+    let python = peers()?;
+    let mut sides = vec![
+        Side::ours(&store, "viewfinder")?,
+        Side::peer(&python, "faster-paddle")?,
+        Side::ours(&store, "rapidocr")?,
+        Side::peer(&python, "rapidocr")?,
+    ];
+    // The first picture loads the models, and is not counted.
+    let warm_up = Set::Real.files()?;
+    for side in &mut sides {
+        side.read(&warm_up[..2])?;
+    }
+
+    let mut table = Table::default();
+    let mut rates: Vec<Vec<f64>> = Vec::new();
+    for set in Set::ALL {
+        let files = set.files()?;
+        let mut sums: Vec<Round> = sides.iter().map(|_| Round::default()).collect();
+        for turn in files.chunks(TURN) {
+            for (side, sum) in sides.iter_mut().zip(&mut sums) {
+                sum.add(side.read(turn)?);
+            }
+            say(&format!("{}: {} of {}", set.folder(), sums[0].files, files.len()));
+        }
+        let mut of_set = Vec::new();
+        for (side, sum) in sides.iter().zip(&sums) {
+            let rate = sum.files as f64 / sum.seconds;
+            table.add(&side.name, *set, set.judge(&sum.lines)?, Some(rate));
+            of_set.push(rate);
+        }
+        rates.push(of_set);
+    }
+
+    let mut text = format!(
+        "# Benchmarks\n\nWritten by `cargo xtask bench`: all programs in one run, taking turns every {TURN} pictures, all \
+         with PP-OCRv6 small.\nMachine: {}. ONNX Runtime {}; {}.\n\n{}\n",
+        machine(),
+        runtime_version(&store),
+        PEERS.join(", "),
+        table.markdown()
+    );
+    text.push_str("| ratio of pictures/s | library | library_hard | ocr |\n| --- | --- | --- | --- |\n");
+    for (ours, peer) in [(0, 1), (0, 3), (2, 3)] {
+        let cells: Vec<String> =
+            rates.iter().map(|rates| format!("{:.2}", rates[ours] / rates[peer])).collect();
+        text.push_str(&format!("| {} / {} | {} |\n", sides[ours].name, sides[peer].name, cells.join(" | ")));
+    }
+    text.push_str("\n| program | most memory held, MB |\n| --- | --- |\n");
+    for side in &sides {
+        text.push_str(&format!("| {} | {:.0} |\n", side.name, side.peak_mb));
+    }
+    text.push_str(
+        "\nLines found: true lines that stand, without white space and in lower case, in the joined reading of their \
+         picture\n(ocr: lines of RapidOCR's reading that are read the same). Character errors: edit distance of the \
+         joined reading.\nLine errors: edit distance of each true line to the most similar line read. False lines: lines \
+         read in pictures without text.\n",
+    );
+    if arguments.dry_run {
+        #[expect(clippy::print_stdout, reason = "the result")]
+        {
+            println!("{text}");
+        }
+        return Ok(());
+    }
+    quality::report(&workspace(), &text)
+}
+
+/// A program that reads pictures on demand.
+pub(crate) struct Side {
+    name: String,
+    child: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+    peak_mb: f64,
+}
+
+/// What a program read, and in what time.
+#[derive(Default)]
+pub(crate) struct Round {
+    pub(crate) files: usize,
+    pub(crate) seconds: f64,
+    pub(crate) lines: Readings,
+}
+
+impl Round {
+    fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.seconds += other.seconds;
+        self.lines.extend(other.lines);
+    }
+}
+
+impl Side {
+    /// This project's engine with one of its profiles.
+    pub(crate) fn ours(store: &Path, profile: &str) -> Result<Self> {
+        let program = workspace().join("target/release/examples/throughput");
+        Self::start(format!("Viewfinder, profile {profile}"), Command::new(program).arg(store).arg(profile))
+    }
+
+    fn peer(python: &Path, name: &str) -> Result<Self> {
+        let program = workspace().join("xtask/peers/ocr.py");
+        Self::start(name.to_owned(), Command::new(python).arg(program).arg(name))
+    }
+
+    fn start(name: String, command: &mut Command) -> Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context(name.clone())?;
+        let orders = child.stdin.take();
+        let answers = BufReader::new(child.stdout.take().context("its output is a pipe")?);
+        Ok(Self { name, child, orders, answers, peak_mb: 0.0 })
+    }
+
+    pub(crate) fn read(&mut self, files: &[PathBuf]) -> Result<Round> {
+        let order = json!({ "files": files });
+        let orders = self.orders.as_mut().context("its input is a pipe")?;
+        writeln!(orders, "{order}")?;
+        orders.flush()?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        ensure!(!line.is_empty(), "{} ended early", self.name);
+        let answer: Value = serde_json::from_str(&line).with_context(|| self.name.clone())?;
+        self.peak_mb = answer["peak_mb"].as_f64().unwrap_or(f64::NAN);
+        let results = answer["results"].as_array().context("results")?;
+        let lines = results.iter().map(|result| {
+            let file = Path::new(result["file"].as_str().unwrap_or_default());
+            let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            (name, quality::texts(&result["lines"]))
+        });
+        Ok(Round {
+            files: files.len(),
+            seconds: answer["seconds"].as_f64().context("seconds")?,
+            lines: lines.collect(),
+        })
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        // Without input the program ends by itself.
+        self.orders = None;
+        drop(self.child.wait());
+    }
+}
+
+/// A Python of its own, with the peers in it.
+fn peers() -> Result<PathBuf> {
+    let folder = workspace().join("target/peers");
+    let python = folder.join("bin/python");
+    let installed = folder.join("installed");
+    if fs::read_to_string(&installed).is_ok_and(|text| text == PEERS.join("\n")) {
+        return Ok(python);
+    }
+    process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+    process::run(Command::new(&python).args(["-m", "pip", "install", "onnxruntime"]).args(PEERS))?;
+    fs::write(installed, PEERS.join("\n"))?;
+    Ok(python)
+}
+
+fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{cores} cores, {}", model.unwrap_or(" unknown processor").trim())
+}
+
+fn runtime_version(store: &Path) -> String {
+    let doctor = Command::new(workspace().join("target/release/viewfinder"))
+        .arg("--store")
+        .arg(store)
+        .args(["models", "where", "runtime"])
+        .output();
+    let path = doctor.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let version = path.trim().rsplit(".so.").next().unwrap_or_default().to_owned();
+    if version.starts_with(|first: char| first.is_ascii_digit()) { version } else { "as fetched".to_owned() }
+}

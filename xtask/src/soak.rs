@@ -1,0 +1,402 @@
+//! Thousands of requests of every kind, one in ten broken, against a server started for the purpose.
+//!
+//! A good request must be answered well, a broken one refused, the server must live, and its memory must not grow.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{
+    machine::{Need, provide},
+    process::{self, cargo, say},
+    workspace,
+};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How many requests.
+    #[arg(long, default_value_t = 20_000)]
+    requests: usize,
+    /// How many at a time.
+    #[arg(long, default_value_t = 4)]
+    clients: usize,
+}
+
+/// How much the resident set may grow between the first and the last tenth of the requests, once all models
+/// are loaded.
+const GROWTH: f64 = 1.05;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    provide(&[Need::Pip, Need::Assembler])?;
+    process::run(cargo().args(["build", "--release", "--package", "viewfinder"]))?;
+    let server = Server::start()?;
+    let pictures = Pictures::read()?;
+
+    let next = AtomicUsize::new(0);
+    let tally = Mutex::new(Tally::default());
+    let started = Instant::now();
+    let worker = || -> Result<()> {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= arguments.requests {
+                return Ok(());
+            }
+            let request = Request::number(index as u64, &pictures);
+            let outcome = request.send(server.port);
+            let mut tally = tally.lock().expect("no client panics while counting");
+            tally.count(&request, outcome);
+            if index.is_multiple_of(arguments.requests.div_ceil(50)) {
+                let memory = server.resident()?;
+                tally.memory.push((index, memory));
+                let rate = (index + 1) as f64 / started.elapsed().as_secs_f64();
+                say(&format!("{index} requests, {rate:.0}/s, {} MB resident", memory >> 20));
+            }
+        }
+    };
+    std::thread::scope(|scope| -> Result<()> {
+        let clients: Vec<_> = (0..arguments.clients.max(1)).map(|_| scope.spawn(worker)).collect();
+        for client in clients {
+            client.join().expect("a client does not panic")?;
+        }
+        Ok(())
+    })?;
+
+    let tally = tally.into_inner().expect("all clients are done");
+    tally.print();
+    server.stop()?;
+    ensure!(tally.wrong.is_empty(), "{} wrong answers", tally.wrong.len());
+    tally.check_memory()
+}
+
+/// What the picture folder offers.
+struct Pictures {
+    text: Vec<Vec<u8>>,
+    faces: Vec<Vec<u8>>,
+}
+
+impl Pictures {
+    fn read() -> Result<Self> {
+        let folder = |name: &str| -> Result<Vec<Vec<u8>>> {
+            let folder = workspace().join("tests/fixtures").join(name);
+            let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
+                .with_context(|| folder.display().to_string())?
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .filter(|path| path.extension().is_some_and(|kind| kind == "jpg" || kind == "png"))
+                .collect();
+            paths.sort();
+            paths.iter().map(|path| fs::read(path).with_context(|| path.display().to_string())).collect()
+        };
+        Ok(Self { text: folder("library")?, faces: folder("faces")? })
+    }
+}
+
+/// Small numbers from an index, the same in every run.
+fn mix(index: u64, salt: u64) -> u64 {
+    let mut x = index.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ salt.wrapping_mul(0xD134_2543_DE82_EF95);
+    x ^= x >> 32;
+    x = x.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    x ^ (x >> 32)
+}
+
+struct Request {
+    kind: &'static str,
+    broken: Option<&'static str>,
+    head: String,
+    body: Vec<u8>,
+}
+
+const BOUNDARY: &str = "----viewfinder-soak";
+
+fn part(body: &mut Vec<u8>, name: &str, file: bool, content: &[u8]) {
+    let file = if file { "; filename=\"blob\"\r\nContent-Type: application/octet-stream" } else { "" };
+    body.extend(
+        format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes(),
+    );
+    body.extend(content);
+    body.extend(b"\r\n");
+}
+
+impl Request {
+    /// The request with this number: its kind and what is broken about it follow from the number alone.
+    fn number(index: u64, pictures: &Pictures) -> Self {
+        const KINDS: &[(&str, &str, &str)] = &[
+            ("clip.visual", "/predict", r#"{"clip":{"visual":{"modelName":"ViT-B-32__openai"}}}"#),
+            (
+                "clip.textual",
+                "/predict",
+                r#"{"clip":{"textual":{"modelName":"ViT-B-32__openai","options":{"language":"zh-CN"}}}}"#,
+            ),
+            (
+                "ocr",
+                "/predict",
+                r#"{"ocr":{"detection":{"modelName":"PP-OCRv6_small","options":{"minScore":0.5,"maxResolution":736}},"recognition":{"modelName":"PP-OCRv6_small","options":{"minScore":0.8}}}}"#,
+            ),
+            (
+                "faces",
+                "/predict",
+                r#"{"facial-recognition":{"detection":{"modelName":"scrfd_2.5g","options":{"minScore":0.7}},"recognition":{"modelName":"buffalo_l"}}}"#,
+            ),
+            ("mt.ocr", "/ocr", ""),
+            ("mt.clip.img", "/clip/img", ""),
+            ("mt.clip.txt", "/clip/txt", ""),
+            ("ping", "/ping", ""),
+            ("health", "/health", ""),
+        ];
+        // Reading text takes most of the time, so it is asked for less often.
+        const ORDER: &[usize] = &[0, 1, 3, 5, 6, 7, 1, 0, 8, 6, 0, 2, 3, 5, 1, 7, 6, 0, 4, 1];
+        let (kind, path, entries) = KINDS[ORDER[(mix(index, 1) % ORDER.len() as u64) as usize]];
+        let picture = |salt| {
+            let set = if kind == "faces" { &pictures.faces } else { &pictures.text };
+            set[(mix(index, salt) % set.len() as u64) as usize].clone()
+        };
+        let mut broken = None;
+        let mut upload = picture(2);
+        let mut entries = entries.to_owned();
+        let takes_upload = !matches!(kind, "clip.textual" | "mt.clip.txt" | "ping" | "health");
+        if mix(index, 3).is_multiple_of(10) && !matches!(kind, "ping" | "health") {
+            let mut choices = vec!["nothing at all"];
+            if takes_upload {
+                choices.extend(["cut short", "empty", "random bytes", "huge dimensions", "text instead"]);
+            }
+            if path == "/predict" {
+                choices.extend([
+                    "no entries",
+                    "entries cut short",
+                    "entries of a wrong type",
+                    "unknown model",
+                ]);
+            }
+            let choice = choices[(mix(index, 4) % choices.len() as u64) as usize];
+            broken = Some(choice);
+            match choice {
+                // Inside the header: a picture that ends later is decoded as far as it goes.
+                "cut short" => upload.truncate(2 + (mix(index, 5) % 18) as usize),
+                "empty" => upload.clear(),
+                "random bytes" => upload = (0..5000).map(|i| mix(index, i + 9) as u8).collect(),
+                "huge dimensions" => upload = huge_bmp(),
+                "text instead" => upload = b"this is not a picture".to_vec(),
+                "entries cut short" => entries.truncate(entries.len() / 2),
+                "entries of a wrong type" => entries = r#"{"clip":"visual"}"#.to_owned(),
+                "unknown model" => {
+                    entries = entries.replace("ViT-B-32__openai", "no-such").replace("buffalo_l", "no-such");
+                    entries = entries.replace("PP-OCRv6_small", "no-such");
+                }
+                _ => {}
+            }
+        }
+        let mut body = Vec::new();
+        let mut method = "POST";
+        let mut kind_of_body = format!("multipart/form-data; boundary={BOUNDARY}");
+        match kind {
+            _ if broken == Some("nothing at all") => {}
+            "ping" | "health" => method = "GET",
+            "mt.clip.txt" => {
+                kind_of_body = "application/json".to_owned();
+                body = format!(r#"{{"text":"海边的日落 {index}"}}"#).into_bytes();
+            }
+            _ => {
+                if path == "/predict" && broken != Some("no entries") {
+                    part(&mut body, "entries", false, entries.as_bytes());
+                }
+                if kind == "clip.textual" {
+                    part(&mut body, "text", false, format!("sunset number {index}").as_bytes());
+                } else {
+                    part(&mut body, if path == "/predict" { "image" } else { "file" }, true, &upload);
+                }
+                body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+            }
+        }
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\napi-key: soak\r\n\
+             Content-Type: {kind_of_body}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        Self { kind, broken, head, body }
+    }
+
+    /// Status and body of the answer.
+    fn send(&self, port: u16) -> Result<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(300)))?;
+        stream.write_all(self.head.as_bytes())?;
+        // The server may refuse, and close, before all is sent.
+        let sent = stream.write_all(&self.body);
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+        match status {
+            Some(status) => Ok((status, text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())),
+            None => {
+                sent?;
+                bail!("no status in the answer")
+            }
+        }
+    }
+
+    /// What is wrong with an answer, if anything.
+    fn judge(&self, status: u16, body: &str) -> Option<String> {
+        let good = (200..300).contains(&status);
+        // MT Photos' own services answer 200 with a message when a picture cannot be worked on.
+        let told = good && body.contains("\"msg\"");
+        let right = match (self.broken, self.kind) {
+            (None, _) => good && !told && !body.is_empty(),
+            (Some(_), "mt.ocr" | "mt.clip.img") => told || (400..500).contains(&status),
+            (Some(_), _) => (400..500).contains(&status),
+        };
+        (!right).then(|| format!("{} ({}): {status} {:.120}", self.kind, self.broken.unwrap_or("good"), body))
+    }
+}
+
+/// The header of a bitmap of 60,000 by 60,000 pixels.
+fn huge_bmp() -> Vec<u8> {
+    let mut file = b"BM".to_vec();
+    file.extend([0; 8]);
+    file.extend(54_u32.to_le_bytes());
+    file.extend(40_u32.to_le_bytes());
+    file.extend(60_000_u32.to_le_bytes());
+    file.extend(60_000_u32.to_le_bytes());
+    file.extend([1, 0, 24, 0]);
+    file.extend([0; 24]);
+    file
+}
+
+#[derive(Default)]
+struct Tally {
+    answers: BTreeMap<(&'static str, &'static str, u16), usize>,
+    wrong: Vec<String>,
+    memory: Vec<(usize, u64)>,
+}
+
+impl Tally {
+    fn count(&mut self, request: &Request, outcome: Result<(u16, String)>) {
+        let verdict = match outcome {
+            Ok((status, body)) => {
+                *self.answers.entry((request.kind, request.broken.unwrap_or("good"), status)).or_default() +=
+                    1;
+                request.judge(status, &body)
+            }
+            Err(error) => Some(format!("{} ({}): {error:#}", request.kind, request.broken.unwrap_or("good"))),
+        };
+        if let Some(wrong) = verdict {
+            say(&format!("WRONG {wrong}"));
+            self.wrong.push(wrong);
+        }
+    }
+
+    #[expect(clippy::print_stdout, reason = "the result")]
+    fn print(&self) {
+        println!("{:<14} {:<24} {:>6} {:>7}", "kind", "request", "status", "count");
+        for ((kind, state, status), count) in &self.answers {
+            println!("{kind:<14} {state:<24} {status:>6} {count:>7}");
+        }
+    }
+
+    fn check_memory(&self) -> Result<()> {
+        // The first samples fall into the time when models are loaded and buffers find their size.
+        let settled = &self.memory[self.memory.len() / 5..];
+        let tenth = (settled.len() / 8).max(1);
+        let mean = |part: &[(usize, u64)]| {
+            part.iter().map(|(_, bytes)| *bytes as f64).sum::<f64>() / part.len() as f64
+        };
+        let (early, late) = (mean(&settled[..tenth]), mean(&settled[settled.len() - tenth..]));
+        say(&format!("resident: {:.0} MB early, {:.0} MB late", early / 1e6, late / 1e6));
+        ensure!(late <= early * GROWTH, "memory grew by {:.1} %", (late / early - 1.0) * 100.0);
+        Ok(())
+    }
+}
+
+/// A server of its own, with the fixtures' small models.
+struct Server {
+    child: Child,
+    port: u16,
+    folder: PathBuf,
+}
+
+impl Server {
+    fn start() -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = workspace().join("target/soak");
+        fs::create_dir_all(&folder)?;
+        let fixtures = workspace().join("tests/fixtures");
+        let file = |path: &str| fixtures.join(path).display().to_string();
+        let config = format!(
+            "listen = [\"127.0.0.1:{port}\"]\napi_key = \"soak\"\n\
+             [store]\nroot = {:?}\nimmich_caches = [{:?}]\n\
+             [clip]\nmodel = \"tiny\"\n[limits]\nmax_bytes = 20000000\nmax_pixels = 50000000\n\
+             [[models]]\nname = \"tiny\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
+             [models.visual]\nsources = [{{ file = {:?} }}]\n[models.textual]\nsources = [{{ file = {:?} }}]\n",
+            workspace().join("target/test-store").display().to_string(),
+            file("immich-cache"),
+            file("models/tiny.img.onnx"),
+            file("models/tiny.txt.onnx"),
+        );
+        let config_path = folder.join("viewfinder.toml");
+        fs::write(&config_path, config)?;
+        let binary = workspace().join("target/release/viewfinder");
+        let fetch = |name: &str| {
+            process::run(
+                Command::new(&binary).arg("--config").arg(&config_path).args(["models", "pull", name]),
+            )
+        };
+        for name in ["runtime", "PP-OCRv6_small", "scrfd_2.5g"] {
+            fetch(name)?;
+        }
+        let log = fs::File::create(folder.join("server.log"))?;
+        let child = Command::new(&binary)
+            .arg("--config")
+            .arg(&config_path)
+            .arg("serve")
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()?;
+        let server = Self { child, port, folder };
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            ensure!(Instant::now() < deadline, "the server does not listen; see {}", server.log().display());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("server.log")
+    }
+
+    fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("status"))
+            .with_context(|| format!("the server is gone; see {}", self.log().display()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: u64 = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0);
+        Ok(kib * 1024)
+    }
+
+    /// Asks the server to end, as a system would, and expects a good end.
+    fn stop(mut self) -> Result<()> {
+        process::run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the server ended with {status}; see {}", self.log().display());
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone after a good end.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
