@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{Network, NetworkError, Tensor, View};
 
-/// Outputs as shape and values.
-type Answer = Result<Vec<(Vec<usize>, Vec<f32>)>, NetworkError>;
+/// One output: its shape and its values.
+pub(crate) type Output = (Vec<usize>, Vec<f32>);
+
+type Answer = dyn Fn(&[Tensor]) -> Result<Vec<Output>, NetworkError> + Send + Sync;
 
 pub(crate) struct Fake {
     inputs: Vec<(String, Vec<Option<usize>>)>,
-    answer: Box<dyn Fn(&[Tensor]) -> Answer + Send + Sync>,
+    answer: Box<Answer>,
     calls: AtomicUsize,
 }
 
@@ -17,7 +19,7 @@ impl Fake {
     /// A network that declares `inputs` and answers by calling `answer`.
     pub(crate) fn new(
         inputs: &[(&str, &[Option<usize>])],
-        answer: impl Fn(&[Tensor]) -> Answer + Send + Sync + 'static,
+        answer: impl Fn(&[Tensor]) -> Result<Vec<Output>, NetworkError> + Send + Sync + 'static,
     ) -> Self {
         let inputs = inputs.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect();
         Self { inputs, answer: Box::new(answer), calls: AtomicUsize::new(0) }

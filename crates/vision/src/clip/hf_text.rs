@@ -20,6 +20,10 @@ pub enum HfFamily {
     MClip,
 }
 
+/// Characters per token of context beyond which a sentence is cut before it is split: no vocabulary has tokens
+/// that long, and splitting a megabyte to keep 77 tokens of it takes most of a second.
+const CHARS_PER_TOKEN: usize = 128;
+
 /// A tokenizer as model repositories in Immich's layout carry it.
 #[derive(Debug)]
 pub struct HfText {
@@ -107,6 +111,9 @@ impl HfText {
     /// The ids, and for M-CLIP the attention mask (1 for tokens, 0 for padding), as 32-bit integers.
     pub fn tokenize(&self, text: &str, language: Option<&str>) -> Result<Vec<Tensor>, ClipError> {
         let mut text = clean(text, self.canonicalize);
+        if let Some((end, _)) = text.char_indices().nth(self.context * CHARS_PER_TOKEN) {
+            text.truncate(end);
+        }
         if let (HfFamily::Nllb, Some(language)) = (self.family, language) {
             text.insert_str(0, flores_code(language));
         }
@@ -192,6 +199,14 @@ mod tests {
     fn long_sentences_are_cut() {
         let text = open(r#"{"text_cfg": {"context_length": 8}}"#, HfFamily::OpenClip).unwrap();
         assert_eq!(ids(&text.tokenize(&"dog ".repeat(50), None).unwrap()[0]), [3; 8]);
+    }
+
+    #[test]
+    fn a_book_is_cut_before_it_is_split() {
+        let text = open(r#"{"text_cfg": {"context_length": 8}}"#, HfFamily::OpenClip).unwrap();
+        // One word without end is one token, and what follows it is never reached.
+        let book = format!("a {} dog", "é".repeat(1_000_000));
+        assert_eq!(ids(&text.tokenize(&book, None).unwrap()[0])[..4], [2, 1, 0, 0]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub enum ClipError {
 /// A sentence becomes the input tensors of a text network.
 #[derive(Debug)]
 pub enum TextTokenizer {
-    /// Chinese-CLIP's own WordPiece.
+    /// Chinese-CLIP's own word pieces.
     Chinese(ChineseTokenizer),
     /// Any model with a Hugging Face `tokenizer.json`.
     HuggingFace(Box<HfText>),

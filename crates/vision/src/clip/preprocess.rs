@@ -4,9 +4,9 @@ use viewfinder_image::{RgbImage, crop, resize};
 use super::ClipError;
 use crate::{Network, Tensor};
 
-/// Mean and standard deviation of OpenAI's CLIP, shared by Chinese-CLIP.
+/// Mean and standard deviation of the original CLIP, shared by Chinese-CLIP.
 const OPENAI_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const OPENAI_STD: [f32; 3] = [0.268_629_54, 0.261_302_58, 0.275_777_11];
+const OPENAI_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 /// Sides outside this range are a broken configuration: real models have 224 to 512.
 const SIDE_RANGE: std::ops::RangeInclusive<usize> = 1..=4096;

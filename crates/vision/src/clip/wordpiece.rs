@@ -18,7 +18,7 @@ const SEP: i64 = 102;
 /// One token a line; the line number is the id. Origin: see `chinese_vocab.md`.
 const VOCABULARY: &str = include_str!("chinese_vocab.txt");
 
-/// Chinese-CLIP's tokenizer: BERT WordPiece over the Chinese vocabulary, lower-cased, accents removed.
+/// Chinese-CLIP's tokenizer: BERT's word pieces over the Chinese vocabulary, lower-cased, accents removed.
 ///
 /// It follows the `cn-clip` package, which differs from Hugging Face's BERT tokenizer: `[MASK]` and its like
 /// are plain text, a word may have 200 characters instead of 100, private-use characters become `[UNK]`

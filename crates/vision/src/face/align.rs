@@ -1,6 +1,6 @@
 use viewfinder_image::{RgbImage, warp};
 
-/// Where ArcFace's training pictures of 112×112 pixels have the eyes, the nose and the corners of the mouth.
+/// Where `ArcFace`'s training pictures of 112×112 pixels have the eyes, the nose and the corners of the mouth.
 const TEMPLATE: [[f32; 2]; 5] =
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
 
@@ -9,7 +9,7 @@ pub type Similarity = [f64; 6];
 
 /// The five points of an aligned face of `size`×`size` pixels.
 ///
-/// Multiples of 112 are scaled from ArcFace's layout; other multiples of 128 leave 8 of 128 pixels more on
+/// Multiples of 112 are scaled from `ArcFace`'s layout; other multiples of 128 leave 8 of 128 pixels more on
 /// the left, as InsightFace lays them out; anything else is scaled like the former.
 pub fn template(size: usize) -> [[f32; 2]; 5] {
     let wide = !size.is_multiple_of(112) && size.is_multiple_of(128);
@@ -84,6 +84,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn wild_landmarks_give_a_face_or_none(
+            points in prop::array::uniform5(prop::array::uniform2(prop::num::f32::ANY)),
+        ) {
+            let face = aligned(&RgbImage::filled(20, 10, [200; 3]), &points, 112);
+            prop_assert!(face.is_none_or(|face| face.width() == 112 && face.height() == 112));
+        }
+
         #[test]
         fn a_known_similarity_is_recovered(
             scale in 0.05f64..20.0, angle in -3.1f64..3.1, x in -2000f64..2000.0, y in -2000f64..2000.0,

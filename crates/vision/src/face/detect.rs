@@ -43,7 +43,9 @@ pub fn detect(
     candidates.truncate(MAX_CANDIDATES);
     let bounds: Vec<[f32; 4]> = candidates.iter().map(|face| face.bounds).collect();
     let mut kept = vec![false; candidates.len()];
-    suppress(&bounds, OVERLAP).into_iter().for_each(|index| kept[index] = true);
+    for index in suppress(&bounds, OVERLAP) {
+        kept[index] = true;
+    }
     let faces: Vec<Face> =
         candidates.into_iter().zip(kept).filter_map(|(face, kept)| kept.then_some(face)).collect();
     if let Some(dump) = dump {
@@ -170,7 +172,10 @@ fn typical_points([x1, y1, x2, y2]: &[f32; 4]) -> [[f32; 2]; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Data, NetworkError, fake::Fake};
+    use crate::{
+        Data, NetworkError,
+        fake::{Fake, Output},
+    };
 
     /// One anchor's answer: level, column, row, anchor, score.
     type Hit = (usize, usize, usize, usize, f32);
@@ -191,7 +196,7 @@ mod tests {
 
     /// Answers every hit with a box that reaches 1, 2, 3 and 4 steps from its cell and points of which the
     /// k-th is k steps right and k + 1 steps down of it.
-    fn outputs(layout: Layout, hits: &[Hit]) -> Vec<(Vec<usize>, Vec<f32>)> {
+    fn outputs(layout: Layout, hits: &[Hit]) -> Vec<Output> {
         let mut all = Vec::new();
         let widths: &[usize] = if layout.points { &[1, 4, 10] } else { &[1, 4] };
         for &width in widths {
@@ -333,7 +338,7 @@ mod tests {
     #[test]
     fn other_networks_are_refused() {
         let picture = RgbImage::filled(64, 64, [0; 3]);
-        let answers: [fn() -> Vec<(Vec<usize>, Vec<f32>)>; 4] = [
+        let answers: [fn() -> Vec<Output>; 4] = [
             Vec::new,
             || vec![(vec![1, 512], vec![0.0; 512])],
             || outputs(USUAL, &[])[..8].to_vec(),

@@ -26,7 +26,7 @@ pub struct Recognition {
 impl Default for Recognition {
     /// What every recogniser of InsightFace's current packs wants: `(x - 127.5) / 127.5`.
     ///
-    /// Old MXNet exports begin with their own `Sub` and `Mul` nodes and want mean 0 and deviation 1. A
+    /// Old exports of `MXNet` begin with their own `Sub` and `Mul` nodes and want mean 0 and deviation 1. A
     /// [`Network`] does not show its nodes, so whoever loads such a model has to say so.
     fn default() -> Self {
         Self { max_batch: None, mean: 127.5, std: 127.5 }
@@ -116,7 +116,11 @@ fn assign(outputs: &[View<'_>], faces: &mut [Face]) -> Result<(), FaceError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Data, NetworkError, face::template, fake::Fake};
+    use crate::{
+        Data, NetworkError,
+        face::template,
+        fake::{Fake, Output},
+    };
 
     /// Answers each face with the mean of its channels.
     fn averaging(batch: Option<usize>, side: usize) -> Fake {
@@ -191,7 +195,7 @@ mod tests {
     fn unusable_faces_networks_and_answers_are_errors() {
         let (picture, faces) = row_of_faces(2, 112);
         let attempt = |network: &Fake| embed(&picture, &mut faces.clone(), network, None, None);
-        let answers: [fn() -> (Vec<usize>, Vec<f32>); 4] = [
+        let answers: [fn() -> Output; 4] = [
             || (vec![1, 4], vec![0.0; 4]),
             || (vec![2, 0], vec![]),
             || (vec![2, 2], vec![0.0, 1.0, f32::NAN, 0.0]),

@@ -1,7 +1,7 @@
 //! Faces: where they are ([`detect()`]) and who they look like ([`embed()`]).
 //!
 //! InsightFace's pipeline: an SCRFD detector over a 640×640 letterbox gives boxes and five points; the points
-//! align each face to a 112×112 picture; an ArcFace network turns that into a vector.
+//! align each face to a 112×112 picture; an `ArcFace` network turns that into a vector.
 
 mod align;
 mod detect;

@@ -1,0 +1,6 @@
+//! The pipelines against references that are not ours.
+
+mod clip;
+mod faces;
+mod ocr_golden;
+mod support;
