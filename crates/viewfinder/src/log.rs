@@ -18,7 +18,7 @@ pub(crate) fn start(loaded: &Loaded, quiet: &str) {
         LogColour::Auto => io::stderr().is_terminal(),
     };
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
+        .with_env_filter(EnvFilter::new(filter(level)))
         .with_writer(io::stderr)
         .with_ansi(colour);
     match config.log_format {
@@ -31,4 +31,11 @@ pub(crate) fn start(loaded: &Loaded, quiet: &str) {
             Severity::Information => tracing::info!("{}", note.text),
         }
     }
+}
+
+/// ONNX Runtime tells every step of its graph optimiser as information, thousands of lines for each model. Whoever wants
+/// to read them writes a filter, such as `info,ort=info`.
+fn filter(level: &str) -> String {
+    let plain = !level.contains(['=', ',']);
+    if plain { format!("{level},ort=warn") } else { level.to_owned() }
 }

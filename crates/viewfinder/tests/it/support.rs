@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
+use viewfinder_models::Role;
+use viewfinder_test_support as test_support;
 
 /// The workspace's folder.
 pub(crate) fn workspace() -> PathBuf {
@@ -15,6 +17,36 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     let path = workspace().join("tests/fixtures").join(name);
     assert!(path.exists(), "{} is missing", path.display());
     path
+}
+
+/// PP-OCRv6 small is in the tests' store from here on.
+pub(crate) fn need_ocr() {
+    for role in [Role::Detection, Role::Classification, Role::Recognition] {
+        test_support::model("PP-OCRv6_small", role);
+    }
+}
+
+/// The face detector is in the tests' store from here on.
+pub(crate) fn need_faces() {
+    test_support::model("scrfd_2.5g", Role::Detection);
+}
+
+/// A configuration with the small models of the fixtures: faces by a real detector and a stand-in recogniser, and a
+/// two-layer Chinese-CLIP.
+fn own_models() -> String {
+    let file =
+        |name: &str| toml::Value::from(fixture(&format!("models/{name}")).to_str().unwrap()).to_string();
+    format!(
+        "[[models]]\nname = \"probe\"\nfamily = \"insight-face\"\n\
+         [models.detection]\nsame_as = \"scrfd_2.5g\"\n\
+         [models.recognition]\nsources = [{{ file = {} }}]\n\n\
+         [[models]]\nname = \"tiny\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
+         [models.visual]\nsources = [{{ file = {} }}]\n\
+         [models.textual]\nsources = [{{ file = {} }}]\n",
+        file("arcface_probe.onnx"),
+        file("tiny.img.onnx"),
+        file("tiny.txt.onnx"),
+    )
 }
 
 /// One run of the program. Nothing of the tester's environment, home or configuration reaches it.
@@ -37,6 +69,15 @@ impl Run {
         Self { command, folder }
     }
 
+    /// With the tests' model store and library, and without a network: what a test needs it asks of `test_support` first.
+    pub(crate) fn with_models() -> Self {
+        Self::new()
+            .env("VIEWFINDER_ORT_LIB", test_support::ort_library())
+            .env("VIEWFINDER_MODELS", test_support::store().root())
+            .env("VIEWFINDER_OFFLINE", "true")
+            .file("viewfinder.toml", own_models())
+    }
+
     /// Where it runs; also its home.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
@@ -57,6 +98,12 @@ impl Run {
 
     pub(crate) fn args<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, args: I) -> Self {
         self.command.args(args);
+        self
+    }
+
+    /// The test writes to its standard input.
+    pub(crate) fn stdin(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
         self
     }
 

@@ -1,0 +1,209 @@
+//! The server as a process: start, answers, signals.
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{ChildStderr, Command};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Run, Running, fixture, need_ocr, stderr};
+
+/// Everything must answer within this time; a hanging test is a failing one.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A server that listens.
+struct Server {
+    running: Running,
+    address: SocketAddr,
+    log: BufReader<ChildStderr>,
+    said: String,
+}
+
+impl Server {
+    /// Starts on a free port and waits until it says where it listens.
+    fn start(run: Run, flags: &[&str]) -> Self {
+        let mut running = run.args(["serve", "--listen", "127.0.0.1:0"]).args(flags).spawn();
+        let mut log = BufReader::new(running.process.stderr.take().unwrap());
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the server ended: {said}");
+            said.push_str(&line);
+            if let Some((_, rest)) = line.split_once("listening on http://") {
+                let address = rest.split_whitespace().next().unwrap().parse().unwrap();
+                return Self { running, address, log, said };
+            }
+        }
+    }
+
+    fn get(&self, path: &str) -> (u16, Vec<u8>) {
+        exchange(self.address, &format!("GET {path} HTTP/1.1\r\n"), b"")
+    }
+
+    fn json(&self, path: &str) -> Value {
+        serde_json::from_slice(&self.get(path).1).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.running.process.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for its end; answers the exit code and everything it logged.
+    fn end(mut self) -> (Option<i32>, String) {
+        self.log.read_to_string(&mut self.said).unwrap();
+        (self.running.wait().status.code(), self.said)
+    }
+}
+
+/// One request on a connection of its own.
+fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let head =
+        format!("{head}Host: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer with a head");
+    let status = String::from_utf8_lossy(&answer[9..12]).parse().unwrap();
+    (status, answer.split_off(end + 4))
+}
+
+/// Immich's question for the text in a picture.
+fn predict(address: SocketAddr) -> (u16, Vec<u8>) {
+    let entries = r#"{"ocr":{"detection":{"modelName":"PP-OCRv6_small","options":{"minScore":0.5,"maxResolution":736}},"recognition":{"modelName":"PP-OCRv6_small","options":{"minScore":0.8}}}}"#;
+    let mut body = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"entries\"\r\n\r\n{entries}\r\n\
+         --x\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend(std::fs::read(fixture("ocr/ch_en_num.jpg")).unwrap());
+    body.extend(b"\r\n--x--\r\n");
+    let head = "POST /predict HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\n";
+    exchange(address, head, &body)
+}
+
+#[test]
+fn it_tells_its_story_answers_and_stops() {
+    need_ocr();
+    let run = Run::with_models()
+        .env("VIEWFINDER_ALIASES", "anything=tiny")
+        .env("DETECTOR_BACKEND", "retinaface")
+        .env("IMMICH_API", "http://elsewhere");
+    let server = Server::start(run, &["--preload", "PP-OCRv6_small"]);
+    assert_eq!(server.get("/ping"), (200, b"pong".to_vec()));
+    let (status, body) = predict(server.address);
+    assert_eq!(status, 200);
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    let texts = answer["ocr"]["text"].as_array().unwrap();
+    assert!(texts.contains(&Value::from("强力去污符合国标")), "{answer}");
+    let health = server.json("/health");
+    assert_eq!(health["ready"], true, "{health}");
+    assert_eq!(health["provider"], "cpu", "{health}");
+
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    for part in [
+        concat!("Viewfinder ", env!("CARGO_PKG_VERSION")),
+        "viewfinder.toml",
+        "workers",
+        "anything is answered by tiny",
+        "ONNX Runtime started",
+        "provider=cpu",
+        "well-known default",
+        "DETECTOR_BACKEND has no effect",
+        "remote.immich_api",
+        "stopped",
+    ] {
+        assert!(log.contains(part), "{part} is missing in {log}");
+    }
+    let lines = log.lines().count();
+    assert!(lines < 60, "{lines} lines: {log}");
+}
+
+#[test]
+fn the_api_key_is_the_configured_one() {
+    let server = Server::start(Run::with_models().env("API_AUTH_KEY", "geheim"), &[]);
+    let check =
+        |key: &str| exchange(server.address, &format!("POST /check HTTP/1.1\r\napi-key: {key}\r\n"), b"").0;
+    assert_eq!(check("geheim"), 200);
+    assert_eq!(check("mt_photos_ai_extra"), 401);
+    server.signal("-INT");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("geheim"), "{log}");
+    assert!(!log.contains("well-known default"), "{log}");
+}
+
+#[test]
+fn a_signal_during_load_loses_no_answer_that_was_begun() {
+    need_ocr();
+    let server = Server::start(Run::with_models(), &["--preload", "PP-OCRv6_small"]);
+    // The first answer shows that the models are there.
+    assert_eq!(predict(server.address).0, 200);
+    let address = server.address;
+    let clients: Vec<_> = (0..24).map(|_| std::thread::spawn(move || predict(address))).collect();
+    while server.json("/health")["running"].as_u64().unwrap() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    let mut answered = 0;
+    for client in clients {
+        // A client that had not yet been accepted finds nobody; all others get an answer or a refusal.
+        let Ok((status, body)) = client.join() else { continue };
+        assert!(status == 200 || status == 503, "{status}");
+        if status == 200 {
+            serde_json::from_slice::<Value>(&body).unwrap();
+            answered += 1;
+        }
+    }
+    assert!(answered > 0, "{log}");
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = Run::with_models().args(["serve", "--listen", &address]).exits(3);
+    assert!(stderr(&output).contains(&address), "{}", stderr(&output));
+}
+
+#[test]
+fn a_wrong_width_is_refused_at_start() {
+    let run = Run::with_models().env("VIEWFINDER_ALIASES", "ViT-B-32__openai=tiny");
+    let output = run.args(["serve", "--listen", "127.0.0.1:0"]).exits(2);
+    assert!(stderr(&output).contains("512"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_device_that_does_not_work_ends_it_unless_the_cpu_may_stand_in() {
+    let output = Run::with_models().args(["serve", "--listen", "127.0.0.1:0", "--device", "coreml"]).exits(3);
+    assert!(stderr(&output).contains("coreml"), "{}", stderr(&output));
+
+    need_ocr();
+    let server = Server::start(Run::with_models(), &["--device", "coreml", "--cpu-fallback"]);
+    assert_eq!(predict(server.address).0, 200);
+    let health = server.json("/health");
+    assert_eq!(health["provider"], "cpu", "{health}");
+    assert!(health["fallback"].as_str().unwrap().contains("coreml"), "{health}");
+    server.signal("-TERM");
+    assert_eq!(server.end().0, Some(0));
+}
+
+#[test]
+fn without_a_library_it_answers_and_says_why_it_cannot_work() {
+    let run = Run::new().env("VIEWFINDER_ORT_LIB", "/nowhere/libonnxruntime.so");
+    let server = Server::start(run, &[]);
+    assert_eq!(server.get("/ping").0, 200);
+    assert_eq!(predict(server.address).0, 503);
+    let health = server.json("/health");
+    assert_eq!(health["ready"], false, "{health}");
+    assert!(health["why"].as_str().unwrap().contains("libonnxruntime"), "{health}");
+    server.signal("-TERM");
+    assert_eq!(server.end().0, Some(0));
+}
