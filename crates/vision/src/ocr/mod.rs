@@ -90,7 +90,8 @@ pub enum OcrError {
     },
 }
 
-/// Reads the text in `picture`: lines in reading order, only those that the options' scores admit.
+/// Reads the text in `picture`: only lines that the options' scores admit, in reading order
+/// (profile [`Profile::Immich`]: in its server's, roughly the lowest first).
 pub fn read(
     picture: &RgbImage,
     networks: &Networks<'_>,
@@ -157,7 +158,7 @@ pub fn read(
     Ok(lines)
 }
 
-/// Finds the text in `picture` without reading it, in reading order.
+/// Finds the text in `picture` without reading it, in the same order as [`read`].
 pub fn detect(
     picture: &RgbImage,
     network: &dyn Network,
@@ -184,7 +185,7 @@ fn page<'a>(picture: &'a RgbImage, recipe: &Recipe) -> Option<(Cow<'a, RgbImage>
     })
 }
 
-/// Regions in page pixels, in reading order.
+/// Regions in page pixels, in the recipe's order.
 fn find(
     page: &RgbImage,
     network: &dyn Network,
@@ -192,7 +193,7 @@ fn find(
     dump: Option<&dyn Dump>,
 ) -> Result<Vec<Region>, OcrError> {
     let mut regions = detect::detect(page, network, recipe, dump)?;
-    layout::sort(&mut regions);
+    layout::sort(&mut regions, recipe.order);
     if let Some(dump) = dump {
         dump.picture("page", page);
         dump.json("regions", serde_json::json!(regions));

@@ -1,5 +1,6 @@
 use super::crop::Warp;
 use super::detect::InputSize;
+use super::layout::Order;
 use super::pack::Normalisation;
 use super::postprocess::BoxParameters;
 use super::prescale::Prescale;
@@ -87,6 +88,7 @@ impl Options {
                 resize: Resize::Bilinear,
                 detection_values: Normalisation::CENTRED,
                 boxes,
+                order: Order::Reading,
                 warp: Warp::OpenCvCubic,
                 turn_above: Some(0.9),
                 recognition: BatchRule::RAPIDOCR,
@@ -99,6 +101,7 @@ impl Options {
                 resize: Resize::Lanczos,
                 detection_values: Normalisation::IMMICH,
                 boxes,
+                order: Order::ImmichServer,
                 warp: Warp::PillowBicubic,
                 turn_above: None,
                 recognition: BatchRule::RAPIDOCR,
@@ -151,6 +154,8 @@ pub(super) struct Recipe {
     pub(super) detection_values: Normalisation,
     /// From probabilities to boxes.
     pub(super) boxes: BoxParameters,
+    /// The order of the answer.
+    pub(super) order: Order,
     /// How a line is cut out.
     pub(super) warp: Warp,
     /// Least confidence, exclusive, at which a line found upside down is turned; `None` never asks.

@@ -1,3 +1,5 @@
+use std::f64::consts::PI;
+
 use super::Quad;
 
 /// A point on the pixel grid: column, row.
@@ -46,47 +48,86 @@ fn turn(a: GridPoint, b: GridPoint, c: GridPoint) -> i64 {
     bx * cy - by * cx
 }
 
-/// The smallest rectangle around the points whose convex hull is `hull`; `None` of no points.
+/// The smallest rectangle around the points whose convex hull, as [`convex_hull`] gives it, is `hull`; `None` of no
+/// points.
 ///
-/// A smallest rectangle has a side along an edge of the hull, so each edge is tried, in whole numbers: OpenCV's
-/// `minAreaRect` does the same in single precision, and agrees to 1e-4 pixels except where two rectangles
-/// are equally small.
+/// A smallest rectangle has a side along an edge of the hull, so four calipers are turned around it from edge to
+/// edge. This is OpenCV 4.12's `minAreaRect` and `boxPoints` in their order of operations and in single precision,
+/// errors included: corners lose their fraction later (in [`super::fill`] and [`super::unclip`]), where
+/// 172.99999 for 173 moves a box by a pixel and its score by hundredths.
 pub(super) fn min_area_rect(hull: &[GridPoint]) -> Option<Rect> {
-    let first = *hull.first()?;
-    let mut best: Option<(f64, [f64; 2], [i64; 4])> = None;
-    for (i, &from) in hull.iter().enumerate() {
-        let to = hull[(i + 1) % hull.len()];
-        let (dx, dy) = (i64::from(to[0] - from[0]), i64::from(to[1] - from[1]));
-        if (dx, dy) == (0, 0) {
-            continue;
+    let (centre, [width, height], angle) = match hull {
+        [] => return None,
+        [point] => (point.map(|v| v as f32), [0.0; 2], 0.0),
+        [a, b] => {
+            let [dx, dy] = [0, 1].map(|i| f64::from(b[i] - a[i]));
+            let centre = [0, 1].map(|i| (a[i] as f32 + b[i] as f32) * 0.5);
+            (centre, [dx.hypot(dy) as f32, 0.0], dy.atan2(dx) as f32)
         }
-        let mut extent = [i64::MAX, i64::MIN, i64::MAX, i64::MIN];
-        for point in hull {
-            let (x, y) = (i64::from(point[0]), i64::from(point[1]));
-            let (along, across) = (x * dx + y * dy, y * dx - x * dy);
-            extent[0] = extent[0].min(along);
-            extent[1] = extent[1].max(along);
-            extent[2] = extent[2].min(across);
-            extent[3] = extent[3].max(across);
+        _ => calipers(hull),
+    };
+    // Through degrees and back, as there.
+    let radians = f64::from((f64::from(angle * 180.0) / PI) as f32) * PI / 180.0;
+    let (a, b) = (radians.sin() as f32 * 0.5, radians.cos() as f32 * 0.5);
+    let [x, y] = centre;
+    let one = [x - a * height - b * width, y + b * height - a * width];
+    let two = [x + a * height - b * width, y - b * height - a * width];
+    let across = |[u, v]: [f32; 2]| [2.0 * x - u, 2.0 * y - v];
+    Some(Rect { corners: clockwise([one, two, across(one), across(two)]), short_side: width.min(height) })
+}
+
+/// Centre, sides and angle (radians) of the smallest rectangle around a hull of three points or more.
+fn calipers(hull: &[GridPoint]) -> ([f32; 2], [f32; 2], f32) {
+    let count = hull.len();
+    let point = |i: usize| hull[i].map(|v| v as f32);
+    let edges: Vec<([f32; 2], f32)> = (0..count)
+        .map(|i| {
+            let [dx, dy] = [0, 1].map(|axis| f64::from(hull[(i + 1) % count][axis] - hull[i][axis]));
+            ([dx as f32, dy as f32], (1.0 / (dx * dx + dy * dy).sqrt()) as f32)
+        })
+        .collect();
+    let first_least =
+        |key: &dyn Fn(&GridPoint) -> i32| (0..count).min_by_key(|&i| key(&hull[i])).unwrap_or(0);
+    // The points that the four calipers touch, and the direction of the first one.
+    let mut touch =
+        [first_least(&|p| p[1]), first_least(&|p| -p[0]), first_least(&|p| -p[1]), first_least(&|p| p[0])];
+    let (mut a, mut b) = (1f32, 0f32);
+    let mut best = (f32::MAX, touch, a, b, 0f32, 0f32);
+    for _ in 0..count {
+        // The caliper that meets its next edge first turns onto it; the others follow.
+        let mut lead = (f32::MIN, 0);
+        for (i, [u, v]) in [[a, b], [-b, a], [-a, -b], [b, -a]].into_iter().enumerate() {
+            let ([dx, dy], inverse) = edges[touch[i]];
+            let cosine = (u * dx + v * dy) * inverse;
+            if cosine > lead.0 {
+                lead = (cosine, i);
+            }
         }
-        let squared = (dx * dx + dy * dy) as f64;
-        let area = (extent[1] - extent[0]) as f64 * (extent[3] - extent[2]) as f64 / squared;
-        if best.is_none_or(|(smallest, ..)| area < smallest) {
-            best = Some((area, [dx as f64, dy as f64], extent));
+        let ([dx, dy], inverse) = edges[touch[lead.1]];
+        let (x, y) = (dx * inverse, dy * inverse);
+        (a, b) = [(x, y), (y, -x), (-x, -y), (-y, x)][lead.1];
+        touch[lead.1] = (touch[lead.1] + 1) % count;
+
+        let span = |from: usize, to: usize| {
+            let (from, to) = (point(touch[from]), point(touch[to]));
+            [to[0] - from[0], to[1] - from[1]]
+        };
+        let ([wx, wy], [hx, hy]) = (span(3, 1), span(0, 2));
+        let (width, height) = (wx * a + wy * b, -hx * b + hy * a);
+        // Of equals the last.
+        if width * height <= best.0 {
+            best = (width * height, touch, a, b, width, height);
         }
     }
-    let Some((_, [dx, dy], extent)) = best else {
-        return Some(Rect { corners: [first.map(|value| value as f32); 4], short_side: 0.0 });
-    };
-    let squared = dx * dx + dy * dy;
-    let corner = |along: i64, across: i64| {
-        let (along, across) = (along as f64, across as f64);
-        [((along * dx - across * dy) / squared) as f32, ((along * dy + across * dx) / squared) as f32]
-    };
-    let [a0, a1, c0, c1] = extent;
-    let short = (a1 - a0).min(c1 - c0) as f64 / squared.sqrt();
-    let corners = [corner(a0, c0), corner(a1, c0), corner(a1, c1), corner(a0, c1)];
-    Some(Rect { corners: clockwise(corners), short_side: short as f32 })
+    let (_, touch, a, b, width, height) = best;
+    let ([lx, ly], [tx, ty]) = (point(touch[3]), point(touch[0]));
+    let (c1, c2) = (a * lx + ly * b, -b * tx + ty * a);
+    let inverse = 1.0 / (a * a - -b * b);
+    let (x, y) = ((c1 * a - c2 * b) * inverse, (a * c2 - -b * c1) * inverse);
+    let (wide, high) = ([a * width, b * width], [-b * height, a * height]);
+    let length = |[x, y]: [f32; 2]| (f64::from(x) * f64::from(x) + f64::from(y) * f64::from(y)).sqrt() as f32;
+    let centre = [x + (wide[0] + high[0]) * 0.5, y + (wide[1] + high[1]) * 0.5];
+    (centre, [length(wide), length(high)], f64::from(wide[1]).atan2(f64::from(wide[0])) as f32)
 }
 
 /// Orders corners top left, top right, bottom right, bottom left: the two leftmost are told apart by height, as
