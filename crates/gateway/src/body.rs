@@ -46,15 +46,14 @@ impl Bodies {
             .and_then(|length| length.to_str().ok())
             .and_then(|length| length.parse().ok())
             .unwrap_or(0);
-        let result = timeout(self.limits.body_time, self.collect(announced, &mut body)).await;
-        let result = result.unwrap_or_else(|_| {
+        let Ok(result) = timeout(self.limits.body_time, self.collect(announced, &mut body)).await else {
             let seconds = self.limits.body_time.as_secs();
-            Err(Failure::caller(
+            return Err(Failure::caller(
                 StatusCode::REQUEST_TIMEOUT,
                 "request_timeout",
                 format!("the request did not arrive within {seconds} s"),
-            ))
-        });
+            ));
+        };
         if result.is_err() {
             discard(body).await;
         }

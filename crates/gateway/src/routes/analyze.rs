@@ -96,16 +96,21 @@ async fn ask(app: &App, bytes: Bytes, task: PictureTask) -> Part {
     let value = match found.answers.pop() {
         Some(Answer::Text(lines)) => lines
             .into_iter()
-            .map(|line| json!({"text": line.text, "score": line.score, "box": line.corners}))
+            .map(|line| json!({"text": line.text, "score": line.score, "box": line.corners.map(pixels)}))
             .collect(),
         Some(Answer::Faces(faces)) => faces
             .into_iter()
-            .map(|face| json!({"box": face.bounds, "score": face.score, "landmarks": face.landmarks}))
+            .map(|face| json!({"box": pixels(face.bounds), "score": f64::from(face.score), "landmarks": face.landmarks.map(pixels)}))
             .collect(),
         Some(Answer::Embedding(vector)) => json!(vector),
         _ => return Err(convert::mismatch()),
     };
     Ok((Some([found.width, found.height]), value))
+}
+
+/// Coordinates to a hundredth of a pixel, which is all that drawing needs.
+fn pixels<const N: usize>(coordinates: [f32; N]) -> Vec<f64> {
+    coordinates.iter().map(|coordinate| (f64::from(*coordinate) * 100.0).round() / 100.0).collect()
 }
 
 /// The cosine between the picture and each sentence.

@@ -1,0 +1,10 @@
+//! The gateway over real sockets.
+
+mod browser;
+mod engine;
+mod immich;
+mod lifecycle;
+mod mt_photos;
+mod operations;
+mod replay;
+mod support;
