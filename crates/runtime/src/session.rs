@@ -187,6 +187,7 @@ pub struct Session {
     inputs: Declared,
     outputs: Declared,
     input_names: Vec<CString>,
+    input_types: Vec<TensorElementType>,
     output_names: Vec<CString>,
 }
 
@@ -209,6 +210,7 @@ impl Session {
             cores: Arc::clone(&runtime.cores),
             threads,
             input_names: names(&inputs)?,
+            input_types: narrow.inputs().iter().map(|outlet| element_type(outlet.dtype())).collect(),
             output_names: names(&outputs)?,
             inputs,
             outputs,
@@ -263,7 +265,8 @@ impl Network for Session {
                 inputs.len()
             )));
         }
-        let values = inputs.into_iter().map(to_value).collect::<Result<Vec<_>, _>>()?;
+        let typed = inputs.into_iter().zip(&self.input_types);
+        let values = typed.map(|(tensor, kind)| to_value(tensor, *kind)).collect::<Result<Vec<_>, _>>()?;
         let _exclusive =
             self.exclusive.as_ref().map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
         let others = self.cores.total().saturating_sub(self.threads);
@@ -303,17 +306,32 @@ fn axes(value: &ValueType) -> Vec<Option<usize>> {
     }
 }
 
-fn to_value(tensor: Tensor) -> Result<DynValue, NetworkError> {
-    let value = match tensor.data {
-        Data::F32(data) => {
-            ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn)
+fn element_type(value: &ValueType) -> TensorElementType {
+    match value {
+        ValueType::Tensor { ty, .. } => *ty,
+        _ => TensorElementType::Undefined,
+    }
+}
+
+/// Token ids come in the width their tokenizer's reference uses; exports of the same model differ in what they want.
+fn to_value(tensor: Tensor, wanted: TensorElementType) -> Result<DynValue, NetworkError> {
+    let shape = tensor.shape;
+    let value = match (tensor.data, wanted) {
+        (Data::F32(data), TensorElementType::Float16) => {
+            let data: Vec<half::f16> = data.into_iter().map(half::f16::from_f32).collect();
+            ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
         }
-        Data::I64(data) => {
-            ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn)
+        (Data::F32(data), _) => ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn),
+        (Data::I64(data), TensorElementType::Int32) => {
+            let data: Vec<i32> = data.into_iter().map(|x| x as i32).collect();
+            ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
         }
-        Data::I32(data) => {
-            ort::value::Tensor::from_array((tensor.shape, data)).map(ort::value::Value::into_dyn)
+        (Data::I64(data), _) => ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn),
+        (Data::I32(data), TensorElementType::Int64) => {
+            let data: Vec<i64> = data.into_iter().map(i64::from).collect();
+            ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
         }
+        (Data::I32(data), _) => ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn),
     };
     value.map_err(|error| network_error(&error.to_string()))
 }
