@@ -42,7 +42,7 @@ impl Progress for Report {
             Some(total) => {
                 (ProgressBar::new(total), "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta}")
             }
-            None => (ProgressBar::new_spinner(), "{spinner} {msg} {bytes}"),
+            None => (ProgressBar::new_spinner(), "{spinner} {msg} ({elapsed})"),
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -63,9 +63,12 @@ impl Progress for Report {
         if let Some(bar) = current.bar.take() {
             bar.finish_and_clear();
         }
+        let file = std::mem::take(&mut current.file);
         match result {
-            Ok(()) => output::complain(&format!("fetched {}", current.file)),
-            Err(reason) => output::complain(&format!("{} did not arrive: {reason}", current.file)),
+            Ok(()) => output::complain(&format!("fetched {file}")),
+            // A source that could not even be asked is told of when all have failed.
+            Err(_) if file.is_empty() => {}
+            Err(reason) => output::complain(&format!("{file} did not arrive: {reason}")),
         }
     }
 }

@@ -315,3 +315,14 @@ fn aliases_answer_under_the_name_asked_for() {
         .exits(2);
     assert!(stderr(&output).contains("512") && stderr(&output).contains("32"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_cache_of_immichs_is_used_in_place() {
+    let cache = fixture("immich-cache");
+    let run = || Run::with_models().env("MACHINE_LEARNING_CACHE_FOLDER", &cache);
+    // Immich's own spelling of the name.
+    let output = run().args(["embed", "--model", "ViT-B-32::openai", "--json", "--text", "a cat"]).succeeds();
+    assert_eq!(objects(&output)[0]["embedding"].as_array().unwrap().len(), 512);
+    let output = run().args(["models", "where", "ViT-B-32__openai"]).succeeds();
+    assert!(stdout(&output).contains(cache.to_str().unwrap()), "{}", stdout(&output));
+}
