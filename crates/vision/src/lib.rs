@@ -13,5 +13,5 @@ pub mod face;
 pub mod ocr;
 
 pub use dump::Dump;
-pub use ocr::OcrError;
 pub use network::{Data, Network, NetworkError, Parallel, Sequential, Tensor, View};
+pub use ocr::OcrError;

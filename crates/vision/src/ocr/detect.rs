@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use viewfinder_image::{RgbImage, resize};
 
 use super::pack::bgr_planes;
@@ -13,15 +15,18 @@ pub(super) enum InputSize {
     ShortSideAtLeast(usize),
     /// Shrunk until the short side has this many pixels, never enlarged.
     ShortSideAtMost(usize),
+    /// Shrunk until the long side has this many pixels, never enlarged: the time one picture takes is bounded.
+    LongSideAtMost(usize),
 }
 
 impl InputSize {
     /// Width and height of the input, both multiples of 32, for a page of this size.
     pub(super) fn of(self, [width, height]: [usize; 2]) -> [usize; 2] {
-        let shortest = width.min(height);
+        let (shortest, longest) = (width.min(height), width.max(height));
         let ratio = match self {
             Self::ShortSideAtLeast(side) if shortest < side => side as f64 / shortest as f64,
             Self::ShortSideAtMost(side) if shortest > side => side as f64 / shortest as f64,
+            Self::LongSideAtMost(side) if longest > side => side as f64 / longest as f64,
             _ => 1.0,
         };
         [width, height].map(|side| multiple_of_32((side as f64 * ratio) as usize))
@@ -46,6 +51,7 @@ pub(super) fn detect(
     } else {
         let resized = match recipe.resize {
             Resize::Bilinear => resize::bilinear(page, width, height),
+            Resize::Halving => halved(page, size),
             Resize::Lanczos => resize::lanczos(page, width, height),
         };
         bgr_planes(&resized, &table, width, &mut values);
@@ -65,6 +71,15 @@ pub(super) fn detect(
     })
 }
 
+/// Halves `page` while both sides are at least twice what they shall be, and goes the rest of the way in one step.
+fn halved(page: &RgbImage, [width, height]: [usize; 2]) -> RgbImage {
+    let mut page = Cow::Borrowed(page);
+    while page.width() >= 2 * width && page.height() >= 2 * height {
+        page = Cow::Owned(resize::bilinear(&page, page.width() / 2, page.height() / 2));
+    }
+    resize::bilinear(&page, width, height)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +94,22 @@ mod tests {
         assert_eq!(shrink.of([430, 323]), [416, 320]);
         assert_eq!(shrink.of([1472, 2944]), [736, 1472]);
         assert_eq!(shrink.of([33, 40]), [32, 32]);
+        let bounded = InputSize::LongSideAtMost(1120);
+        assert_eq!(bounded.of([430, 323]), [416, 320]);
+        assert_eq!(bounded.of([3000, 4000]), [832, 1120]);
+    }
+
+    #[test]
+    fn halving_keeps_thin_strokes() {
+        // White columns of one pixel in eight, at an eighth of the size: two taps miss all or hit all of them.
+        let mut page = RgbImage::filled(512, 256, [0; 3]);
+        for pixel in page.data_mut().as_chunks_mut::<3>().0.iter_mut().step_by(8) {
+            *pixel = [255; 3];
+        }
+        let small = halved(&page, [64, 32]);
+        assert_eq!((small.width(), small.height()), (64, 32));
+        assert!(small.data().iter().all(|value| (28..=36).contains(value)), "{:?}", small.pixel(3, 3));
+        assert_eq!(halved(&page, [512, 256]), page);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! `unclip`); put them in reading order (`layout`); straighten each line (`crop`); turn those that are upside down
 //! (`classify`); read them (`recognize`). All that differs between profiles is data, in `recipe`.
 //!
+//! Profile [`Profile::Viewfinder`] reads quickly first, and a second time, with more care, only where the first
+//! reading cannot be trusted (`trust`).
+//!
 //! Networks are those of PP-OCR v4, v5 and v6.
 
 mod classify;
@@ -19,6 +22,7 @@ mod prescale;
 mod recipe;
 mod recognize;
 mod rect;
+mod trust;
 mod unclip;
 
 use std::borrow::Cow;
@@ -29,7 +33,7 @@ use viewfinder_image::{RgbImage, rotate};
 use crate::{Dump, Network, NetworkError, Parallel};
 use crop::Crop;
 use prescale::Mapping;
-use recipe::Recipe;
+use recipe::{Recipe, Turn};
 use recognize::Reading;
 
 pub use recipe::{Options, Profile, ScoreMode};
@@ -100,8 +104,26 @@ pub fn read(
     dump: Option<&dyn Dump>,
 ) -> Result<Vec<Line>, OcrError> {
     let recipe = options.recipe();
-    let Some((page, mapping)) = page(picture, &recipe) else { return Ok(Vec::new()) };
-    let regions = find(&page, networks.detection, &recipe, dump)?;
+    let lines = read_once(picture, networks, options, &recipe, parallel, dump)?;
+    match options.second_look() {
+        Some((trust, careful)) if !trust.accepts(&lines, recipe.scale(picture)) => {
+            read_once(picture, networks, options, &careful, parallel, dump)
+        }
+        _ => Ok(lines),
+    }
+}
+
+/// Reads `picture` by one recipe.
+fn read_once(
+    picture: &RgbImage,
+    networks: &Networks<'_>,
+    options: &Options,
+    recipe: &Recipe,
+    parallel: &dyn Parallel,
+    dump: Option<&dyn Dump>,
+) -> Result<Vec<Line>, OcrError> {
+    let Some((page, mapping)) = page(picture, recipe) else { return Ok(Vec::new()) };
+    let regions = find(&page, networks.detection, recipe, dump)?;
     let crops: Vec<Crop> = regions.iter().map(|region| Crop::new(region.corners)).collect();
     let ratios: Vec<f64> = crops.iter().map(Crop::ratio).collect();
     let runs = recipe.recognition.plan(&ratios, options.lines_per_run);
@@ -113,8 +135,8 @@ pub fn read(
         let read = || {
             let mut lines: Vec<RgbImage> =
                 run.lines.iter().map(|&i| crops[i].cut(&page, recipe.warp)).collect();
-            if let (Some(threshold), Some(network)) = (recipe.turn_above, networks.classification) {
-                let turned = classify::upside_down(&lines, network, threshold)?;
+            if let (Turn::Classified { above }, Some(network)) = (recipe.turn, networks.classification) {
+                let turned = classify::upside_down(&lines, network, above)?;
                 for (line, turned) in lines.iter_mut().zip(turned) {
                     if turned {
                         *line = rotate::half(line);
@@ -126,7 +148,22 @@ pub fn read(
                     dump.picture(&format!("crop-{i:03}"), line);
                 }
             }
-            recognize::recognize(&lines, run.width, networks.recognition, networks.alphabet)
+            let recognize = |lines: &[RgbImage]| {
+                recognize::recognize(lines, run.width, networks.recognition, networks.alphabet)
+            };
+            let mut readings = recognize(&lines)?;
+            if let Turn::IfReadBetter { below, by } = recipe.turn {
+                let weak: Vec<usize> = (0..lines.len()).filter(|&i| readings[i].score < below).collect();
+                if !weak.is_empty() {
+                    let turned: Vec<RgbImage> = weak.iter().map(|&i| rotate::half(&lines[i])).collect();
+                    for (i, reading) in weak.into_iter().zip(recognize(&turned)?) {
+                        if reading.score > readings[i].score + by {
+                            readings[i] = reading;
+                        }
+                    }
+                }
+            }
+            Ok(readings)
         };
         // Each index is worked on once, so there is never a value already.
         let _ = results[i].set(read());

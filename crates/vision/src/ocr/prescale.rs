@@ -22,6 +22,10 @@ impl Prescale {
     /// `RapidOCR` 3.10's defaults.
     pub(super) const RAPIDOCR: Self = Self { max_side: 2000, min_side: 30, band_height: 30, band_ratio: 8.0 };
 
+    /// Bands for the lowest pictures only.
+    pub(super) const BANDS: Self =
+        Self { max_side: usize::MAX, min_side: 1, band_height: 30, band_ratio: f64::INFINITY };
+
     /// Bounds and pads `picture`, and says how to map results back onto it.
     pub(super) fn apply<'a>(&self, picture: &'a RgbImage) -> (Cow<'a, RgbImage>, Mapping) {
         let (width, height) = (picture.width(), picture.height());

@@ -1,10 +1,13 @@
+use viewfinder_image::RgbImage;
+
 use super::crop::Warp;
 use super::detect::InputSize;
 use super::layout::Order;
 use super::pack::Normalisation;
 use super::postprocess::BoxParameters;
 use super::prescale::Prescale;
-use super::recognize::BatchRule;
+use super::recognize::WidthRule;
+use super::trust::Trust;
 
 /// Whose results the pipeline reproduces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -14,7 +17,8 @@ pub enum Profile {
     RapidOcr,
     /// Immich's machine-learning server 2.2 to 3.1: only ever shrunk, and no orientation classifier.
     Immich,
-    /// This program's own.
+    /// This program's own: a quick reading with the pictures only ever shrunk, the detector's own normalisation and
+    /// narrow recogniser inputs; and [`Profile::RapidOcr`]'s where that cannot be trusted, as with small print.
     Viewfinder,
 }
 
@@ -81,7 +85,7 @@ impl Options {
     pub(super) fn recipe(&self) -> Recipe {
         let boxes = BoxParameters::new(self.detection_min_score, self.score_mode);
         match self.profile {
-            Profile::RapidOcr | Profile::Viewfinder => Recipe {
+            Profile::RapidOcr => Recipe {
                 smallest_side: 1,
                 prescale: Some(Prescale::RAPIDOCR),
                 input: InputSize::ShortSideAtLeast(736),
@@ -90,8 +94,8 @@ impl Options {
                 boxes,
                 order: Order::Reading,
                 warp: Warp::OpenCvCubic,
-                turn_above: Some(0.9),
-                recognition: BatchRule::RAPIDOCR,
+                turn: Turn::Classified { above: 0.9 },
+                recognition: WidthRule::RAPIDOCR,
                 keep: Keep { min_score: self.recognition_min_score, equal: true, blank: false },
             },
             Profile::Immich => Recipe {
@@ -103,10 +107,37 @@ impl Options {
                 boxes,
                 order: Order::ImmichServer,
                 warp: Warp::PillowBicubic,
-                turn_above: None,
-                recognition: BatchRule::RAPIDOCR,
+                turn: Turn::Never,
+                recognition: WidthRule::RAPIDOCR,
                 keep: Keep { min_score: self.recognition_min_score, equal: false, blank: true },
             },
+            Profile::Viewfinder => Recipe {
+                smallest_side: 1,
+                prescale: Some(Prescale::BANDS),
+                // Print of a hundredth of a page's height is still 11 pixels high here, which the detector finds.
+                input: InputSize::LongSideAtMost(1120),
+                resize: Resize::Halving,
+                detection_values: Normalisation::IMAGENET,
+                // Fewer letters are cut at the ends of lines than with less; with more, neighbouring lines of
+                // dense print get into the crop. A higher crop is also a shorter one to read.
+                boxes: BoxParameters { unclip_ratio: 1.8, ..boxes },
+                order: Order::Reading,
+                warp: Warp::OpenCvCubic,
+                turn: Turn::IfReadBetter { below: Trust::PP_OCR.weak_below, by: 0.15 },
+                recognition: WidthRule::VIEWFINDER,
+                keep: Keep { min_score: self.recognition_min_score, equal: true, blank: false },
+            },
+        }
+    }
+
+    /// How to read a picture again whose first reading cannot be trusted.
+    pub(super) fn second_look(&self) -> Option<(Trust, Recipe)> {
+        match self.profile {
+            Profile::RapidOcr | Profile::Immich => None,
+            Profile::Viewfinder => {
+                let careful = Self { profile: Profile::RapidOcr, ..self.clone() };
+                Some((Trust::PP_OCR, careful.recipe()))
+            }
         }
     }
 }
@@ -116,8 +147,30 @@ impl Options {
 pub(super) enum Resize {
     /// OpenCV's, two taps: fast, and aliased when it shrinks.
     Bilinear,
+    /// Halves, then `Bilinear`: nearly as fast, and thin strokes survive.
+    Halving,
     /// Pillow's, anti-aliased.
     Lanczos,
+}
+
+/// When a line is turned by half a turn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Turn {
+    /// Never.
+    Never,
+    /// If the classifier says that it is upside down.
+    Classified {
+        /// With more confidence than this.
+        above: f32,
+    },
+    /// If it reads better so. Costs nothing for lines that read well at once; and no upright word is ever turned
+    /// by a classifier's mistake.
+    IfReadBetter {
+        /// Only lines that read worse than this are tried.
+        below: f64,
+        /// The least gain: words such as "11" and "SOS" read nearly alike both ways, wrong-way nonsense does not.
+        by: f64,
+    },
 }
 
 /// Which read lines are worth answering.
@@ -158,10 +211,19 @@ pub(super) struct Recipe {
     pub(super) order: Order,
     /// How a line is cut out.
     pub(super) warp: Warp,
-    /// Least confidence, exclusive, at which a line found upside down is turned; `None` never asks.
-    pub(super) turn_above: Option<f32>,
+    /// How lines that lie upside down are put right.
+    pub(super) turn: Turn,
     /// Widths of the recogniser's inputs.
-    pub(super) recognition: BatchRule,
+    pub(super) recognition: WidthRule,
     /// Which lines are answered.
     pub(super) keep: Keep,
+}
+
+impl Recipe {
+    /// Pixels of the detector's input for each pixel of `picture`.
+    pub(super) fn scale(&self, picture: &RgbImage) -> f64 {
+        let size = [picture.width(), picture.height()];
+        let longest = |[width, height]: [usize; 2]| width.max(height) as f64;
+        longest(self.input.of(size)) / longest(size)
+    }
 }

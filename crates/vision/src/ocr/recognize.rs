@@ -32,28 +32,58 @@ impl Alphabet {
 /// on rare occasions, in the text), so results depend on how lines are grouped. The reference's grouping is kept as
 /// far as the widths go; which lines share a call is free.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct BatchRule {
-    /// Lines, by rising ratio of width to height, that share a width.
-    batch: usize,
-    /// Least ratio.
-    floor: f64,
+pub(super) enum WidthRule {
+    /// By batches.
+    Batches {
+        /// Lines, by rising ratio of width to height, that share a width.
+        lines: usize,
+        /// Least ratio.
+        floor: f64,
+    },
+    /// Each line by itself, in steps.
+    Steps {
+        /// Least width.
+        floor: usize,
+        /// Greatest width; longer lines are squeezed. The answer takes 19 kB for each of these pixels.
+        ceiling: usize,
+        /// Least filling on the right: a line that fills its input loses its last character more often.
+        filling: usize,
+        /// Widths are multiples of this, so that few different shapes occur: networks keep memory for each.
+        step: usize,
+    },
 }
 
-impl BatchRule {
+impl WidthRule {
     /// `RapidOCR`'s, and Immich's, which uses that recogniser: six lines, at least 320 pixels wide.
-    pub(super) const RAPIDOCR: Self = Self { batch: 6, floor: 320.0 / 48.0 };
+    pub(super) const RAPIDOCR: Self = Self::Batches { lines: 6, floor: 320.0 / 48.0 };
+
+    /// This program's own. Time grows with the width, and `RapidOCR`'s floor makes a short word four times as dear.
+    pub(super) const VIEWFINDER: Self = Self::Steps { floor: 96, ceiling: 3200, filling: 16, step: 32 };
 
     /// Groups lines, given by their ratios of width to height, into runs of at most `most` lines of one width; the
     /// widest, which take longest, first.
     pub(super) fn plan(&self, ratios: &[f64], most: usize) -> Vec<Run> {
         let mut order: Vec<usize> = (0..ratios.len()).collect();
         order.sort_by(|&a, &b| ratios[a].total_cmp(&ratios[b]));
-        let mut runs: Vec<Run> = order
-            .chunks(self.batch)
-            .flat_map(|batch| {
-                let widest = batch.iter().fold(self.floor, |widest, &line| widest.max(ratios[line]));
-                let width = (HEIGHT as f64 * widest) as usize;
-                batch.chunks(most.max(1)).map(move |lines| Run { width, lines: lines.to_vec() })
+        let groups: Vec<(usize, &[usize])> = match *self {
+            Self::Batches { lines, floor } => order
+                .chunks(lines)
+                .map(|batch| {
+                    let widest = batch.iter().fold(floor, |widest, &line| widest.max(ratios[line]));
+                    ((HEIGHT as f64 * widest) as usize, batch)
+                })
+                .collect(),
+            Self::Steps { floor, ceiling, filling, step } => {
+                let width = |line: usize| {
+                    (natural_width(ratios[line]) + filling).next_multiple_of(step).clamp(floor, ceiling)
+                };
+                order.chunk_by(|&a, &b| width(a) == width(b)).map(|lines| (width(lines[0]), lines)).collect()
+            }
+        };
+        let mut runs: Vec<Run> = groups
+            .into_iter()
+            .flat_map(|(width, lines)| {
+                lines.chunks(most.max(1)).map(move |lines| Run { width, lines: lines.to_vec() })
             })
             .collect();
         runs.reverse();
@@ -78,6 +108,11 @@ pub(super) struct Reading {
     pub(super) score: f64,
 }
 
+/// Width of a line of this ratio of width to height in the recogniser's input.
+fn natural_width(ratio: f64) -> usize {
+    (HEIGHT as f64 * ratio).ceil() as usize
+}
+
 /// Reads `lines` at the given input width.
 ///
 /// The network takes `[N, 3, 48, W]` (B, G, R, -1…1; lines keep their proportions, are cut short of nothing but
@@ -92,7 +127,7 @@ pub(super) fn recognize(
     let table = Normalisation::CENTRED.table();
     let mut values = vec![0.0; lines.len() * 3 * HEIGHT * width];
     for (line, values) in lines.iter().zip(values.chunks_exact_mut(3 * HEIGHT * width)) {
-        let natural = (HEIGHT as f64 * (line.width() as f64 / line.height() as f64)).ceil() as usize;
+        let natural = natural_width(line.width() as f64 / line.height() as f64);
         bgr_planes(&resize::bilinear(line, natural.clamp(1, width), HEIGHT), &table, width, values);
     }
     let mut readings = None;
@@ -205,7 +240,7 @@ mod tests {
 
     #[test]
     fn widths_follow_the_reference_batches() {
-        let rule = BatchRule::RAPIDOCR;
+        let rule = WidthRule::RAPIDOCR;
         // Seven lines: the six narrowest share the floor, the widest has its own width.
         let ratios = [1.0, 9.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let runs = rule.plan(&ratios, 4);
@@ -214,6 +249,16 @@ mod tests {
         assert_eq!(runs[0].lines, [1]);
         assert_eq!(rule.plan(&[7.0, 7.2115], 1)[0].width, 346);
         assert!(rule.plan(&[], 4).is_empty());
+    }
+
+    #[test]
+    fn steps_leave_filling_and_share_widths() {
+        // 48, 100, 112 and 113 pixels wide: the floor, then the next multiple of 32 with 16 to spare.
+        let ratios = [112.0 / 48.0, 1.0, 113.0 / 48.0, 100.0 / 48.0];
+        let runs = WidthRule::VIEWFINDER.plan(&ratios, 4);
+        let widths: Vec<_> = runs.iter().map(|run| (run.width, &run.lines[..])).collect();
+        assert_eq!(widths, [(160, &[2][..]), (128, &[3, 0]), (96, &[1])]);
+        assert_eq!(WidthRule::VIEWFINDER.plan(&ratios, 1).len(), 4);
     }
 
     #[test]
@@ -249,14 +294,16 @@ mod tests {
 
         #[test]
         fn every_line_is_planned_once_and_fits(ratios in prop::collection::vec(0.1f64..60.0, 0..40), most in 1usize..8) {
-            let runs = BatchRule::RAPIDOCR.plan(&ratios, most);
+            for (rule, floor) in [(WidthRule::RAPIDOCR, 320), (WidthRule::VIEWFINDER, 96)] {
+            let runs = rule.plan(&ratios, most);
             let mut lines: Vec<usize> = runs.iter().flat_map(|run| run.lines.clone()).collect();
             lines.sort_unstable();
             prop_assert_eq!(lines, (0..ratios.len()).collect::<Vec<_>>());
             prop_assert!(runs.windows(2).all(|pair| pair[0].width >= pair[1].width));
             for run in &runs {
-                prop_assert!(run.width >= 320 && run.lines.len() <= most);
+                prop_assert!(run.width >= floor && run.lines.len() <= most);
                 prop_assert!(run.lines.iter().all(|&line| (48.0 * ratios[line]) as usize <= run.width));
+            }
             }
         }
     }

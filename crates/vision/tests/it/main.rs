@@ -3,4 +3,6 @@
 mod clip;
 mod faces;
 mod ocr_golden;
+mod ocr_viewfinder;
+mod quality;
 mod support;
