@@ -88,8 +88,8 @@ impl Default for Limits {
         Self {
             body_bytes: 100_000_000,
             held_bytes: 512_000_000,
-            body_time: Duration::from_secs(120),
-            head_time: Duration::from_secs(60),
+            body_time: Duration::from_mins(2),
+            head_time: Duration::from_mins(1),
             connections: 1024,
         }
     }

@@ -100,14 +100,14 @@ impl Drop for InFlight {
 /// goes away and the request is dropped.
 pub(crate) struct Tasks {
     protocol: &'static str,
-    tasks: Vec<&'static str>,
+    labels: Vec<&'static str>,
     started: Instant,
     outcome: &'static str,
 }
 
 impl Tasks {
-    pub(crate) fn start(protocol: &'static str, tasks: Vec<&'static str>) -> Self {
-        Self { protocol, tasks, started: Instant::now(), outcome: "cancelled" }
+    pub(crate) fn start(protocol: &'static str, labels: Vec<&'static str>) -> Self {
+        Self { protocol, labels, started: Instant::now(), outcome: "cancelled" }
     }
 
     /// Records how it ended: `ok`, or an error code.
@@ -119,7 +119,7 @@ impl Tasks {
 impl Drop for Tasks {
     fn drop(&mut self) {
         let seconds = self.started.elapsed().as_secs_f64();
-        for task in &self.tasks {
+        for task in &self.labels {
             counter!(TASKS, "protocol" => self.protocol, "task" => *task, "outcome" => self.outcome)
                 .increment(1);
             histogram!(TASK_SECONDS, "protocol" => self.protocol, "task" => *task).record(seconds);

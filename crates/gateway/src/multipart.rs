@@ -1,6 +1,6 @@
 //! `multipart/form-data` over a body that is already in memory: parts are slices of it, nothing is copied.
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use bytes::Bytes;
 use memchr::memmem;
 
@@ -30,8 +30,7 @@ struct Part {
 impl Form {
     /// Reads a form. A body of another type is a form without parts.
     pub(crate) fn parse(headers: &HeaderMap, body: &Bytes) -> Result<Self, Failure> {
-        let content_type =
-            headers.get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
+        let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         let content_type = String::from_utf8_lossy(content_type);
         let (kind, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
         if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
@@ -150,12 +149,11 @@ fn parameter(parameters: &str, wanted: &str) -> Option<String> {
     let mut rest = parameters;
     while !rest.is_empty() {
         let (name, after) = rest.split_once('=')?;
-        let (value, next) = match after.trim_start().strip_prefix('"') {
-            Some(quoted) => unquote(quoted)?,
-            None => {
-                let (value, next) = after.split_once(';').unwrap_or((after, ""));
-                (value.trim().to_owned(), next)
-            }
+        let (value, next) = if let Some(quoted) = after.trim_start().strip_prefix('"') {
+            unquote(quoted)?
+        } else {
+            let (value, next) = after.split_once(';').unwrap_or((after, ""));
+            (value.trim().to_owned(), next)
         };
         if name.trim().trim_start_matches(';').trim().eq_ignore_ascii_case(wanted) {
             return Some(value);
@@ -188,7 +186,6 @@ fn unquote(quoted: &str) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
     use proptest::prelude::*;
 
     use super::*;

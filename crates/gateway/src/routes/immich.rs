@@ -47,7 +47,7 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<immich::Answer, Resp
             {"type": "missing", "loc": ["body", "entries"], "msg": failure.message, "input": null}
         ]})));
     };
-    let entries = Entries::parse(entries).map_err(entries_refused)?;
+    let entries = Entries::parse(entries).map_err(|error| entries_refused(&error))?;
     match (form.bytes("image"), form.text("text").map_err(refused)?) {
         (Some(image), _) => picture(app, entries, image).await,
         (None, Some(text)) => sentence(app, entries, text).await,
@@ -63,8 +63,8 @@ fn bad(message: &str) -> Response {
     Failure::caller(StatusCode::BAD_REQUEST, "request_malformed", message).detail()
 }
 
-fn entries_refused(error: EntriesError) -> Response {
-    if let EntriesError::Malformed(reason) = &error {
+fn entries_refused(error: &EntriesError) -> Response {
+    if let EntriesError::Malformed(reason) = error {
         tracing::debug!(reason, "malformed entries");
     }
     let status = StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::BAD_REQUEST);

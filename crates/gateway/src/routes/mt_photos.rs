@@ -3,6 +3,8 @@
 //! A picture that cannot be worked on is answered with 200 and a message, because its server expects that; only our
 //! own trouble has a 5xx. The key is checked before the body is read.
 
+#![expect(clippy::result_large_err, reason = "the error is the response, sent once and not passed far")]
+
 use std::{hint::black_box, sync::Arc};
 
 use axum::{
@@ -105,7 +107,7 @@ async fn sentence(app: &Arc<App>, request: Request) -> Result<VectorAnswer, Resp
 /// The `text` of a JSON body, which need not be declared as such.
 fn read_text(body: &[u8]) -> Result<String, Response> {
     if body.is_empty() {
-        return Err(invalid("missing", json!(["body"]), "Field required", &Value::Null));
+        return Err(invalid("missing", &json!(["body"]), "Field required", &Value::Null));
     }
     let body: Value = serde_json::from_slice(body).map_err(|error| {
         let failure = unprocessable("JSON decode error");
@@ -119,14 +121,14 @@ fn read_text(body: &[u8]) -> Result<String, Response> {
     })?;
     let Value::Object(fields) = &body else {
         let message = "Input should be a valid dictionary or object to extract fields from";
-        return Err(invalid("model_attributes_type", json!(["body"]), message, &body));
+        return Err(invalid("model_attributes_type", &json!(["body"]), message, &body));
     };
     match fields.get("text") {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => {
-            Err(invalid("string_type", json!(["body", "text"]), "Input should be a valid string", other))
+            Err(invalid("string_type", &json!(["body", "text"]), "Input should be a valid string", other))
         }
-        None => Err(invalid("missing", json!(["body", "text"]), "Field required", &body)),
+        None => Err(invalid("missing", &json!(["body", "text"]), "Field required", &body)),
     }
 }
 
@@ -154,10 +156,10 @@ async fn picture(
     let upload = upload(app, request).await.map_err(|failure| failure.detail())?;
     let Some((bytes, _)) = upload.form.file("file") else {
         return Err(match upload.form.bytes("file") {
-            None => invalid("missing", json!(["body", "file"]), "Field required", &Value::Null),
+            None => invalid("missing", &json!(["body", "file"]), "Field required", &Value::Null),
             Some(bytes) => invalid(
                 "value_error",
-                json!(["body", "file"]),
+                &json!(["body", "file"]),
                 "Value error, Expected UploadFile, received: <class 'str'>",
                 &json!(String::from_utf8_lossy(&bytes)),
             ),
@@ -177,7 +179,7 @@ async fn authorised(app: &App, request: Request) -> Result<(HeaderMap, Body), Re
     let refusal = match head.headers.get("api-key") {
         Some(key) if same(key.as_bytes(), app.config.api_key.as_bytes()) => return Ok((head.headers, body)),
         Some(_) => Failure::caller(StatusCode::UNAUTHORIZED, "key_wrong", "Invalid API key").detail(),
-        None => invalid("missing", json!(["header", "api-key"]), "Field required", &Value::Null),
+        None => invalid("missing", &json!(["header", "api-key"]), "Field required", &Value::Null),
     };
     discard(body).await;
     Err(refusal)
@@ -199,7 +201,7 @@ fn unprocessable(message: &str) -> Failure {
 }
 
 /// Status 422 with one item of detail.
-fn invalid(kind: &str, place: Value, message: &str, input: &Value) -> Response {
+fn invalid(kind: &str, place: &Value, message: &str, input: &Value) -> Response {
     let item = json!({"type": kind, "loc": place, "msg": message, "input": input});
     unprocessable(message).respond(&json!({"detail": [item]}))
 }

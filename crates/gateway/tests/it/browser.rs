@@ -12,7 +12,7 @@ use tokio::{
 use crate::support::{Fake, Running, config};
 
 /// Generous, so that only a hang trips it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 struct Browser {
     _process: Child,
@@ -111,9 +111,8 @@ impl Browser {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        if timeout(PATIENCE, wait).await.is_err() {
-            panic!("{expression} is {}, not {expected}", self.value(expression).await);
-        }
+        let came = timeout(PATIENCE, wait).await.is_ok();
+        assert!(came, "{expression} is {}, not {expected}", self.value(expression).await);
     }
 
     async fn go(&mut self, server: &Running, language: &str, width: u32, scheme: &str) {
@@ -178,7 +177,6 @@ async fn the_page_shows_status_text_faces_and_similarity() {
         "一只猫1.000"
     );
     assert_eq!(browser.value("document.querySelector('#similarities .bar').style.width").await, "100%");
-    //SHOT
     // The overlay lies exactly over the picture.
     let edges = |id: &str| format!("JSON.stringify(document.getElementById('{id}').getBoundingClientRect())");
     assert_eq!(browser.value(&edges("overlay")).await, browser.value(&edges("picture")).await);

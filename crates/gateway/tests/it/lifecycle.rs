@@ -81,7 +81,7 @@ async fn bodies_beyond_the_limit_are_refused_and_the_refusal_is_read() {
     let server = Running::start(config, fake.clone()).await;
     let refused = (413, json!({"detail": "the request is larger than 10000 bytes"}));
     assert_eq!(server.send(&predict(&vec![0; 3_000_000])).await.outcome(), refused);
-    let own = server.form("/api/analyze", &[], &[Part::File("image", &[0; 20_000])]).await;
+    let own = server.form("/api/analyze", &[], &[Part::File("image", &vec![0; 20_000])]).await;
     assert_eq!((own.status, &own.json()["error"]["code"]), (413, &json!("request_too_large")));
 
     // One that does not announce its size is found out on the way.

@@ -25,7 +25,7 @@ use viewfinder_gateway::{Backend, GatewayConfig, Reply, Server};
 use viewfinder_vision::{face::Face, ocr};
 
 /// Generous, so that only a hang trips it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a 640 by 480 picture would hold.
 pub(crate) struct Fake {
@@ -235,7 +235,7 @@ pub(crate) enum Part<'a> {
 }
 
 pub(crate) fn post(path: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let headers = headers.iter().flat_map(|header| [*header, "\r\n"]).collect::<String>();
     let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
