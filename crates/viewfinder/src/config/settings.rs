@@ -181,8 +181,8 @@ settings! {
     /// OCR model of the command line, of MT Photos and of the inference gateway. Immich names its own.
     ocr_model: String = "PP-OCRv6_small".to_owned();
         "ocr.model", "VIEWFINDER_OCR_MODEL";
-    /// Rules of the command line's OCR: viewfinder, rapidocr or immich.
-    ocr_profile: OcrProfile = OcrProfile::RapidOcr;
+    /// Rules of the command line's and the status page's OCR: viewfinder, rapidocr or immich.
+    ocr_profile: OcrProfile = OcrProfile::Viewfinder;
         "ocr.profile", "VIEWFINDER_OCR_PROFILE";
     /// Face pack of the command line and of MT Photos: buffalo_l, buffalo_m, buffalo_s or antelopev2.
     /// Immich names its own. The weights may be used for non-commercial research only.

@@ -35,6 +35,9 @@ fn defaults_without_any_source() {
     assert_eq!(value(&config, "engine.model_ttl"), json!(300));
     assert_eq!(value(&config, "faces.min_score"), json!(0.65));
     assert_eq!(value(&config, "clip.model"), json!("cn-clip/ViT-B-16"));
+    assert_eq!(value(&config, "ocr.profile"), json!("viewfinder"));
+    assert_eq!(value(&config, "mt_photos.ocr_profile"), json!("rapidocr"));
+    assert_eq!(value(&config, "immich.ocr_profile"), json!("immich"));
     assert_eq!(origin(&config, "listen"), "default");
     assert_eq!(config["file"], Value::Null);
     assert_eq!(notes(&config), [""; 0]);
