@@ -68,7 +68,7 @@ impl Default for GatewayConfig {
             api_key: DEFAULT_API_KEY.to_owned(),
             models: Models {
                 ocr: "PP-OCRv6_small".to_owned(),
-                clip: "chinese-clip-vit-b-16".to_owned(),
+                clip: "cn-clip/ViT-B-16".to_owned(),
                 faces: "buffalo_l".to_owned(),
             },
             profiles: Profiles {

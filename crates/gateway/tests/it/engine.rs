@@ -192,3 +192,11 @@ async fn what_cannot_be_answered_is_no_success() {
     assert_eq!((status, &answer["result"]), (200, &json!([])));
     assert!(!answer["msg"].as_str().unwrap().is_empty());
 }
+
+#[test]
+fn the_default_models_are_in_the_catalogue() {
+    let models = config().models;
+    for name in [models.ocr, models.clip, models.faces] {
+        assert!(engine().store().catalogue().find(&name).is_some(), "{name}");
+    }
+}
