@@ -1,7 +1,7 @@
 //! One typed configuration from four sources: flags, then environment, then a TOML file, then defaults.
 //!
 //! [`settings`] declares every setting once; reading, printing, the example file and the command line's flags all
-//! follow from that table. [`load`] layers the sources and remembers where each value came from.
+//! follow from that table. [`mod@load`] layers the sources and remembers where each value came from.
 
 mod aliases;
 mod environment;
