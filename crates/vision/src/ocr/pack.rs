@@ -20,7 +20,7 @@ impl Normalisation {
     /// share of 255. On ordinary pictures this changes scores by a few hundredths, not the boxes.
     pub(super) const IMMICH: Self = Self { scale: 1.0, mean: [0.5; 3], std: [127.5; 3] };
 
-    /// The mean and deviation of ImageNet's pictures, with which PP-OCR's detectors were trained: given for red,
+    /// The mean and deviation of `ImageNet`'s pictures, with which PP-OCR's detectors were trained: given for red,
     /// green and blue, but applied to planes in the order blue, green, red, in training too. Pale print on a pale
     /// ground, which [`Normalisation::CENTRED`] loses, is found with it.
     pub(super) const IMAGENET: Self =

@@ -185,7 +185,7 @@ pub(super) struct Keep {
 }
 
 impl Keep {
-    pub(super) fn admits(&self, text: &str, score: f64) -> bool {
+    pub(super) fn admits(self, text: &str, score: f64) -> bool {
         // Through the shortest decimal, so that a limit of 0.9 given as `f32` is 0.9 and not 0.899999976.
         let limit: f64 = self.min_score.to_string().parse().unwrap_or(f64::from(self.min_score));
         (score > limit || (self.equal && score == limit)) && (self.blank || !text.trim().is_empty())

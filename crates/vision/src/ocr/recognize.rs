@@ -182,7 +182,7 @@ fn best(column: &[f32]) -> (usize, f32) {
     let greatest = lanes.iter().chain(rest).fold(f32::MIN, |a, &b| if b > a { b } else { a });
     let class = chunks
         .iter()
-        .position(|chunk| chunk.iter().fold(false, |found, &value| found | (value == greatest)))
+        .position(|chunk| chunk.contains(&greatest))
         .map_or(column.len() - rest.len(), |chunk| chunk * 32);
     let place = column[class..].iter().position(|&value| value == greatest).map_or(0, |at| class + at);
     (place, greatest)
