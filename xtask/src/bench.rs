@@ -1,6 +1,7 @@
 //! Speed, memory and accuracy beside other programs, alternating in one run.
 
 use std::{
+    fmt::Write as _,
     fs,
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
@@ -77,11 +78,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for (ours, peer) in [(0, 1), (0, 3), (2, 3)] {
         let cells: Vec<String> =
             rates.iter().map(|rates| format!("{:.2}", rates[ours] / rates[peer])).collect();
-        text.push_str(&format!("| {} / {} | {} |\n", sides[ours].name, sides[peer].name, cells.join(" | ")));
+        writeln!(text, "| {} / {} | {} |", sides[ours].name, sides[peer].name, cells.join(" | "))?;
     }
     text.push_str("\n| program | most memory held, MB |\n| --- | --- |\n");
     for side in &sides {
-        text.push_str(&format!("| {} | {:.0} |\n", side.name, side.peak_mb));
+        writeln!(text, "| {} | {:.0} |", side.name, side.peak_mb)?;
     }
     text.push_str(
         "\nLines found: true lines that stand, without white space and in lower case, in the joined reading of their \
@@ -189,7 +190,8 @@ fn peers() -> Result<PathBuf> {
     Ok(python)
 }
 
-fn machine() -> String {
+/// The processor.
+pub(crate) fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

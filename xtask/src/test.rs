@@ -26,8 +26,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 
     let mut tally = Tally::default();
-    let succeeded =
-        run_watching(cargo().args(["test", "--workspace", "--no-fail-fast"]), |line| tally.read(line))?;
+    // What needs Chromium is marked as ignored for a plain `cargo test`; here it is provided.
+    let tests = ["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"];
+    let succeeded = run_watching(cargo().args(tests), |line| tally.read(line))?;
     say("all test programs together:");
     #[expect(clippy::print_stdout, reason = "the last line is for whoever reads only that")]
     {

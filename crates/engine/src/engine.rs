@@ -105,12 +105,11 @@ impl Engine {
     /// The vector of a sentence, not normalised by us. Never waits behind pictures.
     pub async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
         let name = self.inner.resolve(&request.model);
-        let network = match self.inner.networks.get(&(name.clone(), Role::Textual)) {
-            Some(network) => network,
-            None => {
-                let inner = Arc::clone(&self.inner);
-                blocking(move || inner.network(&name, Role::Textual, CLIP)).await?
-            }
+        let network = if let Some(network) = self.inner.networks.get(&(name.clone(), Role::Textual)) {
+            network
+        } else {
+            let inner = Arc::clone(&self.inner);
+            blocking(move || inner.network(&name, Role::Textual, CLIP)).await?
         };
         self.queue_sentence(request, network)?.await.unwrap_or_else(|_| Err(self.lost()))
     }

@@ -125,7 +125,7 @@ impl From<OcrError> for EngineError {
     fn from(error: OcrError) -> Self {
         match error {
             OcrError::Network(error) => error.into(),
-            error => Self::new(ErrorCode::ModelBroken, error),
+            error @ OcrError::Output { .. } => Self::new(ErrorCode::ModelBroken, error),
         }
     }
 }
