@@ -15,3 +15,25 @@ pub trait Dump: Sync {
     /// Anything else: boxes, scores, sizes.
     fn json(&self, name: &str, value: serde_json::Value);
 }
+
+/// Passes everything on under longer names, where a stage runs more than once for a picture.
+pub(crate) struct Prefixed<'a> {
+    /// What each name begins with.
+    pub(crate) prefix: &'static str,
+    /// The receiver.
+    pub(crate) dump: &'a dyn Dump,
+}
+
+impl Dump for Prefixed<'_> {
+    fn picture(&self, name: &str, picture: &RgbImage) {
+        self.dump.picture(&format!("{}{name}", self.prefix), picture);
+    }
+
+    fn map(&self, name: &str, width: usize, height: usize, values: &[f32]) {
+        self.dump.map(&format!("{}{name}", self.prefix), width, height, values);
+    }
+
+    fn json(&self, name: &str, value: serde_json::Value) {
+        self.dump.json(&format!("{}{name}", self.prefix), value);
+    }
+}

@@ -6,7 +6,7 @@
 //! (`classify`); read them (`recognize`). All that differs between profiles is data, in `recipe`.
 //!
 //! Profile [`Profile::Viewfinder`] reads quickly first, and a second time, with more care, only where the first
-//! reading cannot be trusted (`trust`).
+//! reading cannot be trusted (`trust`); `merge` makes one answer of both.
 //!
 //! Networks are those of PP-OCR v4, v5 and v6.
 
@@ -16,6 +16,7 @@ mod crop;
 mod detect;
 mod fill;
 mod layout;
+mod merge;
 mod pack;
 mod postprocess;
 mod prescale;
@@ -30,6 +31,7 @@ use std::sync::OnceLock;
 
 use viewfinder_image::{RgbImage, rotate};
 
+use crate::dump::Prefixed;
 use crate::{Dump, Network, NetworkError, Parallel};
 use crop::Crop;
 use prescale::Mapping;
@@ -104,13 +106,19 @@ pub fn read(
     dump: Option<&dyn Dump>,
 ) -> Result<Vec<Line>, OcrError> {
     let recipe = options.recipe();
-    let lines = read_once(picture, networks, options, &recipe, parallel, dump)?;
-    match options.second_look() {
-        Some((trust, careful)) if !trust.accepts(&lines, recipe.scale(picture)) => {
-            read_once(picture, networks, options, &careful, parallel, dump)
-        }
-        _ => Ok(lines),
+    let mut lines = read_once(picture, networks, options, &recipe, parallel, dump)?;
+    if let Some((trust, careful)) = options.second_look()
+        && !trust.accepts(&lines, recipe.scale(picture))
+    {
+        let again = dump.map(|dump| Prefixed { prefix: "careful-", dump });
+        let again = again.as_ref().map(|dump| dump as &dyn Dump);
+        let careful = read_once(picture, networks, options, &careful, parallel, again)?;
+        lines = merge::complete(careful, lines, trust.weak_below);
     }
+    if let Some(dump) = dump {
+        dump.json("lines", serde_json::json!(lines));
+    }
+    Ok(lines)
 }
 
 /// Reads `picture` by one recipe.
@@ -177,7 +185,7 @@ fn read_once(
             }
         }
     }
-    let lines: Vec<Line> = regions
+    Ok(regions
         .iter()
         .zip(readings)
         .filter_map(|(region, reading)| Some((region, reading?)))
@@ -188,11 +196,7 @@ fn read_once(
             region_score: region.score,
             corners: mapping.back(region.corners),
         })
-        .collect();
-    if let Some(dump) = dump {
-        dump.json("lines", serde_json::json!(lines));
-    }
-    Ok(lines)
+        .collect())
 }
 
 /// Finds the text in `picture` without reading it, in the same order as [`read`].

@@ -185,4 +185,86 @@ fn dump_receives_each_stage() {
     let picture = page_with(800, 800, &[[100, 100, 400, 30]]);
     read(&picture, &networks, &Options::rapidocr(), &Sequential, Some(&names)).unwrap();
     assert_eq!(*names.0.lock().unwrap(), ["detection-map", "page", "regions", "crop-000", "lines"]);
+
+    // The line is read at 0.85 alone, so it is looked at again.
+    let names = Names::default();
+    read(&picture, &networks, &Options::viewfinder(), &Sequential, Some(&names)).unwrap();
+    let names = names.0.into_inner().unwrap();
+    let twice = ["detection-map", "page", "regions", "crop-000"];
+    let expected = twice.map(str::to_owned).into_iter().chain(twice.map(|name| format!("careful-{name}")));
+    assert_eq!(names, expected.chain(["lines".to_owned()]).collect::<Vec<_>>());
+}
+
+/// Reads every line as "ab", surely.
+fn sure() -> Fake {
+    fake(|input| {
+        let count = input.shape[0];
+        (vec![count, 2, 4], [0.0, 0.97, 0.03, 0.0, 0.0, 0.03, 0.97, 0.0].repeat(count))
+    })
+}
+
+/// Reads by profile `Viewfinder`, and says how often and at what size the detector looked.
+fn quick(picture: &RgbImage, recognition: &Fake) -> (Vec<Line>, Vec<[usize; 2]>) {
+    let sizes = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let seen = sizes.clone();
+    let detection = fake(move |input| {
+        let (height, width) = (input.shape[2], input.shape[3]);
+        seen.lock().unwrap().push([width, height]);
+        let map =
+            values(input)[..width * height].iter().map(|&v| if v > 0.5 { 0.95 } else { 0.02 }).collect();
+        (vec![1, 1, height, width], map)
+    });
+    let alphabet = Alphabet::from_metadata("a\nb");
+    let networks = Networks { detection: &detection, classification: None, recognition, alphabet: &alphabet };
+    let lines = read(picture, &networks, &Options::viewfinder(), &Sequential, None).unwrap();
+    let sizes = sizes.lock().unwrap().clone();
+    (lines, sizes)
+}
+
+#[test]
+fn clear_text_and_none_are_looked_at_once() {
+    let (lines, sizes) = quick(&page_with(2240, 1600, &[[100, 100, 1200, 60]]), &sure());
+    assert_eq!((lines.len(), sizes), (1, vec![[1120, 800]]));
+    let (lines, sizes) = quick(&page_with(640, 480, &[]), &sure());
+    assert_eq!((lines.len(), sizes), (0, vec![[640, 480]]));
+}
+
+#[test]
+fn small_huge_and_doubtful_text_is_looked_at_again() {
+    let small = page_with(400, 400, &[[50, 50, 120, 6]]);
+    let (lines, sizes) = quick(&small, &sure());
+    assert_eq!((lines.len(), sizes), (1, vec![[384, 384], [736, 736]]));
+    let huge = page_with(800, 800, &[[100, 100, 600, 200]]);
+    assert_eq!(quick(&huge, &sure()).1.len(), 2);
+    let (lines, sizes) = quick(&page_with(800, 800, &[[100, 100, 400, 40]]), &reads_ab());
+    assert_eq!((lines.len(), sizes.len()), (1, 2));
+}
+
+#[test]
+fn lines_that_read_better_upside_down_are_turned() {
+    // Bars that are red on their left half. This recogniser reads them only if red is on the right.
+    let mut picture = page_with(800, 800, &[[100, 100, 400, 40], [100, 300, 400, 40]]);
+    let paint = |picture: &mut RgbImage, x: usize, y: usize| {
+        for row in y..y + 40 {
+            for pixel in
+                picture.data_mut()[(row * 800 + x) * 3..(row * 800 + x + 200) * 3].as_chunks_mut::<3>().0
+            {
+                *pixel = [0, 0, 255];
+            }
+        }
+    };
+    paint(&mut picture, 100, 100);
+    paint(&mut picture, 300, 300);
+    let recognition = fake(|input| {
+        assert_eq!(input.shape[..3], [1, 3, 48]);
+        let width = input.shape[3];
+        let red = &values(input)[2 * 48 * width..];
+        let middle = &red[24 * width..25 * width];
+        let white = |at: usize| middle[at] > 0.5;
+        let score = if white(width / 4) && !white(width * 5 / 8) { 0.98 } else { 0.6 };
+        (vec![1, 1, 4], vec![0.0, score, 1.0 - score, 0.0])
+    });
+    let (lines, sizes) = quick(&picture, &recognition);
+    assert_eq!(lines.iter().map(|line| line.score).collect::<Vec<_>>(), [0.98, 0.98]);
+    assert_eq!((sizes.len(), recognition.calls()), (1, 3));
 }
