@@ -17,7 +17,7 @@ pub(crate) struct Failure {
     pub(crate) code: &'static str,
     /// One line for people.
     pub(crate) message: String,
-    fault: Fault,
+    pub(crate) fault: Fault,
     /// Set where the same request can succeed later.
     retry_after: Option<Duration>,
 }

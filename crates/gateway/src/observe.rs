@@ -16,7 +16,8 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::Instrument;
+use tracing::{Instrument, Span, field};
+use viewfinder_engine::Fault;
 
 use crate::{ROUTES, failure::Failure, metric};
 
@@ -27,7 +28,9 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let method = request.method().clone();
     let path: String = request.uri().path().chars().take(128).collect();
     let route = ROUTES.iter().find(|(_, route)| *route == path).map_or("other", |(_, route)| route);
-    let span = tracing::info_span!("request", id = id.to_str().unwrap_or_default(), %method, path);
+    let id_text = id.to_str().unwrap_or_default();
+    let (asked, bytes) = (field::Empty, field::Empty);
+    let span = tracing::info_span!("request", id = id_text, %method, path, asked, bytes);
     let in_flight = metric::InFlight::start();
     let started = Instant::now();
     async move {
@@ -38,9 +41,11 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         metric::answered(route, status);
         let ms = started.elapsed().as_millis() as u64;
         match response.extensions().get::<Failure>() {
-            Some(failure) => {
-                tracing::info!(status, ms, code = failure.code, message = failure.message, "failed");
+            Some(Failure { code, message, fault: Fault::Caller, .. }) => {
+                tracing::info!(status, ms, code, message, "failed");
             }
+            // Somebody who runs this server has to know, whatever little they log.
+            Some(Failure { code, message, .. }) => tracing::warn!(status, ms, code, message, "failed"),
             None if status >= 400 => tracing::info!(status, ms, "failed"),
             None => tracing::debug!(status, ms, "answered"),
         }
@@ -50,6 +55,22 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// Adds to the request's lines in the log what it asks for: tasks with their models, and the size of what they are
+/// about. Its sender's own log tells time and model, so that the two can be matched.
+pub(crate) fn note<'a>(questions: impl Iterator<Item = (&'static str, &'a str)>, bytes: usize) {
+    let mut asked = String::new();
+    for (task, model) in questions {
+        if !asked.is_empty() {
+            asked.push_str(", ");
+        }
+        asked.push_str(task);
+        asked.push(' ');
+        // Names come from outside and may be of any length.
+        asked.extend(model.chars().take(64));
+    }
+    Span::current().record("asked", asked).record("bytes", bytes);
 }
 
 /// Says so when a request is dropped half-way.

@@ -19,6 +19,17 @@ pub(super) fn label(task: &PictureTask) -> &'static str {
     }
 }
 
+/// The model the task is given to; the first, where it needs several.
+pub(super) fn model(task: &PictureTask) -> &str {
+    match task {
+        PictureTask::Text { detection: model, .. }
+        | PictureTask::TextRegions { detection: model, .. }
+        | PictureTask::Faces { detection: model, .. }
+        | PictureTask::FaceRegions { detection: model, .. }
+        | PictureTask::Embed { model } => model,
+    }
+}
+
 /// The task of a sentence.
 pub(super) const TEXTUAL: &str = "clip.textual";
 

@@ -65,6 +65,8 @@ impl App {
         protocol: &'static str,
         request: PictureRequest,
     ) -> Result<PictureAnswer, EngineError> {
+        let questions = request.tasks.iter().map(|task| (convert::label(task), convert::model(task)));
+        observe::note(questions, request.bytes.len());
         let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(convert::label).collect());
         let result = self.backend.picture(request).await;
         tasks.end(result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"));
@@ -79,6 +81,7 @@ impl App {
         text: &str,
         language: Option<String>,
     ) -> Result<Vec<f32>, EngineError> {
+        observe::note(std::iter::once((convert::TEXTUAL, model)), text.len());
         let tasks = metric::Tasks::start(protocol, vec![convert::TEXTUAL]);
         let request =
             viewfinder_engine::SentenceRequest { model: model.to_owned(), text: text.to_owned(), language };

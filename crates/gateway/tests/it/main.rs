@@ -4,6 +4,7 @@ mod browser;
 mod engine;
 mod immich;
 mod lifecycle;
+mod log;
 mod mt_photos;
 mod operations;
 mod replay;

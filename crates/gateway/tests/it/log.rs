@@ -1,0 +1,92 @@
+//! What the log says of requests that failed.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::json;
+use tracing::Level;
+use viewfinder_engine::ErrorCode;
+
+use crate::support::{Part, Running};
+
+/// The log of this thread, where `tokio::test` runs the server too, down to a level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn start(level: Level) -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .without_time()
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// The lines about failed requests.
+    fn failures(&self) -> Vec<String> {
+        let bytes = self.0.lock().unwrap().clone();
+        let text = String::from_utf8(bytes).unwrap();
+        text.lines().filter(|line| line.contains(": failed ")).map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_failure_says_what_was_asked() {
+    let (log, _guard) = Log::start(Level::INFO);
+    let (server, fake) = Running::fake().await;
+    fake.fail(ErrorCode::ImageUndecodable);
+    let entries = json!({
+        "clip": {"visual": {"modelName": "ViT-B-32__openai"}},
+        "ocr": {"detection": {"modelName": "PP-OCRv5_mobile"}, "recognition": {"modelName": "PP-OCRv5_mobile"}},
+    });
+    assert_eq!(server.predict(&entries, b"no picture").await.status, 422);
+    let textual = json!({"clip": {"textual": {"modelName": "x".repeat(1000)}}}).to_string();
+    server.form("/predict", &[], &[Part::Text("entries", &textual), Part::Text("text", "cat")]).await;
+    let [picture, sentence] = log.failures().try_into().unwrap();
+    for part in
+        ["INFO", "clip.visual ViT-B-32__openai", "ocr PP-OCRv5_mobile", "bytes=10", "image_undecodable"]
+    {
+        assert!(picture.contains(part), "{part} in {picture}");
+    }
+    for part in [format!("clip.textual {}\"", "x".repeat(64)), "bytes=3".to_owned()] {
+        assert!(sentence.contains(&part), "{part} in {sentence}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_the_callers_fault_is_a_warning() {
+    let (log, _guard) = Log::start(Level::WARN);
+    let (server, fake) = Running::fake().await;
+    let entries = json!({"clip": {"visual": {"modelName": "ViT-B-32__openai"}}});
+    for (code, warns) in [
+        (ErrorCode::ImageEmpty, false),
+        (ErrorCode::ModelUnknown, false),
+        (ErrorCode::ModelUnavailable, true),
+        (ErrorCode::InferenceFailed, true),
+        (ErrorCode::Busy, true),
+    ] {
+        fake.fail(code);
+        let before = log.failures().len();
+        server.predict(&entries, b"jpeg").await;
+        let failures = log.failures();
+        assert_eq!(failures.len() - before, usize::from(warns), "{code:?}: {failures:?}");
+        assert!(failures.last().is_none_or(|line| line.contains("WARN")), "{failures:?}");
+    }
+}
