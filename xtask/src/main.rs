@@ -2,9 +2,12 @@
 
 mod bench;
 mod demo;
+mod http;
 mod machine;
+mod predict;
 mod process;
 mod quality;
+mod server;
 mod soak;
 mod test;
 
@@ -28,6 +31,8 @@ enum Chore {
     Test(test::Arguments),
     /// Compare speed, memory and accuracy with RapidOCR and faster-paddle, and write BENCHMARKS.md.
     Bench(bench::Arguments),
+    /// Compare `/predict` with Immich's own machine-learning server: speed, memory, answers.
+    BenchPredict(predict::Arguments),
     /// Print how much text is found, against the labels and RapidOCR's own results.
     Quality(quality::Arguments),
     /// Send a server thousands of requests, one in ten broken, and watch its answers and its memory.
@@ -39,6 +44,7 @@ fn main() -> ExitCode {
         Chore::Demo(arguments) => demo::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::BenchPredict(arguments) => predict::run(&arguments),
         Chore::Quality(arguments) => quality::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
     };

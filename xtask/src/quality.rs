@@ -99,16 +99,7 @@ impl Set {
     }
 
     pub(crate) fn files(self) -> Result<Vec<PathBuf>> {
-        let folder = self.path();
-        let mut files: Vec<PathBuf> = fs::read_dir(&folder)
-            .with_context(|| folder.display().to_string())?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| {
-                path.extension().is_some_and(|kind| kind == "jpg" || kind == "jpeg" || kind == "png")
-            })
-            .collect();
-        files.sort();
-        Ok(files)
+        pictures(&self.path())
     }
 
     /// What `RapidOCR` reads.
@@ -210,6 +201,17 @@ impl Table {
         }
         text
     }
+}
+
+/// The pictures in a folder, by name.
+pub(crate) fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .with_context(|| folder.display().to_string())?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|kind| kind == "jpg" || kind == "jpeg" || kind == "png"))
+        .collect();
+    files.sort();
+    Ok(files)
 }
 
 pub(crate) fn texts(lines: &Value) -> Vec<String> {

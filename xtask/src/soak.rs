@@ -5,22 +5,22 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
+    http::{self, BOUNDARY, part},
     machine::{Need, provide},
     process::{self, cargo, say},
+    quality,
+    server::{self, Server},
     workspace,
 };
 
@@ -41,7 +41,9 @@ const GROWTH: f64 = 1.05;
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     provide(&[Need::Pip, Need::Assembler])?;
     process::run(cargo().args(["build", "--release", "--package", "viewfinder"]))?;
-    let server = Server::start()?;
+    let port = server::free_port()?;
+    let server = start(port)?;
+    let address = format!("127.0.0.1:{port}");
     let pictures = Pictures::read()?;
 
     let next = AtomicUsize::new(0);
@@ -54,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 return Ok(());
             }
             let request = Request::number(index as u64, &pictures);
-            let outcome = request.send(server.port);
+            let outcome = http::send(&address, &request.head, &request.body);
             let mut tally = tally.lock().expect("no client panics while counting");
             tally.count(&request, outcome);
             if index.is_multiple_of(arguments.requests.div_ceil(50)) {
@@ -89,13 +91,7 @@ struct Pictures {
 impl Pictures {
     fn read() -> Result<Self> {
         let folder = |name: &str| -> Result<Vec<Vec<u8>>> {
-            let folder = workspace().join("tests/fixtures").join(name);
-            let mut paths: Vec<PathBuf> = fs::read_dir(&folder)
-                .with_context(|| folder.display().to_string())?
-                .filter_map(|entry| Some(entry.ok()?.path()))
-                .filter(|path| path.extension().is_some_and(|kind| kind == "jpg" || kind == "png"))
-                .collect();
-            paths.sort();
+            let paths = quality::pictures(&workspace().join("tests/fixtures").join(name))?;
             paths.iter().map(|path| fs::read(path).with_context(|| path.display().to_string())).collect()
         };
         Ok(Self { text: folder("library")?, faces: folder("faces")? })
@@ -115,17 +111,6 @@ struct Request {
     broken: Option<&'static str>,
     head: String,
     body: Vec<u8>,
-}
-
-const BOUNDARY: &str = "----viewfinder-soak";
-
-fn part(body: &mut Vec<u8>, name: &str, file: bool, content: &[u8]) {
-    let file = if file { "; filename=\"blob\"\r\nContent-Type: application/octet-stream" } else { "" };
-    body.extend(
-        format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").bytes(),
-    );
-    body.extend(content);
-    body.extend(b"\r\n");
 }
 
 impl Request {
@@ -188,7 +173,7 @@ impl Request {
                 "huge dimensions" => upload = huge_bmp(),
                 "text instead" => upload = b"this is not a picture".to_vec(),
                 "entries cut short" => entries.truncate(entries.len() / 2),
-                "entries of a wrong type" => entries = r#"{"clip":"visual"}"#.to_owned(),
+                "entries of a wrong type" => r#"{"clip":"visual"}"#.clone_into(&mut entries),
                 "unknown model" => {
                     entries = entries.replace("ViT-B-32__openai", "no-such").replace("buffalo_l", "no-such");
                     entries = entries.replace("PP-OCRv6_small", "no-such");
@@ -203,7 +188,7 @@ impl Request {
             _ if broken == Some("nothing at all") => {}
             "ping" | "health" => method = "GET",
             "mt.clip.txt" => {
-                kind_of_body = "application/json".to_owned();
+                "application/json".clone_into(&mut kind_of_body);
                 body = format!(r#"{{"text":"海边的日落 {index}"}}"#).into_bytes();
             }
             _ => {
@@ -215,7 +200,7 @@ impl Request {
                 } else {
                     part(&mut body, if path == "/predict" { "image" } else { "file" }, true, &upload);
                 }
-                body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+                http::end(&mut body);
             }
         }
         let head = format!(
@@ -224,26 +209,6 @@ impl Request {
             body.len()
         );
         Self { kind, broken, head, body }
-    }
-
-    /// Status and body of the answer.
-    fn send(&self, port: u16) -> Result<(u16, String)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-        stream.set_read_timeout(Some(Duration::from_secs(300)))?;
-        stream.write_all(self.head.as_bytes())?;
-        // The server may refuse, and close, before all is sent.
-        let sent = stream.write_all(&self.body);
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
-        match status {
-            Some(status) => Ok((status, text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned())),
-            None => {
-                sent?;
-                bail!("no status in the answer")
-            }
-        }
     }
 
     /// What is wrong with an answer, if anything.
@@ -318,85 +283,32 @@ impl Tally {
     }
 }
 
-/// A server of its own, with the fixtures' small models.
-struct Server {
-    child: Child,
-    port: u16,
-    folder: PathBuf,
-}
-
-impl Server {
-    fn start() -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let folder = workspace().join("target/soak");
-        fs::create_dir_all(&folder)?;
-        let fixtures = workspace().join("tests/fixtures");
-        let file = |path: &str| fixtures.join(path).display().to_string();
-        let config = format!(
-            "listen = [\"127.0.0.1:{port}\"]\napi_key = \"soak\"\n\
-             [store]\nroot = {:?}\nimmich_caches = [{:?}]\n\
-             [clip]\nmodel = \"tiny\"\n[limits]\nmax_bytes = 20000000\nmax_pixels = 50000000\n\
-             [[models]]\nname = \"tiny\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
-             [models.visual]\nsources = [{{ file = {:?} }}]\n[models.textual]\nsources = [{{ file = {:?} }}]\n",
-            workspace().join("target/test-store").display().to_string(),
-            file("immich-cache"),
-            file("models/tiny.img.onnx"),
-            file("models/tiny.txt.onnx"),
-        );
-        let config_path = folder.join("viewfinder.toml");
-        fs::write(&config_path, config)?;
-        let binary = workspace().join("target/release/viewfinder");
-        let fetch = |name: &str| {
-            process::run(
-                Command::new(&binary).arg("--config").arg(&config_path).args(["models", "pull", name]),
-            )
-        };
-        for name in ["runtime", "PP-OCRv6_small", "scrfd_2.5g"] {
-            fetch(name)?;
-        }
-        let log = fs::File::create(folder.join("server.log"))?;
-        let child = Command::new(&binary)
-            .arg("--config")
-            .arg(&config_path)
-            .arg("serve")
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .stdin(Stdio::null())
-            .spawn()?;
-        let server = Self { child, port, folder };
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            ensure!(Instant::now() < deadline, "the server does not listen; see {}", server.log().display());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(server)
+/// Starts a server of its own, with the fixtures' small models.
+fn start(port: u16) -> Result<Server> {
+    let folder = workspace().join("target/soak");
+    fs::create_dir_all(&folder)?;
+    let fixtures = workspace().join("tests/fixtures");
+    let file = |path: &str| fixtures.join(path).display().to_string();
+    let config = format!(
+        "listen = [\"127.0.0.1:{port}\"]\napi_key = \"soak\"\n\
+         [store]\nroot = {:?}\nimmich_caches = [{:?}]\n\
+         [clip]\nmodel = \"tiny\"\n[limits]\nmax_bytes = 20000000\nmax_pixels = 50000000\n\
+         [[models]]\nname = \"tiny\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
+         [models.visual]\nsources = [{{ file = {:?} }}]\n[models.textual]\nsources = [{{ file = {:?} }}]\n",
+        workspace().join("target/test-store").display().to_string(),
+        file("immich-cache"),
+        file("models/tiny.img.onnx"),
+        file("models/tiny.txt.onnx"),
+    );
+    let config_path = folder.join("viewfinder.toml");
+    fs::write(&config_path, config)?;
+    let program = || {
+        let mut command = Command::new(server::program());
+        command.arg("--config").arg(&config_path);
+        command
+    };
+    for name in ["runtime", "PP-OCRv6_small", "scrfd_2.5g"] {
+        process::run(program().args(["models", "pull", name]))?;
     }
-
-    fn log(&self) -> PathBuf {
-        self.folder.join("server.log")
-    }
-
-    fn resident(&self) -> Result<u64> {
-        let status = fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("status"))
-            .with_context(|| format!("the server is gone; see {}", self.log().display()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kib: u64 = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok()).unwrap_or(0);
-        Ok(kib * 1024)
-    }
-
-    /// Asks the server to end, as a system would, and expects a good end.
-    fn stop(mut self) -> Result<()> {
-        process::run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
-        let status = self.child.wait()?;
-        ensure!(status.success(), "the server ended with {status}; see {}", self.log().display());
-        Ok(())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // Already gone after a good end.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+    Server::start(program().arg("serve"), port, &folder)
 }
