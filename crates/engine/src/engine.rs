@@ -1,11 +1,12 @@
 use std::{
+    collections::HashMap,
     num::NonZero,
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use viewfinder_models::{Family, ModelError, Role, RuntimeFlavour, Store};
+use viewfinder_models::{Family, ModelError, ModelFiles, Role, RuntimeFlavour, Store};
 use viewfinder_runtime::{
     Cache, Cores, Device, Helpers, Lane, Library, Pool, PoolError, Runtime, RuntimeConfig, trim,
 };
@@ -49,7 +50,13 @@ struct Inner {
     runtime: Mutex<Option<Runtime>>,
     trouble: Mutex<Option<EngineError>>,
     networks: Cache<Key, Loaded>,
+    /// Networks that no source delivered, and when that was found out.
+    undelivered: Mutex<HashMap<Key, (Instant, EngineError)>>,
 }
+
+/// A model that could not be fetched is not tried again for so long: each try costs its sources' time-outs, and
+/// clients ask again and again.
+const UNDELIVERED_PAUSE: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Sets the engine up: opens the store, checks the aliases, starts the threads. Loads nothing yet.
@@ -66,6 +73,7 @@ impl Engine {
             runtime: Mutex::new(None),
             trouble: Mutex::new(None),
             networks: Cache::default(),
+            undelivered: Mutex::default(),
             config,
             store,
             cores,
@@ -255,7 +263,9 @@ impl Engine {
             let reply = asked.lock().unwrap_or_else(PoisonError::into_inner);
             reply.as_ref().is_some_and(|reply: &oneshot::Sender<T>| !reply.is_closed())
         };
+        let span = tracing::Span::current();
         let run = move || {
+            let _entered = span.enter();
             let reply = reply.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(reply) = reply {
                 // The asker may have gone meanwhile; then nobody wants the result.
@@ -319,19 +329,37 @@ impl Inner {
     fn network(&self, name: &str, role: Role, families: &[Family]) -> Result<Arc<Loaded>, EngineError> {
         let key = (name.to_owned(), role);
         self.networks.get_or_load(&key, || {
-            let files = self.store.files(name, role, &*self.config.progress)?;
+            let files = self.files(&key)?;
             if !families.contains(&files.family) {
                 let message =
                     format!("model {name} is of the family {}, which cannot do this", files.family.as_str());
                 return Err(EngineError::new(ErrorCode::ModelUnsuited, message));
             }
             let runtime = self.runtime()?;
-            let started = std::time::Instant::now();
+            let started = Instant::now();
             let loaded = load(&runtime, &files)?;
             let ms = started.elapsed().as_millis();
             tracing::info!(model = name, %role, provider = %runtime.device(), ms, "model loaded");
             Ok(loaded)
         })
+    }
+
+    /// A network's files, fetched if need be, unless that failed a moment ago.
+    fn files(&self, key: &Key) -> Result<ModelFiles, EngineError> {
+        let undelivered = || self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((when, error)) = undelivered().get(key)
+            && when.elapsed() < UNDELIVERED_PAUSE
+        {
+            return Err(error.clone());
+        }
+        let files = self.store.files(&key.0, key.1, &*self.config.progress).map_err(EngineError::from);
+        match &files {
+            Err(error) if error.code == ErrorCode::ModelUnavailable => {
+                undelivered().insert(key.clone(), (Instant::now(), error.clone()));
+            }
+            _ => drop(undelivered().remove(key)),
+        }
+        files
     }
 
     fn runtime(&self) -> Result<Runtime, EngineError> {

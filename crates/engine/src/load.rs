@@ -94,7 +94,8 @@ impl From<ModelError> for EngineError {
             }
             ModelError::Catalogue(_) | ModelError::Io { .. } => ErrorCode::Internal,
         };
-        Self::new(code, error)
+        // One line, whatever the number of sources: logs are searched by line.
+        Self::new(code, error.to_string().replace(":\n  ", ": ").replace("\n  ", "; "))
     }
 }
 

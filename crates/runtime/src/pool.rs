@@ -42,6 +42,12 @@ struct Queues {
     stopping: bool,
 }
 
+impl Queues {
+    fn is_idle(&self) -> bool {
+        self.running == 0 && self.pictures.is_empty() && self.interactive.is_empty()
+    }
+}
+
 struct Shared {
     queues: Mutex<Queues>,
     changed: Condvar,
@@ -126,13 +132,16 @@ impl Pool {
         self.shared.lock().running
     }
 
-    /// Takes no more work, drops what waits, and waits for what runs, at most for `patience`.
-    /// Tells whether all work ended in time.
+    /// Takes no more work and waits for what was accepted, at most for `patience`; what still waits when a fifth
+    /// of the time is left is dropped, so that what runs can end. Tells whether all running work ended in time.
     pub fn stop(&self, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
+        let started = Instant::now();
+        let deadline = started + patience;
+        self.shared.lock().stopping = true;
+        self.shared.changed.notify_all();
+        self.wait(started + patience * 4 / 5, Queues::is_idle);
         let dropped = {
             let mut queues = self.shared.lock();
-            queues.stopping = true;
             let mut dropped = std::mem::take(&mut queues.pictures);
             dropped.append(&mut queues.interactive);
             self.shared.cores.set_waiting(0);
@@ -140,19 +149,27 @@ impl Pool {
         };
         drop(dropped);
         self.shared.changed.notify_all();
-        let mut queues = self.shared.lock();
-        while queues.running > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            queues = self.shared.changed.wait_timeout(queues, left).unwrap_or_else(PoisonError::into_inner).0;
+        if !self.wait(deadline, |queues| queues.running == 0) {
+            return false;
         }
-        drop(queues);
         let handles = std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
         for handle in handles {
             // A worker cannot end by panic: every job runs inside catch_unwind.
             drop(handle.join());
+        }
+        true
+    }
+
+    /// Waits until `done` or the deadline; tells which.
+    fn wait(&self, deadline: Instant, done: impl Fn(&Queues) -> bool) -> bool {
+        let mut queues = self.shared.lock();
+        while !done(&queues) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let changed = self.shared.changed.wait_timeout(queues, left);
+            queues = changed.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
@@ -236,6 +253,31 @@ mod tests {
         assert_eq!(hear.recv().ok(), None);
         assert!(pool.stop(Duration::from_secs(10)));
         assert_eq!(pool.submit(Lane::Picture, || true, || ()), Err(PoolError::Stopping));
+    }
+
+    #[test]
+    fn accepted_work_is_done_before_the_end() {
+        let pool = pool(1, 8);
+        let (told, hear) = mpsc::channel();
+        for index in 0..5 {
+            let told = told.clone();
+            pool.submit(Lane::Picture, || true, move || told.send(index).unwrap()).unwrap();
+        }
+        assert!(pool.stop(Duration::from_secs(60)));
+        assert_eq!(hear.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn work_that_does_not_fit_the_time_is_dropped() {
+        let pool = pool(1, 8);
+        let (release, held) = mpsc::channel::<()>();
+        let (told, hear) = mpsc::channel::<()>();
+        pool.submit(Lane::Picture, || true, move || held.recv().unwrap()).unwrap();
+        pool.submit(Lane::Picture, || true, move || told.send(()).unwrap()).unwrap();
+        assert!(!pool.stop(Duration::from_millis(100)));
+        release.send(()).unwrap();
+        assert!(pool.stop(Duration::from_secs(60)));
+        assert!(hear.recv().is_err());
     }
 
     #[test]

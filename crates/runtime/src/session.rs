@@ -321,17 +321,23 @@ fn to_value(tensor: Tensor, wanted: TensorElementType) -> Result<DynValue, Netwo
             let data: Vec<half::f16> = data.into_iter().map(half::f16::from_f32).collect();
             ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
         }
-        (Data::F32(data), _) => ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn),
+        (Data::F32(data), _) => {
+            ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
+        }
         (Data::I64(data), TensorElementType::Int32) => {
             let data: Vec<i32> = data.into_iter().map(|x| x as i32).collect();
             ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
         }
-        (Data::I64(data), _) => ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn),
+        (Data::I64(data), _) => {
+            ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
+        }
         (Data::I32(data), TensorElementType::Int64) => {
             let data: Vec<i64> = data.into_iter().map(i64::from).collect();
             ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
         }
-        (Data::I32(data), _) => ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn),
+        (Data::I32(data), _) => {
+            ort::value::Tensor::from_array((shape, data)).map(ort::value::Value::into_dyn)
+        }
     };
     value.map_err(|error| network_error(&error.to_string()))
 }
