@@ -3,6 +3,7 @@
 
 mod affine;
 mod homography;
+mod null_vector;
 mod perspective;
 mod pillow;
 

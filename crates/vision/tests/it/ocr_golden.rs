@@ -19,10 +19,10 @@ use crate::support;
 /// the reference groups equally long lines in no defined order.
 const SHARE: f64 = 0.99;
 
-/// The same for Immich's server. It solves for each crop's map in single precision, which moves the crop by some
-/// millionths of a pixel at random; Pillow then cuts off fractions, so on crops along the grid half of the samples
-/// come out one level darker. Lines on the brink between two readings fall to either side of it.
-const IMMICH_SHARE: f64 = 0.97;
+/// The same for Immich's server, whose answers were recorded on a processor with AVX2. On one with AVX-512 that server
+/// itself meets 272 of 276 lines: its crops then differ by one level in many samples, and lines on the brink
+/// between two readings fall to the other side.
+const IMMICH_SHARE: f64 = 0.99;
 
 pub(crate) struct Models {
     detection: Session,
