@@ -1,7 +1,7 @@
 //! From a model's name and role to a network with what belongs to it.
 
 use viewfinder_models::{Family, ModelError, ModelFiles, Role};
-use viewfinder_runtime::{LibraryError, Runtime, Session, SessionError};
+use viewfinder_runtime::{Calls, LibraryError, Runtime, Session, SessionError};
 use viewfinder_vision::{
     Network, NetworkError, OcrError,
     clip::{ChineseTokenizer, ClipError, HfFamily, HfText, ImagePreprocess, TextTokenizer, declared_side},
@@ -28,7 +28,8 @@ pub(crate) enum Kit {
 }
 
 pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, EngineError> {
-    let session = runtime.open(&files.model)?;
+    let calls = if files.role == Role::Detection { Calls::OnePerPicture } else { Calls::Many };
+    let session = runtime.open(&files.model, calls)?;
     let kit = match (files.family, files.role) {
         (Family::PaddleOcr, Role::Recognition) => {
             let characters = session.metadata("character").ok_or_else(|| {

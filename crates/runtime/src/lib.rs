@@ -20,4 +20,4 @@ pub use library::{Library, LibraryError};
 pub use memory::{resident_bytes, trim, tune_allocator};
 pub use pool::{Lane, Pool, PoolError};
 pub use provider::{Device, DeviceError};
-pub use session::{Runtime, RuntimeConfig, Session, SessionError};
+pub use session::{Calls, Runtime, RuntimeConfig, Session, SessionError};

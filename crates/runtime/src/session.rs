@@ -21,8 +21,18 @@ use crate::{
     provider::{AUTO_ORDER, Device, is_built_in, providers},
 };
 
-/// Models up to this size get a second session for lone pictures; a copy of a larger one is not worth its memory.
+/// Models up to this size may get a second session for lone pictures; a copy of a larger one is not worth its
+/// memory.
 const WIDE_LIMIT_BYTES: u64 = 64 << 20;
+
+/// How a network's calls come, which decides whether a second session pays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// One for each picture: on a lone picture it should use every core.
+    OnePerPicture,
+    /// Many small ones that already spread over the cores, or such as only ever come from a crowd.
+    Many,
+}
 
 /// How sessions are made.
 #[derive(Clone, Debug)]
@@ -136,12 +146,13 @@ impl Runtime {
     }
 
     /// Opens a model file.
-    pub fn open(&self, file: &Path) -> Result<Session, SessionError> {
+    pub fn open(&self, file: &Path, calls: Calls) -> Result<Session, SessionError> {
         let total = self.cores.total();
         let threads = self.config.threads.clamp(1, total);
         let small = std::fs::metadata(file).is_ok_and(|meta| meta.len() <= WIDE_LIMIT_BYTES);
         let narrow = self.session(file, threads)?;
-        let wide = if self.device == Device::Cpu && threads < total && small {
+        let wide = if self.device == Device::Cpu && calls == Calls::OnePerPicture && threads < total && small
+        {
             Some(self.session(file, total)?)
         } else {
             None
@@ -177,6 +188,7 @@ type Declared = Vec<(String, Vec<Option<usize>>)>;
 ///
 /// On the CPU one session serves all threads at once, which ONNX Runtime documents as safe for `Run` and which
 /// saves a copy of the weights for each worker; other providers are called by one thread at a time. Small models
+/// that are called once for a picture
 /// have a second session that uses every core, for the moments when a single picture is being worked on.
 pub struct Session {
     narrow: OrtSession,

@@ -50,7 +50,7 @@ async fn serve(loaded: &Loaded) -> Result<Outcome, Failure> {
                 _ = stop => {}
                 Ok(error) = failed => reason = Some(error),
             }
-            // What waits is refused now, so that the time goes to what runs.
+            // New work is refused from now on; what was accepted is finished as far as the time allows.
             let engine = engine.clone();
             tokio::task::spawn_blocking(move || engine.stop(PATIENCE));
         })
