@@ -338,6 +338,8 @@ impl Inner {
             let runtime = self.runtime()?;
             let started = Instant::now();
             let loaded = load(&runtime, &files)?;
+            // Reading a model leaves about as much freed heap behind as its weights are large.
+            trim();
             let ms = started.elapsed().as_millis();
             tracing::info!(model = name, %role, provider = %runtime.device(), ms, "model loaded");
             Ok(loaded)
