@@ -54,8 +54,9 @@ fn read_all(engine: &Engine, files: &[&str], options: &Options) -> Value {
     std::thread::scope(|scope| {
         for _ in 0..engine.status().workers {
             scope.spawn(|| {
-                while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let index = files.iter().position(|other| other == file).expect("it is one of them");
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(file) = files.get(index) else { break };
                     let lines = read(engine, file, options);
                     results.lock().expect("no reader panics")[index] =
                         json!({ "file": file, "lines": lines });
