@@ -140,7 +140,7 @@ impl Engine {
     /// Drops every model and returns the memory, and keeps serving: the next request loads what it needs.
     pub fn unload(&self) {
         self.inner.networks.clear();
-        trim();
+        self.inner.give_back();
     }
 
     /// Takes no more work and waits for what runs, at most for `patience`. Tells whether it ended in time.
@@ -364,6 +364,17 @@ impl Inner {
         files
     }
 
+    /// Returns the memory of dropped networks to the system, and with the last network the working memory of all.
+    fn give_back(&self) {
+        if self.networks.entries().is_empty()
+            && let Ok(runtime) = self.runtime.try_lock()
+            && let Some(runtime) = &*runtime
+        {
+            runtime.library().release_memory();
+        }
+        trim();
+    }
+
     fn runtime(&self) -> Result<Runtime, EngineError> {
         let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*runtime {
@@ -459,7 +470,7 @@ fn sweep(engine: &Weak<Inner>, time_to_live: Duration) {
         let Some(engine) = engine.upgrade() else { return };
         let dropped = engine.networks.drop_idle(time_to_live);
         if dropped > 0 {
-            trim();
+            engine.give_back();
             tracing::info!(dropped, resident = viewfinder_runtime::resident_bytes(), "idle models dropped");
         }
     }

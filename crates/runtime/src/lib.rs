@@ -6,6 +6,7 @@
 //! a [`Cache`] keeps sessions until they have been idle for their time-to-live; a [`Pool`] of owner threads is
 //! the only place where they run.
 
+mod arena;
 mod cache;
 mod cores;
 mod library;

@@ -4,6 +4,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use crate::arena;
+
 /// Oldest ONNX Runtime minor version (1.x) that is accepted: older ones crash while the process exits.
 const MINIMUM_MINOR: u32 = 23;
 
@@ -72,6 +74,7 @@ impl Library {
             .with_telemetry(false)
             .build()
             .map_err(|error| LibraryError::Init(error.to_string()))?;
+        arena::renew(&environment).map_err(|error| LibraryError::Init(error.to_string()))?;
         let library = Self { path: path.to_owned(), version, environment };
         *loaded = Some(library.clone());
         Ok(library)
@@ -90,6 +93,13 @@ impl Library {
     /// Its version, such as `1.31.1`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Gives back the working memory of sessions that are gone. Sessions that still run keep theirs.
+    pub fn release_memory(&self) {
+        if let Err(error) = arena::renew(&self.environment) {
+            tracing::warn!(%error, "working memory could not be given back");
+        }
     }
 
     pub(crate) fn environment(&self) -> &ort::environment::Environment {

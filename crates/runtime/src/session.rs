@@ -8,7 +8,7 @@ use std::{
 use ort::{
     AsPointer as _,
     session::{
-        Session as OrtSession,
+        RunOptions, Session as OrtSession,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
     value::{DynValue, TensorElementType, ValueType},
@@ -24,6 +24,11 @@ use crate::{
 /// Models up to this size may get a second session for lone pictures; a copy of a larger one is not worth its
 /// memory.
 const WIDE_LIMIT_BYTES: u64 = 64 << 20;
+
+/// Inputs of more values than this (a picture of 1.4 megapixels) are large: only one is worked on at a time, and its
+/// working memory is given back. A text detector needs about 110 bytes for each pixel, which is what bounds the
+/// memory of the whole program.
+const LARGE_INPUT: usize = 4_200_000;
 
 /// How a network's calls come, which decides whether a second session pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +81,14 @@ pub struct Runtime {
     fallback: Option<String>,
     config: RuntimeConfig,
     cores: Arc<Cores>,
+    large: Arc<Large>,
+}
+
+/// What runs with large inputs share.
+struct Large {
+    one_at_a_time: Mutex<()>,
+    /// Gives free blocks of the arena back when the run is over.
+    options: RunOptions,
 }
 
 impl Runtime {
@@ -84,7 +97,10 @@ impl Runtime {
     /// `auto` takes the best accelerator the library was built for and that accepts a session; anything else is
     /// used or refused, unless the configuration lets the CPU stand in.
     pub fn new(library: Library, config: RuntimeConfig, cores: Arc<Cores>) -> Result<Self, SessionError> {
-        let mut runtime = Self { library, device: Device::Cpu, fallback: None, config, cores };
+        let large = Large::new()
+            .map_err(|error| SessionError::Device { device: config.device, reason: error.to_string() })?;
+        let large = Arc::new(large);
+        let mut runtime = Self { library, device: Device::Cpu, fallback: None, config, cores, large };
         match runtime.config.device {
             Device::Cpu => {}
             Device::Auto => {
@@ -169,6 +185,9 @@ impl Runtime {
                 .and_then(|builder| Ok(builder.with_inter_threads(1)?))
                 // With the pattern on, memory climbs for ever as pictures change shape.
                 .and_then(|builder| Ok(builder.with_memory_pattern(false)?))
+                .and_then(|builder| Ok(builder.with_env_allocators()?))
+                // Weights stay; between them, the arena could not give a block back.
+                .and_then(|builder| Ok(builder.with_device_allocated_initializers()?))
                 // Idle threads that spin take the core from another picture.
                 .and_then(|builder| Ok(builder.with_config_entry("session.intra_op.allow_spinning", "0")?))
                 .and_then(|builder| Ok(builder.with_config_entry("session.set_denormal_as_zero", "1")?))
@@ -179,6 +198,14 @@ impl Runtime {
                 .map_err(|error| error.to_string())
         };
         build().map_err(|reason| SessionError::Model { file: file.to_owned(), reason })
+    }
+}
+
+impl Large {
+    fn new() -> ort::Result<Self> {
+        let mut options = RunOptions::new()?;
+        options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
+        Ok(Self { one_at_a_time: Mutex::default(), options })
     }
 }
 
@@ -195,6 +222,7 @@ pub struct Session {
     wide: Option<OrtSession>,
     exclusive: Option<Mutex<()>>,
     cores: Arc<Cores>,
+    large: Arc<Large>,
     threads: usize,
     inputs: Declared,
     outputs: Declared,
@@ -220,6 +248,7 @@ impl Session {
         Ok(Self {
             exclusive: (runtime.device != Device::Cpu).then(|| Mutex::new(())),
             cores: Arc::clone(&runtime.cores),
+            large: Arc::clone(&runtime.large),
             threads,
             input_names: names(&inputs)?,
             input_types: narrow.inputs().iter().map(|outlet| element_type(outlet.dtype())).collect(),
@@ -233,7 +262,12 @@ impl Session {
 
     /// ONNX Runtime's `Run` through its C interface: the binding's method wants `&mut self`, which would mean a
     /// copy of the weights for every worker.
-    fn call(&self, session: &OrtSession, inputs: &[DynValue]) -> Result<Vec<DynValue>, NetworkError> {
+    fn call(
+        &self,
+        session: &OrtSession,
+        inputs: &[DynValue],
+        options: Option<&RunOptions>,
+    ) -> Result<Vec<DynValue>, NetworkError> {
         let api = ort::api();
         let input_names: Vec<_> = self.input_names.iter().map(|name| name.as_ptr()).collect();
         let output_names: Vec<_> = self.output_names.iter().map(|name| name.as_ptr()).collect();
@@ -244,7 +278,7 @@ impl Session {
         let status = unsafe {
             (api.Run)(
                 session.ptr().cast_mut(),
-                ptr::null(),
+                options.map_or(ptr::null(), ort::AsPointer::ptr),
                 input_names.as_ptr(),
                 values.as_ptr(),
                 values.len(),
@@ -281,13 +315,16 @@ impl Network for Session {
         let values = typed.map(|(tensor, kind)| to_value(tensor, *kind)).collect::<Result<Vec<_>, _>>()?;
         let _exclusive =
             self.exclusive.as_ref().map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
+        let large = values.iter().any(|value| value.shape().num_elements() > LARGE_INPUT);
+        let _one = large.then(|| self.large.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner));
+        let options = large.then_some(&self.large.options);
         let others = self.cores.total().saturating_sub(self.threads);
         let outputs = match &self.wide {
-            Some(wide) if others > 0 && self.cores.idle() >= others => {
+            Some(wide) if large || (others > 0 && self.cores.idle() >= others) => {
                 let _taken = self.cores.take(others);
-                self.call(wide, &values)?
+                self.call(wide, &values, options)?
             }
-            _ => self.call(&self.narrow, &values)?,
+            _ => self.call(&self.narrow, &values, options)?,
         };
         let converted = outputs.iter().map(to_f32).collect::<Result<Vec<_>, _>>()?;
         let views: Vec<_> = converted

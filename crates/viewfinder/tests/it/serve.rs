@@ -2,7 +2,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{ChildStderr, Command};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -163,6 +163,30 @@ fn a_signal_during_load_loses_no_answer_that_was_begun() {
         }
     }
     assert!(answered > 0, "{log}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn idle_models_give_their_memory_back() {
+    const IDLE: u64 = 80 << 20;
+    need_ocr();
+    let server = Server::start(Run::with_models().env("MACHINE_LEARNING_MODEL_TTL", "1"), &[]);
+    let resident = || {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", server.running.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix("kB").unwrap().trim().parse::<u64>().unwrap() << 10
+    };
+    assert_eq!(predict(server.address).0, 200);
+    assert!(resident() > IDLE, "the models are loaded: {}", resident());
+    let started = Instant::now();
+    while resident() > IDLE {
+        assert!(started.elapsed() < LIMIT, "{} bytes are still held", resident());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(server.json("/health")["models"].as_array().map(Vec::len), Some(0));
+    server.signal("-TERM");
+    assert_eq!(server.end().0, Some(0));
 }
 
 #[test]
