@@ -1,9 +1,12 @@
-//! Does memory stay flat? Reads text in pictures of random shapes and prints the resident set as it goes, then waits
-//! for the time-to-live and prints what is left.
+//! Does memory stay flat? Reads text in pictures of random shapes and prints the resident set after each, as mean and
+//! greatest of every 200, then waits for the time-to-live and prints what is left.
 //!
 //! Arguments: store folder, folder of pictures, OCR profile, how many pictures (default 2000).
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use viewfinder_engine::{DecodeRules, Engine, EngineConfig, PictureRequest, PictureTask};
 use viewfinder_image::{Alpha, Limits, decode, encode, resize};
@@ -12,6 +15,8 @@ use viewfinder_runtime::{Device, resident_bytes, tune_allocator};
 use viewfinder_vision::ocr::Options;
 
 const MODEL: &str = "PP-OCRv6_small";
+/// Pictures of one line of the report.
+const WINDOW: usize = 200;
 const TIME_TO_LIVE: Duration = Duration::from_secs(5);
 
 #[expect(clippy::print_stdout, reason = "the result")]
@@ -37,9 +42,10 @@ fn main() {
         .collect();
     files.sort();
 
+    let window = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for worker in 0..2 {
-            let (engine, files, options) = (&engine, &files, &options);
+            let (engine, files, options, window) = (&engine, &files, &options, &window);
             scope.spawn(move || {
                 let mut state = 0x9E37_79B9_7F4A_7C15_u64 + worker as u64;
                 let mut random = |below: usize| {
@@ -47,7 +53,7 @@ fn main() {
                         state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                     (state >> 33) as usize % below
                 };
-                for index in (worker..count).step_by(2) {
+                for _ in (worker..count).step_by(2) {
                     let bytes = std::fs::read(&files[random(files.len())]).expect("a picture");
                     let picture =
                         decode(&bytes, &Limits::default()).expect("a picture").into_rgb(true, Alpha::Drop);
@@ -64,8 +70,11 @@ fn main() {
                     };
                     drop((picture, shaped));
                     engine.picture_blocking(request).expect("an answer");
-                    if [100, 200, 500, 1000, 1500].contains(&index) || index + 2 > count {
-                        println!("picture {index:>5}: {} MB resident", megabytes());
+                    let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+                    window.push(megabytes());
+                    if window.len() == WINDOW {
+                        report(&window);
+                        window.clear();
                     }
                 }
             });
@@ -73,6 +82,13 @@ fn main() {
     });
     std::thread::sleep(TIME_TO_LIVE * 2 + Duration::from_secs(3));
     println!("idle, models dropped: {} MB resident", megabytes());
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn report(window: &[u64]) {
+    let mean = window.iter().sum::<u64>() / window.len() as u64;
+    let most = window.iter().max().copied().unwrap_or(0);
+    println!("{} pictures: {mean} MB resident on average, {most} MB at most", window.len());
 }
 
 fn megabytes() -> u64 {

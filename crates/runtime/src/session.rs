@@ -2,7 +2,10 @@ use std::{
     ffi::CString,
     path::{Path, PathBuf},
     ptr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use ort::{
@@ -29,6 +32,10 @@ const WIDE_LIMIT_BYTES: u64 = 64 << 20;
 /// working memory is given back. A text detector needs about 110 bytes for each pixel, which is what bounds the
 /// memory of the whole program.
 const LARGE_INPUT: usize = 4_200_000;
+
+/// After so many calls of a network, free blocks of the arena are given back: with inputs of ever new shapes they
+/// would be split into pieces that fit less and less.
+const CALLS_PER_SHRINKAGE: usize = 32;
 
 /// How a network's calls come, which decides whether a second session pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,14 +88,15 @@ pub struct Runtime {
     fallback: Option<String>,
     config: RuntimeConfig,
     cores: Arc<Cores>,
-    large: Arc<Large>,
+    shared: Arc<Shared>,
 }
 
-/// What runs with large inputs share.
-struct Large {
-    one_at_a_time: Mutex<()>,
-    /// Gives free blocks of the arena back when the run is over.
-    options: RunOptions,
+/// What all sessions share.
+struct Shared {
+    /// Held while a large input is worked on.
+    large: Mutex<()>,
+    /// Options of a call that gives free blocks of the arena back when it is done.
+    shrinkage: RunOptions,
 }
 
 impl Runtime {
@@ -97,10 +105,10 @@ impl Runtime {
     /// `auto` takes the best accelerator the library was built for and that accepts a session; anything else is
     /// used or refused, unless the configuration lets the CPU stand in.
     pub fn new(library: Library, config: RuntimeConfig, cores: Arc<Cores>) -> Result<Self, SessionError> {
-        let large = Large::new()
+        let shared = Shared::new()
             .map_err(|error| SessionError::Device { device: config.device, reason: error.to_string() })?;
-        let large = Arc::new(large);
-        let mut runtime = Self { library, device: Device::Cpu, fallback: None, config, cores, large };
+        let shared = Arc::new(shared);
+        let mut runtime = Self { library, device: Device::Cpu, fallback: None, config, cores, shared };
         match runtime.config.device {
             Device::Cpu => {}
             Device::Auto => {
@@ -201,11 +209,11 @@ impl Runtime {
     }
 }
 
-impl Large {
+impl Shared {
     fn new() -> ort::Result<Self> {
-        let mut options = RunOptions::new()?;
-        options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
-        Ok(Self { one_at_a_time: Mutex::default(), options })
+        let mut shrinkage = RunOptions::new()?;
+        shrinkage.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
+        Ok(Self { large: Mutex::default(), shrinkage })
     }
 }
 
@@ -222,7 +230,8 @@ pub struct Session {
     wide: Option<OrtSession>,
     exclusive: Option<Mutex<()>>,
     cores: Arc<Cores>,
-    large: Arc<Large>,
+    shared: Arc<Shared>,
+    calls: AtomicUsize,
     threads: usize,
     inputs: Declared,
     outputs: Declared,
@@ -248,7 +257,8 @@ impl Session {
         Ok(Self {
             exclusive: (runtime.device != Device::Cpu).then(|| Mutex::new(())),
             cores: Arc::clone(&runtime.cores),
-            large: Arc::clone(&runtime.large),
+            shared: Arc::clone(&runtime.shared),
+            calls: AtomicUsize::new(0),
             threads,
             input_names: names(&inputs)?,
             input_types: narrow.inputs().iter().map(|outlet| element_type(outlet.dtype())).collect(),
@@ -316,8 +326,10 @@ impl Network for Session {
         let _exclusive =
             self.exclusive.as_ref().map(|lock| lock.lock().unwrap_or_else(PoisonError::into_inner));
         let large = values.iter().any(|value| value.shape().num_elements() > LARGE_INPUT);
-        let _one = large.then(|| self.large.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner));
-        let options = large.then_some(&self.large.options);
+        let _one = large.then(|| self.shared.large.lock().unwrap_or_else(PoisonError::into_inner));
+        let calls = self.calls.fetch_add(1, Ordering::Relaxed);
+        let shrink = large || calls % CALLS_PER_SHRINKAGE == CALLS_PER_SHRINKAGE - 1;
+        let options = shrink.then_some(&self.shared.shrinkage);
         let others = self.cores.total().saturating_sub(self.threads);
         let outputs = match &self.wide {
             Some(wide) if large || (others > 0 && self.cores.idle() >= others) => {
