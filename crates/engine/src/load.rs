@@ -25,6 +25,8 @@ pub(crate) enum Kit {
     Alphabet(Alphabet),
     Preprocess(ImagePreprocess),
     Tokenizer(TextTokenizer),
+    /// Height and width of an orientation classifier's input, where the catalogue knows them.
+    Size(Option<(usize, usize)>),
 }
 
 pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, EngineError> {
@@ -40,6 +42,7 @@ pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, Engi
             })?;
             Kit::Alphabet(Alphabet::from_metadata(&characters))
         }
+        (Family::PaddleOcr, Role::Classification) => Kit::Size(files.input_size),
         (Family::ChineseClip, Role::Visual) => {
             Kit::Preprocess(ImagePreprocess::chinese(declared_side(&session).unwrap_or(CHINESE_CLIP_SIDE)))
         }

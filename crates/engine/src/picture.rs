@@ -89,7 +89,10 @@ fn one(
             let Kit::Alphabet(alphabet) = &recognition.kit else { return Err(unsuited("text recogniser")) };
             let networks = ocr::Networks {
                 detection: &first.session,
-                classification: networks.get(2).map(|loaded| &loaded.session as _),
+                classification: networks.get(2).map(|loaded| ocr::Classifier {
+                    network: &loaded.session,
+                    size: if let Kit::Size(size) = loaded.kit { size } else { None },
+                }),
                 recognition: &recognition.session,
                 alphabet,
             };

@@ -1,11 +1,11 @@
 use viewfinder_image::{RgbImage, resize};
 
-use super::OcrError;
 use super::pack::{Normalisation, bgr_planes};
-use crate::{Network, Tensor};
+use super::{Classifier, OcrError};
+use crate::Tensor;
 
-/// Height and width of PP-OCR's first orientation classifier, whose file leaves both free.
-const FREE_SIZE: [usize; 2] = [48, 192];
+/// Height and width that PP-OCR's first orientation classifier takes.
+const FIRST_SIZE: (usize, usize) = (48, 192);
 
 /// Tells which of `lines` are upside down with a confidence above `threshold`. Turning at less ruins more short,
 /// symmetric words than it saves.
@@ -14,13 +14,14 @@ const FREE_SIZE: [usize; 2] = [48, 192];
 /// `[N, 2]`: the probabilities of upright and upside down.
 pub(super) fn upside_down(
     lines: &[RgbImage],
-    network: &dyn Network,
+    classifier: Classifier<'_>,
     threshold: f32,
 ) -> Result<Vec<bool>, OcrError> {
+    let network = classifier.network;
     let declared = network.inputs().first().map(|(_, shape)| shape.as_slice());
-    let [height, width] = match declared {
-        Some(&[_, _, Some(height), Some(width)]) => [height, width],
-        _ => FREE_SIZE,
+    let (height, width) = match declared {
+        Some(&[_, _, Some(height), Some(width)]) => (height, width),
+        _ => classifier.size.unwrap_or(FIRST_SIZE),
     };
     let table = Normalisation::CENTRED.table();
     let mut values = vec![0.0; lines.len() * 3 * height * width];

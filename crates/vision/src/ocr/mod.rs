@@ -71,13 +71,21 @@ pub struct Region {
 pub struct Networks<'a> {
     /// Marks text pixels: `[1, 3, H, W]` to `[1, 1, H, W]`.
     pub detection: &'a dyn Network,
-    /// Tells upside-down lines, `[N, 3, 48, 192]` (or the size it declares) to `[N, 2]`. Without one, and in profiles
-    /// that use none, lines are read as they lie.
-    pub classification: Option<&'a dyn Network>,
+    /// Tells upside-down lines. Without one, and in profiles that use none, lines are read as they lie.
+    pub classification: Option<Classifier<'a>>,
     /// Reads lines: `[N, 3, 48, W]` to `[N, T, C]`.
     pub recognition: &'a dyn Network,
     /// The recogniser's characters.
     pub alphabet: &'a Alphabet,
+}
+
+/// An orientation classifier.
+#[derive(Clone, Copy)]
+pub struct Classifier<'a> {
+    /// The network, `[N, 3, H, W]` to `[N, 2]`.
+    pub network: &'a dyn Network,
+    /// The height and width it was trained with, for networks that leave `H` and `W` free; 48 and 192 if unknown.
+    pub size: Option<(usize, usize)>,
 }
 
 /// Why no text could be looked for.
@@ -143,8 +151,8 @@ fn read_once(
         let read = || {
             let mut lines: Vec<RgbImage> =
                 run.lines.iter().map(|&i| crops[i].cut(&page, recipe.warp)).collect();
-            if let (Turn::Classified { above }, Some(network)) = (recipe.turn, networks.classification) {
-                let turned = classify::upside_down(&lines, network, above)?;
+            if let (Turn::Classified { above }, Some(classifier)) = (recipe.turn, networks.classification) {
+                let turned = classify::upside_down(&lines, classifier, above)?;
                 for (line, turned) in lines.iter_mut().zip(turned) {
                     if turned {
                         *line = rotate::half(line);

@@ -101,7 +101,7 @@ fn reading_classifies_turns_filters_and_keeps_scores() {
     let alphabet = Alphabet::from_metadata("a\nb");
     let networks = Networks {
         detection: &detection,
-        classification: Some(&classification),
+        classification: Some(Classifier { network: &classification, size: None }),
         recognition: &recognition,
         alphabet: &alphabet,
     };
@@ -114,6 +114,25 @@ fn reading_classifies_turns_filters_and_keeps_scores() {
         read(&picture, &networks, &options, &Sequential, None).unwrap().len()
     };
     assert_eq!((at(Options::rapidocr()), at(Options::immich(0.5, 0.85, 736))), (2, 0));
+}
+
+#[test]
+fn lines_are_classified_at_the_size_declared_or_known_or_usual() {
+    let line = RgbImage::filled(100, 20, [200; 3]);
+    let declared = [None, Some(3), Some(32), Some(100)];
+    for (declared, size, expected) in [
+        ([None; 4], None, [48, 192]),
+        ([None; 4], Some((80, 160)), [80, 160]),
+        (declared, Some((80, 160)), [32, 100]),
+    ] {
+        let network = Fake::new(&[("x", &declared)], move |inputs| {
+            assert_eq!(inputs[0].shape, [1, 3, expected[0], expected[1]]);
+            Ok(vec![(vec![1, 2], vec![0.0, 1.0])])
+        });
+        let classifier = Classifier { network: &network, size };
+        let turned = classify::upside_down(std::slice::from_ref(&line), classifier, 0.9).unwrap();
+        assert_eq!(turned, [true]);
+    }
 }
 
 #[test]

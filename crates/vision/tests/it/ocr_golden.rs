@@ -10,7 +10,7 @@ use viewfinder_image::{Alpha, Limits, RgbImage, decode};
 use viewfinder_models::Role;
 use viewfinder_runtime::Session;
 use viewfinder_test_support::{self as test_support, fixtures};
-use viewfinder_vision::ocr::{Alphabet, Line, Networks, Options, detect, read};
+use viewfinder_vision::ocr::{Alphabet, Classifier, Line, Networks, Options, detect, read};
 use viewfinder_vision::{Network, Sequential};
 
 use crate::support;
@@ -46,7 +46,7 @@ impl Models {
     pub(crate) fn read(&self, picture: &RgbImage, options: &Options) -> Vec<Line> {
         let networks = Networks {
             detection: &self.detection,
-            classification: Some(&self.classification),
+            classification: Some(Classifier { network: &self.classification, size: None }),
             recognition: &self.recognition,
             alphabet: &self.alphabet,
         };
