@@ -60,7 +60,7 @@ fn main() {
                     let shaped = resize::bilinear(&picture, 200 + random(1400), 200 + random(1400));
                     let request = PictureRequest {
                         bytes: encode::png(&shaped).into(),
-                        decode: DecodeRules { orient: false, alpha: Alpha::Drop },
+                        decode: DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None },
                         tasks: vec![PictureTask::Text {
                             detection: MODEL.into(),
                             recognition: MODEL.into(),

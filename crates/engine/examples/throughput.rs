@@ -73,7 +73,7 @@ fn read(engine: &Engine, file: &str, options: &Options) -> Vec<Value> {
     let bytes = std::fs::read(file).unwrap_or_else(|error| panic!("{file}: {error}"));
     let answer = engine.picture_blocking(PictureRequest {
         bytes: bytes.into(),
-        decode: DecodeRules { orient: true, alpha: Alpha::Contrast },
+        decode: DecodeRules { orient: true, alpha: Alpha::Contrast, max_side: None },
         tasks: vec![PictureTask::Text {
             detection: MODEL.into(),
             recognition: MODEL.into(),

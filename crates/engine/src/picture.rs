@@ -56,14 +56,16 @@ pub(crate) fn answer(
     max_face_batch: Option<usize>,
     helpers: &Helpers,
 ) -> Result<PictureAnswer, EngineError> {
-    let decoded = decode(&request.bytes, limits)?;
+    let rules = &request.decode;
+    let max_side = rules.max_side.map_or(limits.max_side, |side| side.min(limits.max_side));
+    let decoded = decode(&request.bytes, &Limits { max_side, ..*limits })?;
     if decoded.truncated() {
         tracing::warn!(
             bytes = request.bytes.len(),
             "the picture is cut short; what could be decoded is used"
         );
     }
-    let picture = decoded.into_rgb(request.decode.orient, request.decode.alpha);
+    let picture = decoded.into_rgb(rules.orient, rules.alpha);
     let dump = request.dump.as_deref().map(|dump| dump as &dyn Dump);
     let answers = request
         .tasks

@@ -12,6 +12,8 @@ pub struct DecodeRules {
     pub orient: bool,
     /// What becomes of transparency.
     pub alpha: viewfinder_image::Alpha,
+    /// Refuse pictures with a side of more pixels, on their header, even where the engine's limits allow them.
+    pub max_side: Option<u32>,
 }
 
 /// One question about a picture.

@@ -54,7 +54,7 @@ impl Failed {
 }
 
 /// Pictures with a longer side than this are refused by `/ocr` and `/represent`, with [`OUT_OF_RANGE`].
-pub const LONGEST_SIDE: usize = 10_000;
+pub const LONGEST_SIDE: u32 = 10_000;
 
 /// What the services say of a picture beyond [`LONGEST_SIDE`].
 pub const OUT_OF_RANGE: &str = "height or width out of range";

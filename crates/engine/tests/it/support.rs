@@ -48,7 +48,12 @@ pub(crate) fn bytes(fixture: &str) -> Bytes {
 }
 
 pub(crate) fn request(bytes: Bytes, tasks: Vec<PictureTask>) -> PictureRequest {
-    PictureRequest { bytes, decode: DecodeRules { orient: false, alpha: Alpha::Drop }, tasks, dump: None }
+    PictureRequest {
+        bytes,
+        decode: DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None },
+        tasks,
+        dump: None,
+    }
 }
 
 pub(crate) fn text() -> PictureTask {

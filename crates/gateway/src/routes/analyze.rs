@@ -21,7 +21,7 @@ const PROTOCOL: &str = "page";
 const SENTENCES: usize = 16;
 
 /// A picture as a browser shows it.
-const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast };
+const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast, max_side: None };
 
 /// `POST /api/analyze`: part `image`, and any number of parts `sentence`.
 ///

@@ -6,9 +6,9 @@ use viewfinder_vision::{face, ocr};
 use viewfinder_wire as wire;
 
 /// The reference servers of Immich take pixels as they are stored and ignore transparency.
-pub(super) const AS_STORED: DecodeRules = DecodeRules { orient: false, alpha: Alpha::Drop };
+pub(super) const AS_STORED: DecodeRules = DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None };
 /// MT Photos' official service decodes with `OpenCV`, which turns pictures upright and ignores transparency.
-pub(super) const UPRIGHT: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Drop };
+pub(super) const UPRIGHT: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Drop, max_side: None };
 
 /// The task as metrics and routes call it.
 pub(super) fn label(task: &PictureTask) -> &'static str {

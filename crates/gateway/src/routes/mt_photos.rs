@@ -16,7 +16,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use viewfinder_engine::{EngineError, ErrorCode, PictureAnswer, PictureRequest, PictureTask};
+use viewfinder_engine::{DecodeRules, EngineError, ErrorCode, PictureAnswer, PictureRequest, PictureTask};
 use viewfinder_wire::mt_photos::{
     CHECK, FaceAnswer, FaceCheck, Failed, LONGEST_SIDE, OUT_OF_RANGE, RESTARTED, TextAnswer, VectorAnswer,
 };
@@ -148,7 +148,7 @@ async fn picture(
     app: &Arc<App>,
     request: Request,
     task: PictureTask,
-    longest_side: Option<usize>,
+    max_side: Option<u32>,
 ) -> Result<PictureAnswer, Response> {
     let (headers, body) = authorised(app, request).await?;
     let mut request = Request::new(body);
@@ -165,12 +165,9 @@ async fn picture(
             ),
         });
     };
-    let request = PictureRequest { bytes, decode: convert::UPRIGHT, tasks: vec![task], dump: None };
-    let answer = app.picture(PROTOCOL, request).await.map_err(|error| failed(&error))?;
-    if longest_side.is_some_and(|side| answer.width > side || answer.height > side) {
-        return Err(failed(&EngineError::new(ErrorCode::ImageTooLarge, OUT_OF_RANGE)));
-    }
-    Ok(answer)
+    let decode = DecodeRules { max_side, ..convert::UPRIGHT };
+    let request = PictureRequest { bytes, decode, tasks: vec![task], dump: None };
+    app.picture(PROTOCOL, request).await.map_err(|error| failed(&error))
 }
 
 /// Lets a request with the right key through.

@@ -171,6 +171,24 @@ async fn mt_photos_routes_are_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pictures_too_large_for_mt_photos_are_refused_on_their_header() {
+    let server = server().await;
+    // A PNG that ends with its header: whoever looks for pixels finds it broken.
+    let header = |width: u32| {
+        [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", &width.to_be_bytes()[..], b"\0\0\0\x01\x08\x02\0\0\0"].concat()
+    };
+    for (path, width, too_large) in
+        [("/ocr", 10_001, true), ("/ocr", 10_000, false), ("/clip/img", 10_001, false)]
+    {
+        let header = header(width);
+        let response = server.form(path, &["api-key: secret"], &[Part::File("file", &header)]).await;
+        let (status, answer) = response.outcome();
+        assert_eq!(status, 200);
+        assert_eq!(answer["msg"] == "height or width out of range", too_large, "{path} {width}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_answered_is_no_success() {
     let server = server().await;
     let visual = |model: &str| json!({"clip": {"visual": {"modelName": model}}});

@@ -127,6 +127,9 @@ impl Backend for Fake {
             self.pictures.lock().unwrap().push(request.clone());
             self.pass().await?;
             let [width, height] = *self.size.lock().unwrap();
+            if request.decode.max_side.is_some_and(|side| width.max(height) > side as usize) {
+                return Err(EngineError::new(ErrorCode::ImageTooLarge, "it is too large"));
+            }
             let answers = request.tasks.iter().map(|task| self.answer(task)).collect();
             Ok(PictureAnswer { width, height, answers })
         })

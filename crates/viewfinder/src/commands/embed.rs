@@ -38,7 +38,7 @@ pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure>
         }
         sentences.push((text, embedding));
     }
-    let decode = DecodeRules { orient: true, alpha: Alpha::Drop };
+    let decode = DecodeRules { orient: true, alpha: Alpha::Drop, max_side: None };
     let task = PictureTask::Embed { model: model.clone() };
     let mut pictures: Vec<(PathBuf, Vec<f32>)> = Vec::new();
     let outcome = look(&args.images, &engine, decode, &task, None, |path, seen| {

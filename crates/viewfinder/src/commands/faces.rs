@@ -39,7 +39,7 @@ pub(crate) fn run(args: &FacesArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     if !(0.0..=1.0).contains(&min_score) {
         return Err(Failure::Usage(anyhow::anyhow!("--min-score: {min_score} is not between 0 and 1")));
     }
-    let decode = DecodeRules { orient: true, alpha: Alpha::Drop };
+    let decode = DecodeRules { orient: true, alpha: Alpha::Drop, max_side: None };
     let engine = wiring::engine(loaded)?;
     let task = PictureTask::Faces { detection: model.clone(), recognition: model.clone(), min_score };
     look(&args.images, &engine, decode, &task, args.common.dump.as_deref(), |path, seen| {

@@ -40,6 +40,7 @@ pub(crate) fn run(args: &OcrArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let decode = DecodeRules {
         orient: true,
         alpha: if profile == OcrProfile::Immich { Alpha::Drop } else { Alpha::Contrast },
+        max_side: None,
     };
     let engine = wiring::engine(loaded)?;
     let options = wiring::ocr_options(profile);
