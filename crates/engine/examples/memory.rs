@@ -69,7 +69,8 @@ fn main() {
                         dump: None,
                     };
                     drop((picture, shaped));
-                    engine.picture_blocking(request).expect("an answer");
+                    let answer = engine.picture_blocking(request).expect("an answer");
+                    assert!(answer.answers.iter().all(Result::is_ok), "{answer:?}");
                     let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
                     window.push(megabytes());
                     if window.len() == WINDOW {

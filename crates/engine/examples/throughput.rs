@@ -82,7 +82,7 @@ fn read(engine: &Engine, file: &str, options: &Options) -> Vec<Value> {
         dump: None,
     });
     match answer.unwrap_or_else(|error| panic!("{file}: {error}")).answers.pop() {
-        Some(Answer::Text(lines)) => lines
+        Some(Ok(Answer::Text(lines))) => lines
             .into_iter()
             .map(|line| json!({ "text": line.text, "score": line.score, "box": line.corners }))
             .collect(),

@@ -20,6 +20,7 @@ use crate::{
 };
 
 type Key = (String, Role);
+type NetworksOrWhy = Result<picture::Networks, EngineError>;
 
 /// Families that embed pictures and sentences.
 pub(crate) const CLIP: &[Family] = &[Family::ChineseClip, Family::OpenClip, Family::MClip, Family::Nllb];
@@ -97,6 +98,8 @@ impl Engine {
     }
 
     /// Answers everything asked about a picture. Dropping the future takes the work out of the queue.
+    ///
+    /// Fails as a whole if the picture cannot be decoded, if there is no room for it, or if no task's models are there.
     pub async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, EngineError> {
         let place = self.place().await?;
         let networks = self.networks_of(&request).await?;
@@ -202,9 +205,9 @@ impl Engine {
         Arc::clone(&self.inner.places).try_acquire_owned().map_err(|_| busy(PoolError::Full))
     }
 
-    async fn networks_of(&self, request: &PictureRequest) -> Result<Vec<picture::Networks>, EngineError> {
+    async fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, EngineError> {
         if let Some(networks) = self.inner.loaded_networks_of(request) {
-            return Ok(networks);
+            return Ok(networks.into_iter().map(Ok).collect());
         }
         let (inner, request) = (Arc::clone(&self.inner), request.clone());
         blocking(move || inner.networks_of(&request)).await
@@ -213,7 +216,7 @@ impl Engine {
     fn queue_picture(
         &self,
         request: PictureRequest,
-        networks: Vec<picture::Networks>,
+        networks: Vec<NetworksOrWhy>,
         place: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Result<PictureAnswer, EngineError>>, EngineError> {
         let helpers = Helpers::new(Arc::clone(&self.inner.cores), self.inner.threads);
@@ -222,15 +225,13 @@ impl Engine {
             let config = &engine.config;
             let answer =
                 || picture::answer(&request, &networks, &config.limits, config.max_face_batch, &helpers);
-            let result = answer().or_else(|error| {
-                if error.code != ErrorCode::OutOfMemory {
-                    return Err(error);
-                }
+            let mut result = answer();
+            if let Some(error) = out_of_memory(&result) {
                 tracing::warn!(%error, "out of memory: dropping idle models and trying once more");
                 engine.networks.drop_idle(Duration::ZERO);
                 trim();
-                answer()
-            });
+                result = answer();
+            }
             drop(place);
             result
         })
@@ -306,11 +307,16 @@ impl Inner {
         request.tasks.iter().map(of_task).collect()
     }
 
-    fn networks_of(&self, request: &PictureRequest) -> Result<Vec<picture::Networks>, EngineError> {
-        let of_task = |task| -> Result<picture::Networks, EngineError> {
+    /// The networks of every task, or why it has none; an error if no task has its own.
+    fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, EngineError> {
+        let of_task = |task| -> NetworksOrWhy {
             self.needs(task).map(|(name, need)| self.network(&name, need.role, need.families)).collect()
         };
-        request.tasks.iter().map(of_task).collect()
+        let networks: Vec<_> = request.tasks.iter().map(of_task).collect();
+        match networks.first() {
+            Some(Err(error)) if networks.iter().all(Result::is_err) => Err(error.clone()),
+            _ => Ok(networks),
+        }
     }
 
     fn needs<'a>(&self, task: &'a PictureTask) -> impl Iterator<Item = (String, picture::Need<'a>)> {
@@ -444,6 +450,15 @@ fn check_aliases(config: &EngineConfig, store: &Store) -> Result<(), EngineError
         }
     }
     Ok(())
+}
+
+/// The error that memory ran out, for the whole request or one of its tasks.
+fn out_of_memory(result: &Result<PictureAnswer, EngineError>) -> Option<&EngineError> {
+    let starved = |error: &&EngineError| error.code == ErrorCode::OutOfMemory;
+    match result {
+        Ok(answer) => answer.answers.iter().filter_map(|answer| answer.as_ref().err()).find(starved),
+        Err(error) => Some(error).filter(starved),
+    }
 }
 
 fn busy(error: PoolError) -> EngineError {

@@ -81,7 +81,7 @@ error_codes! {
 ///
 /// Cloneable, so that one failed load can be told to everyone who waited for it. The message is fit for a log
 /// and for a caller: it holds no secret and no path that a request could have chosen.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub struct EngineError {
     /// What kind of failure.
     pub code: ErrorCode,

@@ -48,10 +48,10 @@ pub(crate) fn needs(task: &PictureTask) -> Vec<Need<'_>> {
     }
 }
 
-/// Does the whole request: decodes once, then task by task.
+/// Does the whole request: decodes once, then task by task. Only a picture that cannot be decoded fails them all.
 pub(crate) fn answer(
     request: &PictureRequest,
-    networks: &[Networks],
+    networks: &[Result<Networks, EngineError>],
     limits: &Limits,
     max_face_batch: Option<usize>,
     helpers: &Helpers,
@@ -71,8 +71,11 @@ pub(crate) fn answer(
         .tasks
         .iter()
         .zip(networks)
-        .map(|(task, networks)| one(&picture, task, networks, max_face_batch, helpers, dump))
-        .collect::<Result<_, _>>()?;
+        .map(|(task, networks)| {
+            let networks = networks.as_ref().map_err(EngineError::clone)?;
+            one(&picture, task, networks, max_face_batch, helpers, dump)
+        })
+        .collect();
     Ok(PictureAnswer { width: picture.width(), height: picture.height(), answers })
 }
 

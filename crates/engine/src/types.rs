@@ -3,6 +3,8 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use viewfinder_vision::{Dump, face::Face, ocr};
 
+use crate::EngineError;
+
 /// Which rules turn the bytes of a picture into pixels.
 ///
 /// The protocols' reference servers decode differently, and stored vectors depend on it.
@@ -101,8 +103,8 @@ pub struct PictureAnswer {
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
-    /// One answer per task, in the order of the tasks.
-    pub answers: Vec<Answer>,
+    /// One answer per task, in the order of the tasks. A task that failed leaves the others be.
+    pub answers: Vec<Result<Answer, EngineError>>,
 }
 
 /// A sentence to embed with a CLIP model.

@@ -7,7 +7,7 @@ pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, EngineError>> + Se
 
 /// What answers tasks: the local engine, or anything that speaks like it.
 pub trait Backend: Send + Sync + 'static {
-    /// Answers everything asked about a picture.
+    /// Answers everything asked about a picture, or says why nothing of it can be answered.
     fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer>;
 
     /// The vector of a sentence.

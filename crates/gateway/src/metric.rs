@@ -100,28 +100,29 @@ impl Drop for InFlight {
 /// goes away and the request is dropped.
 pub(crate) struct Tasks {
     protocol: &'static str,
-    labels: Vec<&'static str>,
+    /// What each is called, and how it ended.
+    tasks: Vec<(&'static str, &'static str)>,
     started: Instant,
-    outcome: &'static str,
 }
 
 impl Tasks {
-    pub(crate) fn start(protocol: &'static str, labels: Vec<&'static str>) -> Self {
-        Self { protocol, labels, started: Instant::now(), outcome: "cancelled" }
+    pub(crate) fn start(protocol: &'static str, labels: impl Iterator<Item = &'static str>) -> Self {
+        Self { protocol, tasks: labels.map(|label| (label, "cancelled")).collect(), started: Instant::now() }
     }
 
-    /// Records how it ended: `ok`, or an error code.
-    pub(crate) fn end(mut self, outcome: &'static str) {
-        self.outcome = outcome;
+    /// Records how each ended: `ok`, or an error code.
+    pub(crate) fn end(mut self, outcomes: impl Iterator<Item = &'static str>) {
+        for ((_, ended), outcome) in self.tasks.iter_mut().zip(outcomes) {
+            *ended = outcome;
+        }
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
         let seconds = self.started.elapsed().as_secs_f64();
-        for task in &self.labels {
-            counter!(TASKS, "protocol" => self.protocol, "task" => *task, "outcome" => self.outcome)
-                .increment(1);
+        for (task, outcome) in &self.tasks {
+            counter!(TASKS, "protocol" => self.protocol, "task" => *task, "outcome" => *outcome).increment(1);
             histogram!(TASK_SECONDS, "protocol" => self.protocol, "task" => *task).record(seconds);
         }
     }

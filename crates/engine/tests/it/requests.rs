@@ -28,11 +28,11 @@ async fn several_tasks_share_one_picture() {
 
     assert_eq!((answer.width, answer.height), (1280, 886));
     let [
-        Answer::Text(_),
-        Answer::Faces(faces),
-        Answer::Embedding(tiny),
-        Answer::Embedding(clip),
-        Answer::TextRegions(_),
+        Ok(Answer::Text(_)),
+        Ok(Answer::Faces(faces)),
+        Ok(Answer::Embedding(tiny)),
+        Ok(Answer::Embedding(clip)),
+        Ok(Answer::TextRegions(_)),
     ] = &answer.answers[..]
     else {
         panic!("answers in another order: {answer:?}");
@@ -43,10 +43,24 @@ async fn several_tasks_share_one_picture() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_without_its_model_leaves_the_others_be() {
+    let tasks = vec![embed("no-such-model"), embed("tiny"), embed("RN50__openai")];
+    let answer = engine().picture(request(bytes("ocr/short.png"), tasks)).await.unwrap();
+    let [Err(unknown), Ok(Answer::Embedding(vector)), Err(missing)] = &answer.answers[..] else {
+        panic!("answers in another order: {answer:?}");
+    };
+    assert_eq!((unknown.code, missing.code), (ErrorCode::ModelUnknown, ErrorCode::ModelMissingOffline));
+    assert_eq!(vector.len(), 32);
+    let tasks = vec![embed("no-such-model"), embed("tiny")];
+    let error = engine().picture(request(Bytes::from_static(b"no picture"), tasks)).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::ImageUndecodable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn text_and_sentences_are_read() {
     let engine = engine();
     let answer = engine.picture(request(bytes("ocr/ch_en_num.jpg"), vec![text()])).await.unwrap();
-    let Answer::Text(lines) = &answer.answers[0] else { panic!("no text") };
+    let Ok(Answer::Text(lines)) = &answer.answers[0] else { panic!("no text") };
     assert_eq!(lines.len(), 18);
     assert_eq!(lines[0].text, "正品促销");
 
@@ -59,7 +73,7 @@ async fn text_and_sentences_are_read() {
 fn callers_without_async_get_the_same() {
     let engine = engine();
     let answer = engine.picture_blocking(request(bytes("ocr/short.png"), vec![embed("tiny")])).unwrap();
-    assert!(matches!(&answer.answers[0], Answer::Embedding(vector) if vector.len() == 32));
+    assert!(matches!(&answer.answers[0], Ok(Answer::Embedding(vector)) if vector.len() == 32));
     assert_eq!(engine.sentence_blocking(sentence("tiny", "x")).unwrap().len(), 32);
 }
 

@@ -8,10 +8,10 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use serde_json::{Map, Value, json};
-use viewfinder_engine::{Answer, DecodeRules, EngineError, PictureRequest, PictureTask};
+use serde_json::{Value, json};
+use viewfinder_engine::{DecodeRules, EngineError, PictureRequest, PictureTask};
 use viewfinder_image::Alpha;
+use viewfinder_wire as wire;
 
 use super::{App, Shared, convert, upload};
 use crate::failure::Failure;
@@ -25,7 +25,7 @@ const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast
 
 /// `POST /api/analyze`: part `image`, and any number of parts `sentence`.
 ///
-/// Each question stands alone: a face model that is not there says so under `problems` and leaves the text be.
+/// The picture is decoded once. Each question stands alone: a face model that is not there says so under `problems` and leaves the text be.
 pub(super) async fn analyze(State(app): Shared, request: Request) -> Response {
     match answer(&app, request).await {
         Ok(answer) => Json(answer).into_response(),
@@ -43,69 +43,54 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
         return Err(malformed(&format!("more than {SENTENCES} sentences")));
     }
     let models = &app.config.models;
-    let text = PictureTask::Text {
-        detection: models.ocr.clone(),
-        recognition: models.ocr.clone(),
-        options: convert::options(app.config.profiles.page),
-    };
-    let faces = PictureTask::Faces {
-        detection: models.faces.clone(),
-        recognition: models.faces.clone(),
-        min_score: app.config.face_min_score,
-    };
-    let (text, faces, similarities) = tokio::join!(
-        ask(app, image.clone(), text),
-        ask(app, image.clone(), faces),
-        similarities(app, image.clone(), &sentences),
-    );
-
-    let mut answer = Map::new();
-    let mut problems = Map::new();
-    let mut first = None;
-    let mut keep = |name: &str, part: Result<(Option<[usize; 2]>, Value), EngineError>| match part {
-        Ok((size, value)) => {
-            if let Some([width, height]) = size {
-                answer.insert("width".to_owned(), json!(width));
-                answer.insert("height".to_owned(), json!(height));
-            }
-            answer.insert(name.to_owned(), value);
-        }
-        Err(error) => {
-            let failure = Failure::from(error);
-            answer.insert(name.to_owned(), json!([]));
-            problems.insert(name.to_owned(), failure.value());
-            first.get_or_insert(failure);
-        }
-    };
-    keep("lines", text);
-    keep("faces", faces);
-    keep("similarities", similarities);
-    // No part could read the picture, so the picture is at fault, or the server as a whole.
-    if let Some(failure) = first.filter(|_| !answer.contains_key("width")) {
-        return Err(failure);
+    let mut tasks = vec![
+        PictureTask::Text {
+            detection: models.ocr.clone(),
+            recognition: models.ocr.clone(),
+            options: convert::options(app.config.profiles.page),
+        },
+        PictureTask::Faces {
+            detection: models.faces.clone(),
+            recognition: models.faces.clone(),
+            min_score: app.config.face_min_score,
+        },
+    ];
+    if !sentences.is_empty() {
+        tasks.push(PictureTask::Embed { model: models.clip.clone() });
     }
-    answer.insert("problems".to_owned(), problems.into());
-    Ok(answer.into())
+    let request = PictureRequest { bytes: image, decode: AS_SHOWN, tasks, dump: None };
+    // A picture that nothing can be said about ends the wait for the sentences.
+    let (found, vectors) =
+        tokio::try_join!(app.picture(PROTOCOL, request), async { Ok(vectors(app, &sentences).await) })?;
+
+    let mut answers = found.answers.into_iter();
+    let lines = convert::lines(answers.next()).map(|lines| lines.iter().map(line).collect());
+    let faces = convert::faces(answers.next()).map(|faces| faces.iter().map(face).collect());
+    let similarities = match vectors {
+        Ok(vectors) if vectors.is_empty() => Ok(json!([])),
+        Ok(vectors) => convert::vector(answers.next()).map(|picture| {
+            let similarity =
+                |(text, vector): (&&str, &Vec<f32>)| json!({"text": text, "score": cosine(&picture, vector)});
+            sentences.iter().zip(&vectors).map(similarity).collect()
+        }),
+        Err(error) => Err(error),
+    };
+    let mut answer = json!({"width": found.width, "height": found.height, "problems": {}});
+    for (name, part) in [("lines", lines), ("faces", faces), ("similarities", similarities)] {
+        answer[name] = part.unwrap_or_else(|error: EngineError| {
+            answer["problems"][name] = Failure::from(error).value();
+            json!([])
+        });
+    }
+    Ok(answer)
 }
 
-type Part = Result<(Option<[usize; 2]>, Value), EngineError>;
+fn line(line: &wire::Line) -> Value {
+    json!({"text": line.text, "score": line.score, "box": line.corners.map(pixels)})
+}
 
-async fn ask(app: &App, bytes: Bytes, task: PictureTask) -> Part {
-    let request = PictureRequest { bytes, decode: AS_SHOWN, tasks: vec![task], dump: None };
-    let mut found = app.picture(PROTOCOL, request).await?;
-    let value = match found.answers.pop() {
-        Some(Answer::Text(lines)) => lines
-            .into_iter()
-            .map(|line| json!({"text": line.text, "score": line.score, "box": line.corners.map(pixels)}))
-            .collect(),
-        Some(Answer::Faces(faces)) => faces
-            .into_iter()
-            .map(|face| json!({"box": pixels(face.bounds), "score": f64::from(face.score), "landmarks": face.landmarks.map(pixels)}))
-            .collect(),
-        Some(Answer::Embedding(vector)) => json!(vector),
-        _ => return Err(convert::mismatch()),
-    };
-    Ok((Some([found.width, found.height]), value))
+fn face(face: &wire::Face) -> Value {
+    json!({"box": pixels(face.bounds), "score": f64::from(face.score), "landmarks": face.landmarks.map(pixels)})
 }
 
 /// Coordinates to a hundredth of a pixel, which is all that drawing needs.
@@ -113,26 +98,13 @@ fn pixels<const N: usize>(coordinates: [f32; N]) -> Vec<f64> {
     coordinates.iter().map(|coordinate| (f64::from(*coordinate) * 100.0).round() / 100.0).collect()
 }
 
-/// The cosine between the picture and each sentence.
-async fn similarities(app: &App, bytes: Bytes, sentences: &[&str]) -> Part {
-    if sentences.is_empty() {
-        return Ok((None, json!([])));
-    }
-    let model = &app.config.models.clip;
-    let request = PictureRequest {
-        bytes,
-        decode: AS_SHOWN,
-        tasks: vec![PictureTask::Embed { model: model.clone() }],
-        dump: None,
-    };
-    let mut found = app.picture(PROTOCOL, request).await?;
-    let picture = convert::vector(found.answers.pop())?;
-    let mut similarities = Vec::with_capacity(sentences.len());
+/// The vectors of the sentences.
+async fn vectors(app: &App, sentences: &[&str]) -> Result<Vec<Vec<f32>>, EngineError> {
+    let mut vectors = Vec::with_capacity(sentences.len());
     for text in sentences {
-        let sentence = app.sentence(PROTOCOL, model, text, None).await?;
-        similarities.push(json!({"text": text, "score": cosine(&picture, &sentence)}));
+        vectors.push(app.sentence(PROTOCOL, &app.config.models.clip, text, None).await?);
     }
-    Ok((Some([found.width, found.height]), similarities.into()))
+    Ok(vectors)
 }
 
 /// The cosine of the angle between two vectors, 0 if one has no direction.

@@ -66,25 +66,28 @@ pub(super) fn mismatch() -> EngineError {
 }
 
 /// The lines of text in an answer.
-pub(super) fn lines(answer: Option<Answer>) -> Result<Vec<wire::Line>, EngineError> {
+pub(super) fn lines(answer: Option<Result<Answer, EngineError>>) -> Result<Vec<wire::Line>, EngineError> {
     match answer {
-        Some(Answer::Text(lines)) => Ok(lines.into_iter().map(line).collect()),
+        Some(Ok(Answer::Text(lines))) => Ok(lines.into_iter().map(line).collect()),
+        Some(Err(error)) => Err(error),
         _ => Err(mismatch()),
     }
 }
 
 /// The faces in an answer.
-pub(super) fn faces(answer: Option<Answer>) -> Result<Vec<wire::Face>, EngineError> {
+pub(super) fn faces(answer: Option<Result<Answer, EngineError>>) -> Result<Vec<wire::Face>, EngineError> {
     match answer {
-        Some(Answer::Faces(faces)) => Ok(faces.into_iter().map(face).collect()),
+        Some(Ok(Answer::Faces(faces))) => Ok(faces.into_iter().map(face).collect()),
+        Some(Err(error)) => Err(error),
         _ => Err(mismatch()),
     }
 }
 
 /// The vector in an answer.
-pub(super) fn vector(answer: Option<Answer>) -> Result<Vec<f32>, EngineError> {
+pub(super) fn vector(answer: Option<Result<Answer, EngineError>>) -> Result<Vec<f32>, EngineError> {
     match answer {
-        Some(Answer::Embedding(vector)) => Ok(vector),
+        Some(Ok(Answer::Embedding(vector))) => Ok(vector),
+        Some(Err(error)) => Err(error),
         _ => Err(mismatch()),
     }
 }

@@ -109,7 +109,7 @@ async fn picture(app: &App, mut entries: Entries, image: Bytes) -> Result<immich
         return Err(refused(convert::mismatch()));
     }
     for (task, found_one) in entries.tasks.iter().zip(found.answers) {
-        match found_one {
+        match found_one.map_err(refused)? {
             Answer::Text(lines) => {
                 let lines: Vec<_> = lines.into_iter().map(convert::line).collect();
                 if matches!(task, Task::LegacyText) {

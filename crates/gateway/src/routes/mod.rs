@@ -67,9 +67,12 @@ impl App {
     ) -> Result<PictureAnswer, EngineError> {
         let questions = request.tasks.iter().map(|task| (convert::label(task), convert::model(task)));
         observe::note(questions, request.bytes.len());
-        let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(convert::label).collect());
+        let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(convert::label));
         let result = self.backend.picture(request).await;
-        tasks.end(result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"));
+        match &result {
+            Ok(found) => tasks.end(found.answers.iter().map(|answer| outcome(answer.as_ref()))),
+            Err(error) => tasks.end(std::iter::repeat(error.code.as_str())),
+        }
         result
     }
 
@@ -82,11 +85,11 @@ impl App {
         language: Option<String>,
     ) -> Result<Vec<f32>, EngineError> {
         observe::note(std::iter::once((convert::TEXTUAL, model)), text.len());
-        let tasks = metric::Tasks::start(protocol, vec![convert::TEXTUAL]);
+        let tasks = metric::Tasks::start(protocol, std::iter::once(convert::TEXTUAL));
         let request =
             viewfinder_engine::SentenceRequest { model: model.to_owned(), text: text.to_owned(), language };
         let result = self.backend.sentence(request).await;
-        tasks.end(result.as_ref().map_or_else(|error| error.code.as_str(), |_| "ok"));
+        tasks.end(std::iter::once(outcome(result.as_ref())));
         result
     }
 
@@ -101,6 +104,11 @@ impl App {
             tracing::error!("dropping the models failed");
         }
     }
+}
+
+/// An answer as metrics call it.
+fn outcome<T>(answer: Result<&T, &EngineError>) -> &'static str {
+    answer.err().map_or("ok", |error| error.code.as_str())
 }
 
 /// All protocols.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use viewfinder_engine::ErrorCode;
 use viewfinder_gateway::ROUTES;
 
-use crate::support::{Part, Running};
+use crate::support::{Part, Running, config};
 
 #[tokio::test]
 async fn health_says_ready_or_why_not() {
@@ -145,10 +145,30 @@ async fn analysis() {
     assert!((answer["similarities"][0]["score"].as_f64().unwrap() - 1.0).abs() < 1e-9);
     assert_eq!(answer["problems"], json!({}));
     assert!(fake.last_picture().decode.orient);
+    assert_eq!(fake.pictures.lock().unwrap().len(), 1, "the picture is decoded once");
 
     let without = server.form("/api/analyze", &[], &[Part::File("image", b"jpeg")]).await.outcome();
     assert_eq!((without.0, &without.1["similarities"]), (200, &json!([])));
     assert_eq!(fake.sentences.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_analysis_without_a_model_keeps_the_other_parts() {
+    let (server, fake) = Running::fake().await;
+    let parts = [Part::File("image", b"jpeg"), Part::Text("sentence", "a cat")];
+    let models = config().models;
+    for (missing, part, others) in [
+        (models.faces, "faces", ["lines", "similarities"]),
+        (models.clip, "similarities", ["lines", "faces"]),
+    ] {
+        *fake.missing.lock().unwrap() = Some(missing);
+        let (status, answer) = server.form("/api/analyze", &[], &parts).await.outcome();
+        assert_eq!((status, &answer["width"], &answer[part]), (200, &json!(640), &json!([])));
+        let problems: Vec<&str> =
+            answer["problems"].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!((problems, &answer["problems"][part]["code"]), (vec![part], &json!("model_unavailable")));
+        assert!(others.iter().all(|other| !answer[other].as_array().unwrap().is_empty()), "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,8 @@ pub(crate) struct Fake {
     pub(crate) sentences: Mutex<Vec<SentenceRequest>>,
     /// Every question fails so.
     pub(crate) failure: Mutex<Option<ErrorCode>>,
+    /// A model that is not there.
+    pub(crate) missing: Mutex<Option<String>>,
     /// Width and height of every picture.
     pub(crate) size: Mutex<[usize; 2]>,
     /// The vector of everything.
@@ -53,6 +55,7 @@ impl Default for Fake {
             pictures: Mutex::default(),
             sentences: Mutex::default(),
             failure: Mutex::default(),
+            missing: Mutex::default(),
             size: Mutex::new([640, 480]),
             vector: Mutex::new((0..512).map(|at| at as f32 / 512.0 - 0.5).collect()),
             ready: Mutex::new(Ok(())),
@@ -97,7 +100,13 @@ impl Fake {
         }
     }
 
-    fn answer(&self, task: &PictureTask) -> Answer {
+    fn answer(&self, task: &PictureTask) -> Result<Answer, EngineError> {
+        if let (Some(missing), PictureTask::Faces { detection: model, .. } | PictureTask::Embed { model }) =
+            (&*self.missing.lock().unwrap(), task)
+            && missing == model
+        {
+            return Err(EngineError::new(ErrorCode::ModelUnavailable, format!("{model} is not there")));
+        }
         let corners = [[12.345, 20.0], [110.0, 10.0], [112.5, 38.0], [14.0, 48.25]];
         let face = |embedding| Face {
             bounds: [-3.5, 10.25, 60.75, 99.5],
@@ -106,7 +115,7 @@ impl Fake {
             embedding,
         };
         let vector = self.vector.lock().unwrap().clone();
-        match task {
+        Ok(match task {
             PictureTask::Text { .. } => Answer::Text(vec![
                 ocr::Line { text: "发票".into(), score: 0.987_654_3, region_score: 0.75, corners },
                 ocr::Line { text: "TOTAL <b>9.90</b>".into(), score: 1.0, region_score: 0.5, corners },
@@ -117,7 +126,7 @@ impl Fake {
             PictureTask::Faces { .. } => Answer::Faces(vec![face(vector)]),
             PictureTask::FaceRegions { .. } => Answer::Faces(vec![face(vec![])]),
             PictureTask::Embed { .. } => Answer::Embedding(vector),
-        }
+        })
     }
 }
 

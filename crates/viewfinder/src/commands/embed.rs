@@ -42,9 +42,7 @@ pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     let task = PictureTask::Embed { model: model.clone() };
     let mut pictures: Vec<(PathBuf, Vec<f32>)> = Vec::new();
     let outcome = look(&args.images, &engine, decode, &task, None, |path, seen| {
-        let Some(Answer::Embedding(embedding)) = seen.answer.answers.into_iter().next() else {
-            return Ok(());
-        };
+        let Answer::Embedding(embedding) = seen.answer else { return Ok(()) };
         if args.json {
             return json_line(&Embedded { file: Some(path), text: None, model, embedding: &embedding });
         }

@@ -43,12 +43,12 @@ pub(crate) fn run(args: &FacesArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     let engine = wiring::engine(loaded)?;
     let task = PictureTask::Faces { detection: model.clone(), recognition: model.clone(), min_score };
     look(&args.images, &engine, decode, &task, args.common.dump.as_deref(), |path, seen| {
-        let Some(Answer::Faces(faces)) = seen.answer.answers.first() else { return Ok(()) };
+        let Answer::Faces(faces) = &seen.answer else { return Ok(()) };
         if args.common.json {
             json_line(&Found {
                 file: path,
-                width: seen.answer.width,
-                height: seen.answer.height,
+                width: seen.width,
+                height: seen.height,
                 faces: faces.iter().map(as_json).collect(),
             })?;
         } else {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use viewfinder_engine::{DecodeRules, Engine, EngineError, PictureAnswer, PictureRequest, PictureTask};
+use viewfinder_engine::{
+    Answer, DecodeRules, Engine, EngineError, PictureAnswer, PictureRequest, PictureTask,
+};
 use viewfinder_image::{Limits, RgbImage, decode, encode};
 use viewfinder_vision::Dump;
 
@@ -18,8 +20,12 @@ use crate::pictures::{in_order, read};
 pub(crate) struct Seen {
     /// The encoded picture.
     pub bytes: Bytes,
-    /// The answers.
-    pub answer: PictureAnswer,
+    /// Its width in pixels.
+    pub width: usize,
+    /// Its height in pixels.
+    pub height: usize,
+    /// What was found out.
+    pub answer: Answer,
 }
 
 enum Trouble {
@@ -57,9 +63,12 @@ pub(crate) fn look(
         let folder = folder.map_err(Trouble::Dump)?.map(Arc::new);
         let dump = folder.clone().map(|folder| folder as Arc<dyn Dump + Send + Sync>);
         let request = PictureRequest { bytes: bytes.clone(), decode, tasks: vec![task.clone()], dump };
-        let answer = engine.picture_blocking(request).map_err(Trouble::Engine)?;
+        let PictureAnswer { width, height, answers } =
+            engine.picture_blocking(request).map_err(Trouble::Engine)?;
+        // One task, one answer.
+        let answer = answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(Trouble::Engine)?.remove(0);
         folder.map_or(Ok(()), |folder| folder.finish()).map_err(Trouble::Dump)?;
-        Ok(Seen { bytes, answer })
+        Ok(Seen { bytes, width, height, answer })
     };
     let mut outcome = Outcome::Done;
     // One more than the workers: while one picture is read from disk, no worker waits.

@@ -47,12 +47,12 @@ pub(crate) fn run(args: &OcrArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let task = PictureTask::Text { detection: model.clone(), recognition: model.clone(), options };
     let several = args.images.len() > 1;
     look(&args.images, &engine, decode, &task, args.common.dump.as_deref(), |path, seen| {
-        let Some(Answer::Text(lines)) = seen.answer.answers.first() else { return Ok(()) };
+        let Answer::Text(lines) = &seen.answer else { return Ok(()) };
         if args.common.json {
             json_line(&Read {
                 file: path,
-                width: seen.answer.width,
-                height: seen.answer.height,
+                width: seen.width,
+                height: seen.height,
                 lines: lines.iter().map(as_json).collect(),
             })?;
         } else {
