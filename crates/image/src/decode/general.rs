@@ -1,11 +1,11 @@
-//! Every format but JPEG, through the `image` crate.
+//! Every format but JPEG, through the `image` crate; TIFF files with a palette aside.
 
 use std::io::Cursor;
 
 use image::codecs::{bmp, gif, png, tiff, webp};
 use image::{ColorType, ImageDecoder, ImageError};
 
-use super::{DecodeError, Format, Limits, Pixels};
+use super::{DecodeError, Format, Limits, Pixels, palette};
 
 /// Decodes to width, height and samples.
 pub(super) fn decode(
@@ -13,6 +13,11 @@ pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
 ) -> Result<(usize, usize, Pixels), DecodeError> {
+    if format == Format::Tiff
+        && let Some(decoded) = palette::decode(bytes, limits)?
+    {
+        return Ok(decoded);
+    }
     let broken = |error: ImageError| DecodeError::Undecodable { format, reason: error.to_string() };
     let mut memory = image::Limits::no_limits();
     // Room for the largest picture at 16 bits and four channels, and for what a decoder keeps besides.

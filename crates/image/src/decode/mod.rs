@@ -6,6 +6,7 @@ mod format;
 mod general;
 mod jpeg;
 mod markers;
+mod palette;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -68,7 +68,8 @@ fn broken_headers_are_told_apart() {
 
 #[test]
 fn limits_hold_before_pixels_are_decoded() {
-    for name in ["420.jpg", "rgb.png", "lossless.webp", "animated.gif", "rgb.bmp", "rgb.tiff"] {
+    for name in ["420.jpg", "rgb.png", "lossless.webp", "animated.gif", "rgb.bmp", "rgb.tiff", "palette.tiff"]
+    {
         let bytes = read(name);
         let refused = DecodeError::TooLarge { width: 61, height: 47 };
         let side = Limits { max_side: 60, ..Limits::default() };

@@ -5,7 +5,7 @@ use viewfinder_image::{Alpha, Limits, Orientation, decode, resize};
 
 use crate::support::{noise, read};
 
-const FILES: [&str; 20] = [
+const FILES: [&str; 22] = [
     "420.jpg",
     "444.jpg",
     "gray.jpg",
@@ -26,6 +26,8 @@ const FILES: [&str; 20] = [
     "palette.bmp",
     "rgb.tiff",
     "orientation6.tiff",
+    "palette.tiff",
+    "palette4.tiff",
 ];
 
 /// Small limits, so that a mutated size costs little.
