@@ -21,6 +21,7 @@ use viewfinder_vision::{Data, Network, NetworkError, Tensor, View};
 use crate::{
     cores::Cores,
     library::Library,
+    memory::trim,
     provider::{AUTO_ORDER, Device, is_built_in, providers},
 };
 
@@ -33,7 +34,7 @@ const WIDE_LIMIT_BYTES: u64 = 64 << 20;
 /// memory of the whole program.
 const LARGE_INPUT: usize = 4_200_000;
 
-/// After so many calls of a network, free blocks of the arena are given back: with inputs of ever new shapes they
+/// After so many calls of a network, free memory of arena and heap is given back: with inputs of ever new shapes it
 /// would be split into pieces that fit less and less.
 const CALLS_PER_SHRINKAGE: usize = 32;
 
@@ -344,6 +345,12 @@ impl Network for Session {
             .map(|(shape, data)| View { shape: shape.clone(), data: data.as_ref() })
             .collect();
         read(&views);
+        drop(views);
+        drop(converted);
+        drop(outputs);
+        if shrink {
+            trim();
+        }
         Ok(())
     }
 
