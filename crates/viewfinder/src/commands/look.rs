@@ -3,12 +3,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use viewfinder_engine::{
     Answer, DecodeRules, Engine, EngineError, PictureAnswer, PictureRequest, PictureTask,
 };
-use viewfinder_image::{Limits, RgbImage, decode, encode};
 use viewfinder_vision::Dump;
 
 use crate::dump::Folder;
@@ -87,31 +85,6 @@ pub(crate) fn look(
         Ok(())
     })?;
     Ok(outcome)
-}
-
-/// `--draw` names one file, so there must be one picture.
-pub(crate) fn check_draw(draw: Option<&Path>, images: &[PathBuf]) -> Result<(), Failure> {
-    match draw {
-        Some(_) if images.len() > 1 => {
-            Err(Failure::Usage(anyhow::anyhow!("--draw takes one picture; {} were given", images.len())))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The picture's pixels as the engine saw them.
-pub(crate) fn pixels(bytes: &[u8], rules: DecodeRules, limits: &Limits) -> anyhow::Result<RgbImage> {
-    Ok(decode(bytes, limits)?.into_rgb(rules.orient, rules.alpha))
-}
-
-/// Writes a PNG.
-pub(crate) fn write_png(path: &Path, picture: &RgbImage) -> anyhow::Result<()> {
-    std::fs::write(path, encode::png(picture)).with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Lines as thick as the picture is large, so that they can be seen when it is shown whole.
-pub(crate) fn line_width(picture: &RgbImage) -> u32 {
-    u32::try_from(picture.width().max(picture.height()) / 500).unwrap_or(1).max(2)
 }
 
 /// One object as one line of JSON.

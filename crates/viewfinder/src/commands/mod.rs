@@ -1,4 +1,5 @@
-//! The commands, one a file; `look` is what those that look at pictures share.
+//! The commands, one a file; `look` is what those that look at pictures share, `show` what those do that point at
+//! something in them.
 
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -10,3 +11,4 @@ pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod ocr;
 pub(crate) mod serve;
+mod show;

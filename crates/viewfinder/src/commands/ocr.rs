@@ -2,27 +2,24 @@ use std::path::Path;
 
 use serde::Serialize;
 use viewfinder_engine::{Answer, DecodeRules, PictureTask};
-use viewfinder_image::{Alpha, draw};
+use viewfinder_image::{Alpha, RgbImage, draw};
 use viewfinder_vision::ocr::Line;
 
-use super::look::{Seen, check_draw, json_line, line_width, look, pixels, write_png};
+use super::show::{Findings, Question, show};
 use crate::cli::OcrArgs;
 use crate::config::{Loaded, OcrProfile};
 use crate::failure::{Failure, Outcome};
 use crate::{output, wiring};
 
-/// One picture's text as JSON.
+/// One picture's text.
 #[derive(Serialize)]
-struct Read<'a> {
-    file: &'a Path,
-    width: usize,
-    height: usize,
-    lines: Vec<ReadLine<'a>>,
+struct Text {
+    lines: Vec<ReadLine>,
 }
 
 #[derive(Serialize)]
-struct ReadLine<'a> {
-    text: &'a str,
+struct ReadLine {
+    text: String,
     score: f64,
     #[serde(rename = "box")]
     corners: [[f32; 2]; 4],
@@ -30,62 +27,51 @@ struct ReadLine<'a> {
 
 /// Reads the text in pictures.
 pub(crate) fn run(args: &OcrArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
-    check_draw(args.draw.as_deref(), &args.images)?;
     let config = &loaded.config;
     let profile = match &args.profile {
         Some(name) => name.parse().map_err(|error: String| Failure::Usage(anyhow::Error::msg(error)))?,
         None => config.ocr_profile,
     };
     let model = args.model.as_ref().unwrap_or(&config.ocr_model);
-    let decode = DecodeRules {
-        orient: true,
-        alpha: if profile == OcrProfile::Immich { Alpha::Drop } else { Alpha::Contrast },
-        max_side: None,
+    let question = Question {
+        images: &args.images,
+        decode: DecodeRules {
+            orient: true,
+            alpha: if profile == OcrProfile::Immich { Alpha::Drop } else { Alpha::Contrast },
+            max_side: None,
+        },
+        task: PictureTask::Text {
+            detection: model.clone(),
+            recognition: model.clone(),
+            options: wiring::ocr_options(profile),
+        },
+        draw: args.draw.as_deref(),
+        common: &args.common,
     };
-    let engine = wiring::engine(loaded)?;
-    let options = wiring::ocr_options(profile);
-    let task = PictureTask::Text { detection: model.clone(), recognition: model.clone(), options };
-    let several = args.images.len() > 1;
-    look(&args.images, &engine, decode, &task, args.common.dump.as_deref(), |path, seen| {
-        let Answer::Text(lines) = &seen.answer else { return Ok(()) };
-        if args.common.json {
-            json_line(&Read {
-                file: path,
-                width: seen.width,
-                height: seen.height,
-                lines: lines.iter().map(as_json).collect(),
-            })?;
-        } else {
-            for line in lines {
-                if several {
-                    output::line(&format!("{}: {}", path.display(), line.text))?;
-                } else {
-                    output::line(&line.text)?;
-                }
+    show::<Text>(&question, loaded)
+}
+
+impl Findings for Text {
+    fn of(answer: Answer) -> Option<Self> {
+        let Answer::Text(lines) = answer else { return None };
+        let line = |Line { text, score, corners, .. }| ReadLine { text, score, corners };
+        Some(Self { lines: lines.into_iter().map(line).collect() })
+    }
+
+    fn print(&self, path: &Path, several_pictures: bool) -> std::io::Result<()> {
+        for line in &self.lines {
+            if several_pictures {
+                output::line(&format!("{}: {}", path.display(), line.text))?;
+            } else {
+                output::line(&line.text)?;
             }
         }
-        match &args.draw {
-            Some(target) => Ok(draw_boxes(&seen, lines, decode, loaded, target)?),
-            None => Ok(()),
-        }
-    })
-}
-
-fn as_json(line: &Line) -> ReadLine<'_> {
-    ReadLine { text: &line.text, score: line.score, corners: line.corners }
-}
-
-fn draw_boxes(
-    seen: &Seen,
-    lines: &[Line],
-    rules: DecodeRules,
-    loaded: &Loaded,
-    target: &Path,
-) -> anyhow::Result<()> {
-    let mut picture = pixels(&seen.bytes, rules, &wiring::limits(&loaded.config))?;
-    let width = line_width(&picture);
-    for line in lines {
-        draw::polygon(&mut picture, &line.corners, [230, 30, 30], width);
+        Ok(())
     }
-    write_png(target, &picture)
+
+    fn draw(&self, picture: &mut RgbImage, width: u32) {
+        for line in &self.lines {
+            draw::polygon(picture, &line.corners, [230, 30, 30], width);
+        }
+    }
 }

@@ -1,21 +1,10 @@
 //! How well text was read, where the true text is known.
 
+use strsim::generic_levenshtein;
+
 /// Without white space, in lower case: neither is held against a reading.
 fn normal(text: &str) -> Vec<char> {
     text.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
-}
-
-/// Characters to insert, delete or replace to make one text of the other.
-fn edits(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let cost = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[b.len()]
 }
 
 /// Counts over many pictures.
@@ -50,7 +39,7 @@ impl Quality {
             return;
         }
         let joined: String = hypotheses.concat().into_iter().collect();
-        self.page_edits += edits(&lines.concat(), &hypotheses.concat());
+        self.page_edits += generic_levenshtein(&lines.concat(), &hypotheses.concat());
         for (line, text) in lines.iter().zip(truth) {
             self.lines += 1;
             self.characters += line.len();
@@ -58,7 +47,7 @@ impl Quality {
             if joined.contains(&line.iter().collect::<String>()) {
                 self.found += 1;
             } else {
-                let nearest = hypotheses.iter().map(|read| edits(line, read)).min();
+                let nearest = hypotheses.iter().map(|read| generic_levenshtein(line, read)).min();
                 self.line_edits += nearest.unwrap_or(line.len()).min(line.len());
                 self.misses.push_str(&format!("\n{file}: {text:?} in {read:?}"));
             }
@@ -68,9 +57,6 @@ impl Quality {
 
 #[test]
 fn counts_follow_their_definitions() {
-    let letters = |text: &str| text.chars().collect::<Vec<_>>();
-    assert_eq!(edits(&letters("kitten"), &letters("sitting")), 3);
-    assert_eq!(edits(&[], &letters("ab")), 2);
     let mut quality = Quality::default();
     quality.add("a", &["One two", "Three", "Four"], &["ONETWO th", "ree", "for"]);
     assert_eq!((quality.lines, quality.found, quality.identical, quality.characters), (3, 2, 0, 15));
