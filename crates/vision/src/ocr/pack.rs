@@ -4,7 +4,7 @@ use viewfinder_image::RgbImage;
 /// in the network's order.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Normalisation {
-    scale: f32,
+    scale: f64,
     mean: [f64; 3],
     std: [f64; 3],
 }
@@ -13,8 +13,12 @@ pub(super) struct Normalisation {
 pub(super) type Table = [[f32; 256]; 3];
 
 impl Normalisation {
-    /// To -1…1, as PP-OCR's classifiers and recognisers were trained, and as `RapidOCR` feeds its detectors too.
+    /// To -1…1, as PP-OCR's classifiers and recognisers were trained.
     pub(super) const CENTRED: Self = Self { scale: 1.0 / 255.0, mean: [0.5; 3], std: [0.5; 3] };
+
+    /// To -1…1, as `RapidOCR` feeds its detectors: times a rounded 1/255 where [`Normalisation::CENTRED`] divides,
+    /// which shows in the last bit.
+    pub(super) const RAPIDOCR: Self = Self { scale: (1.0_f32 / 255.0) as f64, mean: [0.5; 3], std: [0.5; 3] };
 
     /// To about 0…2, as Immich feeds the detector: it takes the mean from the byte instead of from the byte's
     /// share of 255. On ordinary pictures this changes scores by a few hundredths, not the boxes.
@@ -30,7 +34,8 @@ impl Normalisation {
     pub(super) fn table(&self) -> Table {
         std::array::from_fn(|plane| {
             std::array::from_fn(|byte| {
-                ((f64::from(byte as f32 * self.scale) - self.mean[plane]) / self.std[plane]) as f32
+                let share = (byte as f64 * self.scale) as f32;
+                ((f64::from(share) - self.mean[plane]) / self.std[plane]) as f32
             })
         })
     }
@@ -63,6 +68,13 @@ mod tests {
         let centred = Normalisation::CENTRED.table()[1];
         assert_eq!((centred[0], centred[255]), (-1.0, 1.0));
         assert!((centred[120] - -0.058_823_5).abs() < 1e-6, "{}", centred[120]);
+        // NumPy's, in single precision: byte · (1/255) and byte / 255, each less 0.5 and over 0.5.
+        let rapidocr = Normalisation::RAPIDOCR.table()[1];
+        assert_eq!([48, 50, 254].map(|byte: usize| rapidocr[byte]), [-0.623_529_4, -0.607_843_1, 0.992_157]);
+        assert_eq!(
+            [48, 50, 254].map(|byte: usize| centred[byte]),
+            [-0.623_529_43, -0.607_843_16, 0.992_156_86]
+        );
         let immich = Normalisation::IMMICH.table()[1];
         assert!((immich[0] - -0.003_921_6).abs() < 1e-6 && (immich[255] - 1.996_078_4).abs() < 1e-6);
         let [blue, .., red] = Normalisation::IMAGENET.table();

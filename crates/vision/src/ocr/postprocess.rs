@@ -46,13 +46,11 @@ impl BoxParameters {
         let [width, height] = size;
         let contours = Mask::above(map, width, height, self.threshold, self.dilate).contours();
         let mut scorer = Scorer::new(map, width, height);
-        let mut points = Vec::new();
+        let (mut grown, mut sorted) = (Vec::new(), Vec::new());
         let mut hull = Vec::new();
         let mut regions = Vec::new();
         for contour in contours.last_first().take(self.max_candidates) {
-            points.clear();
-            points.extend_from_slice(contour);
-            convex_hull(&mut points, &mut hull);
+            convex_hull(contour, &mut sorted, &mut hull);
             let Some(rect) = min_area_rect(&hull) else { continue };
             if rect.short_side < self.min_side {
                 continue;
@@ -64,9 +62,8 @@ impl BoxParameters {
             if score < f64::from(self.min_score) {
                 continue;
             }
-            points.clear();
-            unclip::expand(&rect.corners, unclip::margin(&rect.corners, self.unclip_ratio), &mut points);
-            convex_hull(&mut points, &mut hull);
+            unclip::expand(&rect.corners, unclip::margin(&rect.corners, self.unclip_ratio), &mut grown);
+            convex_hull(&grown, &mut sorted, &mut hull);
             let Some(rect) = min_area_rect(&hull) else { continue };
             if rect.short_side < self.min_side + 2.0 {
                 continue;

@@ -90,7 +90,7 @@ impl Options {
                 prescale: Some(Prescale::RAPIDOCR),
                 input: InputSize::ShortSideAtLeast(736),
                 resize: Resize::Bilinear,
-                detection_values: Normalisation::CENTRED,
+                detection_values: Normalisation::RAPIDOCR,
                 boxes,
                 order: Order::Reading,
                 warp: Warp::OpenCvCubic,

@@ -14,13 +14,19 @@ pub(super) struct Rect {
     pub(super) short_side: f32,
 }
 
-/// Corners of the convex hull in order of rising angle (x to y), without points on straight edges. Reorders `points`.
-pub(super) fn convex_hull(points: &mut Vec<GridPoint>, hull: &mut Vec<GridPoint>) {
-    points.sort_unstable();
-    points.dedup();
+/// Corners of the convex hull of an outline in order of rising angle (x to y), without points on straight edges.
+///
+/// It begins where OpenCV's does, since [`min_area_rect`] takes of two outermost corners the one listed first: with
+/// the corner that comes first on the outline if that runs in the hull's order, with the last if it runs against it.
+/// `sorted` is room to work in.
+pub(super) fn convex_hull(outline: &[GridPoint], sorted: &mut Vec<GridPoint>, hull: &mut Vec<GridPoint>) {
+    sorted.clear();
+    sorted.extend_from_slice(outline);
+    sorted.sort_unstable();
+    sorted.dedup();
     hull.clear();
-    if points.len() < 3 {
-        hull.extend_from_slice(points);
+    if sorted.len() < 3 {
+        hull.extend_from_slice(sorted);
         return;
     }
     // Andrew's monotone chain: one side from left to right, then the other back.
@@ -32,13 +38,21 @@ pub(super) fn convex_hull(points: &mut Vec<GridPoint>, hull: &mut Vec<GridPoint>
         hull.len()
     };
     let mut end = 0;
-    for &point in points.iter() {
+    for &point in sorted.iter() {
         end = extend(point, 0);
     }
-    for &point in points.iter().rev().skip(1) {
+    for &point in sorted.iter().rev().skip(1) {
         extend(point, end - 1);
     }
     hull.pop();
+
+    let mut met = outline.iter().filter_map(|point| hull.iter().position(|corner| corner == point));
+    if let Some(first) = met.next() {
+        let next = (first + 1) % hull.len();
+        let along = met.find(|&corner| corner != first) == Some(next);
+        // Against the hull's order, the outline's last corner is the hull's next after its first.
+        hull.rotate_left(if along { first } else { next });
+    }
 }
 
 /// Positive if `c` lies to the turning side from x to y of the line from `a` to `b`.
@@ -80,12 +94,7 @@ pub(super) fn min_area_rect(hull: &[GridPoint]) -> Option<Rect> {
 fn calipers(hull: &[GridPoint]) -> ([f32; 2], [f32; 2], f32) {
     let count = hull.len();
     let point = |i: usize| hull[i].map(|v| v as f32);
-    let edges: Vec<([f32; 2], f32)> = (0..count)
-        .map(|i| {
-            let [dx, dy] = [0, 1].map(|axis| f64::from(hull[(i + 1) % count][axis] - hull[i][axis]));
-            ([dx as f32, dy as f32], (1.0 / (dx * dx + dy * dy).sqrt()) as f32)
-        })
-        .collect();
+    let edge = |i: usize| [0, 1].map(|axis| (hull[(i + 1) % count][axis] - hull[i][axis]) as f32);
     let first_least =
         |key: &dyn Fn(&GridPoint) -> i32| (0..count).min_by_key(|&i| key(&hull[i])).unwrap_or(0);
     // The points that the four calipers touch, and the direction of the first one.
@@ -94,19 +103,18 @@ fn calipers(hull: &[GridPoint]) -> ([f32; 2], [f32; 2], f32) {
     let (mut a, mut b) = (1f32, 0f32);
     let mut best = (f32::MAX, touch, a, b, 0f32, 0f32);
     for _ in 0..count {
-        // The caliper that meets its next edge first turns onto it; the others follow.
-        let mut lead = (f32::MIN, 0);
-        for (i, [u, v]) in [[a, b], [-b, a], [-a, -b], [b, -a]].into_iter().enumerate() {
-            let ([dx, dy], inverse) = edges[touch[i]];
-            let cosine = (u * dx + v * dy) * inverse;
-            if cosine > lead.0 {
-                lead = (cosine, i);
-            }
-        }
-        let ([dx, dy], inverse) = edges[touch[lead.1]];
+        // The caliper that meets its next edge first turns onto it, of equals the first; the others follow.
+        let ahead = [0, 1, 2, 3].map(|i| {
+            let [x, y] = edge(touch[i]);
+            [[x, y], [y, -x], [-x, -y], [-y, x]][i]
+        });
+        let sooner = |a: [f32; 2], b: [f32; 2]| a[1] * b[0] < a[0] * b[1];
+        let lead = (1..4).fold(0, |lead, i| if sooner(ahead[i], ahead[lead]) { i } else { lead });
+        let [dx, dy] = edge(touch[lead]);
+        let inverse = (1.0 / (f64::from(dx) * f64::from(dx) + f64::from(dy) * f64::from(dy)).sqrt()) as f32;
         let (x, y) = (dx * inverse, dy * inverse);
-        (a, b) = [(x, y), (y, -x), (-x, -y), (-y, x)][lead.1];
-        touch[lead.1] = (touch[lead.1] + 1) % count;
+        (a, b) = [(x, y), (y, -x), (-x, -y), (-y, x)][lead];
+        touch[lead] = (touch[lead] + 1) % count;
 
         let span = |from: usize, to: usize| {
             let (from, to) = (point(touch[from]), point(touch[to]));
@@ -151,9 +159,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rect_of(mut points: Vec<GridPoint>) -> Rect {
+    fn rect_of(points: &[GridPoint]) -> Rect {
         let mut hull = Vec::new();
-        convex_hull(&mut points, &mut hull);
+        convex_hull(points, &mut Vec::new(), &mut hull);
         min_area_rect(&hull).unwrap()
     }
 
@@ -163,15 +171,104 @@ mod tests {
 
     #[test]
     fn upright_rectangles_are_exact() {
-        let rect = rect_of(vec![[3, 7], [20, 7], [20, 11], [3, 11], [8, 9]]);
+        let rect = rect_of(&[[3, 7], [20, 7], [20, 11], [3, 11], [8, 9]]);
         assert_eq!(rect.corners, [[3.0, 7.0], [20.0, 7.0], [20.0, 11.0], [3.0, 11.0]]);
         assert_eq!(rect.short_side, 4.0);
     }
 
     #[test]
+    fn boxes_are_those_of_opencv_to_the_last_bit() {
+        // Outlines and what OpenCV 4.12's `minAreaRect` and `boxPoints` make of them. From another first point the
+        // first one's top lies at 1292.9999, which costs a pixel when it loses its fraction.
+        let below_a_long_top = [
+            [50, 1293],
+            [50, 1305],
+            [51, 1305],
+            [52, 1306],
+            [197, 1306],
+            [198, 1305],
+            [215, 1305],
+            [215, 1304],
+            [216, 1303],
+            [216, 1295],
+            [215, 1294],
+            [215, 1293],
+        ];
+        let rect = rect_of(&below_a_long_top);
+        assert_eq!(rect.corners, [[50.0, 1293.0], [216.0, 1293.0], [216.0, 1306.0], [50.0, 1306.0]]);
+        // An outline the other way round.
+        let grown = [
+            [454, 658],
+            [462, 661],
+            [468, 665],
+            [474, 671],
+            [477, 679],
+            [479, 690],
+            [479, 751],
+            [478, 759],
+            [475, 767],
+            [471, 773],
+            [465, 779],
+            [457, 782],
+            [446, 784],
+            [315, 784],
+            [307, 783],
+            [299, 780],
+            [293, 776],
+            [287, 770],
+            [284, 762],
+            [282, 751],
+            [282, 690],
+            [283, 682],
+            [286, 674],
+            [290, 668],
+            [296, 662],
+            [304, 659],
+            [315, 657],
+            [446, 657],
+        ];
+        let ([left, right], [top, bottom]) = ([281.999_94, 478.999_94], [656.999_94, 783.999_94]);
+        let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
+        assert_eq!(rect_of(&grown).corners, corners);
+        // Two calipers that meet their next edges at almost the same angle.
+        let tilted = [
+            [300, 690],
+            [299, 691],
+            [176, 691],
+            [175, 692],
+            [174, 691],
+            [172, 691],
+            [171, 692],
+            [49, 692],
+            [48, 693],
+            [48, 699],
+            [49, 700],
+            [49, 701],
+            [125, 701],
+            [126, 700],
+            [245, 700],
+            [246, 699],
+            [378, 699],
+            [379, 698],
+            [379, 691],
+            [378, 690],
+            [304, 690],
+            [303, 691],
+            [302, 690],
+        ];
+        let corners = [
+            [47.944_52, 691.980_65],
+            [378.987_06, 689.363_7],
+            [379.063_17, 698.991_5],
+            [48.020_63, 701.608_46],
+        ];
+        assert_eq!(rect_of(&tilted).corners, corners);
+    }
+
+    #[test]
     fn points_and_segments_are_flat_rectangles() {
-        assert_eq!(rect_of(vec![[5, 5]]).short_side, 0.0);
-        let segment = rect_of(vec![[0, 0], [4, 4], [2, 2]]);
+        assert_eq!(rect_of(&[[5, 5]]).short_side, 0.0);
+        let segment = rect_of(&[[0, 0], [4, 4], [2, 2]]);
         assert_eq!(segment.short_side, 0.0);
         assert_eq!(sides(&segment).iter().sum::<f32>(), 32f32.sqrt());
         assert!(min_area_rect(&[]).is_none());
@@ -182,7 +279,7 @@ mod tests {
         fn rectangle_holds_every_point_and_no_angle_gives_a_smaller_one(
             points in prop::collection::vec([-60..60i32, -60..60i32], 3..40)
         ) {
-            let rect = rect_of(points.clone());
+            let rect = rect_of(&points);
             let [w, h] = sides(&rect);
             let area = f64::from(w) * f64::from(h);
             for step in 0..180 {
@@ -209,9 +306,9 @@ mod tests {
             points in prop::collection::vec([-60..60i32, -60..60i32], 3..40), dx in -500..500i32, dy in -500..500i32
         ) {
             let area = |rect: &Rect| sides(rect).iter().product::<f32>();
-            let rect = rect_of(points.clone());
-            let moved = rect_of(points.iter().map(|p| [p[0] + dx, p[1] + dy]).collect());
-            let turned = rect_of(points.iter().map(|p| [-p[1], p[0]]).collect());
+            let rect = rect_of(&points);
+            let moved = rect_of(&points.iter().map(|p| [p[0] + dx, p[1] + dy]).collect::<Vec<_>>());
+            let turned = rect_of(&points.iter().map(|p| [-p[1], p[0]]).collect::<Vec<_>>());
             for other in [&moved, &turned] {
                 prop_assert!((area(&rect) - area(other)).abs() <= 1e-3 * area(&rect).max(1.0));
             }
@@ -220,7 +317,7 @@ mod tests {
         #[test]
         fn hull_is_convex_and_holds_every_point(points in prop::collection::vec([-60..60i32, -60..60i32], 1..60)) {
             let mut hull = Vec::new();
-            convex_hull(&mut points.clone(), &mut hull);
+            convex_hull(&points, &mut Vec::new(), &mut hull);
             if hull.len() > 2 {
                 for i in 0..hull.len() {
                     let (a, b) = (hull[i], hull[(i + 1) % hull.len()]);

@@ -19,11 +19,12 @@ pub(super) fn margin(quad: &Quad, ratio: f64) -> f64 {
 }
 
 /// Moves the sides of `quad` outwards by `margin` and rounds the corners off, as Clipper's polygon offset does (round
-/// joins, arc tolerance 0.25). Appends the outline's points, rounded to the grid, to `out`; none if the
+/// joins, arc tolerance 0.25). Fills `out` with the outline's points, rounded to the grid; with none if the
 /// quadrilateral has no area.
 ///
 /// Corners lose their fraction first, as in the references: a region can move by up to a pixel of the map.
 pub(super) fn expand(quad: &Quad, margin: f64, out: &mut Vec<GridPoint>) {
+    out.clear();
     let mut corners: Vec<[f64; 2]> = Vec::with_capacity(4);
     for corner in quad.map(|c| c.map(|v| f64::from(v.trunc()))) {
         if corners.last() != Some(&corner) {
@@ -86,10 +87,20 @@ pub(super) fn expand(quad: &Quad, margin: f64, out: &mut Vec<GridPoint>) {
         emit(corner, after);
         before = after;
     }
+
+    // Clipper's outlines begin behind the right end of their top; `rect::convex_hull` goes by that.
+    out.dedup();
+    if out.len() > 1 && out.first() == out.last() {
+        out.pop();
+    }
+    if let Some(top) = (0..out.len()).max_by_key(|&i| (-out[i][1], out[i][0])) {
+        out.rotate_left(top + 1);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::rect::convex_hull;
     use super::*;
     use proptest::prelude::*;
 
@@ -111,6 +122,35 @@ mod tests {
         let span =
             |i: usize| (out.iter().map(|p| p[i]).min().unwrap(), out.iter().map(|p| p[i]).max().unwrap());
         assert_eq!((span(0), span(1)), ((92, 148), (42, 78)));
+    }
+
+    #[test]
+    fn outlines_are_those_of_clipper_from_the_same_point_on() {
+        let mut out = Vec::new();
+        expand(&quad(265.0, 795.0, 208.0, 15.0, 0.0), 11.192_825_112_107_624, &mut out);
+        let mut hull = Vec::new();
+        convex_hull(&out, &mut Vec::new(), &mut hull);
+        // pyclipper 1.4.0: round joins, closed polygon.
+        let clipper = [
+            [478, 785],
+            [481, 788],
+            [484, 792],
+            [484, 810],
+            [483, 815],
+            [480, 818],
+            [476, 821],
+            [265, 821],
+            [260, 820],
+            [257, 817],
+            [254, 813],
+            [254, 795],
+            [255, 790],
+            [258, 787],
+            [262, 784],
+            [473, 784],
+        ];
+        assert_eq!(hull, clipper);
+        assert_eq!(out[0], clipper[0]);
     }
 
     #[test]

@@ -15,12 +15,19 @@ use viewfinder_vision::{Network, Sequential};
 
 use crate::support;
 
-/// The share of the reference's lines that must be met. Not all can: libraries differ in the last bit of sums, and
-/// the reference groups equally long lines in no defined order.
-const SHARE: f64 = 0.99;
+/// The pictures that `RapidOCR` was asked about, and how many of its lines each folder may miss.
+///
+/// In `library_hard` six lines are read at another width than there: of lines of one shape, the order that `NumPy`'s
+/// sort leaves them in, which depends on the processor, decides which batch they are padded for. The rest is room
+/// for processors whose last bits put a region's edge elsewhere.
+const RAPIDOCR: [(&str, &str, usize); 3] = [
+    ("ocr", "golden.json", 1),
+    ("library", "rapidocr_golden.json", 3),
+    ("library_hard", "rapidocr_golden.json", 8),
+];
 
-/// The same for Immich's server, whose answers were recorded on a processor with AVX2. On one with AVX-512 that server
-/// itself meets 272 of 276 lines: its crops then differ by one level in many samples, and lines on the brink
+/// The share of the lines of Immich's server that must be met. Its answers were recorded on a processor with AVX2. On
+/// one with AVX-512 that server itself meets 272 of 276 lines: its crops then differ by one level in many samples, and lines on the brink
 /// between two readings fall to the other side.
 const IMMICH_SHARE: f64 = 0.99;
 
@@ -84,16 +91,12 @@ fn greatest_difference(a: &[[f32; 2]; 4], b: impl Fn(usize, usize) -> f64, scale
 #[test]
 fn rapidocr_lines_are_met() {
     let models = Models::open();
-    let (mut expected, mut met, mut ours, mut misses) = (0, 0, 0, String::new());
-    for (folder, golden) in [
-        ("ocr", "golden.json"),
-        ("library", "rapidocr_golden.json"),
-        ("library_hard", "rapidocr_golden.json"),
-    ] {
+    for (folder, golden, allowed) in RAPIDOCR {
         let golden = support::json(&format!("{folder}/{golden}"));
         let golden = golden.as_object().unwrap();
         let files: Vec<String> = golden.keys().map(|name| format!("{folder}/{name}")).collect();
         let read = models.read_all(&files, Alpha::Contrast, &Options::rapidocr());
+        let (mut expected, mut ours, mut missed, mut misses) = (0usize, 0usize, 0, String::new());
         for ((file, golden), mut lines) in files.iter().zip(golden.values()).zip(read) {
             ours += lines.len();
             for line in golden["lines"].as_array().unwrap() {
@@ -104,22 +107,21 @@ fn rapidocr_lines_are_met() {
                         && greatest_difference(&found.corners, corner, [1.0; 2]) <= 2.0
                         && (line["score"].as_f64().unwrap() - found.score).abs() <= 0.01
                 });
-                match same {
-                    Some(i) => {
-                        lines.remove(i);
-                        met += 1;
-                    }
-                    None => misses += &format!("\n{file}: {line}"),
+                if let Some(i) = same {
+                    lines.remove(i);
+                } else {
+                    missed += 1;
+                    misses += &format!("\n{file}: {line}");
                 }
             }
         }
+        assert!(expected >= 140);
+        assert!(missed <= allowed, "{missed} of {expected} lines of {folder} missed:{misses}");
+        assert!(
+            ours as f64 <= expected as f64 * 1.01,
+            "{ours} lines of {folder}, {expected} in the reference"
+        );
     }
-    assert!(expected > 1000);
-    assert!(
-        f64::from(met) >= SHARE * f64::from(expected),
-        "{met} of {expected} lines met; not these:{misses}"
-    );
-    assert!(ours as f64 <= f64::from(expected) * 1.01, "{ours} lines where the reference has {expected}");
 }
 
 #[test]
