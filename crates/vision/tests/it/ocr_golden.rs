@@ -27,8 +27,8 @@ const RAPIDOCR: [(&str, &str, usize); 3] = [
 ];
 
 /// The share of the lines of Immich's server that must be met. Its answers were recorded on a processor with AVX2. On
-/// one with AVX-512 that server itself meets 272 of 276 lines: its crops then differ by one level in many samples, and lines on the brink
-/// between two readings fall to the other side.
+/// one with AVX-512 that server itself meets 272 of 276 lines: its crops then differ by one level in many samples,
+/// and lines on the brink between two readings fall to the other side.
 const IMMICH_SHARE: f64 = 0.99;
 
 pub(crate) struct Models {
