@@ -178,83 +178,28 @@ mod tests {
 
     #[test]
     fn boxes_are_those_of_opencv_to_the_last_bit() {
-        // Outlines and what OpenCV 4.12's `minAreaRect` and `boxPoints` make of them. From another first point the
-        // first one's top lies at 1292.9999, which costs a pixel when it loses its fraction.
+        // Outlines (x, y, x, y …) and what OpenCV 4.12's `minAreaRect` and `boxPoints` make of them. From another
+        // first corner, this one's top comes to lie at 1292.9999, which loses a pixel with its fraction.
         let below_a_long_top = [
-            [50, 1293],
-            [50, 1305],
-            [51, 1305],
-            [52, 1306],
-            [197, 1306],
-            [198, 1305],
-            [215, 1305],
-            [215, 1304],
-            [216, 1303],
-            [216, 1295],
-            [215, 1294],
-            [215, 1293],
+            50, 1293, 50, 1305, 51, 1305, 52, 1306, 197, 1306, 198, 1305, 215, 1305, 215, 1304, 216, 1303,
+            216, 1295, 215, 1294, 215, 1293,
         ];
-        let rect = rect_of(&below_a_long_top);
+        let rect = rect_of(below_a_long_top.as_chunks().0);
         assert_eq!(rect.corners, [[50.0, 1293.0], [216.0, 1293.0], [216.0, 1306.0], [50.0, 1306.0]]);
         // An outline the other way round.
         let grown = [
-            [454, 658],
-            [462, 661],
-            [468, 665],
-            [474, 671],
-            [477, 679],
-            [479, 690],
-            [479, 751],
-            [478, 759],
-            [475, 767],
-            [471, 773],
-            [465, 779],
-            [457, 782],
-            [446, 784],
-            [315, 784],
-            [307, 783],
-            [299, 780],
-            [293, 776],
-            [287, 770],
-            [284, 762],
-            [282, 751],
-            [282, 690],
-            [283, 682],
-            [286, 674],
-            [290, 668],
-            [296, 662],
-            [304, 659],
-            [315, 657],
-            [446, 657],
+            454, 658, 462, 661, 468, 665, 474, 671, 477, 679, 479, 690, 479, 751, 478, 759, 475, 767, 471,
+            773, 465, 779, 457, 782, 446, 784, 315, 784, 307, 783, 299, 780, 293, 776, 287, 770, 284, 762,
+            282, 751, 282, 690, 283, 682, 286, 674, 290, 668, 296, 662, 304, 659, 315, 657, 446, 657,
         ];
         let ([left, right], [top, bottom]) = ([281.999_94, 478.999_94], [656.999_94, 783.999_94]);
         let corners = [[left, top], [right, top], [right, bottom], [left, bottom]];
-        assert_eq!(rect_of(&grown).corners, corners);
+        assert_eq!(rect_of(grown.as_chunks().0).corners, corners);
         // Two calipers that meet their next edges at almost the same angle.
         let tilted = [
-            [300, 690],
-            [299, 691],
-            [176, 691],
-            [175, 692],
-            [174, 691],
-            [172, 691],
-            [171, 692],
-            [49, 692],
-            [48, 693],
-            [48, 699],
-            [49, 700],
-            [49, 701],
-            [125, 701],
-            [126, 700],
-            [245, 700],
-            [246, 699],
-            [378, 699],
-            [379, 698],
-            [379, 691],
-            [378, 690],
-            [304, 690],
-            [303, 691],
-            [302, 690],
+            300, 690, 299, 691, 176, 691, 175, 692, 174, 691, 172, 691, 171, 692, 49, 692, 48, 693, 48, 699,
+            49, 700, 49, 701, 125, 701, 126, 700, 245, 700, 246, 699, 378, 699, 379, 698, 379, 691, 378, 690,
+            304, 690, 303, 691, 302, 690,
         ];
         let corners = [
             [47.944_52, 691.980_65],
@@ -262,7 +207,7 @@ mod tests {
             [379.063_17, 698.991_5],
             [48.020_63, 701.608_46],
         ];
-        assert_eq!(rect_of(&tilted).corners, corners);
+        assert_eq!(rect_of(tilted.as_chunks().0).corners, corners);
     }
 
     #[test]
