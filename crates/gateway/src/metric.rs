@@ -101,18 +101,19 @@ impl Drop for InFlight {
 pub(crate) struct Tasks {
     protocol: &'static str,
     /// What each is called, and how it ended.
-    tasks: Vec<(&'static str, &'static str)>,
+    outcomes: Vec<(&'static str, &'static str)>,
     started: Instant,
 }
 
 impl Tasks {
     pub(crate) fn start(protocol: &'static str, labels: impl Iterator<Item = &'static str>) -> Self {
-        Self { protocol, tasks: labels.map(|label| (label, "cancelled")).collect(), started: Instant::now() }
+        let outcomes = labels.map(|label| (label, "cancelled")).collect();
+        Self { protocol, outcomes, started: Instant::now() }
     }
 
     /// Records how each ended: `ok`, or an error code.
     pub(crate) fn end(mut self, outcomes: impl Iterator<Item = &'static str>) {
-        for ((_, ended), outcome) in self.tasks.iter_mut().zip(outcomes) {
+        for ((_, ended), outcome) in self.outcomes.iter_mut().zip(outcomes) {
             *ended = outcome;
         }
     }
@@ -121,7 +122,7 @@ impl Tasks {
 impl Drop for Tasks {
     fn drop(&mut self) {
         let seconds = self.started.elapsed().as_secs_f64();
-        for (task, outcome) in &self.tasks {
+        for (task, outcome) in &self.outcomes {
             counter!(TASKS, "protocol" => self.protocol, "task" => *task, "outcome" => *outcome).increment(1);
             histogram!(TASK_SECONDS, "protocol" => self.protocol, "task" => *task).record(seconds);
         }
