@@ -29,10 +29,11 @@ pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
     let result = runtime.block_on(serve(loaded));
     // A download that is under way is left behind; the store continues it next time.
     runtime.shutdown_background();
-    result
+    result?;
+    viewfinder_runtime::leave()
 }
 
-async fn serve(loaded: &Loaded) -> Result<Outcome, Failure> {
+async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let config = &loaded.config;
     let stop = first_signal()?;
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
@@ -63,7 +64,7 @@ async fn serve(loaded: &Loaded) -> Result<Outcome, Failure> {
     } else {
         tracing::warn!("stopped with work unfinished after {} s", PATIENCE.as_secs());
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Opens the library and loads what was asked for, while the server already answers.

@@ -190,6 +190,17 @@ fn idle_models_give_their_memory_back() {
 }
 
 #[test]
+fn a_signal_while_the_library_opens_ends_it_as_any_other() {
+    for wait in 0..12 {
+        let server = Server::start(Run::with_models(), &[]);
+        std::thread::sleep(Duration::from_millis(wait * 10));
+        server.signal("-TERM");
+        let (code, log) = server.end();
+        assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_said() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
