@@ -34,6 +34,10 @@ pub(crate) struct Arguments {
     clients: usize,
 }
 
+/// Memory is looked at so often: what is held goes up and down with the pictures at hand, by more than it may grow, and
+/// only the mean of many looks is steady.
+const REQUESTS_PER_SAMPLE: usize = 4;
+
 /// How much the resident set may grow between the first and the last tenth of the requests, once all models
 /// are loaded.
 const GROWTH: f64 = 1.05;
@@ -59,9 +63,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let outcome = http::send(&address, &request.head, &request.body);
             let mut tally = tally.lock().expect("no client panics while counting");
             tally.count(&request, outcome);
+            if index.is_multiple_of(REQUESTS_PER_SAMPLE) {
+                tally.memory.push((index, server.resident()?));
+            }
             if index.is_multiple_of(arguments.requests.div_ceil(50)) {
                 let memory = server.resident()?;
-                tally.memory.push((index, memory));
                 let rate = (index + 1) as f64 / started.elapsed().as_secs_f64();
                 say(&format!("{index} requests, {rate:.0}/s, {} MB resident", memory >> 20));
             }
