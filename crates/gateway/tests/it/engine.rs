@@ -10,36 +10,38 @@ use viewfinder_test_support as support;
 
 use crate::support::{Part, Running, config};
 
-const OCR: &str = "PP-OCRv6_small";
+pub(crate) const OCR: &str = "PP-OCRv6_small";
 
-/// One for all tests: the tests' store, the fixtures' cache in Immich's layout, and a two-layer Chinese-CLIP, `tiny`.
+/// The tests' store, the fixtures' cache in Immich's layout, and a two-layer Chinese-CLIP, `tiny`.
+pub(crate) fn engine_config() -> EngineConfig {
+    for role in [Role::Detection, Role::Classification, Role::Recognition] {
+        support::model(OCR, role);
+    }
+    support::model("scrfd_2.5g", Role::Detection);
+    let file = |name: &str| support::fixtures().join("models").join(name).display().to_string();
+    let tiny = format!(
+        "[[models]]\nname = \"tiny\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
+         [models.visual]\nsources = [{{ file = {:?} }}]\n[models.textual]\nsources = [{{ file = {:?} }}]\n",
+        file("tiny.img.onnx"),
+        file("tiny.txt.onnx")
+    );
+    let mut models = StoreConfig::new(support::store().root());
+    models.offline = true;
+    models.immich_caches = vec![support::fixtures().join("immich-cache")];
+    models.extra_models = Catalogue::parse(&tiny).unwrap();
+    let mut config = EngineConfig::new(models);
+    config.library = Some(support::ort_library());
+    config.device = Device::Cpu;
+    config.model_ttl = None;
+    // The reference answers are those of Immich's server over the same networks under this name.
+    config.aliases.insert("PP-OCRv5_mobile".to_owned(), OCR.to_owned());
+    config
+}
+
+/// One for all tests.
 fn engine() -> Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    let start = || {
-        for role in [Role::Detection, Role::Classification, Role::Recognition] {
-            support::model(OCR, role);
-        }
-        support::model("scrfd_2.5g", Role::Detection);
-        let file = |name: &str| support::fixtures().join("models").join(name).display().to_string();
-        let tiny = format!(
-            "[[models]]\nname = \"tiny\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
-             [models.visual]\nsources = [{{ file = {:?} }}]\n[models.textual]\nsources = [{{ file = {:?} }}]\n",
-            file("tiny.img.onnx"),
-            file("tiny.txt.onnx")
-        );
-        let mut models = StoreConfig::new(support::store().root());
-        models.offline = true;
-        models.immich_caches = vec![support::fixtures().join("immich-cache")];
-        models.extra_models = Catalogue::parse(&tiny).unwrap();
-        let mut config = EngineConfig::new(models);
-        config.library = Some(support::ort_library());
-        config.device = Device::Cpu;
-        config.model_ttl = None;
-        // The reference answers are those of Immich's server over the same networks under this name.
-        config.aliases.insert("PP-OCRv5_mobile".to_owned(), OCR.to_owned());
-        Engine::new(config).unwrap()
-    };
-    ENGINE.get_or_init(start).clone()
+    ENGINE.get_or_init(|| Engine::new(engine_config()).unwrap()).clone()
 }
 
 async fn server() -> Running {
@@ -49,7 +51,7 @@ async fn server() -> Running {
     Running::start(config, Arc::new(engine())).await
 }
 
-fn fixture(name: &str) -> Vec<u8> {
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
     let path = support::fixtures().join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -7,5 +7,6 @@ mod lifecycle;
 mod log;
 mod mt_photos;
 mod operations;
+mod ping;
 mod replay;
 mod support;
