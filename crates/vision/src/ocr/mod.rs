@@ -10,6 +10,7 @@
 //!
 //! Networks are those of PP-OCR v4, v5 and v6.
 
+mod bidi;
 mod classify;
 mod contours;
 mod crop;

@@ -1,6 +1,7 @@
 use viewfinder_image::{RgbImage, resize};
 
 use super::OcrError;
+use super::bidi::reading_order;
 use super::pack::{Normalisation, bgr_planes};
 use crate::{Network, Tensor};
 
@@ -162,6 +163,7 @@ fn decode(scores: &[f32], alphabet: &Alphabet) -> Reading {
         }
         previous = class;
     }
+    let text = reading_order(text);
     Reading { text, score: if count == 0 { 0.0 } else { rounded(sum / count as f64) } }
 }
 
@@ -220,6 +222,12 @@ mod tests {
         let reading = decode(&scores, &alphabet());
         assert_eq!(reading.text, "aa 文");
         assert!((reading.score - (0.9 + 0.7 + 0.6 + 1.0) / 4.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn arabic_is_put_into_reading_order() {
+        let scores = columns(&[(1, 0.9), (2, 0.9), (4, 0.9), (3, 0.9)]);
+        assert_eq!(decode(&scores, &Alphabet::from_metadata("ا\nم\n7")).text, "7 ما");
     }
 
     #[test]
