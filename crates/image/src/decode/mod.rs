@@ -27,9 +27,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 100 MB, 300 million pixels, 40,000 pixels a side.
+    /// 100 MB, 110 million pixels (a camera of 108 megapixels; 330 MB of memory), 40,000 pixels a side.
     fn default() -> Self {
-        Self { max_bytes: 100_000_000, max_pixels: 300_000_000, max_side: 40_000 }
+        Self { max_bytes: 100_000_000, max_pixels: 110_000_000, max_side: 40_000 }
     }
 }
 

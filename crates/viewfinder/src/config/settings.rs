@@ -257,8 +257,8 @@ settings! {
     /// Bytes that one picture may have.
     limits_max_bytes: u64 = 100_000_000;
         "limits.max_bytes", "VIEWFINDER_MAX_BYTES";
-    /// Pixels that one picture may have.
-    limits_max_pixels: u64 = 300_000_000;
+    /// Pixels that one picture may have. Each takes 3 bytes of memory, more while certain files are decoded.
+    limits_max_pixels: u64 = 110_000_000;
         "limits.max_pixels", "VIEWFINDER_MAX_PIXELS";
     /// Longest side that a picture may have, in pixels.
     limits_max_side: u32 = 40_000;
