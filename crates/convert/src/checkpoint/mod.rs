@@ -1,0 +1,1 @@
+//! Reading checkpoints: `PyTorch`'s zip with a pickle, and safetensors.

@@ -1,0 +1,3 @@
+//! Model files: the graph in `model.onnx`, large tensors beside it in `model.onnx.data`.
+
+pub mod proto;
