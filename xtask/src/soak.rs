@@ -34,12 +34,14 @@ pub(crate) struct Arguments {
     clients: usize,
 }
 
-/// Memory is looked at so often: what is held goes up and down with the pictures at hand, by more than it may grow, and
-/// only the mean of many looks is steady.
+/// The same requests come in the same order so many times: what is held goes up and down with the pictures at hand, by
+/// far more than it may grow, so that only equal work compares.
+const ROUNDS: usize = 5;
+
+/// Memory is looked at so often.
 const REQUESTS_PER_SAMPLE: usize = 4;
 
-/// How much the resident set may grow between the first and the last tenth of the requests, once all models
-/// are loaded.
+/// How much the mean resident set may grow from the second round, when all models are loaded, to the last.
 const GROWTH: f64 = 1.05;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -50,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let address = format!("127.0.0.1:{port}");
     let pictures = Pictures::read()?;
 
+    let round = arguments.requests.div_ceil(ROUNDS).max(1);
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally::default());
     let started = Instant::now();
@@ -59,12 +62,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             if index >= arguments.requests {
                 return Ok(());
             }
-            let request = Request::number(index as u64, &pictures);
+            let request = Request::number((index % round) as u64, &pictures);
             let outcome = http::send(&address, &request.head, &request.body);
             let mut tally = tally.lock().expect("no client panics while counting");
             tally.count(&request, outcome);
             if index.is_multiple_of(REQUESTS_PER_SAMPLE) {
-                tally.memory.push((index, server.resident()?));
+                tally.memory[index / round].push(server.resident()?);
             }
             if index.is_multiple_of(arguments.requests.div_ceil(50)) {
                 let memory = server.resident()?;
@@ -248,7 +251,7 @@ fn huge_bmp() -> Vec<u8> {
 struct Tally {
     answers: BTreeMap<(&'static str, &'static str, u16), usize>,
     wrong: Vec<String>,
-    memory: Vec<(usize, u64)>,
+    memory: [Vec<u64>; ROUNDS],
 }
 
 impl Tally {
@@ -276,14 +279,19 @@ impl Tally {
     }
 
     fn check_memory(&self) -> Result<()> {
-        // The first samples fall into the time when models are loaded and buffers find their size.
-        let settled = &self.memory[self.memory.len() / 5..];
-        let tenth = (settled.len() / 8).max(1);
-        let mean = |part: &[(usize, u64)]| {
-            part.iter().map(|(_, bytes)| *bytes as f64).sum::<f64>() / part.len() as f64
-        };
-        let (early, late) = (mean(&settled[..tenth]), mean(&settled[settled.len() - tenth..]));
-        say(&format!("resident: {:.0} MB early, {:.0} MB late", early / 1e6, late / 1e6));
+        let mut means = Vec::new();
+        for (round, samples) in self.memory.iter().enumerate().filter(|(_, samples)| !samples.is_empty()) {
+            let mean = samples.iter().sum::<u64>() as f64 / samples.len() as f64;
+            let most = samples.iter().max().copied().unwrap_or(0);
+            say(&format!(
+                "round {}: {:.0} MB resident on average, {} MB at most",
+                round + 1,
+                mean / 1e6,
+                most / 1_000_000
+            ));
+            means.push(mean);
+        }
+        let [_, early, .., late] = means[..] else { return Ok(()) };
         ensure!(late <= early * GROWTH, "memory grew by {:.1} %", (late / early - 1.0) * 100.0);
         Ok(())
     }
