@@ -3,6 +3,12 @@
 //! Everything is fetched once, through the same store and the same sources as a user's, into `target/test-store` of the
 //! workspace; several test binaries may ask at the same time. Nothing is skipped where a file cannot be had: the test
 //! fails and says what to do.
+//!
+//! [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
+
+pub mod checkpoint;
+pub mod pickle;
+
 use std::{
     path::{Path, PathBuf},
     sync::OnceLock,
