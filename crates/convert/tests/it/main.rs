@@ -1,0 +1,4 @@
+//! Conversion, checked with ONNX Runtime itself.
+
+mod net;
+mod precision;
