@@ -25,12 +25,26 @@ const PEERS: &[&str] = &["rapidocr==3.10.0", "faster-paddle==1.0.4", "opencv-pyt
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Print the tables without writing BENCHMARKS.md.
+    /// What to compare.
+    #[arg(default_value = "ocr")]
+    subject: Subject,
+    /// Print the tables of `ocr` without writing BENCHMARKS.md.
     #[arg(long)]
     dry_run: bool,
 }
 
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Subject {
+    /// Text recognition, with RapidOCR and faster-paddle; writes BENCHMARKS.md.
+    Ocr,
+    /// Chinese-CLIP, with the original package's export in ONNX Runtime.
+    Clip,
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if let Subject::Clip = arguments.subject {
+        return crate::clip::bench();
+    }
     provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
     let store = quality::prepare()?;
     let python = peers()?;
@@ -177,7 +191,7 @@ impl Drop for Side {
 }
 
 /// A Python of its own, with the peers in it.
-fn peers() -> Result<PathBuf> {
+pub(crate) fn peers() -> Result<PathBuf> {
     let folder = workspace().join("target/peers");
     let python = folder.join("bin/python");
     let installed = folder.join("installed");
@@ -186,6 +200,10 @@ fn peers() -> Result<PathBuf> {
     }
     process::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     process::run(Command::new(&python).args(["-m", "pip", "install", "onnxruntime"]).args(PEERS))?;
+    // A peer brings another build of OpenCV into the same folder: the stated one has to come last.
+    let stated = PEERS.iter().filter(|peer| peer.starts_with("opencv"));
+    let again = ["-m", "pip", "install", "--force-reinstall", "--no-deps"];
+    process::run(Command::new(&python).args(again).args(stated))?;
     fs::write(installed, PEERS.join("\n"))?;
     Ok(python)
 }

@@ -15,16 +15,20 @@ pub(crate) enum Need {
     Venv,
     /// Shows the pages to the tests.
     Browser,
+    /// Runs the original Chinese-CLIP package, for the system's own Python.
+    Torch,
     /// Assembles the fast paths of the JPEG decoder; without it the decoder is slower.
     Assembler,
 }
 
 impl Need {
+    /// Names of packages, with spaces between.
     fn package(self) -> &'static str {
         match self {
             Self::Pip => "python3-pip",
             Self::Venv => "python3-venv",
             Self::Browser => "chromium",
+            Self::Torch => "python3-torch python3-six",
             Self::Assembler => "nasm",
         }
     }
@@ -33,6 +37,7 @@ impl Need {
         match self {
             Self::Pip => works("pip3", &["--version"]) || works("python3", &["-m", "pip", "--version"]),
             Self::Venv => works("python3", &["-c", "import venv, ensurepip"]),
+            Self::Torch => works("/usr/bin/python3", &["-c", "import torch, six, numpy"]),
             Self::Browser => ["chromium", "chromium-browser", "google-chrome"]
                 .iter()
                 .any(|browser| works(browser, &["--version"])),
@@ -51,7 +56,7 @@ pub(crate) fn provide(needs: &[Need]) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let packages: Vec<&str> = missing.iter().map(|need| need.package()).collect();
+    let packages: Vec<&str> = missing.iter().flat_map(|need| need.package().split(' ')).collect();
     say(&format!("installing {}", packages.join(", ")));
     let installed = install(&packages);
     let still: Vec<&str> = missing

@@ -1,6 +1,7 @@
 //! Everything about this project that is not plain cargo.
 
 mod bench;
+mod clip;
 mod demo;
 mod http;
 mod machine;
@@ -29,8 +30,10 @@ enum Chore {
     Demo(demo::Arguments),
     /// Format, lints, documentation and all tests, as continuous integration runs them.
     Test(test::Arguments),
-    /// Compare speed, memory and accuracy with RapidOCR and faster-paddle, and write BENCHMARKS.md.
+    /// Compare speed, memory and accuracy with other programs.
     Bench(bench::Arguments),
+    /// Convert Chinese-CLIP checkpoints of the full sizes and compare with the original package's own networks.
+    CheckCnclip(clip::Arguments),
     /// Compare `/predict` with Immich's own machine-learning server: speed, memory, answers.
     BenchPredict(predict::Arguments),
     /// Print how much text is found, against the labels and RapidOCR's own results.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Chore::Demo(arguments) => demo::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::CheckCnclip(arguments) => clip::check(&arguments),
         Chore::BenchPredict(arguments) => predict::run(&arguments),
         Chore::Quality(arguments) => quality::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
