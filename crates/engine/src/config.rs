@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use viewfinder_models::{Progress, StoreConfig};
+use viewfinder_models::{Progress, Step, StoreConfig};
 use viewfinder_runtime::Device;
 
 /// How the local engine is set up.
@@ -72,16 +72,19 @@ impl EngineConfig {
 pub struct LogProgress;
 
 impl Progress for LogProgress {
-    fn begin(&self, file: &str, total: Option<u64>) {
-        tracing::info!(file, bytes = total, "fetching");
+    fn begin(&self, step: Step, file: &str, total: Option<u64>) {
+        match step {
+            Step::Fetch => tracing::info!(file, bytes = total, "fetching"),
+            Step::Convert => tracing::info!(file, bytes = total, "converting"),
+        }
     }
 
     fn advance(&self, _bytes: u64) {}
 
     fn end(&self, result: Result<(), &str>) {
         match result {
-            Ok(()) => tracing::info!("fetched and verified"),
-            Err(reason) => tracing::warn!(reason, "not fetched"),
+            Ok(()) => tracing::info!("done"),
+            Err(reason) => tracing::warn!(reason, "failed"),
         }
     }
 }

@@ -1,11 +1,13 @@
 use std::{
     collections::HashMap,
     num::NonZero,
+    path::Path,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use viewfinder_convert::precision::Precision;
 use viewfinder_models::{Family, ModelError, ModelFiles, Role, RuntimeFlavour, Store};
 use viewfinder_runtime::{
     Cache, Cores, Device, Helpers, Lane, Library, Pool, PoolError, Runtime, RuntimeConfig, trim,
@@ -13,10 +15,10 @@ use viewfinder_runtime::{
 use viewfinder_vision::clip;
 
 use crate::{
-    EngineConfig, EngineError, EngineStatus, ErrorCode, LoadedModel, PictureAnswer, PictureRequest,
+    EngineConfig, EngineError, EngineStatus, ErrorCode, LoadedModel, Made, PictureAnswer, PictureRequest,
     PictureTask, SentenceRequest,
     load::{Kit, Loaded, load},
-    picture,
+    picture, variant,
 };
 
 type Key = (String, Role);
@@ -138,6 +140,26 @@ impl Engine {
             blocking(move || inner.network(&name, role, ANY)).await?;
         }
         Ok(())
+    }
+
+    /// Makes every network of a model in another precision, such as `cn-clip/ViT-B-16@int8`, fetching the published one if
+    /// need be. One that strays further from it than [`LEAST_COSINE`](crate::LEAST_COSINE) is refused unless forced. Blocks.
+    pub fn make_variant(&self, name: &str, force: bool) -> Result<Vec<Made>, EngineError> {
+        let entry = self.inner.store.catalogue().find(name);
+        let roles = entry.ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?.roles();
+        roles.into_iter().map(|role| self.inner.make(name, role, force)).collect()
+    }
+
+    /// Writes a network in another precision, with all that belongs to it, into `folder`, under the same condition. The
+    /// store is not touched. Blocks.
+    pub fn make_precision(
+        &self,
+        source: &ModelFiles,
+        precision: Precision,
+        force: bool,
+        folder: &Path,
+    ) -> Result<Made, EngineError> {
+        variant::write(&self.inner.runtime()?, source, precision, force, folder)
     }
 
     /// Drops every model and returns the memory, and keeps serving: the next request loads what it needs.
@@ -356,18 +378,25 @@ impl Inner {
     fn files(&self, key: &Key) -> Result<ModelFiles, EngineError> {
         let undelivered = || self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((when, error)) = undelivered().get(key)
-            && when.elapsed() < UNDELIVERED_PAUSE
+            && (when.elapsed() < UNDELIVERED_PAUSE || error.code == ErrorCode::ModelImprecise)
         {
             return Err(error.clone());
         }
-        let files = self.store.files(&key.0, key.1, &*self.config.progress).map_err(EngineError::from);
+        let files = match self.store.files(&key.0, key.1, &*self.config.progress) {
+            Err(ModelError::NotMade { .. }) => self.make(&key.0, key.1, false).map(|made| made.files),
+            files => files.map_err(EngineError::from),
+        };
         match &files {
-            Err(error) if error.code == ErrorCode::ModelUnavailable => {
+            Err(error) if matches!(error.code, ErrorCode::ModelUnavailable | ErrorCode::ModelImprecise) => {
                 undelivered().insert(key.clone(), (Instant::now(), error.clone()));
             }
             _ => drop(undelivered().remove(key)),
         }
         files
+    }
+
+    fn make(&self, name: &str, role: Role, force: bool) -> Result<Made, EngineError> {
+        variant::make(&self.store, &self.runtime()?, name, role, force, &*self.config.progress)
     }
 
     /// Returns the memory of dropped networks to the system, and with the last network the working memory of all.

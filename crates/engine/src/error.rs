@@ -61,6 +61,8 @@ error_codes! {
     ModelNoSource,                       "model_no_source",       Server, false, 503;
     /// The model's files are there but do not load.
     ModelBroken,                         "model_broken",          Server, false, 500;
+    /// The model, made in another precision, strays too far from the published one.
+    ModelImprecise,                      "model_imprecise",       Server, false, 503;
     /// The ONNX Runtime library is missing or too old.
     RuntimeUnavailable,                  "runtime_unavailable",   Server, false, 503;
     /// The configured accelerator cannot be used, and falling back is not allowed.

@@ -10,6 +10,7 @@ mod error;
 mod load;
 mod picture;
 mod types;
+mod variant;
 
 pub use config::{EngineConfig, LogProgress};
 pub use engine::Engine;
@@ -18,3 +19,4 @@ pub use types::{
     Answer, DecodeRules, EngineStatus, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest,
 };
+pub use variant::{LEAST_COSINE, Made};

@@ -91,8 +91,10 @@ impl From<ModelError> for EngineError {
             ModelError::NoRole { .. } => ErrorCode::ModelUnsuited,
             ModelError::Missing { .. } => ErrorCode::ModelMissingOffline,
             ModelError::Unavailable { .. } => ErrorCode::ModelUnavailable,
-            ModelError::NoSource { .. } => ErrorCode::ModelNoSource,
-            ModelError::Corrupt { .. } | ModelError::Incomplete { .. } => ErrorCode::ModelBroken,
+            ModelError::NoSource { .. } | ModelError::NotMade { .. } => ErrorCode::ModelNoSource,
+            ModelError::Corrupt { .. } | ModelError::Incomplete { .. } | ModelError::Conversion(_) => {
+                ErrorCode::ModelBroken
+            }
             ModelError::RuntimeUnavailable { .. } | ModelError::RuntimeMissingOffline => {
                 ErrorCode::RuntimeUnavailable
             }

@@ -29,8 +29,10 @@ pub struct GatewayConfig {
 pub struct Models {
     /// Reads text.
     pub ocr: String,
-    /// Embeds pictures and sentences.
+    /// Embeds pictures.
     pub clip: String,
+    /// Embeds sentences: the same model, perhaps in another precision.
+    pub clip_text: String,
     /// Finds and recognises faces.
     pub faces: String,
 }
@@ -69,6 +71,7 @@ impl Default for GatewayConfig {
             models: Models {
                 ocr: "PP-OCRv6_small".to_owned(),
                 clip: "cn-clip/ViT-B-16".to_owned(),
+                clip_text: "cn-clip/ViT-B-16".to_owned(),
                 faces: "buffalo_l".to_owned(),
             },
             profiles: Profiles {

@@ -2,6 +2,7 @@
 use crate::{ModelError, Source, clean_name, names};
 use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, fmt, str::FromStr};
+use viewfinder_convert::precision::Precision;
 
 /// What a network does for its model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,6 +114,17 @@ impl fmt::Display for Family {
     }
 }
 
+/// A model in another precision than it was published in, made on this machine from the published one.
+///
+/// The precision is part of the name, `cn-clip/ViT-B-16@int8`, because it is part of what stored vectors are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// The published model's name.
+    pub base: String,
+    /// The precision.
+    pub precision: Precision,
+}
+
 /// One network of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,9 +162,11 @@ pub struct ModelEntry {
     /// Places holding all its files in Immich's layout, tried after those of the part.
     #[serde(default)]
     pub sources: Vec<Source>,
-    /// Where the weights it was made from are published, when nobody publishes it as ONNX.
+    /// Where the weights it was made from are published, from which its ONNX files are made here.
     #[serde(default)]
     pub checkpoints: Vec<Source>,
+    /// Attention heads of the text network, for checkpoints of sizes that were never published.
+    pub text_heads: Option<usize>,
     /// Finds text or faces.
     pub detection: Option<Part>,
     /// Tells upright lines from others.
@@ -163,6 +177,9 @@ pub struct ModelEntry {
     pub visual: Option<Part>,
     /// Embeds sentences.
     pub textual: Option<Part>,
+    /// What it is made from, if it is not published itself.
+    #[serde(skip)]
+    pub variant: Option<Variant>,
 }
 
 impl ModelEntry {
@@ -177,6 +194,25 @@ impl ModelEntry {
         }
     }
 
+    /// This model in another precision.
+    fn variant(&self, precision: Precision) -> Self {
+        let named = |name: &String| format!("{name}@{precision}");
+        let part = |role| self.roles().contains(&role).then(Part::default);
+        Self {
+            name: named(&self.name),
+            aliases: self.aliases.iter().map(named).collect(),
+            sources: Vec::new(),
+            checkpoints: Vec::new(),
+            detection: None,
+            classification: None,
+            recognition: None,
+            visual: part(Role::Visual),
+            textual: part(Role::Textual),
+            variant: Some(Variant { base: self.name.clone(), precision }),
+            ..self.clone()
+        }
+    }
+
     /// The roles it can fill.
     pub fn roles(&self) -> Vec<Role> {
         let whole: &[Role] = if self.sources.is_empty() { &[] } else { self.family.roles() };
@@ -187,7 +223,9 @@ impl ModelEntry {
 /// Every model known by name.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
+    /// Published models, then variants of them.
     entries: Vec<ModelEntry>,
+    published: usize,
     by_name: HashMap<String, usize>,
 }
 
@@ -222,9 +260,14 @@ impl Catalogue {
         Ok(document.models)
     }
 
-    /// All entries: the built-in ones in the order of the file, then the user's.
+    /// All published models: the built-in ones in the order of the file, then the user's.
     pub fn entries(&self) -> &[ModelEntry] {
-        &self.entries
+        &self.entries[..self.published]
+    }
+
+    /// The CLIP models in every other precision.
+    pub fn variants(&self) -> &[ModelEntry] {
+        &self.entries[self.published..]
     }
 
     /// The entry for a name: exactly that name or alias, else the one that Immich's cleaning of the name gives.
@@ -243,7 +286,15 @@ impl Catalogue {
         entry.roles().contains(&role).then_some(entry)
     }
 
-    fn index(entries: Vec<ModelEntry>) -> Result<Self, ModelError> {
+    fn index(mut entries: Vec<ModelEntry>) -> Result<Self, ModelError> {
+        let published = entries.len();
+        let clip = |entry: &&ModelEntry| entry.family.immich_task() == Some("clip");
+        let variants: Vec<_> = entries
+            .iter()
+            .filter(clip)
+            .flat_map(|entry| [Precision::Int8, Precision::Fp16].map(|precision| entry.variant(precision)))
+            .collect();
+        entries.extend(variants);
         let mut by_name = HashMap::new();
         for (index, entry) in entries.iter().enumerate() {
             for name in std::iter::once(&entry.name).chain(&entry.aliases) {
@@ -255,8 +306,8 @@ impl Catalogue {
                 }
             }
         }
-        let catalogue = Self { entries, by_name };
-        for entry in &catalogue.entries {
+        let catalogue = Self { entries, published, by_name };
+        for entry in catalogue.entries() {
             catalogue
                 .check(entry)
                 .map_err(|reason| ModelError::Catalogue(format!("{}: {reason}", entry.name)))?;

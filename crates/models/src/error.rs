@@ -1,6 +1,7 @@
 //! What can go wrong between a name and its files.
 use crate::Role;
 use std::{fmt, fmt::Write as _, io, path::PathBuf};
+use viewfinder_convert::precision::Precision;
 
 /// Why one source did not deliver. The text holds no credentials and no signed addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,23 @@ pub enum ModelError {
         /// What the user can do.
         hint: String,
     },
+    /// A model in another precision that was not made on this machine yet.
+    #[error(
+        "{name} ({role}) has not been made yet; `viewfinder models quantize {base} --precision {precision}` does"
+    )]
+    NotMade {
+        /// The model.
+        name: String,
+        /// The role.
+        role: Role,
+        /// What it is made from.
+        base: String,
+        /// In which precision.
+        precision: Precision,
+    },
+    /// A checkpoint that no network can be made from, or a network that cannot be brought into another precision.
+    #[error("{0}")]
+    Conversion(String),
     /// A file on disk is not what it should be.
     #[error("{} is damaged: its SHA-256 is {found}, not {expected}", .path.display())]
     Corrupt {

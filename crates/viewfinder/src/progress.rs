@@ -1,13 +1,13 @@
-//! Downloads, shown as bars on a terminal and as lines elsewhere, always on the standard error.
+//! Downloads and conversions, shown as bars on a terminal and as lines elsewhere, always on the standard error.
 use std::io::{self, IsTerminal as _};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use viewfinder_models::Progress;
+use viewfinder_models::{Progress, Step};
 
 use crate::output;
 
-/// Tells a person what is being fetched.
+/// Tells a person what is being fetched or made.
 pub(crate) struct Report {
     terminal: bool,
     current: Mutex<Current>,
@@ -16,6 +16,7 @@ pub(crate) struct Report {
 #[derive(Default)]
 struct Current {
     file: String,
+    step: Option<Step>,
     bar: Option<ProgressBar>,
 }
 
@@ -27,15 +28,17 @@ impl Report {
 }
 
 impl Progress for Report {
-    fn begin(&self, file: &str, total: Option<u64>) {
+    fn begin(&self, step: Step, file: &str, total: Option<u64>) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = current.bar.take() {
             bar.finish_and_clear();
         }
         file.clone_into(&mut current.file);
+        current.step = Some(step);
         if !self.terminal {
             let size = total.map(|bytes| format!(" ({})", HumanBytes(bytes))).unwrap_or_default();
-            output::complain(&format!("fetching {file}{size}"));
+            let verb = if step == Step::Fetch { "fetching" } else { "converting" };
+            output::complain(&format!("{verb} {file}{size}"));
             return;
         }
         let (bar, template) = match total {
@@ -65,9 +68,13 @@ impl Progress for Report {
         }
         let file = std::mem::take(&mut current.file);
         match result {
+            Ok(()) if current.step == Some(Step::Convert) => output::complain(&format!("converted {file}")),
             Ok(()) => output::complain(&format!("fetched {file}")),
             // A source that could not even be asked is told of when all have failed.
             Err(_) if file.is_empty() => {}
+            Err(reason) if current.step == Some(Step::Convert) => {
+                output::complain(&format!("{file} was not converted: {reason}"));
+            }
             Err(reason) => output::complain(&format!("{file} did not arrive: {reason}")),
         }
     }

@@ -128,6 +128,20 @@ pub(crate) fn ocr_options(profile: OcrProfile) -> Options {
     }
 }
 
+/// The model that embeds sentences.
+pub(crate) fn sentence_model(config: &Config) -> &str {
+    config.clip_text_model.as_deref().unwrap_or(&config.clip_model)
+}
+
+/// Refuses to search the pictures of one model with the sentences of another, unless they are precisions of the same and
+/// agree.
+pub(crate) fn check_sentence_model(config: &Config, store: &Store) -> Result<(), Failure> {
+    store
+        .may_search(&config.clip_model, sentence_model(config), f64::from(config.clip_least_cosine))
+        .context("clip.model and clip.text_model")
+        .map_err(Failure::Usage)
+}
+
 /// The build of ONNX Runtime that a device needs.
 pub(crate) fn flavour(device: Device) -> RuntimeFlavour {
     match device {

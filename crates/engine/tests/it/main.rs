@@ -1,5 +1,6 @@
 //! The engine over real networks, as the servers and the command line use it.
 
+mod chinese_clip;
 mod lifecycle;
 mod requests;
 mod support;

@@ -102,7 +102,7 @@ fn pixels<const N: usize>(coordinates: [f32; N]) -> Vec<f64> {
 async fn vectors(app: &App, sentences: &[&str]) -> Result<Vec<Vec<f32>>, EngineError> {
     let mut vectors = Vec::with_capacity(sentences.len());
     for text in sentences {
-        vectors.push(app.sentence(PROTOCOL, &app.config.models.clip, text, None).await?);
+        vectors.push(app.sentence(PROTOCOL, &app.config.models.clip_text, text, None).await?);
     }
     Ok(vectors)
 }

@@ -98,7 +98,7 @@ async fn sentence(app: &Arc<App>, request: Request) -> Result<VectorAnswer, Resp
     let text = read_text(&held.bytes)?;
     // Any failure over a sentence is a crash to MT Photos' services.
     let vector = app
-        .sentence(PROTOCOL, &app.config.models.clip, &text, None)
+        .sentence(PROTOCOL, &app.config.models.clip_text, &text, None)
         .await
         .map_err(|error| crashed(&error.into()))?;
     VectorAnswer::new(&vector).map_err(|error| crashed(&error.into()))

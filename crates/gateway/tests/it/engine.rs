@@ -48,6 +48,7 @@ async fn server() -> Running {
     let mut config = config();
     OCR.clone_into(&mut config.models.ocr);
     "tiny".clone_into(&mut config.models.clip);
+    "tiny".clone_into(&mut config.models.clip_text);
     Running::start(config, Arc::new(engine())).await
 }
 

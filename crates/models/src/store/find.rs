@@ -181,7 +181,7 @@ pub(super) fn check_sum(path: &Path, part: Option<&Part>, found: &str) -> Result
 }
 
 /// Writes down what somebody put into a folder by hand.
-fn record_folder(folder: &Path) -> Result<(), ModelError> {
+pub(super) fn record_folder(folder: &Path) -> Result<(), ModelError> {
     let mut manifest = Manifest::default();
     for item in fs::read_dir(folder).map_err(io_at(folder))?.filter_map(Result::ok) {
         let Ok(name) = item.file_name().into_string() else { continue };

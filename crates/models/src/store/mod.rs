@@ -1,10 +1,12 @@
 //! The local store: from a name and a role to files on disk.
 mod config;
+mod convert;
 mod fetch;
 mod find;
 mod inspect;
 
 pub use config::StoreConfig;
+pub use convert::Converted;
 pub use inspect::{ModelStatus, RoleStatus, State, Verdict, Verified};
 
 use crate::{
@@ -139,7 +141,8 @@ impl Store {
     /// The files of a network, fetched if need be and allowed.
     pub fn files(&self, name: &str, role: Role, progress: &dyn Progress) -> Result<ModelFiles, ModelError> {
         match self.local(name, role) {
-            Err(ModelError::Missing { .. }) if !self.inner.config.offline => {}
+            // A variant is made, not fetched.
+            Err(ModelError::Missing { .. }) if !self.inner.config.offline || self.is_variant(name) => {}
             Err(error @ (ModelError::Corrupt { .. } | ModelError::Incomplete { .. }))
                 if !self.inner.config.offline =>
             {
@@ -148,6 +151,10 @@ impl Store {
             other => return other,
         }
         self.inner.fetch(name, role, progress)
+    }
+
+    fn is_variant(&self, name: &str) -> bool {
+        self.catalogue().find(name).is_some_and(|entry| entry.variant.is_some())
     }
 
     /// The files of a network, if they are on this machine.
@@ -163,6 +170,36 @@ impl Store {
             self.fetch_runtime_library(flavour, progress)?;
         }
         entry.roles().into_iter().map(|role| self.files(name, role, progress)).collect()
+    }
+
+    /// Takes a network in that `make` writes into the folder it is given, `model.onnx` and what belongs to it. What the
+    /// store had of this network is replaced once all is there; if `make` fails, nothing changes.
+    pub fn install<E: From<ModelError>>(
+        &self,
+        name: &str,
+        role: Role,
+        make: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<ModelFiles, E> {
+        let inner = &*self.inner;
+        let entry = inner.catalogue.find(name).ok_or_else(|| ModelError::Unknown { name: name.into() })?;
+        let root = &inner.config.root;
+        let _lock = Lock::wait(root, &lock_name(entry, role)).map_err(io_at(root))?;
+        let work = inner.work_folder()?;
+        make(work.path())?;
+        inner.take_in(work, entry, role)?;
+        Ok(inner.local(name, role)?)
+    }
+
+    /// Makes a Chinese-CLIP's networks out of a checkpoint on this machine: in `out` if given, else in the store, under
+    /// the name of the published size it has. `text_heads`: see [`viewfinder_convert::chinese_clip::Architecture::of`].
+    pub fn convert(
+        &self,
+        checkpoint: &Path,
+        out: Option<&Path>,
+        text_heads: Option<usize>,
+        progress: &dyn Progress,
+    ) -> Result<Converted, ModelError> {
+        self.inner.convert(checkpoint, out, text_heads, progress)
     }
 
     /// Deletes what the store's own folder holds of a model and returns the bytes freed. Networks shared with other
@@ -196,7 +233,7 @@ impl Store {
             Some(name) => {
                 vec![inner.catalogue.find(name).ok_or_else(|| ModelError::Unknown { name: name.into() })?]
             }
-            None => inner.catalogue.entries().iter().collect(),
+            None => inner.catalogue.entries().iter().chain(inner.catalogue.variants()).collect(),
         };
         let mut out = Vec::new();
         for entry in chosen {
@@ -219,7 +256,7 @@ impl Store {
         Ok(out)
     }
 
-    /// Every model with what is here of it, those that only a cache in Immich's layout knows at the end. Reads no file contents but small settings.
+    /// Every published model with what is here of it, the variants that were made, and those that only a cache in Immich's layout knows at the end. Reads no file contents but small settings.
     pub fn list(&self) -> Vec<ModelStatus> {
         let inner = &*self.inner;
         let status = |entry: &ModelEntry| ModelStatus {
@@ -232,7 +269,16 @@ impl Store {
             library: flavour_of(entry)
                 .and_then(|flavour| runtime_library::stored(&inner.config.root, flavour)),
         };
-        inner.catalogue.entries().iter().map(status).chain(inner.undeclared_models()).collect()
+        let made = |model: &ModelStatus| model.roles.iter().any(|role| role.state != State::Absent);
+        let variants = inner.catalogue.variants().iter().map(status).filter(made);
+        inner
+            .catalogue
+            .entries()
+            .iter()
+            .map(status)
+            .chain(variants)
+            .chain(inner.undeclared_models())
+            .collect()
     }
 
     /// The ONNX Runtime library, fetched if it is nowhere on this machine and fetching is allowed.

@@ -1,13 +1,15 @@
 //! The store against real sockets, real files and the real pip.
 
+mod agreement;
 mod catalogue;
+mod checkpoints;
 mod downloads;
 mod packages;
 mod places;
 mod server;
 
 use std::{path::Path, sync::Mutex, time::Duration};
-use viewfinder_models::{Catalogue, ModelEntry, Progress, Retry, Store, StoreConfig};
+use viewfinder_models::{Catalogue, ModelEntry, Progress, Retry, Step, Store, StoreConfig};
 
 /// Tables for the configuration.
 fn models(text: &str) -> Vec<ModelEntry> {
@@ -64,7 +66,7 @@ impl Log {
 }
 
 impl Progress for Log {
-    fn begin(&self, file: &str, total: Option<u64>) {
+    fn begin(&self, _step: Step, file: &str, total: Option<u64>) {
         self.0.lock().unwrap().push(format!("begin {file} {total:?}"));
     }
 

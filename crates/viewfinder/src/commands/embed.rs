@@ -25,14 +25,21 @@ struct Embedded<'a> {
 pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let config = &loaded.config;
     let model = args.model.as_ref().unwrap_or(&config.clip_model);
+    let text_model = args.model.as_deref().unwrap_or_else(|| wiring::sentence_model(config));
     let engine = wiring::engine(loaded)?;
+    if args.model.is_none() && !args.text.is_empty() && !args.images.is_empty() {
+        wiring::check_sentence_model(config, engine.store())?;
+    }
     let mut sentences: Vec<(&str, Vec<f32>)> = Vec::new();
     for text in &args.text {
-        let request =
-            SentenceRequest { model: model.clone(), text: text.clone(), language: args.language.clone() };
+        let request = SentenceRequest {
+            model: text_model.to_owned(),
+            text: text.clone(),
+            language: args.language.clone(),
+        };
         let embedding = engine.sentence_blocking(request)?;
         if args.json {
-            json_line(&Embedded { file: None, text: Some(text), model, embedding: &embedding })?;
+            json_line(&Embedded { file: None, text: Some(text), model: text_model, embedding: &embedding })?;
         } else {
             output::line(&summary(&format!("{text:?}"), &embedding))?;
         }

@@ -3,6 +3,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod config;
+mod convert;
 pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod faces;

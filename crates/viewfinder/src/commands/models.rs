@@ -5,6 +5,7 @@ use indicatif::HumanBytes;
 use serde_json::json;
 use viewfinder_models::{Family, ModelError, ModelStatus, Role, RuntimeFlavour, State, Store, Verdict};
 
+use super::convert::{self, Wanted};
 use super::look::json_line;
 use crate::cli::ModelsVerb;
 use crate::config::Loaded;
@@ -17,7 +18,15 @@ pub(crate) fn run(verb: &ModelsVerb, loaded: &Loaded) -> Result<Outcome, Failure
     let store = wiring::store(loaded)?;
     match verb {
         ModelsVerb::List { installed, json } => list(&store, *installed, *json),
-        ModelsVerb::Pull { names, json } => pull(&store, names, *json),
+        ModelsVerb::Pull { names, json } => pull(&store, names, *json, loaded),
+        ModelsVerb::Convert { from, precision, out, text_heads, force, json } => {
+            let wanted = Wanted { precision: *precision, force: *force, json: *json };
+            convert::convert(&store, loaded, from, out.as_deref(), *text_heads, wanted)
+        }
+        ModelsVerb::Quantize { name, precision, force, json } => {
+            let wanted = Wanted { precision: *precision, force: *force, json: *json };
+            convert::quantize(loaded, name, wanted)
+        }
         ModelsVerb::Verify { names, json } => verify(&store, names, *json),
         ModelsVerb::Remove { names } => remove(&store, names),
         ModelsVerb::Where { name } => locate(&store, name.as_deref()),
@@ -99,13 +108,16 @@ fn flavour(store: &Store, name: &str) -> Result<Option<RuntimeFlavour>, Failure>
     }))
 }
 
-fn pull(store: &Store, names: &[String], json: bool) -> Result<Outcome, Failure> {
+fn pull(store: &Store, names: &[String], json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
     // A misspelt name is found before anything is fetched.
     let wanted: Vec<_> =
         names.iter().map(|name| Ok((name, flavour(store, name)?))).collect::<Result<_, Failure>>()?;
     let report = Report::new();
     let mut outcome = Outcome::Done;
     for (name, flavour) in wanted {
+        if store.catalogue().find(name).is_some_and(|entry| entry.variant.is_some()) {
+            convert::make_missing(loaded, store, name, json)?;
+        }
         let files: Result<Vec<PathBuf>, ModelError> = match flavour {
             Some(flavour) => store.fetch_runtime_library(flavour, &report).map(|path| vec![path]),
             None => store.pull(name, &report).map(|parts| parts.into_iter().map(|part| part.model).collect()),

@@ -37,6 +37,7 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let config = &loaded.config;
     let stop = first_signal()?;
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
+    wiring::check_sentence_model(config, engine.store())?;
     let server = Server::bind(gateway_config(config)?, Arc::new(engine.clone()))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
@@ -162,6 +163,7 @@ fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
         models: Models {
             ocr: config.ocr_model.clone(),
             clip: config.clip_model.clone(),
+            clip_text: wiring::sentence_model(config).to_owned(),
             faces: config.faces_model.clone(),
         },
         profiles: Profiles {

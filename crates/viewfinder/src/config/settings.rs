@@ -194,6 +194,14 @@ settings! {
     /// CLIP model of the command line and of MT Photos. Immich names its own; see `aliases`.
     clip_model: String = "cn-clip/ViT-B-16".to_owned();
         "clip.model", "VIEWFINDER_CLIP_MODEL", aliases ["CLIP_MODEL" => aliases::clip_model];
+    /// CLIP model of sentences, where it is not `clip.model`: the same in another precision, such as
+    /// cn-clip/ViT-B-16@int8 for pictures and cn-clip/ViT-B-16 for sentences.
+    clip_text_model: Option<String> = None;
+        "clip.text_model", "VIEWFINDER_CLIP_TEXT_MODEL", example "cn-clip/ViT-B-16";
+    /// Least cosine between a model in another precision and the published one at which the vectors of one may search
+    /// those of the other, as measured when it was made.
+    clip_least_cosine: f32 = 0.99;
+        "clip.least_cosine", "VIEWFINDER_CLIP_LEAST_COSINE";
 
     /// OCR rules for Immich.
     immich_ocr_profile: OcrProfile = OcrProfile::Immich;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use viewfinder_models::Role;
 use viewfinder_test_support as test_support;
 
-use crate::support::{Run, need_ocr, stderr, stdout};
+use crate::support::{Run, fixture, need_ocr, stderr, stdout};
 
 const SMALL: &str = "ppocr_mobile_v2.0_cls";
 
@@ -164,4 +164,85 @@ fn doctor_says_what_to_do() {
     for advice in ["models pull runtime", "--listen", "VIEWFINDER_MODELS", "same width", "API_AUTH_KEY"] {
         assert!(text.contains(advice), "{advice}: {text}");
     }
+}
+
+#[test]
+fn a_checkpoint_becomes_models_that_embed() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let out = folder.path().join("out");
+    let convert = |extra: &[&str]| {
+        let run = Run::with_models().env("VIEWFINDER_MODELS", folder.path().join("store"));
+        run.args(["models", "convert"]).args([fixture("models/tiny.pt")]).args(extra)
+    };
+    let out_text = out.to_str().unwrap();
+    let printed = stdout(&convert(&["--text-heads", "4", "--out", out_text]).succeeds());
+    assert!(printed.contains("textual/model.onnx"), "{printed}");
+    let own = format!(
+        "[[models]]\nname = \"mine\"\nfamily = \"chinese-clip\"\nsources = [{{ file = {out_text:?} }}]\n"
+    );
+    let embed = |configuration: Option<&String>, model: &str| -> Value {
+        let run = Run::with_models().env("VIEWFINDER_MODELS", folder.path().join("store"));
+        let run = configuration.into_iter().fold(run, |run, text| run.file("viewfinder.toml", text));
+        let output = run.args(["embed", "--json", "--model", model, "--text", "海边的日落"]).succeeds();
+        serde_json::from_str(&stdout(&output)).unwrap()
+    };
+    let numbers = |value: &Value| -> Vec<f64> { serde_json::from_value(value["embedding"].clone()).unwrap() };
+    let (mine, exported) = (numbers(&embed(Some(&own), "mine")), numbers(&embed(None, "tiny")));
+    assert!(mine.iter().zip(&exported).all(|(a, b)| (a - b).abs() < 1e-4), "{mine:?} {exported:?}");
+
+    let printed = stdout(
+        &convert(&["--text-heads", "4", "--out", out_text, "--precision", "fp16", "--json"]).succeeds(),
+    );
+    let first: Value = serde_json::from_str(printed.lines().next().unwrap()).unwrap();
+    assert!(first["cosine_least"].as_f64().unwrap() > 0.9999, "{first}");
+    assert_eq!(first["file"], out.join("visual/model.onnx").to_str().unwrap());
+    let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|item| item.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+
+    // What cannot be done says why, and leaves nothing behind.
+    let error = stderr(&convert(&["--out", out_text]).exits(3));
+    assert!(error.contains("attention heads is unknown"), "{error}");
+    let picture = fixture("clip/t1.jpg");
+    let output = Run::with_models().args(["models", "convert", "--out", out_text]).args([picture]).exits(3);
+    assert!(stderr(&output).contains("t1.jpg"), "{}", stderr(&output));
+    let output = Run::with_models().args(["models", "convert", "no-such-model"]).exits(2);
+    assert!(stderr(&output).contains("neither a file nor a model"), "{}", stderr(&output));
+    assert!(!folder.path().join("store/cn-clip").exists());
+}
+
+#[test]
+fn a_model_is_made_in_another_precision_and_used_by_name() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let run = || Run::with_models().env("VIEWFINDER_MODELS", folder.path().join("store"));
+    let printed = stdout(&run().args(["models", "quantize", "tiny", "--json"]).succeeds());
+    let made: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(made.iter().map(|made| &made["role"]).collect::<Vec<_>>(), ["visual", "textual"]);
+    for made in &made {
+        assert!(made["cosine_least"].as_f64().unwrap() > 0.98, "{made}");
+        assert!(made["products"].as_u64().unwrap() > 0, "{made}");
+    }
+    let list = stdout(&run().args(["models", "list", "--installed"]).succeeds());
+    assert!(list.lines().any(|line| line.starts_with("tiny@int8 ")), "{list}");
+    // Made on first use, named in the answer.
+    let output = run().args(["embed", "--json", "--model", "tiny@fp16", "--text", "猫"]).succeeds();
+    let answer: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(answer["model"], "tiny@fp16");
+    assert_eq!(answer["embedding"].as_array().unwrap().len(), 32);
+
+    // Pictures of one precision are not searched with sentences of another that strays from it.
+    let search = |least: &str| {
+        let run = run().env("VIEWFINDER_CLIP_MODEL", "tiny@int8").env("VIEWFINDER_CLIP_TEXT_MODEL", "tiny");
+        let run = run.env("VIEWFINDER_CLIP_LEAST_COSINE", least);
+        run.args(["embed", "--text", "猫"]).args([fixture("clip/t1.jpg")])
+    };
+    search("0.5").succeeds();
+    let error = stderr(&search("1").exits(2));
+    assert!(error.contains("tiny@int8 (visual) follows tiny with a cosine of 0.99"), "{error}");
+
+    let output = run().args(["models", "quantize", "tiny", "--precision", "fp32"]).exits(2);
+    assert!(stderr(&output).contains("int8 or fp16"), "{}", stderr(&output));
+    let output = run().args(["models", "quantize", "PP-OCRv6_small"]).exits(2);
+    assert!(stderr(&output).contains("PP-OCRv6_small@int8"), "{}", stderr(&output));
+    run().args(["models", "remove", "tiny@int8"]).succeeds();
+    assert!(!folder.path().join("store/tiny@int8").exists());
 }

@@ -42,7 +42,9 @@ pub fn embed_text(
     network: &dyn Network,
     tokenizer: &TextTokenizer,
 ) -> Result<Vec<f32>, ClipError> {
-    let tensors = in_declared_order(network, tokenizer.input_names(), tokenizer.tokenize(text, language)?);
+    let any_length = network.inputs().first().is_some_and(|(_, shape)| shape.get(1) == Some(&None));
+    let tensors = tokenizer.tokenize(text, language, any_length)?;
+    let tensors = in_declared_order(network, tokenizer.input_names(), tensors);
     check_fits(network, &tensors)?;
     first_row(network, tensors)
 }

@@ -58,10 +58,16 @@ pub enum TextTokenizer {
 impl TextTokenizer {
     /// Input tensors for one sentence, in the order in which [`TextTokenizer::input_names`] names them.
     ///
-    /// `language` is a BCP-47 tag such as `zh-CN`; only nllb models use it.
-    pub fn tokenize(&self, text: &str, language: Option<&str>) -> Result<Vec<Tensor>, ClipError> {
+    /// `language` is a BCP-47 tag such as `zh-CN`; only nllb models use it. `any_length`: the network takes sentences of
+    /// any length; only Chinese-CLIP's gain from it.
+    pub fn tokenize(
+        &self,
+        text: &str,
+        language: Option<&str>,
+        any_length: bool,
+    ) -> Result<Vec<Tensor>, ClipError> {
         match self {
-            Self::Chinese(tokenizer) => Ok(tokenizer.tokenize(text, language)),
+            Self::Chinese(tokenizer) => Ok(tokenizer.tokenize(text, any_length)),
             Self::HuggingFace(tokenizer) => tokenizer.tokenize(text, language),
         }
     }

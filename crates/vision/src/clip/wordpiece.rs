@@ -55,9 +55,17 @@ impl ChineseTokenizer {
         tokenizer
     }
 
-    /// One `[1, 52]` tensor of ids. The language does not matter to this model.
-    pub fn tokenize(&self, text: &str, _language: Option<&str>) -> Vec<Tensor> {
-        vec![Tensor::i64([1, CONTEXT], self.encode(text))]
+    /// One tensor of ids, `[1, 52]`; of a network that takes `any_length`, no longer than the sentence needs.
+    ///
+    /// Padding gets no attention, so the vector is the same. Lengths are multiples of 8, which suits matrix kernels and
+    /// keeps the number of different shapes small.
+    pub fn tokenize(&self, text: &str, any_length: bool) -> Vec<Tensor> {
+        let mut ids = self.encode(text);
+        if any_length {
+            let used = ids.iter().rposition(|&id| id != PAD).map_or(0, |last| last + 1);
+            ids.truncate(used.next_multiple_of(8).min(CONTEXT));
+        }
+        vec![Tensor::i64([1, ids.len()], ids)]
     }
 
     /// The 52 ids of a sentence: `[CLS]`, at most 50 pieces, `[SEP]`, then zeros.
