@@ -19,7 +19,7 @@ mod observe;
 mod routes;
 mod server;
 
-pub use backend::{Backend, Reply};
+pub use backend::{Backend, NodeStatus, Reply};
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Models, Profiles};
 pub use routes::ROUTES;
 pub use server::{BindError, Server};

@@ -12,6 +12,7 @@ mod log;
 mod output;
 mod pictures;
 mod progress;
+mod routing;
 mod wiring;
 
 use std::process::ExitCode;

@@ -12,6 +12,7 @@ const WORDS = {
     example: 'a receipt\na cat on a sofa\n海边的日落', pickFirst: 'Choose a picture first',
     provider: 'Provider', version: 'Version', runtime: 'ONNX Runtime', workers: 'Workers × threads',
     waiting: 'Waiting pictures / sentences', running: 'Running', idle: 'idle {s} s', uptime: 'Up for', failed: 'Failed: {why}',
+    nodes: 'Nodes', nodeUp: '{name}, {n} in work', nodeDown: '{name} is down',
   },
   zh: {
     connecting: '正在连接…', ready: '就绪', notReady: '未就绪', offline: '无法连接', try: '试一试',
@@ -22,6 +23,7 @@ const WORDS = {
     example: '一张发票\n沙发上的猫\n海边的日落', pickFirst: '请先选择图片',
     provider: '计算后端', version: '版本', runtime: 'ONNX Runtime', workers: '工作线程 × 每线程核数',
     waiting: '排队的图片 / 句子', running: '正在处理', idle: '空闲 {s} 秒', uptime: '已运行', failed: '失败：{why}',
+    nodes: '节点', nodeUp: '{name}，处理中 {n}', nodeDown: '{name} 不可用',
   },
 };
 
@@ -70,6 +72,10 @@ function showStatus(health) {
     ['version', health.version],
     ['uptime', duration(health.uptime_s)],
   ];
+  if (health.nodes.length > 0) {
+    const nodes = health.nodes.map((node) => say(node.up ? 'nodeUp' : 'nodeDown', { name: node.name, n: node.in_flight }));
+    facts.push(['nodes', nodes.join('; ')]);
+  }
   $('facts').replaceChildren(...facts.map(([key, value]) => {
     const fact = element('div');
     fact.append(element('dt', words[key]), element('dd', String(value)));

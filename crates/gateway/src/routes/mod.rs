@@ -97,6 +97,10 @@ impl App {
         self.backend.status()
     }
 
+    fn nodes(&self) -> Vec<crate::NodeStatus> {
+        self.backend.nodes()
+    }
+
     async fn unload(self: &Arc<Self>) {
         let app = Arc::clone(self);
         // Freeing models takes long enough to stay off the async threads.

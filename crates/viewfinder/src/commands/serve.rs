@@ -11,7 +11,7 @@ use viewfinder_models::{ModelEntry, Role};
 
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::wiring;
+use crate::{routing, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +38,8 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let stop = first_signal()?;
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
-    let server = Server::bind(gateway_config(config)?, Arc::new(engine.clone()))
+    let backend = routing::backend(config, &engine)?;
+    let server = Server::bind(gateway_config(config)?, backend)
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
     tell(loaded, &engine, &server);
@@ -126,16 +127,6 @@ fn tell(loaded: &Loaded, engine: &Engine, server: &Server) {
     );
     for (asked, answering) in &config.aliases {
         tracing::info!("CLIP model {asked} is answered by {answering}");
-    }
-    for (key, value) in [
-        ("remote.immich_api", &config.remote_immich_api),
-        ("remote.mt_photos_api", &config.remote_mt_photos_api),
-    ] {
-        if value.is_some() {
-            tracing::warn!(
-                "{key} is set, but this version does not route to other servers: everything is done here"
-            );
-        }
     }
     for address in server.addresses() {
         tracing::info!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use viewfinder_runtime::Device;
 
 use super::aliases;
-use super::value::{LogColour, LogFormat, OcrProfile, Preload, Value};
+use super::value::{LogColour, LogFormat, NodeEntry, OcrProfile, Preload, Value};
 
 /// Where a flag for a setting is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -285,10 +285,11 @@ settings! {
     limits_connections: usize = 1024;
         "limits.connections", "VIEWFINDER_CONNECTIONS";
 
-    /// Address of an Immich machine-learning server. Kept for routing to other servers, which this version does not do.
+    /// Address of an Immich machine-learning server that gets every task which no other is for: short for a node
+    /// called `immich`, without which `nodes` and `routes` say more.
     remote_immich_api: Option<String> = None;
         "remote.immich_api", "VIEWFINDER_IMMICH_API", aliases ["IMMICH_API"], example "http://nas:3003";
-    /// Address of an MT Photos AI server. Kept for routing to other servers, which this version does not do.
+    /// Address of an MT Photos AI server that gets text and CLIP: short for a node called `mt-photos`.
     remote_mt_photos_api: Option<String> = None;
         "remote.mt_photos_api", "VIEWFINDER_MT_PHOTOS_API", aliases ["MT_PHOTOS_API"], example "http://nas:8060";
     /// Key of that MT Photos AI server.
@@ -296,11 +297,33 @@ settings! {
         "remote.mt_photos_api_key", "VIEWFINDER_MT_PHOTOS_API_KEY", aliases ["MT_PHOTOS_API_KEY"],
         example "mt_photos_ai_extra", secret true;
 
+    /// Seconds that a picture waits for an engine to come back when none can take it. Immich itself gives up after 300.
+    hold_time: Duration = Duration::from_secs(240);
+        "hold.time", "VIEWFINDER_HOLD_TIME";
+    /// Bytes of all pictures that wait so. Past it, the answer is 503.
+    hold_bytes: u64 = 256_000_000;
+        "hold.bytes", "VIEWFINDER_HOLD_BYTES";
+
+    /// Which engines get a task: clip.visual, clip.textual, facial-recognition or ocr, perhaps with `:MODEL`, or default.
+    /// Engines stand in order of preference; those in brackets of their own share the work. `local` is this process.
+    /// Without routes, nodes get everything, and `local` what none of them can take.
+    routes: toml::Table = toml::Table::new();
+        "routes", "", example "\"ocr\" = [[\"strong\", \"spare\"], \"local\"]";
+
     /// CLIP names that clients ask for, and the models that answer. Both must have vectors of the same width.
     /// A stock Immich accepts only names it knows; so it can be given Chinese-CLIP under one of them.
     aliases: BTreeMap<String, String> = BTreeMap::new();
         "aliases", "VIEWFINDER_ALIASES", flag "alias" Serve,
         example "\"ViT-B-16__openai\" = \"cn-clip/ViT-B-16\"";
+
+    /// Other engines that can be given tasks. Their kinds: viewfinder, immich-ml (Immich's own server), mt-photos.
+    nodes: Vec<NodeEntry> = Vec::new();
+        "nodes", "", example "\
+[[nodes]]
+name = \"strong\"
+kind = \"viewfinder\"
+url = \"http://gaming-pc:3003\"
+key = \"…\"";
 
     /// Models of your own, of a known family: paddle-ocr, insight-face, chinese-clip, open-clip, m-clip or nllb.
     /// The folder holds detection/model.onnx, recognition/model.onnx, visual/model.onnx or textual/model.onnx.

@@ -416,6 +416,42 @@ impl Value for toml::Table {
     }
 }
 
+/// A `[[nodes]]` entry.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NodeEntry {
+    /// What routes call it.
+    pub(crate) name: String,
+    /// Which protocol it speaks.
+    pub(crate) kind: String,
+    /// Where it is.
+    pub(crate) url: String,
+    /// What it wants to be shown.
+    pub(crate) key: Option<String>,
+}
+
+impl Value for NodeEntry {
+    fn from_text(_: &str) -> Result<Self, String> {
+        Err("can only be written in the configuration file".to_owned())
+    }
+
+    fn from_toml(value: &toml::Value, _: &Path) -> Result<Self, String> {
+        value.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+
+    /// For showing: the key stays hidden.
+    fn to_toml(&self) -> Option<toml::Value> {
+        let mut table = toml::Table::new();
+        for (key, value) in [("name", &self.name), ("kind", &self.kind), ("url", &self.url)] {
+            table.insert(key.to_owned(), value.clone().into());
+        }
+        if self.key.is_some() {
+            table.insert("key".to_owned(), "(hidden)".into());
+        }
+        Some(table.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

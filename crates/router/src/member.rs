@@ -1,0 +1,171 @@
+//! One engine as the router sees it: what it has to do, how it is, how fast it answers.
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use metrics::{counter, gauge};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use viewfinder_engine::{EngineError, ErrorCode, PictureAnswer, PictureRequest};
+
+use crate::{
+    answers::{Answers, Trouble, Verdict},
+    balance::Load,
+    health::{Health, Thresholds},
+    route::LOCAL,
+};
+
+const UP: &str = "viewfinder_engine_up";
+const WORK: &str = "viewfinder_engine_requests_total";
+
+/// How often a well engine is probed.
+const CALM: Duration = Duration::from_secs(5);
+/// How often one that is down is probed: after two good answers it gets work, within two seconds of its return.
+const ANXIOUS: Duration = Duration::from_millis(750);
+/// How long a probe may take.
+const PROBE_TIME: Duration = Duration::from_secs(2);
+
+/// Sentences whose times are remembered.
+const REMEMBERED: usize = 64;
+/// A sentence is asked of a second engine after this, until enough times are known.
+const USUAL_SENTENCE: Duration = Duration::from_millis(300);
+/// Sooner than this is not worth a second engine's work.
+const QUICKEST_HEDGE: Duration = Duration::from_millis(30);
+
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) engine: Arc<dyn Answers>,
+    pub(crate) load: Load,
+    health: Mutex<Health>,
+    /// Whether it is up, for those who wait on its answer.
+    up: watch::Sender<bool>,
+    sentence_times: Mutex<VecDeque<Duration>>,
+}
+
+impl Member {
+    pub(crate) fn new(name: &str, engine: Arc<dyn Answers>, thresholds: Thresholds) -> Self {
+        gauge!(UP, "engine" => name.to_owned()).set(1.0);
+        Self {
+            name: name.to_owned(),
+            engine,
+            load: Load::default(),
+            health: Mutex::new(Health::new(thresholds)),
+            up: watch::Sender::new(true),
+            sentence_times: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        *self.up.borrow()
+    }
+
+    /// Takes in how it fared; `why` is for the log.
+    fn heard(&self, well: bool, why: &dyn std::fmt::Display) -> bool {
+        // What runs in this process cannot be away.
+        if self.name == LOCAL {
+            return false;
+        }
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        if !health.heard(well) {
+            return false;
+        }
+        self.up.send_replace(health.is_up());
+        gauge!(UP, "engine" => self.name.clone()).set(f64::from(u8::from(well)));
+        if well {
+            tracing::info!(engine = self.name, "the engine is back");
+        } else {
+            tracing::warn!(engine = self.name, reason = %why, "the engine is down; others get its work");
+        }
+        true
+    }
+
+    /// Gives it work. Ends early if it goes down meanwhile: a frozen machine answers nothing, and refuses nothing.
+    pub(crate) async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, Trouble> {
+        let _in_flight = self.load.start();
+        let beside = self.load.in_flight() - 1;
+        let started = Instant::now();
+        let mut up = self.up.subscribe();
+        up.mark_unchanged();
+        let result = tokio::select! {
+            result = self.engine.picture(request) => result,
+            _ = up.wait_for(|up| !up), if self.is_up() => Err(Trouble {
+                error: EngineError::new(ErrorCode::Busy, format!("{} went away during the work", self.name)),
+                verdict: Verdict::Sick,
+            }),
+        };
+        if result.is_ok() {
+            self.load.measured(started.elapsed(), beside);
+        }
+        self.note(&result);
+        result
+    }
+
+    /// Asks for a sentence's vector.
+    pub(crate) async fn sentence(
+        &self,
+        request: viewfinder_engine::SentenceRequest,
+    ) -> Result<Vec<f32>, Trouble> {
+        let _in_flight = self.load.start();
+        let started = Instant::now();
+        let result = self.engine.sentence(request).await;
+        if result.is_ok() {
+            let mut times = self.sentence_times.lock().unwrap_or_else(PoisonError::into_inner);
+            times.push_back(started.elapsed());
+            if times.len() > REMEMBERED {
+                times.pop_front();
+            }
+        }
+        self.note(&result);
+        result
+    }
+
+    /// How long to wait for a sentence before another engine is asked too: longer than 95 in 100 took.
+    pub(crate) fn hedge_after(&self) -> Duration {
+        let times = self.sentence_times.lock().unwrap_or_else(PoisonError::into_inner);
+        if times.len() < 16 {
+            return USUAL_SENTENCE;
+        }
+        let mut sorted: Vec<Duration> = times.iter().copied().collect();
+        sorted.sort_unstable();
+        sorted[sorted.len() * 95 / 100].max(QUICKEST_HEDGE)
+    }
+
+    fn note<T>(&self, result: &Result<T, Trouble>) {
+        let outcome = result.as_ref().err().map_or("ok", |trouble| trouble.error.code.as_str());
+        counter!(WORK, "engine" => self.name.clone(), "outcome" => outcome).increment(1);
+        match result {
+            Err(Trouble { error, verdict: Verdict::Sick }) => self.heard(false, error),
+            _ => self.heard(true, &""),
+        };
+    }
+}
+
+/// Probes an engine until the router is gone, and tells the router of each change.
+pub(crate) async fn watch(member: Weak<Member>, news: watch::Sender<u64>) {
+    loop {
+        let Some(now) = member.upgrade() else { return };
+        let pause = jittered(if now.is_up() { CALM } else { ANXIOUS });
+        drop(now);
+        sleep(pause).await;
+        let Some(member) = member.upgrade() else { return };
+        let changed = match timeout(PROBE_TIME, member.engine.probe()).await {
+            Ok(Ok(())) => member.heard(true, &""),
+            Ok(Err(trouble)) => member.heard(false, &trouble.error),
+            Err(_) => member.heard(false, &"it does not answer"),
+        };
+        if changed {
+            news.send_modify(|count| *count += 1);
+        }
+    }
+}
+
+/// A fifth more or less, so that many routers do not probe in step.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 1000;
+    pause.mul_f64(0.8 + random as f64 / 2500.0)
+}

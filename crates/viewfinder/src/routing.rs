@@ -1,0 +1,100 @@
+//! From the configuration to the router: nodes, routes, and what the seed stack's variables stand for.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use viewfinder_engine::Engine;
+use viewfinder_gateway::Backend;
+use viewfinder_nodes::{Node, NodeConfig, NodeKind, Secret};
+use viewfinder_router::{Answers, HoldLimits, LOCAL, Route, Router, RouterConfig, Routes, Thresholds};
+
+use crate::config::{Config, NodeEntry};
+use crate::failure::Failure;
+
+/// How long a node may take for one request: first requests wait for a model to be fetched and loaded.
+const REQUEST_TIME: Duration = Duration::from_secs(240);
+/// How long a connection may take to stand.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+
+/// The nodes of the inference gateway's variables.
+const IMMICH: &str = "immich";
+const MT_PHOTOS: &str = "mt-photos";
+
+/// What answers: the engine alone, or a router in front of it and the configured nodes. Within a Tokio runtime.
+pub(crate) fn backend(config: &Config, engine: &Engine) -> Result<Arc<dyn Backend>, Failure> {
+    let local: Arc<dyn Backend> = Arc::new(engine.clone());
+    let (entries, routes) = plan(config).map_err(Failure::Usage)?;
+    if entries.is_empty() {
+        return Ok(local);
+    }
+    let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    let routes = Routes::new(routes, &names).map_err(|error| Failure::Usage(error.into()))?;
+    let mut nodes = Vec::new();
+    for entry in entries {
+        if entry.name == LOCAL || nodes.iter().any(|(known, _)| *known == entry.name) {
+            return Err(Failure::Usage(anyhow!("nodes: two engines are called {:?}", entry.name)));
+        }
+        tracing::info!("node {} ({})", entry.name, entry.kind);
+        let node: Arc<dyn Answers> = Arc::new(node(&entry).map_err(Failure::Usage)?);
+        nodes.push((entry.name, node));
+    }
+    let hold = HoldLimits {
+        time: config.hold_time,
+        bytes: usize::try_from(config.hold_bytes).unwrap_or(usize::MAX),
+    };
+    let config = RouterConfig { routes, thresholds: Thresholds::default(), hold };
+    Ok(Arc::new(Router::start(local, nodes, config)))
+}
+
+fn node(entry: &NodeEntry) -> anyhow::Result<Node> {
+    let kind: NodeKind = entry.kind.parse().with_context(|| format!("node {}", entry.name))?;
+    let config = NodeConfig {
+        name: entry.name.clone(),
+        kind,
+        url: entry.url.clone(),
+        key: entry.key.clone().map(Secret::new),
+        request_timeout: REQUEST_TIME,
+        connect_timeout: CONNECT_TIME,
+    };
+    Node::new(config).with_context(|| format!("node {}", entry.name))
+}
+
+/// Nodes and routes as configured. The inference gateway's variables add a node each and, where no route says otherwise,
+/// its routing: text and CLIP to MT Photos, the rest to Immich's server.
+fn plan(config: &Config) -> anyhow::Result<(Vec<NodeEntry>, BTreeMap<String, Route>)> {
+    let mut nodes = config.nodes.clone();
+    let mut routes = BTreeMap::new();
+    let mut add = |name: &str, kind: &str, url: &Option<String>, key: &Option<String>, tasks: &[&str]| {
+        let Some(url) = url else { return };
+        nodes.push(NodeEntry { name: name.into(), kind: kind.into(), url: url.clone(), key: key.clone() });
+        for task in tasks {
+            routes.insert((*task).to_owned(), vec![vec![name.to_owned()]]);
+        }
+    };
+    add(IMMICH, "immich-ml", &config.remote_immich_api, &None, &["default"]);
+    let key = &config.remote_mt_photos_api_key;
+    add(MT_PHOTOS, "mt-photos", &config.remote_mt_photos_api, key, &["ocr", "clip.visual", "clip.textual"]);
+    for (task, value) in &config.routes {
+        routes.insert(task.clone(), route(value).with_context(|| format!("routes: {task}"))?);
+    }
+    Ok((nodes, routes))
+}
+
+/// `"a"`, `["a", "b"]`, or `[["a", "b"], "c"]`.
+fn route(value: &toml::Value) -> anyhow::Result<Route> {
+    let rank = |value: &toml::Value| -> anyhow::Result<Vec<String>> {
+        match value {
+            toml::Value::String(name) => Ok(vec![name.clone()]),
+            toml::Value::Array(names) => names
+                .iter()
+                .map(|name| name.as_str().map(str::to_owned).context("names of engines are expected"))
+                .collect(),
+            _ => Err(anyhow!("names of engines are expected")),
+        }
+    };
+    match value {
+        toml::Value::Array(ranks) => ranks.iter().map(rank).collect(),
+        one => Ok(vec![rank(one)?]),
+    }
+}
