@@ -75,6 +75,16 @@ error_codes! {
     Busy,                                "busy",                  Server, true,  503;
     /// The server is stopping.
     Stopping,                            "stopping",              Server, true,  503;
+    /// Another node cannot be reached, or is in trouble.
+    NodeUnavailable,                     "node_unavailable",      Remote, true,  503;
+    /// Another node gave no answer in time.
+    NodeTimedOut,                        "node_timed_out",        Remote, true,  504;
+    /// What another node answered is no answer.
+    NodeGarbage,                         "node_garbage",          Remote, false, 502;
+    /// Another node refuses to answer us.
+    NodeRefused,                         "node_refused",          Remote, false, 502;
+    /// The node's protocol cannot carry the question.
+    NodeUnsuited,                        "node_unsuited",         Server, false, 503;
     /// A defect in this program.
     Internal,                            "internal",              Server, false, 500;
 }

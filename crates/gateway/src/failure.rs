@@ -64,12 +64,14 @@ impl Failure {
         self.mark((self.status, Json(body)).into_response())
     }
 
-    /// Adds to a finished response what the log wants to know, and when to come back.
+    /// Adds to a finished response what the log wants to know, the code, and when to come back.
     pub(crate) fn mark(&self, mut response: Response) -> Response {
         if response.status() == StatusCode::SERVICE_UNAVAILABLE {
             let seconds = self.retry_after.unwrap_or(Duration::from_mins(5)).as_secs();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // For another node, which has no other way to tell within the protocols' own words.
+        response.headers_mut().insert("x-viewfinder-code", HeaderValue::from_static(self.code));
         response.extensions_mut().insert(self.clone());
         response
     }

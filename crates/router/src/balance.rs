@@ -59,9 +59,7 @@ pub(crate) fn choose(loads: &[&Load], turn: usize) -> Option<usize> {
         let load = loads[index];
         (load.in_flight() + 1) as f64 * load.seconds().unwrap_or(fastest).max(1e-6)
     };
-    (0..loads.len())
-        .map(|step| (turn + step) % loads.len())
-        .min_by(|&a, &b| cost(a).total_cmp(&cost(b)))
+    (0..loads.len()).map(|step| (turn + step) % loads.len()).min_by(|&a, &b| cost(a).total_cmp(&cost(b)))
 }
 
 #[cfg(test)]

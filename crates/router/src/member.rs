@@ -150,8 +150,13 @@ pub(crate) async fn watch(member: Weak<Member>, news: watch::Sender<u64>) {
     loop {
         let Some(now) = member.upgrade() else { return };
         let pause = jittered(if now.is_up() { CALM } else { ANXIOUS });
+        let mut up = now.up.subscribe();
         drop(now);
-        sleep(pause).await;
+        tokio::select! {
+            () = sleep(pause) => {}
+            // Work that failed has taken it down: from now on it is watched more closely.
+            Ok(()) = up.changed() => continue,
+        }
         let Some(member) = member.upgrade() else { return };
         let changed = match timeout(PROBE_TIME, member.engine.probe()).await {
             Ok(Ok(())) => member.heard(true, &""),

@@ -26,7 +26,9 @@ pub struct Routes {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// There is no such task.
-    #[error("routes: {0:?} is no task; known are clip.visual, clip.textual, facial-recognition, ocr, and default")]
+    #[error(
+        "routes: {0:?} is no task; known are clip.visual, clip.textual, facial-recognition, ocr, and default"
+    )]
     UnknownTask(String),
     /// There is no such engine.
     #[error("routes: {task} names {engine:?}, which is neither `local` nor a node")]
@@ -50,7 +52,9 @@ impl Routes {
             all.into_iter().filter(|rank| !rank.is_empty()).collect()
         };
         let default = given.remove("default").unwrap_or_else(everywhere);
-        for (key, route) in given.iter().map(|(key, route)| (key.as_str(), route)).chain([("default", &default)]) {
+        for (key, route) in
+            given.iter().map(|(key, route)| (key.as_str(), route)).chain([("default", &default)])
+        {
             let task = key.split_once(':').map_or(key, |(task, _)| task);
             if key != "default" && !TASKS.contains(&task) {
                 return Err(RouteError::UnknownTask(task.to_owned()));
@@ -76,7 +80,9 @@ impl Routes {
 /// What a task is called, and the model it is given to; the first, where it needs several.
 pub(crate) fn describe(task: &PictureTask) -> (&'static str, &str) {
     match task {
-        PictureTask::Text { detection, .. } | PictureTask::TextRegions { detection, .. } => ("ocr", detection),
+        PictureTask::Text { detection, .. } | PictureTask::TextRegions { detection, .. } => {
+            ("ocr", detection)
+        }
         PictureTask::Faces { detection, .. } | PictureTask::FaceRegions { detection, .. } => {
             ("facial-recognition", detection)
         }

@@ -28,8 +28,8 @@ use crate::{
     route::{LOCAL, Route, Routes, TEXTUAL, describe},
 };
 
-/// A full engine is asked again after this.
-const BUSY_PAUSE: Duration = Duration::from_millis(500);
+/// An engine that is up and could not take a picture is asked again after this.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// How the router decides.
 #[derive(Clone, Debug)]
@@ -71,7 +71,11 @@ struct Course {
 
 impl Router {
     /// Starts probing the nodes. Must be called within a Tokio runtime.
-    pub fn start(local: Arc<dyn Backend>, nodes: Vec<(String, Arc<dyn Answers>)>, config: RouterConfig) -> Self {
+    pub fn start(
+        local: Arc<dyn Backend>,
+        nodes: Vec<(String, Arc<dyn Answers>)>,
+        config: RouterConfig,
+    ) -> Self {
         let news = watch::Sender::new(0);
         let member = |name: &str, engine| Arc::new(Member::new(name, engine, config.thresholds));
         let mut members = BTreeMap::new();
@@ -101,6 +105,13 @@ impl Router {
         })
     }
 
+    /// Is there an engine that can do it at all, and is one of those up?
+    fn prospects(&self, route: &Route, course: &Course) -> (bool, bool) {
+        let able = route.iter().flatten().filter(|name| !course.unsuited.contains(*name));
+        let members: Vec<_> = able.filter_map(|name| self.members.get(name)).collect();
+        (!members.is_empty(), members.iter().any(|member| member.is_up()))
+    }
+
     /// Tasks of one route: given to engines, and held, until they are answered or nothing can help.
     async fn give(&self, request: PictureRequest, route: &Route) -> Result<PictureAnswer, EngineError> {
         let deadline = Instant::now() + self.hold.limits.time;
@@ -109,21 +120,19 @@ impl Router {
         let mut course = Course::new(request.tasks.len());
         loop {
             news.mark_unchanged();
-            let mut busy = false;
             while let Some(member) = self.choose(route, &course) {
                 course.asked.insert(member.name.clone());
                 match course.ask(member, &request).await {
                     None => return course.end(),
-                    Some(Verdict::Busy) => busy = true,
                     Some(Verdict::Unsuited) => drop(course.unsuited.insert(member.name.clone())),
-                    Some(Verdict::BadPicture | Verdict::Sick) => {}
+                    Some(Verdict::BadPicture | Verdict::Busy | Verdict::Sick) => {}
                 }
                 // Two engines agree that it is the picture.
                 if course.complaints.len() > 1 {
                     break;
                 }
             }
-            let hope = route.iter().flatten().any(|name| !course.unsuited.contains(name));
+            let (hope, soon) = self.prospects(route, &course);
             if !course.complaints.is_empty() || !hope {
                 return course.end();
             }
@@ -136,7 +145,8 @@ impl Router {
                     }
                 }
             }
-            let pause = if busy { BUSY_PAUSE } else { self.hold.limits.time };
+            // One that is full, or failed once, is asked again soon; those that are down tell when they are back.
+            let pause = if soon { RETRY_PAUSE } else { self.hold.limits.time };
             tokio::select! {
                 _ = news.changed() => {}
                 () = sleep_until(deadline.min(Instant::now() + pause)) => {}
@@ -153,8 +163,11 @@ impl Router {
     /// Asks engines for a sentence's vector, the next one whenever one fails or is slower than usual.
     async fn ask_for_sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
         let route = self.routes.of(TEXTUAL, &request.model);
-        let (up, down): (Vec<_>, Vec<_>) =
-            route.iter().flatten().filter_map(|name| self.members.get(name)).partition(|member| member.is_up());
+        let (up, down): (Vec<_>, Vec<_>) = route
+            .iter()
+            .flatten()
+            .filter_map(|name| self.members.get(name))
+            .partition(|member| member.is_up());
         // Should none be up, one may have come back a moment ago.
         let mut waiting = up.into_iter().chain(down.into_iter().take(1)).cloned();
         let mut running = JoinSet::new();
@@ -246,7 +259,8 @@ impl Backend for Router {
                 }
             }
             let parts = groups.iter().map(|(route, tasks)| {
-                let tasks: Vec<PictureTask> = tasks.iter().map(|&index| request.tasks[index].clone()).collect();
+                let tasks: Vec<PictureTask> =
+                    tasks.iter().map(|&index| request.tasks[index].clone()).collect();
                 self.give(PictureRequest { tasks, ..request.clone() }, route)
             });
             merge(request.tasks.len(), &groups, join_all(parts).await)

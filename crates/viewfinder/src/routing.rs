@@ -25,11 +25,11 @@ const MT_PHOTOS: &str = "mt-photos";
 pub(crate) fn backend(config: &Config, engine: &Engine) -> Result<Arc<dyn Backend>, Failure> {
     let local: Arc<dyn Backend> = Arc::new(engine.clone());
     let (entries, routes) = plan(config).map_err(Failure::Usage)?;
+    let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    let routes = Routes::new(routes, &names).map_err(|error| Failure::Usage(error.into()))?;
     if entries.is_empty() {
         return Ok(local);
     }
-    let names: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
-    let routes = Routes::new(routes, &names).map_err(|error| Failure::Usage(error.into()))?;
     let mut nodes = Vec::new();
     for entry in entries {
         if entry.name == LOCAL || nodes.iter().any(|(known, _)| *known == entry.name) {

@@ -1,13 +1,17 @@
 //! Foreign protocols as plain types: Immich, MT Photos, and the seed stack's legacy gateway.
 //!
 //! Each protocol reads requests into plain types and writes answers from [`Line`], [`Face`] and vectors, in the
-//! number formats its clients expect. Nothing here knows of HTTP or of models.
+//! number formats its clients expect. For those who ask instead of answer, Immich's and MT Photos' go the other way
+//! too: requests are written, and answers read back. Nothing here knows of HTTP or of models.
 
 pub mod immich;
 pub mod legacy_gateway;
 pub mod mt_photos;
 
 mod number;
+mod reply;
+
+pub use reply::BadReply;
 
 /// One line of text in a picture, as every protocol can say it.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,11 @@ pub(crate) fn shortest(value: f64) -> String {
     format!("{value:?}")
 }
 
+/// The number that the shortest decimal of an `f32` means: 0.6, and not the 0.6000000238418579 it is stored as.
+pub(crate) fn meant(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 /// Cuts off the fraction; numbers beyond the range stay at its end.
 pub(crate) fn truncated(value: f32) -> i64 {
     value as i64

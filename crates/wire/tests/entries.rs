@@ -49,6 +49,20 @@ fn what_immich_sends_is_understood() {
 }
 
 #[test]
+fn requests_are_written_as_immich_writes_them() {
+    for entries in [
+        r#"{"clip":{"visual":{"modelName":"ViT-B-32__openai"}}}"#,
+        r#"{"clip":{"textual":{"modelName":"m","options":{"language":"zh-CN"}}}}"#,
+        r#"{"clip":{"textual":{"modelName":"m","options":{}}}}"#,
+        r#"{"facial-recognition":{"detection":{"modelName":"b","options":{"minScore":0.7}},"recognition":{"modelName":"b"}}}"#,
+        r#"{"ocr":{"detection":{"modelName":"p","options":{"maxResolution":736,"minScore":0.5}},"recognition":{"modelName":"p","options":{"minScore":0.8}}}}"#,
+        r#"{"ocr":{"recognition":{"modelName":"ocr"}}}"#,
+    ] {
+        assert_eq!(Entries::parse(entries).unwrap().to_json(), entries);
+    }
+}
+
+#[test]
 fn missing_options_have_immichs_defaults_and_unknown_ones_are_ignored() {
     assert_eq!(
         parse(&json!({
@@ -239,6 +253,7 @@ proptest! {
             });
         }
         let entries = Entries::parse(&tasks.to_string()).unwrap();
+        prop_assert_eq!(&Entries::parse(&entries.to_json()), &Ok(entries.clone()));
         prop_assert_eq!(entries.tasks.len(), expected.len());
         for task in expected {
             prop_assert!(entries.tasks.contains(&task), "{:?} lacks {:?}", entries.tasks, task);

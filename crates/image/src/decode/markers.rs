@@ -16,6 +16,16 @@ pub(super) struct Outline {
 
 /// Reads the outline. `bytes` starts with the start-of-image marker.
 pub(super) fn outline(bytes: &[u8]) -> Outline {
+    walk(bytes, |_| false)
+}
+
+/// Width and height from the frame header, without a look at what follows it.
+pub(super) fn size(bytes: &[u8]) -> Option<(u32, u32)> {
+    walk(bytes, |outline| outline.size.is_some()).size
+}
+
+/// Reads as much of the outline as it takes.
+fn walk(bytes: &[u8], enough: impl Fn(&Outline) -> bool) -> Outline {
     let mut outline = Outline { usable: bytes.len(), ..Outline::default() };
     let mut at = 2;
     loop {
@@ -46,6 +56,9 @@ pub(super) fn outline(bytes: &[u8]) -> Outline {
                 }
             }
             _ => {}
+        }
+        if enough(&outline) {
+            return outline;
         }
     }
 }

@@ -4,6 +4,7 @@ mod alpha;
 mod exif;
 mod format;
 mod general;
+mod header;
 mod jpeg;
 mod markers;
 mod palette;
@@ -12,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use alpha::Alpha;
 pub use format::Format;
+pub use header::{Header, header};
 
 use crate::{Orientation, RgbImage};
 

@@ -1,4 +1,6 @@
-use viewfinder_image::{Alpha, DecodeError, Format, Limits, Orientation, RgbImage, decode, encode, rotate};
+use viewfinder_image::{
+    Alpha, DecodeError, Format, Limits, Orientation, RgbImage, decode, encode, header, rotate,
+};
 
 use crate::support::{golden, noise, number, read, sha256};
 
@@ -11,6 +13,9 @@ fn pictures_decode_like_the_references() {
         let decoded =
             decode(&read(name), &Limits::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(!decoded.truncated(), "{name}");
+        let header = header(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(header.size(false), [decoded.width(), decoded.height()], "{name}");
+        assert_eq!((header.format, header.orientation), (decoded.format(), decoded.orientation()), "{name}");
         let alpha = if case["alpha"] == "contrast" { Alpha::Contrast } else { Alpha::Drop };
         let image = decoded.into_rgb(case["orient"] == true, alpha);
         assert_eq!(
@@ -47,7 +52,9 @@ fn sizes_are_as_stored_and_orientation_is_told() {
         let decoded = decode(&read(&format!("orientation{value}.jpg")), &Limits::default()).unwrap();
         assert_eq!((decoded.width(), decoded.height()), (23, 14));
         assert_eq!((decoded.orientation(), decoded.format()), (expected, Format::Jpeg));
+        let upright = header(&read(&format!("orientation{value}.jpg"))).unwrap().size(true);
         let image = decoded.into_rgb(true, Alpha::Drop);
+        assert_eq!(upright, [image.width(), image.height()]);
         let sides = if expected.swaps_sides() { (14, 23) } else { (23, 14) };
         assert_eq!((image.width(), image.height()), sides);
     }

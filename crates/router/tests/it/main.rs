@@ -42,7 +42,12 @@ struct Fake {
 
 impl Fake {
     fn new(mark: f32, mood: Mood) -> Arc<Self> {
-        Arc::new(Self { mood: Mutex::new(mood), asked: AtomicUsize::new(0), turn: tokio::sync::Mutex::default(), mark })
+        Arc::new(Self {
+            mood: Mutex::new(mood),
+            asked: AtomicUsize::new(0),
+            turn: tokio::sync::Mutex::default(),
+            mark,
+        })
     }
 
     fn becomes(&self, mood: Mood) {
@@ -61,7 +66,9 @@ impl Fake {
                 sleep(Duration::from_millis(ms)).await;
                 Ok(())
             }
-            Mood::Failing(code, verdict) => Err(Trouble { error: EngineError::new(code, "as told"), verdict }),
+            Mood::Failing(code, verdict) => {
+                Err(Trouble { error: EngineError::new(code, "as told"), verdict })
+            }
             Mood::Frozen => std::future::pending().await,
         }
     }
@@ -125,12 +132,10 @@ fn route(ranks: &[&[&str]]) -> Route {
 /// A router over engines called `a`, `b`, `c` …, with routes by task.
 fn router(fakes: &[&Arc<Fake>], routes: &[(&str, Route)], hold: HoldLimits) -> Arc<Router> {
     let names: Vec<String> = ('a'..).map(String::from).take(fakes.len()).collect();
-    let given: BTreeMap<_, _> = routes.iter().map(|(key, route)| ((*key).to_owned(), route.clone())).collect();
-    let config = RouterConfig {
-        routes: Routes::new(given, &names).unwrap(),
-        thresholds: Thresholds::default(),
-        hold,
-    };
+    let given: BTreeMap<_, _> =
+        routes.iter().map(|(key, route)| ((*key).to_owned(), route.clone())).collect();
+    let config =
+        RouterConfig { routes: Routes::new(given, &names).unwrap(), thresholds: Thresholds::default(), hold };
     let engines = names.into_iter().zip(fakes).map(|(name, fake)| {
         let engine: Arc<dyn Answers> = Arc::clone(fake) as _;
         (name, engine)
@@ -180,7 +185,8 @@ async fn crowd(router: &Arc<Router>, pictures: usize, at_a_time: usize) -> usize
         let (router, left) = (Arc::clone(router), Arc::clone(&left));
         clients.spawn(async move {
             let mut answered = 0;
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+            {
                 answered += usize::from(router.picture(picture(vec![embed()])).await.is_ok());
             }
             answered

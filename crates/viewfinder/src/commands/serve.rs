@@ -1,6 +1,5 @@
 //! The server: from the configuration to the first answer, and from the first signal to the end.
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};

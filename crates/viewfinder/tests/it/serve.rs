@@ -88,10 +88,8 @@ fn predict(address: SocketAddr) -> (u16, Vec<u8>) {
 #[test]
 fn it_tells_its_story_answers_and_stops() {
     need_ocr();
-    let run = Run::with_models()
-        .env("VIEWFINDER_ALIASES", "anything=tiny")
-        .env("DETECTOR_BACKEND", "retinaface")
-        .env("IMMICH_API", "http://elsewhere");
+    let run =
+        Run::with_models().env("VIEWFINDER_ALIASES", "anything=tiny").env("DETECTOR_BACKEND", "retinaface");
     let server = Server::start(run, &["--preload", "PP-OCRv6_small"]);
     assert_eq!(server.get("/ping"), (200, b"pong".to_vec()));
     let (status, body) = predict(server.address);
@@ -115,13 +113,58 @@ fn it_tells_its_story_answers_and_stops() {
         "provider=cpu",
         "well-known default",
         "DETECTOR_BACKEND has no effect",
-        "remote.immich_api",
         "stopped",
     ] {
         assert!(log.contains(part), "{part} is missing in {log}");
     }
     let lines = log.lines().count();
     assert!(lines < 60, "{lines} lines: {log}");
+}
+
+#[test]
+fn a_node_gets_the_work_and_its_failure_is_seen() {
+    need_ocr();
+    let strong = Server::start(Run::with_models(), &[]);
+    // The front has neither models nor a library.
+    let front = Run::new().env("VIEWFINDER_OFFLINE", "true").env("VIEWFINDER_HOLD_TIME", "2");
+    let front = Server::start(front.env("IMMICH_API", format!("http://{}", strong.address)), &[]);
+    let (status, body) = predict(front.address);
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert!(answer["ocr"]["text"].as_array().unwrap().contains(&Value::from("强力去污符合国标")), "{answer}");
+    let health = front.json("/health");
+    assert_eq!(health["ready"], true, "{health}");
+    assert_eq!(health["nodes"][0]["name"], "immich", "{health}");
+    assert_eq!(health["nodes"][0]["up"], true, "{health}");
+
+    strong.signal("-KILL");
+    let (status, body) = predict(front.address);
+    let answer = String::from_utf8_lossy(&body);
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains("in time"), "{answer}");
+    let health: Value = serde_json::from_slice(&front.get("/health").1).unwrap();
+    assert_eq!(health["nodes"][0]["up"], false, "{health}");
+    front.signal("-TERM");
+    let (code, log) = front.end();
+    assert_eq!(code, Some(0), "{log}");
+    for part in ["node immich (immich-ml)", "the engine is down"] {
+        assert!(log.contains(part), "{part} is missing in {log}");
+    }
+}
+
+#[test]
+fn routes_that_lead_nowhere_are_refused_at_start() {
+    for (text, word) in [
+        ("[routes]\nocr = \"strnog\"\n", "strnog"),
+        ("[routes]\norc = \"local\"\n", "orc"),
+        ("[[nodes]]\nname = \"a\"\nkind = \"imich\"\nurl = \"http://a\"\n", "imich"),
+        ("[[nodes]]\nname = \"a\"\nkind = \"viewfinder\"\nurl = \"ftp://a\"\n", "node a"),
+        ("[[nodes]]\nname = \"local\"\nkind = \"viewfinder\"\nurl = \"http://a\"\n", "local"),
+    ] {
+        let run = Run::new().file("viewfinder.toml", text).env("VIEWFINDER_OFFLINE", "true");
+        let output = run.args(["serve", "--listen", "127.0.0.1:0"]).exits(2);
+        assert!(stderr(&output).contains(word), "{text}: {}", stderr(&output));
+    }
 }
 
 #[test]

@@ -1,4 +1,6 @@
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use crate::number::meant;
 
 /// What one request asks for, in the order in which it asks.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,6 +126,47 @@ impl Entries {
             }
         }
         Ok(entries)
+    }
+
+    /// Writes the `entries` field, as Immich's server does where it asks the same.
+    ///
+    /// A task whose place is taken by one before it, which only two of a kind can be, replaces it.
+    pub fn to_json(&self) -> String {
+        let mut entries = json!({});
+        for task in &self.tasks {
+            match task {
+                Task::ClipVisual { model } => entries[CLIP]["visual"] = json!({"modelName": model}),
+                Task::ClipTextual { model, language } => {
+                    let options =
+                        language.as_ref().map_or(json!({}), |language| json!({"language": language}));
+                    entries[CLIP]["textual"] = json!({"modelName": model, "options": options});
+                }
+                Task::Faces { detection, min_score, recognition } => {
+                    entries[FACES] = json!({
+                        "detection": {"modelName": detection, "options": {"minScore": meant(*min_score)}}
+                    });
+                    if let Some(model) = recognition {
+                        entries[FACES]["recognition"] = json!({"modelName": model});
+                    }
+                }
+                Task::Text { detection, recognition } => {
+                    let mut options = json!({
+                        "minScore": meant(detection.min_score),
+                        "maxResolution": detection.max_resolution,
+                    });
+                    if detection.exact_scores {
+                        options["scoreMode"] = json!("slow");
+                    }
+                    entries[TEXT] = json!({"detection": {"modelName": detection.model, "options": options}});
+                    if let Some(TextRecognition { model, min_score }) = recognition {
+                        entries[TEXT]["recognition"] =
+                            json!({"modelName": model, "options": {"minScore": meant(*min_score)}});
+                    }
+                }
+                Task::LegacyText => entries[TEXT] = json!({"recognition": {"modelName": LEGACY_MODEL}}),
+            }
+        }
+        entries.to_string()
     }
 
     fn clip(&mut self, kinds: &Map<String, Value>) -> Result<(), EntriesError> {

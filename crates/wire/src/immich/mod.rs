@@ -2,6 +2,8 @@
 
 mod answer;
 mod entries;
+mod reply;
 
 pub use answer::{Answer, FaceList, TextList};
 pub use entries::{Entries, EntriesError, Task, TextDetection, TextRecognition};
+pub use reply::{FoundFaces, FoundText, RelativeLines, Reply};

@@ -1,6 +1,6 @@
-//! MT Photos' AI service (`mt-photos-ai`): answers as its official onnx version formats them.
+//! Answers as the official onnx version formats them.
 //!
-//! Its versions differ in small things. Followed here: the onnx version's strings and rounding (`f64` arithmetic,
+//! The versions differ in small things. Followed here: the onnx version's strings and rounding (`f64` arithmetic,
 //! two decimals, shortest form). Not followed: its box sizes, which subtract corners of the four-point box and
 //! come out wrong or negative for tilted text; width and height are those of the upright rectangle around the
 //! line, as in the cuda version.

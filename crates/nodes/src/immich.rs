@@ -1,0 +1,140 @@
+//! Immich's `/predict`, which Viewfinder speaks too.
+
+use std::mem::{Discriminant, discriminant};
+
+use hyper::Uri;
+use viewfinder_engine::{PictureAnswer, PictureRequest, PictureTask, SentenceRequest};
+use viewfinder_wire::{
+    BadReply,
+    immich::{Entries, Reply, Task},
+};
+
+use crate::{
+    ConfigError, NodeError,
+    address::Address,
+    client::Client,
+    convert,
+    form::{File, form},
+    picture::{self, PeerTurns},
+    refusal::Subject,
+};
+
+/// Endpoints of the protocol.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    ping: Uri,
+    predict: Uri,
+}
+
+impl Peer {
+    pub(crate) fn new(address: &Address) -> Result<Self, ConfigError> {
+        Ok(Self { ping: address.endpoint("/ping")?, predict: address.endpoint("/predict")? })
+    }
+
+    pub(crate) async fn probe(&self, client: &Client) -> Result<(), NodeError> {
+        let answer = client.get(&self.ping).await?;
+        if answer.body.trim_ascii() == b"pong" {
+            Ok(())
+        } else {
+            Err(NodeError::Garbage("/ping is not answered with pong".to_owned()))
+        }
+    }
+
+    pub(crate) async fn sentence(
+        &self,
+        client: &Client,
+        request: &SentenceRequest,
+    ) -> Result<Vec<f32>, NodeError> {
+        let task = Task::ClipTextual { model: request.model.clone(), language: request.language.clone() };
+        let entries = Entries { tasks: vec![task] }.to_json();
+        let content = form(&[("entries", &entries), ("text", &request.text)], None);
+        let answer = client.post(&self.predict, content, Subject::Other).await?;
+        let mut reply = Reply::parse(&answer.body).map_err(|error| garbage(&error))?;
+        let vector =
+            reply.clip.take().ok_or_else(|| NodeError::Garbage("the vector is missing".to_owned()))?;
+        nothing_left(&reply)?;
+        Ok(vector)
+    }
+
+    /// Asks in as few requests as the protocol allows, which has one place for each kind of task.
+    pub(crate) async fn picture(
+        &self,
+        client: &Client,
+        request: &PictureRequest,
+    ) -> Result<PictureAnswer, NodeError> {
+        if request.decode.orient || request.decode.max_side.is_some() {
+            picture::check(&picture::read(&request.bytes)?, request.decode, PeerTurns::Never)?;
+        }
+        let mut size = None;
+        let mut answers = vec![None; request.tasks.len()];
+        for batch in batches(&request.tasks) {
+            let tasks = batch.iter().map(|at| convert::task(&request.tasks[*at])).collect();
+            let mut reply = self.predict(client, request, Entries { tasks }).await?;
+            let size = match size {
+                Some(size) => size,
+                None => *size.insert(found_size(&reply, request)?),
+            };
+            for at in batch {
+                answers[at] = Some(Ok(convert::answer(&request.tasks[at], &mut reply, size)?));
+            }
+            nothing_left(&reply)?;
+        }
+        let [width, height] = match size {
+            Some(size) => size,
+            None => picture::read(&request.bytes)?.size(false),
+        };
+        Ok(PictureAnswer { width, height, answers: answers.into_iter().flatten().collect() })
+    }
+
+    async fn predict(
+        &self,
+        client: &Client,
+        request: &PictureRequest,
+        entries: Entries,
+    ) -> Result<Reply, NodeError> {
+        // As Immich's server sends it.
+        let file =
+            File { field: "image", name: "blob", kind: "application/octet-stream", bytes: &request.bytes };
+        let content = form(&[("entries", &entries.to_json())], Some(&file));
+        let answer = client.post(&self.predict, content, Subject::Picture(&request.bytes)).await?;
+        Reply::parse(&answer.body).map_err(|error| garbage(&error))
+    }
+}
+
+/// Positions of the tasks, in groups that hold no two of a kind.
+fn batches(tasks: &[PictureTask]) -> Vec<Vec<usize>> {
+    let mut batches: Vec<(Vec<Discriminant<Task>>, Vec<usize>)> = Vec::new();
+    for (at, task) in tasks.iter().enumerate() {
+        let kind = discriminant(&convert::task(task));
+        match batches.iter_mut().find(|(kinds, _)| !kinds.contains(&kind)) {
+            Some((kinds, batch)) => {
+                kinds.push(kind);
+                batch.push(at);
+            }
+            None => batches.push((vec![kind], vec![at])),
+        }
+    }
+    batches.into_iter().map(|(_, batch)| batch).collect()
+}
+
+/// The size that the peer saw; some gateways do not tell, and decode the picture as it is stored.
+fn found_size(reply: &Reply, request: &PictureRequest) -> Result<[usize; 2], NodeError> {
+    match reply.size {
+        Some([0, _] | [_, 0]) => Err(NodeError::Garbage("the picture has no size".to_owned())),
+        Some(size) => Ok(size),
+        None => picture::read(&request.bytes)
+            .map(|header| header.size(false))
+            .map_err(|_| NodeError::Garbage("the size of the picture is missing".to_owned())),
+    }
+}
+
+fn nothing_left(reply: &Reply) -> Result<(), NodeError> {
+    if reply.clip.is_some() || reply.faces.is_some() || reply.text.is_some() {
+        return Err(NodeError::Garbage("there are more answers than questions".to_owned()));
+    }
+    Ok(())
+}
+
+fn garbage(error: &BadReply) -> NodeError {
+    NodeError::Garbage(error.to_string())
+}
