@@ -44,11 +44,18 @@ pub(crate) struct Member {
     health: Mutex<Health>,
     /// Whether it is up, for those who wait on its answer.
     up: watch::Sender<bool>,
+    /// Counts changes of all engines' states, for pictures that are held.
+    news: watch::Sender<u64>,
     sentence_times: Mutex<VecDeque<Duration>>,
 }
 
 impl Member {
-    pub(crate) fn new(name: &str, engine: Arc<dyn Answers>, thresholds: Thresholds) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        engine: Arc<dyn Answers>,
+        thresholds: Thresholds,
+        news: watch::Sender<u64>,
+    ) -> Self {
         gauge!(UP, "engine" => name.to_owned()).set(1.0);
         Self {
             name: name.to_owned(),
@@ -56,6 +63,7 @@ impl Member {
             load: Load::default(),
             health: Mutex::new(Health::new(thresholds)),
             up: watch::Sender::new(true),
+            news,
             sentence_times: Mutex::default(),
         }
     }
@@ -65,23 +73,23 @@ impl Member {
     }
 
     /// Takes in how it fared; `why` is for the log.
-    fn heard(&self, well: bool, why: &dyn std::fmt::Display) -> bool {
+    fn heard(&self, well: bool, why: &dyn std::fmt::Display) {
         // What runs in this process cannot be away.
         if self.name == LOCAL {
-            return false;
+            return;
         }
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         if !health.heard(well) {
-            return false;
+            return;
         }
         self.up.send_replace(health.is_up());
+        self.news.send_modify(|count| *count += 1);
         gauge!(UP, "engine" => self.name.clone()).set(f64::from(u8::from(well)));
         if well {
             tracing::info!(engine = self.name, "the engine is back");
         } else {
             tracing::warn!(engine = self.name, reason = %why, "the engine is down; others get its work");
         }
-        true
     }
 
     /// Gives it work. Ends early if it goes down meanwhile: a frozen machine answers nothing, and refuses nothing.
@@ -141,12 +149,12 @@ impl Member {
         match result {
             Err(Trouble { error, verdict: Verdict::Sick }) => self.heard(false, error),
             _ => self.heard(true, &""),
-        };
+        }
     }
 }
 
-/// Probes an engine until the router is gone, and tells the router of each change.
-pub(crate) async fn watch(member: Weak<Member>, news: watch::Sender<u64>) {
+/// Probes an engine until the router is gone.
+pub(crate) async fn watch(member: Weak<Member>) {
     loop {
         let Some(now) = member.upgrade() else { return };
         let pause = jittered(if now.is_up() { CALM } else { ANXIOUS });
@@ -158,13 +166,10 @@ pub(crate) async fn watch(member: Weak<Member>, news: watch::Sender<u64>) {
             Ok(()) = up.changed() => continue,
         }
         let Some(member) = member.upgrade() else { return };
-        let changed = match timeout(PROBE_TIME, member.engine.probe()).await {
+        match timeout(PROBE_TIME, member.engine.probe()).await {
             Ok(Ok(())) => member.heard(true, &""),
             Ok(Err(trouble)) => member.heard(false, &trouble.error),
             Err(_) => member.heard(false, &"it does not answer"),
-        };
-        if changed {
-            news.send_modify(|count| *count += 1);
         }
     }
 }

@@ -77,11 +77,12 @@ impl Router {
         config: RouterConfig,
     ) -> Self {
         let news = watch::Sender::new(0);
-        let member = |name: &str, engine| Arc::new(Member::new(name, engine, config.thresholds));
+        let member =
+            |name: &str, engine| Arc::new(Member::new(name, engine, config.thresholds, news.clone()));
         let mut members = BTreeMap::new();
         for (name, engine) in nodes {
             let member = member(&name, engine);
-            tokio::spawn(watch_member(Arc::downgrade(&member), news.clone()));
+            tokio::spawn(watch_member(Arc::downgrade(&member)));
             members.insert(name, member);
         }
         let engine: Arc<dyn Answers> = Arc::new(Local(Arc::clone(&local)));
