@@ -96,7 +96,7 @@ pub(crate) fn write(
     let made = ModelFiles { model, extra, ..source.clone() };
     // One after the other: the largest models would not fit twice.
     let (expected, found) = (vectors(runtime, source)?, vectors(runtime, &made)?);
-    let cosines: Vec<f64> = expected.iter().zip(&found).map(|(a, b)| cosine(a, b)).collect();
+    let cosines: Vec<f64> = expected.iter().zip(&found).map(|(a, b)| clip::cosine(a, b).min(1.0)).collect();
     let agreement = Agreement {
         base: source.name.clone(),
         base_sha256: source.sha256.clone(),
@@ -134,13 +134,6 @@ fn vectors(runtime: &Runtime, files: &ModelFiles) -> Result<Vec<Vec<f32>>, Engin
     drop(loaded);
     trim();
     Ok(vectors?)
-}
-
-/// Never negative zero or more than one, and zero for vectors that cannot be compared.
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let lengths = (dot(a, a) * dot(b, b)).sqrt();
-    if a.len() == b.len() && lengths > 0.0 { (dot(a, b) / lengths).min(1.0) } else { 0.0 }
 }
 
 /// Photos, prints and screens, as `samples/README.md` lists them.

@@ -11,6 +11,7 @@ use axum::{
 use serde_json::{Value, json};
 use viewfinder_engine::{DecodeRules, EngineError, PictureRequest, PictureTask};
 use viewfinder_image::Alpha;
+use viewfinder_vision::clip;
 use viewfinder_wire as wire;
 
 use super::{App, Shared, convert, upload};
@@ -70,7 +71,7 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
         Ok(vectors) if vectors.is_empty() => Ok(json!([])),
         Ok(vectors) => convert::vector(answers.next()).map(|picture| {
             let similarity =
-                |(text, vector): (&&str, &Vec<f32>)| json!({"text": text, "score": cosine(&picture, vector)});
+                |(text, vector): (&&str, &Vec<f32>)| json!({"text": text, "score": clip::cosine(&picture, vector)});
             sentences.iter().zip(&vectors).map(similarity).collect()
         }),
         Err(error) => Err(error),
@@ -105,24 +106,4 @@ async fn vectors(app: &App, sentences: &[&str]) -> Result<Vec<Vec<f32>>, EngineE
         vectors.push(app.sentence(PROTOCOL, &app.config.models.clip_text, text, None).await?);
     }
     Ok(vectors)
-}
-
-/// The cosine of the angle between two vectors, 0 if one has no direction.
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
-    let lengths = (dot(a, a) * dot(b, b)).sqrt();
-    if lengths > 0.0 && a.len() == b.len() { dot(a, b) / lengths } else { 0.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cosine;
-
-    #[test]
-    fn cosines() {
-        assert!((cosine(&[3.0, 4.0], &[6.0, 8.0]) - 1.0).abs() < 1e-12);
-        assert_eq!(cosine(&[1.0, 0.0], &[0.0, 2.0]), 0.0);
-        assert_eq!(cosine(&[1.0, 0.0], &[-1.0, 0.0]), -1.0);
-        assert_eq!(cosine(&[0.0], &[1.0]), 0.0);
-    }
 }

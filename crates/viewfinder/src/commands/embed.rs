@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use viewfinder_engine::{Answer, DecodeRules, PictureTask, SentenceRequest};
 use viewfinder_image::Alpha;
+use viewfinder_vision::clip;
 
 use super::look::{json_line, look};
 use crate::cli::EmbedArgs;
@@ -60,7 +61,11 @@ pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     if !args.json {
         for (text, sentence) in &sentences {
             for (path, picture) in &pictures {
-                output::line(&format!("{:.4}  {text:?}  {}", cosine(sentence, picture), path.display()))?;
+                output::line(&format!(
+                    "{:.4}  {text:?}  {}",
+                    clip::cosine(sentence, picture),
+                    path.display()
+                ))?;
             }
         }
     }
@@ -70,23 +75,4 @@ pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure>
 fn summary(name: &str, embedding: &[f32]) -> String {
     let head: Vec<String> = embedding.iter().take(4).map(|value| format!("{value:.4}")).collect();
     format!("{name}: {} values, {} …", embedding.len(), head.join(" "))
-}
-
-/// Cosine of the angle between two vectors; 0 if one of them has no direction.
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
-    let length = (dot(a, a) * dot(b, b)).sqrt();
-    if length > 0.0 { dot(a, b) / length } else { 0.0 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cosine;
-
-    #[test]
-    fn cosine_ignores_length() {
-        assert!((cosine(&[1.0, 0.0], &[5.0, 0.0]) - 1.0).abs() < 1e-9);
-        assert!(cosine(&[1.0, 0.0], &[0.0, 2.0]).abs() < 1e-9);
-        assert_eq!(cosine(&[0.0, 0.0], &[1.0, 2.0]), 0.0);
-    }
 }

@@ -4,12 +4,14 @@
 //! [`TextTokenizer`] and a text network ([`embed_text`]). Vectors are handed on exactly as the network gives
 //! them: the exports of Chinese-CLIP are not of unit length, Immich's are.
 
+mod cosine;
 mod embed;
 mod hf_text;
 mod languages;
 mod preprocess;
 mod wordpiece;
 
+pub use cosine::cosine;
 pub use embed::{embed_image, embed_images, embed_text};
 pub use hf_text::{HfFamily, HfText};
 pub use languages::flores_code;
