@@ -135,6 +135,12 @@ impl Inner {
         let architecture = Architecture::of(&weights, text_heads).map_err(|error| named(error.into()))?;
         let name = architecture.size().map(|size| format!("cn-clip/{size}"));
         let entry = name.as_deref().and_then(|name| self.catalogue.find(name));
+        if out.is_none() && entry.is_none() {
+            return Err(ModelError::Conversion(format!(
+                "{} is none of the published sizes, so the store has no name for it: say where to with --out",
+                checkpoint.display()
+            )));
+        }
         let sha256 = checksum::of_file(checkpoint).map_err(io_at(checkpoint))?;
         let source = checkpoint.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let origin = Origin { source, sha256 };
@@ -149,24 +155,15 @@ impl Inner {
                 None => self.work_folder()?,
             };
             write(&weights, &architecture, &origin, role, work.path(), &label, progress).map_err(named)?;
-            match (out, entry) {
-                (Some(out), _) => {
-                    let folder = out.join(role.as_str());
-                    replace(work, &folder)?;
-                    files.push(folder.join("model.onnx"));
-                }
-                (None, Some(entry)) => {
-                    let _lock = Lock::wait(&self.config.root, &lock_name(entry, role))
-                        .map_err(io_at(&self.config.root))?;
-                    self.take_in(work, entry, role)?;
-                    files.push(self.local(&entry.name, role)?.model);
-                }
-                (None, None) => {
-                    return Err(ModelError::Conversion(format!(
-                        "{} is none of the published sizes, so the store has no name for it: say where to with --out",
-                        checkpoint.display()
-                    )));
-                }
+            if let Some(out) = out {
+                let folder = out.join(role.as_str());
+                replace(work, &folder)?;
+                files.push(folder.join("model.onnx"));
+            } else if let Some(entry) = entry {
+                let root = &self.config.root;
+                let _lock = Lock::wait(root, &lock_name(entry, role)).map_err(io_at(root))?;
+                self.take_in(work, entry, role)?;
+                files.push(self.local(&entry.name, role)?.model);
             }
         }
         Ok(Converted { name, width: architecture.embedding, files })
@@ -215,7 +212,7 @@ fn open(checkpoint: &Path) -> Result<Weights, ModelError> {
     Ok(weights.map_err(ConvertError::from)?)
 }
 
-/// Puts a finished folder in the place of another, in one step.
+/// Puts a finished folder in the place of another. Should the process end in between, there is none, and it is made again.
 fn replace(made: TempDir, folder: &Path) -> Result<(), ModelError> {
     share_folder(made.path()).map_err(io_at(made.path()))?;
     if let Some(parent) = folder.parent() {
