@@ -1,0 +1,229 @@
+//! What a store can do. Two implementations pass the same tests: SQLite (one file, the default) and PostgreSQL.
+//!
+//! Calls block; whoever is asynchronous calls them on a blocking thread. Each call is one transaction.
+use crate::{AnalysisKind, Asset, AssetId, FaceRecord, FileRecord, Outcome, PersonId, Properties, TextLine};
+
+/// Why a store could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file or database was written by a newer version of the program.
+    #[error("the catalogue has format {found}, but this version knows only up to {known}; update Viewfinder")]
+    TooNew {
+        /// Format found.
+        found: i64,
+        /// Newest format known.
+        known: i64,
+    },
+    /// No room, no rights, a broken file: someone has to do something.
+    #[error("{0}")]
+    Unusable(String),
+    /// Cannot be reached now; trying again may help.
+    #[error("{0}")]
+    Away(String),
+    /// A mistake of ours.
+    #[error("catalogue: {0}")]
+    Internal(String),
+}
+
+/// In which of the two texts of a picture a token is looked for (`text::segment`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// Words, as jieba in search mode and word borders give them.
+    Words,
+    /// Overlapping pieces, a piece from every character on: two characters of Chinese, Japanese, Korean, three of other scripts and numbers; the
+    /// last ones are shorter. With prefixes, every substring can be found.
+    Grams,
+}
+
+/// What to find in text. Tokens consist of letters and digits only, normalised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TextExpr {
+    /// These tokens one after the other in one line; at least one.
+    Phrase {
+        /// Where.
+        field: Field,
+        /// What.
+        tokens: Vec<String>,
+        /// The last token may go on.
+        prefix: bool,
+    },
+    /// Every one of these.
+    All(Vec<TextExpr>),
+    /// Any of these.
+    Any(Vec<TextExpr>),
+}
+
+/// Which assets may be found at all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Parts that the path contains, whatever their case; all of them.
+    pub path: Vec<String>,
+    /// Taken at or after this, in milliseconds since 1970.
+    pub from_ms: Option<i64>,
+    /// Taken before this.
+    pub until_ms: Option<i64>,
+    /// Persons who are in it; all of them.
+    pub people: Vec<PersonId>,
+    /// Text that it must not have.
+    pub without: Option<TextExpr>,
+    /// Only these, if given, in ascending order.
+    pub among: Option<Vec<AssetId>>,
+}
+
+/// An asset found, and how well it fits: larger is better.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scored {
+    /// The asset.
+    pub asset: AssetId,
+    /// Text: BM25 (SQLite) or `ts_rank_cd` (PostgreSQL), above zero. Vectors: cosine, -1 to 1.
+    pub score: f32,
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Person {
+    /// Number.
+    pub id: PersonId,
+    /// Name; empty until somebody gives one.
+    pub name: String,
+    /// Faces of this person.
+    pub faces: u64,
+}
+
+/// Counts, for progress and status pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Counts {
+    /// Assets.
+    pub assets: u64,
+    /// By kind, in the order of [`AnalysisKind::ALL`]: never, done, failed.
+    pub states: [[u64; 3]; 3],
+}
+
+/// Where assets and findings are kept.
+pub trait Store: Send + Sync {
+    // Files
+
+    /// Adds files, or updates those of the same path. Changed content makes all analyses [`Never`] and forgets what
+    /// they found, corrections included; unchanged content keeps them.
+    ///
+    /// [`Never`]: crate::AnalysisState::Never
+    fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError>;
+
+    /// Gives an asset another path and file times, and keeps its findings.
+    fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError>;
+
+    /// Forgets assets and all that is known about them.
+    fn remove(&self, ids: &[AssetId]) -> Result<(), StoreError>;
+
+    /// Assets whose path begins with `folder` (a path with a slash at its end, or empty for all), ordered by path,
+    /// after the path `after`, at most `limit`.
+    fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> Result<Vec<Asset>, StoreError>;
+
+    /// Assets in the order of `ids`; those that are gone are left out.
+    fn assets(&self, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError>;
+
+    /// The asset of a path.
+    fn by_path(&self, path: &str) -> Result<Option<Asset>, StoreError>;
+
+    /// Assets of a content.
+    fn by_hash(&self, hash: &crate::ContentHash) -> Result<Vec<Asset>, StoreError>;
+
+    // Findings
+
+    /// Records outcomes, all or none. Corrected lines survive a new text; see [`TextLine::corrected`].
+    fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError>;
+
+    /// Marks analyses as never done, so that they are done again. What was found stays searchable until then, but for vectors
+    /// of another model, which [`Store::nearest`] leaves out. With `discard_corrections`, corrected lines are replaced by
+    /// the next text.
+    fn forget(
+        &self,
+        kind: AnalysisKind,
+        ids: &[AssetId],
+        discard_corrections: bool,
+    ) -> Result<(), StoreError>;
+
+    /// Marks everything done by another model as never done; returns how many.
+    fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError>;
+
+    /// Marks everything that failed as never done; returns how many.
+    fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError>;
+
+    /// Assets for which one of `kinds` was never done, after `after` in the order of numbers, at most `limit`.
+    fn pending(
+        &self,
+        kinds: &[AnalysisKind],
+        after: Option<AssetId>,
+        limit: usize,
+    ) -> Result<Vec<Asset>, StoreError>;
+
+    /// Assets with a failed analysis, newest first, at most `limit`.
+    fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError>;
+
+    /// Lines of text of each of `ids`, in the same order; none for those that are gone.
+    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError>;
+
+    /// Replaces a line's text by hand and marks it corrected; false if the asset has no such line.
+    fn correct(&self, id: AssetId, line: usize, text: &str) -> Result<bool, StoreError>;
+
+    /// The vector of an asset, and its model.
+    fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError>;
+
+    /// Faces of an asset, with their places for [`Store::assign`].
+    fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError>;
+
+    // Search
+
+    /// Assets whose text fits, best first, at most `limit`.
+    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError>;
+
+    /// Assets whose vector of `model` is nearest to `vector`, best first, at most `limit`.
+    fn nearest(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, StoreError>;
+
+    /// Assets that pass the filter, newest first by the time taken, then by number, after `after`, at most `limit`: what a
+    /// page shows before anything was searched.
+    fn browse(
+        &self,
+        filter: &Filter,
+        after: Option<AssetId>,
+        limit: usize,
+    ) -> Result<Vec<AssetId>, StoreError>;
+
+    // People
+
+    /// Everybody, largest group first.
+    fn people(&self) -> Result<Vec<Person>, StoreError>;
+
+    /// Faces that belong to nobody yet, with their asset and place in it, after `after`, at most `limit`.
+    fn unassigned_faces(
+        &self,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError>;
+
+    /// The faces most like `embedding` that belong to somebody, best first, at most `limit`: person and cosine.
+    fn similar_people(&self, embedding: &[f32], limit: usize) -> Result<Vec<(PersonId, f32)>, StoreError>;
+
+    /// Says whose a face is; `None` makes a new person. Returns the person.
+    fn assign(&self, id: AssetId, face: usize, person: Option<PersonId>) -> Result<PersonId, StoreError>;
+
+    /// Names a person; false if there is no such person.
+    fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError>;
+
+    /// Persons called so, whatever the case.
+    fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError>;
+
+    // Upkeep
+
+    /// Counts.
+    fn counts(&self) -> Result<Counts, StoreError>;
+
+    /// Counts changes of what a search could find: a page cut from results of another count may be stale.
+    fn revision(&self) -> Result<i64, StoreError>;
+}
