@@ -6,7 +6,7 @@ use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, StatusCode, header},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -28,6 +28,9 @@ pub(crate) struct Held {
 
 /// How long a refused body is read on and thrown away, so that its sender comes to read the refusal.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// Memory for the first bytes of a body, as far as so many are announced: all of most pictures.
+const FIRST_ROOM: usize = 256 << 10;
 
 impl Bodies {
     pub(crate) fn new(limits: Limits) -> Self {
@@ -65,7 +68,7 @@ impl Bodies {
         if announced > self.room.available_permits() {
             return Err(Failure::full());
         }
-        let mut bytes = BytesMut::with_capacity(announced);
+        let mut bytes = Vec::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
         while let Some(chunk) = next_chunk(body).await? {
             self.check(bytes.len() + chunk.len())?;
@@ -77,9 +80,10 @@ impl Bodies {
                 Some(room) => room.merge(more),
                 None => room = Some(more),
             }
+            make_room(&mut bytes, chunk.len(), announced);
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Held { bytes: bytes.freeze(), _room: room })
+        Ok(Held { bytes: bytes.into(), _room: room })
     }
 
     fn check(&self, length: usize) -> Result<(), Failure> {
@@ -91,6 +95,16 @@ impl Bodies {
             "request_too_large",
             format!("the request is larger than {} bytes", self.limits.body_bytes),
         ))
+    }
+}
+
+/// Grows with what really comes: an announcement costs its sender nothing, and memory for it must not cost us. Never
+/// beyond the announcement, so that an honest one ends in memory of exactly its size.
+fn make_room(bytes: &mut Vec<u8>, more: usize, announced: usize) {
+    let needed = bytes.len() + more;
+    if needed > bytes.capacity() {
+        let wanted = (2 * needed).max(FIRST_ROOM).min(announced).max(needed);
+        bytes.reserve_exact(wanted - bytes.len());
     }
 }
 

@@ -6,11 +6,11 @@ use hyper::Uri;
 use viewfinder_engine::{PictureAnswer, PictureRequest, PictureTask, SentenceRequest};
 use viewfinder_wire::{
     BadReply,
-    immich::{Entries, Reply, Task},
+    immich::{Entries, Reply, Task, greets},
 };
 
 use crate::{
-    ConfigError, NodeError,
+    ConfigError, NodeError, NodeKind,
     address::Address,
     client::Client,
     convert,
@@ -22,22 +22,37 @@ use crate::{
 /// Endpoints of the protocol.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    ping: Uri,
+    /// What is asked to see whether it is there, and how the answer is known.
+    probe: (Uri, Sign),
     predict: Uri,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Sign {
+    /// `/ping` is answered with pong.
+    Pong,
+    /// `/` is answered with Immich's greeting.
+    Greeting,
+}
+
 impl Peer {
-    pub(crate) fn new(address: &Address) -> Result<Self, ConfigError> {
-        Ok(Self { ping: address.endpoint("/ping")?, predict: address.endpoint("/predict")? })
+    pub(crate) fn new(kind: NodeKind, address: &Address) -> Result<Self, ConfigError> {
+        // A Viewfinder answers a ping whoever asks; only its greeting tells whether the key is right.
+        let (path, sign) = match kind {
+            NodeKind::Viewfinder => ("/", Sign::Greeting),
+            _ => ("/ping", Sign::Pong),
+        };
+        Ok(Self { probe: (address.endpoint(path)?, sign), predict: address.endpoint("/predict")? })
     }
 
     pub(crate) async fn probe(&self, client: &Client) -> Result<(), NodeError> {
-        let answer = client.get(&self.ping).await?;
-        if answer.body.trim_ascii() == b"pong" {
-            Ok(())
-        } else {
-            Err(NodeError::Garbage("/ping is not answered with pong".to_owned()))
-        }
+        let (uri, sign) = &self.probe;
+        let answer = client.get(uri).await?;
+        let (right, wrong) = match sign {
+            Sign::Pong => (answer.body.trim_ascii() == b"pong", "/ping is not answered with pong"),
+            Sign::Greeting => (greets(&answer.body), "/ is not answered with a greeting"),
+        };
+        if right { Ok(()) } else { Err(NodeError::Garbage(wrong.to_owned())) }
     }
 
     pub(crate) async fn sentence(

@@ -34,7 +34,9 @@ impl Node {
         let address = Address::parse(&config.url)?;
         let client = Client::new(&config)?;
         let peer = match config.kind {
-            NodeKind::Viewfinder | NodeKind::ImmichMl => Peer::Immich(Box::new(immich::Peer::new(&address)?)),
+            NodeKind::Viewfinder | NodeKind::ImmichMl => {
+                Peer::Immich(Box::new(immich::Peer::new(config.kind, &address)?))
+            }
             NodeKind::MtPhotos => Peer::MtPhotos(Box::new(mt_photos::Peer::new(&address)?)),
         };
         let NodeConfig { name, kind, .. } = config;
@@ -56,7 +58,7 @@ impl Node {
         self.inner.address.as_str()
     }
 
-    /// Asks whether it is there and, where the protocol allows, whether the key is right.
+    /// Asks whether it is there and, unless it is Immich's own service, which has none, whether the key is right.
     pub async fn probe(&self) -> Result<(), NodeError> {
         let Inner { client, peer, .. } = &*self.inner;
         match peer {

@@ -18,6 +18,7 @@ use viewfinder_engine::{
     Answer, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
 };
 use viewfinder_gateway::{Backend, NodeStatus, Reply};
+use viewfinder_trace::carried;
 
 use crate::{
     answers::{Answers, Local, Trouble, Verdict},
@@ -184,7 +185,7 @@ impl Router {
             if let Some(member) = waiting.next() {
                 patience = member.hedge_after();
                 let request = request.clone();
-                running.spawn(async move { member.sentence(request).await });
+                running.spawn(carried(async move { member.sentence(request).await }));
             } else if running.is_empty() {
                 return Err(last);
             } else {

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -20,7 +20,9 @@ use axum::{
 use serde_json::json;
 use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest};
 
-use crate::{Backend, GatewayConfig, body::Bodies, failure::Failure, metric, observe};
+use crate::{
+    Backend, GatewayConfig, Key, body::Bodies, failure::Failure, key, knocks::Knocks, metric, observe,
+};
 
 /// Every route: method and path.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -47,6 +49,7 @@ pub const ROUTES: &[(&str, &str)] = &[
 pub(crate) struct App {
     pub(crate) config: GatewayConfig,
     pub(crate) bodies: Bodies,
+    pub(crate) knocks: Knocks,
     backend: Arc<dyn Backend>,
     started: Instant,
 }
@@ -56,7 +59,8 @@ type Shared = State<Arc<App>>;
 impl App {
     pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
         metric::recorder();
-        Self { bodies: Bodies::new(config.limits), config, backend, started: Instant::now() }
+        let (bodies, knocks) = (Bodies::new(config.limits), Knocks::default());
+        Self { config, bodies, knocks, backend, started: Instant::now() }
     }
 
     /// Asks about a picture, and counts its tasks.
@@ -115,9 +119,9 @@ fn outcome<T>(answer: Result<&T, &EngineError>) -> &'static str {
     answer.err().map_or("ok", |error| error.code.as_str())
 }
 
-/// All protocols.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
+/// All protocols, behind a key if there is one.
+pub(crate) fn router(app: Arc<App>, key: Option<Key>) -> Router {
+    let routes = Router::new()
         .route("/", get(page::root))
         .route("/ping", get(|| async { "pong" }))
         .route("/predict", post(immich::predict))
@@ -138,9 +142,21 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(|| async {
             not_here(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-        })
-        .layer(middleware::from_fn(observe::observe))
-        .with_state(app)
+        });
+    let guarded = match key {
+        Some(key) => routes.layer(middleware::from_fn_with_state(key, key::guard)),
+        None => routes,
+    };
+    guarded.layer(middleware::from_fn_with_state(Arc::clone(&app), observe::observe)).with_state(app)
+}
+
+/// Says no to a request for this path in the shape of its protocol.
+pub(crate) fn refuse(path: &str, headers: &HeaderMap, failure: &Failure) -> Response {
+    if path == "/" && page::is_wanted(headers) {
+        return failure.mark((failure.status, page::page()).into_response());
+    }
+    let own = ["/health", "/metrics", "/api/"].iter().any(|start| path.starts_with(start));
+    if own { failure.own() } else { failure.detail() }
 }
 
 /// Paths with a slash too many lead to the route without it, as both Python services do.

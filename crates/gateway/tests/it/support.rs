@@ -182,7 +182,7 @@ pub(crate) struct Running {
 
 pub(crate) fn config() -> GatewayConfig {
     GatewayConfig {
-        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         api_key: "secret".into(),
         ..GatewayConfig::default()
     }

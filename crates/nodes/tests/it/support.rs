@@ -31,6 +31,7 @@ pub(crate) fn config(kind: NodeKind, url: String) -> NodeConfig {
         kind,
         url,
         key: Some(Secret::new(KEY)),
+        authorities: None,
         request_timeout: PATIENCE,
         connect_timeout: PATIENCE,
     }
@@ -155,7 +156,7 @@ impl Backend for Fake {
 pub(crate) async fn gateway() -> (SocketAddr, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
     let config = GatewayConfig {
-        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         api_key: KEY.into(),
         ..GatewayConfig::default()
     };
