@@ -103,7 +103,8 @@ impl Bodies {
 fn make_room(bytes: &mut Vec<u8>, more: usize, announced: usize) {
     let needed = bytes.len() + more;
     if needed > bytes.capacity() {
-        let wanted = (2 * needed).max(FIRST_ROOM).min(announced).max(needed);
+        let most = if announced < needed { usize::MAX } else { announced };
+        let wanted = (2 * needed).max(FIRST_ROOM).min(most);
         bytes.reserve_exact(wanted - bytes.len());
     }
 }
@@ -131,6 +132,33 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
                     format!("the request broke off: {error}"),
                 ));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The capacity after each of several chunks.
+    fn rooms(announced: usize, chunks: &[usize]) -> Vec<usize> {
+        let mut bytes = Vec::new();
+        let mut grow = |chunk: &usize| {
+            make_room(&mut bytes, *chunk, announced);
+            bytes.resize(bytes.len() + chunk, 0);
+            bytes.capacity()
+        };
+        chunks.iter().map(&mut grow).collect()
+    }
+
+    #[test]
+    fn memory_follows_what_comes_and_not_what_is_announced() {
+        assert_eq!(rooms(200_000, &[65_536, 65_536, 65_536, 3392]), [200_000; 4]);
+        assert_eq!(rooms(100_000_000, &[1]), [FIRST_ROOM]);
+        assert_eq!(rooms(600_000, &[200_000, 200_000, 200_000]), [400_000, 400_000, 600_000]);
+        // Nothing announced, or a lie.
+        for announced in [0, 10] {
+            assert_eq!(rooms(announced, &[1000, 1000, 300_000]), [FIRST_ROOM, FIRST_ROOM, 604_000]);
         }
     }
 }

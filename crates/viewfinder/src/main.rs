@@ -8,6 +8,8 @@ mod commands;
 mod config;
 mod dump;
 mod failure;
+mod keys;
+mod listen;
 mod log;
 mod output;
 mod pictures;

@@ -3,10 +3,12 @@
 mod browser;
 mod engine;
 mod immich;
+mod keys;
 mod lifecycle;
 mod log;
 mod mt_photos;
 mod operations;
 mod ping;
 mod replay;
+mod slow;
 mod support;

@@ -15,7 +15,7 @@ use viewfinder_engine::{
     Answer, DecodeRules, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest,
 };
-use viewfinder_gateway::{Backend, GatewayConfig, Reply, Server};
+use viewfinder_gateway::{Backend, GatewayConfig, Listen, Reply, Server};
 use viewfinder_image::Alpha;
 use viewfinder_nodes::{Node, NodeConfig, NodeError, NodeKind, Secret};
 use viewfinder_vision::{face::Face, ocr};
@@ -152,14 +152,15 @@ impl Backend for Fake {
     fn unload(&self) {}
 }
 
+/// A free port.
+pub(crate) fn listen() -> Listen {
+    SocketAddr::from(([127, 0, 0, 1], 0)).into()
+}
+
 /// A gateway in front of a fake. It lives as long as the test.
 pub(crate) async fn gateway() -> (SocketAddr, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
-    let config = GatewayConfig {
-        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
-        api_key: KEY.into(),
-        ..GatewayConfig::default()
-    };
+    let config = GatewayConfig { listen: vec![listen()], api_key: KEY.into(), ..GatewayConfig::default() };
     let server = Server::bind(config, fake.clone()).await.unwrap();
     let address = server.addresses()[0];
     tokio::spawn(server.run(std::future::pending()));
