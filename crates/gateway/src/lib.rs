@@ -21,5 +21,6 @@ mod server;
 
 pub use backend::{Backend, NodeStatus, Reply};
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Models, Profiles};
+pub use metric::install as install_metrics;
 pub use routes::ROUTES;
 pub use server::{BindError, Server};
