@@ -1,5 +1,6 @@
 use std::{net::SocketAddr, time::Duration};
 
+use viewfinder_ledger::LedgerConfig;
 use viewfinder_vision::ocr::Profile;
 
 use crate::Key;
@@ -22,6 +23,8 @@ pub struct GatewayConfig {
     pub face_min_score: f32,
     /// Bounds on what clients can make the server hold.
     pub limits: Limits,
+    /// What is kept of tasks that failed for good.
+    pub failures: LedgerConfig,
     /// How long running work may take to finish once the server is asked to stop.
     pub drain: Duration,
 }
@@ -105,6 +108,7 @@ impl Default for GatewayConfig {
             },
             face_min_score: 0.65,
             limits: Limits::default(),
+            failures: LedgerConfig::default(),
             drain: Duration::from_secs(10),
         }
     }

@@ -96,12 +96,6 @@ impl NodeError {
     }
 }
 
-impl From<NodeError> for EngineError {
-    fn from(error: NodeError) -> Self {
-        Self::new(error.code(), format!("the node {error}"))
-    }
-}
-
 fn is_about_the_picture(code: ErrorCode) -> bool {
     matches!(
         code,
@@ -123,5 +117,6 @@ fn is_about_the_model(code: ErrorCode) -> bool {
             | ErrorCode::ModelNoSource
             | ErrorCode::ModelBroken
             | ErrorCode::ModelImprecise
+            | ErrorCode::InferenceFailed
     )
 }

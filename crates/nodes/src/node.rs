@@ -67,15 +67,16 @@ impl Node {
         }
     }
 
-    /// Answers every task about a picture, or says why not: an answer holds no errors of single tasks.
+    /// Answers the tasks about a picture, or says why it answers none. A task that fails leaves the others be.
     ///
     /// The request's `dump` is passed over.
     pub async fn picture(&self, request: &PictureRequest) -> Result<PictureAnswer, NodeError> {
-        let Inner { client, peer, .. } = &*self.inner;
-        match peer {
+        let Inner { client, peer, name, .. } = &*self.inner;
+        let found = match peer {
             Peer::Immich(peer) => peer.picture(client, request).await,
             Peer::MtPhotos(peer) => peer.picture(client, request).await,
-        }
+        };
+        found?.at(name)
     }
 
     /// The vector of a sentence.

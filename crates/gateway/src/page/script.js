@@ -14,6 +14,7 @@ const WORDS = {
     waiting: 'Waiting pictures / sentences', running: 'Running', idle: 'idle {s} s', uptime: 'Up for', failed: 'Failed: {why}',
     nodes: 'Nodes', nodeUp: '{name}, {n} in work', nodeDown: '{name} is down',
     keyWanted: 'This address wants a key', keyWrong: 'This is not the right key', unlock: 'Open', locked: 'Locked',
+    failures: 'Failed for good', noFailures: 'Nothing', more: 'and {n} more in the list of all failures',
   },
   zh: {
     connecting: '正在连接…', ready: '就绪', notReady: '未就绪', offline: '无法连接', try: '试一试',
@@ -26,6 +27,7 @@ const WORDS = {
     waiting: '排队的图片 / 句子', running: '正在处理', idle: '空闲 {s} 秒', uptime: '已运行', failed: '失败：{why}',
     nodes: '节点', nodeUp: '{name}，处理中 {n}', nodeDown: '{name} 不可用',
     keyWanted: '此地址需要密钥', keyWrong: '密钥不正确', unlock: '进入', locked: '已锁定',
+    failures: '彻底失败的任务', noFailures: '没有', more: '其余 {n} 条见完整列表',
   },
 };
 
@@ -128,10 +130,34 @@ function showStatus(health) {
   $('models').replaceChildren(...(models.length > 0 ? models : [element('li', words.noModels)]));
 }
 
+// The rest is in the list that the page links to.
+const SHOWN_FAILURES = 20;
+
+function showFailures({ entries, failures }) {
+  $('failure-count').textContent = entries > 0 ? entries : '';
+  const items = failures.map((failure) => {
+    const item = element('li');
+    const times = failure.count > 1 ? ` × ${failure.count}` : '';
+    const picture = `${failure.bytes.toLocaleString(language)} B, SHA-256 ${failure.sha256.slice(0, 12)}…`;
+    const when = new Date(failure.last).toLocaleString(language);
+    item.append(
+      element('strong', failure.code + times),
+      element('span', `${failure.task} · ${failure.model} · ${failure.engine}`),
+      element('span', failure.message),
+      element('small', `${when} · ${picture}`),
+    );
+    item.title = failure.sha256;
+    return item;
+  });
+  if (entries > failures.length) items.push(element('li', say('more', { n: entries - failures.length })));
+  $('failures').replaceChildren(...(items.length > 0 ? items : [element('li', words.noFailures)]));
+}
+
 async function refresh() {
   try {
     // Not ready is said with 503 and the same body.
     showStatus(await (await ask('/health')).json());
+    showFailures(await (await ask(`/api/failures?limit=${SHOWN_FAILURES}`)).json());
   } catch {
     if ($('lock').hidden) badge('bad', words.offline);
   }

@@ -189,6 +189,24 @@ async fn the_page_shows_status_text_faces_and_similarity() {
         .until("document.getElementById('message').textContent", json!("Failed: it is image_undecodable"))
         .await;
     assert_eq!(browser.value("document.querySelectorAll('#overlay polygon').length").await, 0);
+    // Text and faces of that picture failed for good; what is told of them stays text.
+    browser.until("document.getElementById('failure-count').textContent", json!("2")).await;
+    let first = "document.querySelector('#failures li')";
+    assert_eq!(
+        browser.value(&format!("{first}.querySelector('strong').textContent")).await,
+        "image_undecodable"
+    );
+    assert_eq!(
+        browser.value(&format!("{first}.querySelectorAll('span')[1].textContent")).await,
+        "it is image_undecodable"
+    );
+    let sum = browser.value(&format!("{first}.title")).await;
+    assert_eq!(sum.as_str().map(str::len), Some(64));
+    *fake.said.lock().unwrap() =
+        Some(viewfinder_engine::EngineError::new(viewfinder_engine::ErrorCode::Internal, "<b>bold</b>"));
+    browser.value(&GIVE.replace("HOW", "'paste'")).await;
+    browser.until(&format!("{first}.querySelectorAll('span')[1].textContent"), json!("<b>bold</b>")).await;
+    assert_eq!(browser.value("document.querySelectorAll('#failures b').length").await, 0);
     // The one failed request is logged by the browser itself; nothing else went wrong.
     let complaints: Vec<_> = browser
         .complaints
@@ -243,6 +261,7 @@ async fn the_page_speaks_chinese_and_fits_a_phone() {
     let mut browser = Browser::open().await;
     browser.go(&server, "zh-CN", 390, "dark").await;
     browser.until("document.getElementById('badge').textContent", json!("就绪")).await;
+    browser.until("document.getElementById('failures').textContent", json!("没有")).await;
     assert_eq!(browser.value("document.documentElement.lang").await, "zh-CN");
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser.until("document.querySelectorAll('#overlay polygon').length", json!(2)).await;

@@ -2,6 +2,7 @@
 
 mod browser;
 mod engine;
+mod failures;
 mod immich;
 mod keys;
 mod lifecycle;

@@ -86,6 +86,8 @@ pub(crate) struct Fake {
     pub(crate) pictures: Mutex<Vec<PictureRequest>>,
     pub(crate) sentences: Mutex<Vec<SentenceRequest>>,
     pub(crate) failure: Mutex<Option<ErrorCode>>,
+    /// Tasks about faces fail so.
+    pub(crate) faceless: Mutex<Option<ErrorCode>>,
 }
 
 impl Fake {
@@ -104,6 +106,9 @@ impl Backend for Fake {
                 .tasks
                 .iter()
                 .map(|task| {
+                    if let (PictureTask::Faces { .. }, Some(code)) = (task, *self.faceless.lock().unwrap()) {
+                        return Err(EngineError::new(code, format!("it is {}", code.as_str())));
+                    }
                     Ok(match task {
                         PictureTask::Text { .. } => Answer::Text(lines()),
                         PictureTask::TextRegions { .. } => Answer::TextRegions(

@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use tokio::sync::oneshot;
 use viewfinder_engine::{Engine, ErrorCode};
 use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
+use viewfinder_ledger::LedgerConfig;
 use viewfinder_models::{ModelEntry, Role};
 
 use crate::config::{Config, Loaded, Preload};
@@ -160,6 +161,7 @@ fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
             headers: config.limits_headers,
             connections: config.limits_connections,
         },
+        failures: LedgerConfig { capacity: config.failures_count, file: config.failures_file.clone() },
         drain: PATIENCE,
     })
 }

@@ -320,6 +320,13 @@ settings! {
     hold_bytes: u64 = 256_000_000;
         "hold.bytes", "VIEWFINDER_HOLD_BYTES";
 
+    /// Tasks about pictures that failed for good and are remembered; the oldest give way. 0 remembers none.
+    failures_count: usize = 1000;
+        "failures.count", "VIEWFINDER_FAILURES";
+    /// File that keeps them when the server ends, one JSON object a line, for one server alone. Never the pictures.
+    failures_file: Option<PathBuf> = None;
+        "failures.file", "VIEWFINDER_FAILURES_FILE", example "/var/lib/viewfinder/failures.jsonl";
+
     /// Which engines get a task: clip.visual, clip.textual, facial-recognition or ocr, perhaps with `:MODEL`, or default.
     /// Engines stand in order of preference; those in brackets of their own share the work. `local` is this process.
     /// Without routes, nodes get everything, and `local` what none of them can take.
@@ -340,6 +347,9 @@ settings! {
         example "\"[::]:8443\" = { file = \"/run/secrets/viewfinder\" }";
 
     /// Other engines that can be given tasks. Their kinds: viewfinder, immich-ml (Immich's own server), mt-photos.
+    /// MT Photos' protocol names no models: such a node answers with its own, whichever is asked for. Give it only tasks
+    /// that this is right for, such as `clip.visual:cn-clip/ViT-B-16` and clip.textual with the same. Least scores are
+    /// kept here, on its answers.
     nodes: Vec<NodeEntry> = Vec::new();
         "nodes", "", example "\
 [[nodes]]

@@ -12,16 +12,16 @@ use crate::support::{Run, Running, fixture, need_ocr, stderr};
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// A server that listens.
-struct Server {
+pub(crate) struct Server {
     running: Running,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     log: BufReader<ChildStderr>,
     said: String,
 }
 
 impl Server {
     /// Starts on a free port and waits until it says where it listens.
-    fn start(run: Run, flags: &[&str]) -> Self {
+    pub(crate) fn start(run: Run, flags: &[&str]) -> Self {
         let mut running = run.args(["serve", "--listen", "127.0.0.1:0"]).args(flags).spawn();
         let mut log = BufReader::new(running.process.stderr.take().unwrap());
         let mut said = String::new();
@@ -36,28 +36,28 @@ impl Server {
         }
     }
 
-    fn get(&self, path: &str) -> (u16, Vec<u8>) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Vec<u8>) {
         exchange(self.address, &format!("GET {path} HTTP/1.1\r\n"), b"")
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_slice(&self.get(path).1).unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.running.process.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for its end; answers the exit code and everything it logged.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         self.log.read_to_string(&mut self.said).unwrap();
         (self.running.wait().status.code(), self.said)
     }
 }
 
 /// One request on a connection of its own.
-fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
+pub(crate) fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let head =
@@ -72,7 +72,7 @@ fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
 }
 
 /// Immich's question for the text in a picture.
-fn predict(address: SocketAddr) -> (u16, Vec<u8>) {
+pub(crate) fn predict(address: SocketAddr) -> (u16, Vec<u8>) {
     predict_with(address, "")
 }
 
