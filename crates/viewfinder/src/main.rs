@@ -8,6 +8,8 @@ mod commands;
 mod config;
 mod dump;
 mod failure;
+mod keys;
+mod listen;
 mod log;
 mod output;
 mod pictures;
@@ -62,6 +64,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Embed(args) => commands::embed::run(args, &loaded),
         Verb::Models(verb) => commands::models::run(verb, &loaded),
         Verb::Doctor(args) => commands::doctor::run(args, &loaded),
+        Verb::Failures(args) => commands::failures::run(args, &loaded),
         Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } => Ok(Outcome::Done),
     }
 }

@@ -9,6 +9,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use viewfinder_gateway::Key;
+
 use crate::support::{Fake, Running, config};
 
 /// Generous, so that only a hang trips it.
@@ -187,6 +189,24 @@ async fn the_page_shows_status_text_faces_and_similarity() {
         .until("document.getElementById('message').textContent", json!("Failed: it is image_undecodable"))
         .await;
     assert_eq!(browser.value("document.querySelectorAll('#overlay polygon').length").await, 0);
+    // Text and faces of that picture failed for good; what is told of them stays text.
+    browser.until("document.getElementById('failure-count').textContent", json!("2")).await;
+    let first = "document.querySelector('#failures li')";
+    assert_eq!(
+        browser.value(&format!("{first}.querySelector('strong').textContent")).await,
+        "image_undecodable"
+    );
+    assert_eq!(
+        browser.value(&format!("{first}.querySelectorAll('span')[1].textContent")).await,
+        "it is image_undecodable"
+    );
+    let sum = browser.value(&format!("{first}.title")).await;
+    assert_eq!(sum.as_str().map(str::len), Some(64));
+    *fake.said.lock().unwrap() =
+        Some(viewfinder_engine::EngineError::new(viewfinder_engine::ErrorCode::Internal, "<b>bold</b>"));
+    browser.value(&GIVE.replace("HOW", "'paste'")).await;
+    browser.until(&format!("{first}.querySelectorAll('span')[1].textContent"), json!("<b>bold</b>")).await;
+    assert_eq!(browser.value("document.querySelectorAll('#failures b').length").await, 0);
     // The one failed request is logged by the browser itself; nothing else went wrong.
     let complaints: Vec<_> = browser
         .complaints
@@ -198,11 +218,50 @@ async fn the_page_shows_status_text_faces_and_similarity() {
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
+async fn the_page_asks_for_the_key_once_and_works_with_it() {
+    let mut config = config();
+    config.listen[0].key = Some(Key::new("the-right-key").unwrap());
+    let server = Running::start(config, Arc::new(Fake::default())).await;
+    let mut browser = Browser::open().await;
+    browser.go(&server, "en-GB", 1200, "light").await;
+    let badge = "document.getElementById('badge').textContent";
+    browser.until(badge, json!("Locked")).await;
+    let enter = |key: &str| {
+        format!(
+            "document.getElementById('key').value = '{key}'; document.querySelector('#lock button').click()"
+        )
+    };
+    browser.value(&enter("a-wrong-key")).await;
+    browser
+        .until("document.getElementById('key-message').textContent", json!("This is not the right key"))
+        .await;
+    browser.value(&enter("the-right-key")).await;
+    browser.until(badge, json!("Ready")).await;
+    assert_eq!(browser.value("document.getElementById('lock').hidden").await, true);
+    browser.value(&GIVE.replace("HOW", "'drop'")).await;
+    browser.until("document.querySelectorAll('#overlay polygon').length", json!(2)).await;
+
+    // It is asked for once.
+    browser.command("Page.reload", json!({})).await;
+    browser
+        .until(
+            "document.readyState === 'complete' && document.querySelectorAll('#models li').length === 1",
+            json!(true),
+        )
+        .await;
+    browser.until(badge, json!("Ready")).await;
+    browser.value("document.querySelector('footer a[href=\"/health\"]').click()").await;
+    browser.until("document.body.textContent.includes('PP-OCRv6_small')", json!(true)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
 async fn the_page_speaks_chinese_and_fits_a_phone() {
     let (server, _) = Running::fake().await;
     let mut browser = Browser::open().await;
     browser.go(&server, "zh-CN", 390, "dark").await;
     browser.until("document.getElementById('badge').textContent", json!("就绪")).await;
+    browser.until("document.getElementById('failures').textContent", json!("没有")).await;
     assert_eq!(browser.value("document.documentElement.lang").await, "zh-CN");
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser.until("document.querySelectorAll('#overlay polygon').length", json!(2)).await;
