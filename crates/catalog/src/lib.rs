@@ -1,7 +1,9 @@
 //! Photos and what is known about them, and finding them again.
 //!
-//! [`types`] holds plain data, [`Store`] keeps it, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by.
+//! [`types`] holds plain data, [`Store`] keeps it, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by, [`query`] reads searches, and [`search`] makes them.
 
+pub mod query;
+pub mod search;
 mod store;
 pub mod text;
 mod types;
