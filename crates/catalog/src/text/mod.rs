@@ -1,0 +1,8 @@
+//! Text as it is compared: normalised, and cut into what stores index.
+mod normalize;
+mod script;
+mod segment;
+
+pub use normalize::{Gap, Letter, letters};
+pub use script::{is_cjk, is_han};
+pub use segment::{DictionaryError, SEGMENTATION_VERSION, Segmenter, Tokens, gram_phrase};
