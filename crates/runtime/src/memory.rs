@@ -23,19 +23,19 @@ pub fn trim() {
     }
 }
 
-/// Ends the process with success, without running what loaded libraries do at the end.
+/// Ends the process with this exit code, without running what loaded libraries do at the end.
 ///
 /// A thread may still be inside ONNX Runtime, opening it or working on a picture that ran out of time; the library
 /// would be taken apart under it, and the process would end by a crash.
-pub fn leave() -> ! {
+pub fn leave(code: u8) -> ! {
     #[cfg(unix)]
     // SAFETY: `_exit` may be called at any time; nothing of this process is used after it.
     unsafe {
-        libc::_exit(0)
+        libc::_exit(code.into())
     }
     #[cfg(not(unix))]
     #[expect(clippy::exit, reason = "there is no other way")]
-    std::process::exit(0)
+    std::process::exit(code.into())
 }
 
 /// Memory this process holds right now (resident set), where the system tells.

@@ -43,6 +43,16 @@ pub(crate) enum Verb {
     Faces(FacesArgs),
     /// Turn pictures and sentences into CLIP vectors
     Embed(EmbedArgs),
+    /// Put folders of pictures and videos into a catalogue
+    ///
+    /// Reads their text, turns them into CLIP vectors and finds faces. What is there already is not done again; moved files
+    /// keep what was found, files that are gone are forgotten. Hidden files, thumbnails, recycle bins, folders with a
+    /// .nomedia file and what .viewfinderignore files name (as in .gitignore) are left out.
+    Index(IndexArgs),
+    /// Analyse pictures of the catalogue once more
+    Rerun(RerunArgs),
+    /// List the people in the catalogue, or give one a name
+    People(PeopleArgs),
     /// List, fetch, check and remove models
     #[command(subcommand)]
     Models(ModelsVerb),
@@ -141,6 +151,107 @@ pub(crate) struct EmbedArgs {
     /// One JSON object per line
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which catalogue.
+#[derive(Debug, Args)]
+pub(crate) struct CatalogArgs {
+    /// The catalogue's file (setting catalog.file)
+    #[arg(long, value_name = "FILE")]
+    pub catalog: Option<String>,
+}
+
+/// What to look for.
+#[derive(Debug, Args)]
+pub(crate) struct KindArgs {
+    /// Look for text, and for nothing that is not named too (setting index.kinds)
+    #[arg(long, conflicts_with = "no_ocr")]
+    pub ocr: bool,
+    /// Make CLIP vectors, and nothing that is not named too
+    #[arg(long, conflicts_with = "no_clip")]
+    pub clip: bool,
+    /// Find faces, and nothing that is not named too
+    #[arg(long, conflicts_with = "no_faces")]
+    pub faces: bool,
+    /// Do not look for text
+    #[arg(long)]
+    pub no_ocr: bool,
+    /// Make no CLIP vectors
+    #[arg(long)]
+    pub no_clip: bool,
+    /// Do not look for faces
+    #[arg(long)]
+    pub no_faces: bool,
+}
+
+/// Flags of `index`.
+#[derive(Debug, Args)]
+pub(crate) struct IndexArgs {
+    /// Folders
+    #[arg(required_unless_present = "status", value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    /// Stay, and follow changes
+    #[arg(long)]
+    pub watch: bool,
+    /// Forget pictures also where a whole folder is empty or missing
+    #[arg(long)]
+    pub prune: bool,
+    /// Try again what failed for good
+    #[arg(long)]
+    pub retry_failed: bool,
+    #[command(flatten)]
+    pub kinds: KindArgs,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+    /// Only tell how far the catalogue is
+    #[arg(long, conflicts_with_all = ["folders", "watch", "prune", "retry_failed"])]
+    pub status: bool,
+    /// With --status: as JSON
+    #[arg(long, requires = "status")]
+    pub json: bool,
+}
+
+/// Flags of `rerun`.
+#[derive(Debug, Args)]
+pub(crate) struct RerunArgs {
+    /// What to do again
+    #[arg(value_parser = PossibleValuesParser::new(["ocr", "clip", "faces"]))]
+    pub kind: String,
+    /// Pictures or folders
+    #[arg(required = true, value_name = "PATH")]
+    pub targets: Vec<String>,
+    /// Replace text that was corrected by hand, too
+    #[arg(long)]
+    pub replace_corrections: bool,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+}
+
+/// Flags of `people`.
+#[derive(Debug, Args)]
+pub(crate) struct PeopleArgs {
+    #[command(subcommand)]
+    pub verb: Option<PeopleVerb>,
+    /// Those of whom there is one face only, too
+    #[arg(long)]
+    pub all: bool,
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+}
+
+/// What to do with people.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PeopleVerb {
+    /// Give a person a name
+    Name {
+        /// Number, as the list tells it
+        id: i64,
+        /// Name; empty takes it away
+        name: String,
+    },
 }
 
 /// The commands about models.

@@ -3,9 +3,11 @@
 //! `main` reads the command line and the configuration, starts the log, and hands over to one of [`commands`].
 //! What a command returns decides the exit code, see [`failure`].
 
+mod catalogue;
 mod cli;
 mod commands;
 mod config;
+mod counting;
 mod dump;
 mod failure;
 mod keys;
@@ -15,6 +17,7 @@ mod output;
 mod pictures;
 mod progress;
 mod routing;
+mod signals;
 mod wiring;
 
 use std::process::ExitCode;
@@ -62,6 +65,9 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Ocr(args) => commands::ocr::run(args, &loaded),
         Verb::Faces(args) => commands::faces::run(args, &loaded),
         Verb::Embed(args) => commands::embed::run(args, &loaded),
+        Verb::Index(args) => commands::index::run(args, &loaded),
+        Verb::Rerun(args) => commands::rerun::run(args, &loaded),
+        Verb::People(args) => commands::people::run(args, &loaded),
         Verb::Models(verb) => commands::models::run(verb, &loaded),
         Verb::Doctor(args) => commands::doctor::run(args, &loaded),
         Verb::Failures(args) => commands::failures::run(args, &loaded),

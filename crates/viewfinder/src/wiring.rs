@@ -15,8 +15,8 @@ use crate::config::{Config, Loaded, OcrProfile};
 use crate::failure::Failure;
 use crate::progress::Report;
 
-/// Where models are kept unless the configuration says otherwise: the user's data folder.
-pub(crate) fn default_store_root() -> Option<PathBuf> {
+/// The program's part of the user's data folder.
+pub(crate) fn data_folder() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let data = if cfg!(windows) {
@@ -26,7 +26,12 @@ pub(crate) fn default_store_root() -> Option<PathBuf> {
     } else {
         variable("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share")))
     };
-    data.map(|data| data.join("viewfinder/models"))
+    data.map(|data| data.join("viewfinder"))
+}
+
+/// Where models are kept unless the configuration says otherwise.
+pub(crate) fn default_store_root() -> Option<PathBuf> {
+    data_folder().map(|data| data.join("models"))
 }
 
 /// What the model store wants to know.

@@ -10,7 +10,7 @@ use viewfinder_models::{ModelEntry, Role};
 
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{listen, routing, wiring};
+use crate::{listen, routing, signals, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,12 +29,12 @@ pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
     // A download that is under way is left behind; the store continues it next time.
     runtime.shutdown_background();
     result?;
-    viewfinder_runtime::leave()
+    viewfinder_runtime::leave(0)
 }
 
 async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let config = &loaded.config;
-    let stop = first_signal()?;
+    let stop = signals::first()?;
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
@@ -164,58 +164,4 @@ fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
         failures: LedgerConfig { capacity: config.failures_count, file: config.failures_file.clone() },
         drain: PATIENCE,
     })
-}
-
-/// Listens for signals from now on. The receiver hears of the first one; a second ends the program at once.
-fn first_signal() -> Result<oneshot::Receiver<()>, Failure> {
-    let mut signals = Signals::new().context("cannot listen for signals")?;
-    let (heard, first) = oneshot::channel();
-    tokio::spawn(async move {
-        signals.next().await;
-        tracing::info!("asked to stop; a second signal stops at once");
-        // Nobody listens any more if the server is stopping for another reason.
-        let _ = heard.send(());
-        signals.next().await;
-        tracing::warn!("asked to stop a second time: stopping at once");
-        #[expect(clippy::exit, reason = "the user insists; nothing may hold the program any longer")]
-        std::process::exit(1);
-    });
-    Ok(first)
-}
-
-/// The signals that ask to stop.
-#[cfg(unix)]
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// The signals that ask to stop.
-#[cfg(windows)]
-struct Signals(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Self)
-    }
-
-    async fn next(&mut self) {
-        self.0.recv().await;
-    }
 }

@@ -166,6 +166,13 @@ impl Layers {
         if !(0.0..=1.0).contains(&config.faces_min_score) {
             wrong.push(("faces.min_score", format!("{} is not between 0 and 1", config.faces_min_score)));
         }
+        if !(-1.0..=1.0).contains(&config.faces_same_person) {
+            let cosine = config.faces_same_person;
+            wrong.push(("faces.same_person", format!("{cosine} is not between -1 and 1")));
+        }
+        if config.index_kinds.is_empty() {
+            wrong.push(("index.kinds", "at least one kind is needed".to_owned()));
+        }
         for (key, zero) in [
             ("engine.queue", config.engine_queue == 0),
             ("limits.max_bytes", config.limits_max_bytes == 0),

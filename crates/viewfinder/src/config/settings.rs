@@ -5,7 +5,7 @@ use std::time::Duration;
 use viewfinder_runtime::Device;
 
 use super::aliases;
-use super::value::{KeySource, LogColour, LogFormat, NodeEntry, OcrProfile, Preload, Value};
+use super::value::{KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, Preload, Value};
 
 /// Where a flag for a setting is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +192,9 @@ settings! {
     /// Least score of a face, 0 to 1, for the command line and MT Photos. Immich sends its own.
     faces_min_score: f32 = 0.65;
         "faces.min_score", "VIEWFINDER_FACES_MIN_SCORE", aliases ["DETECTION_THRESH"];
+    /// Least cosine between the vectors of two faces of one person, when faces in a catalogue are grouped.
+    faces_same_person: f32 = 0.5;
+        "faces.same_person", "VIEWFINDER_FACES_SAME_PERSON";
     /// CLIP model of the command line and of MT Photos. Immich names its own; see `aliases`.
     clip_model: String = "cn-clip/ViT-B-16".to_owned();
         "clip.model", "VIEWFINDER_CLIP_MODEL", aliases ["CLIP_MODEL" => aliases::clip_model];
@@ -203,6 +206,17 @@ settings! {
     /// those of the other, as measured when it was made.
     clip_least_cosine: f32 = 0.99;
         "clip.least_cosine", "VIEWFINDER_CLIP_LEAST_COSINE";
+
+    /// File of the catalogue of indexed folders. Without it, catalog.db in the user's data folder.
+    catalog_file: Option<PathBuf> = None;
+        "catalog.file", "VIEWFINDER_CATALOG_FILE", example "/var/lib/viewfinder/catalog.db";
+    /// Words that the cutting of Chinese text into words shall know: one a line, perhaps with a frequency and a part of
+    /// speech, as for jieba.
+    catalog_user_dictionary: Option<PathBuf> = None;
+        "catalog.user_dictionary", "VIEWFINDER_CATALOG_USER_DICTIONARY", example "/etc/viewfinder/words.txt";
+    /// What `viewfinder index` looks for: ocr, clip, faces.
+    index_kinds: Vec<Kind> = vec![Kind::Ocr, Kind::Clip, Kind::Faces];
+        "index.kinds", "VIEWFINDER_INDEX_KINDS";
 
     /// OCR rules for Immich.
     immich_ocr_profile: OcrProfile = OcrProfile::Immich;

@@ -367,6 +367,18 @@ choice! {
     }
 }
 
+choice! {
+    /// What is looked for in pictures of a catalogue.
+    Kind {
+        /// Text.
+        Ocr = "ocr",
+        /// What the picture shows, as a vector.
+        Clip = "clip",
+        /// Faces.
+        Faces = "faces",
+    }
+}
+
 /// A model to load at start: `NAME` with all its networks, or `NAME:ROLE` with one of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Preload {

@@ -1,0 +1,533 @@
+//! What was never analysed, asked of the engines and recorded.
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::{Semaphore, watch},
+    task::{JoinSet, spawn_blocking},
+    time::sleep,
+};
+use viewfinder_catalog::{
+    AnalysisKind, AnalysisState, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store,
+};
+use viewfinder_engine::{DecodeRules, EngineError, ErrorCode, PictureAnswer, PictureRequest, PictureTask};
+use viewfinder_gateway::Backend;
+use viewfinder_image::Alpha;
+use viewfinder_vision::ocr;
+
+use crate::{
+    Event, FileKind, IndexError, Listener, Problems, Stop, Tools,
+    found::finding,
+    patience::insist,
+    record::{Done, write},
+    source::{self, Unread},
+    tools::Converted,
+};
+
+/// Assets read from the catalogue at a time.
+const PAGE: usize = 64;
+/// While folders are still being compared with the catalogue, it is asked so often whether there is more.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Bytes of all files in work at once.
+const HELD_BYTES: u64 = 256_000_000;
+/// A video's frame takes no more, however long the video is.
+const FRAME_BYTES: u64 = 16_000_000;
+/// Pictures in flight beside those of the local workers: one is read while each worker has one.
+const READ_AHEAD: usize = 1;
+/// Pictures in flight for each node, whose number of workers nobody tells: a usual machine has four.
+const FOR_A_NODE: usize = 4;
+/// Pauses before temporary trouble is tried again: the first, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+/// So often a picture is tried for which memory runs out.
+const MEMORY_TRIES: u32 = 3;
+
+/// Models by catalogue name. The names are recorded with what they found.
+#[derive(Clone, Debug)]
+pub struct Models {
+    /// Reads text.
+    pub ocr: String,
+    /// Embeds pictures.
+    pub clip: String,
+    /// Finds and recognises faces.
+    pub faces: String,
+    /// Faces with a lower score are left out, 0 to 1.
+    pub face_min_score: f32,
+}
+
+impl Models {
+    /// The model for a kind.
+    pub fn of(&self, kind: AnalysisKind) -> &str {
+        match kind {
+            AnalysisKind::Ocr => &self.ocr,
+            AnalysisKind::Clip => &self.clip,
+            AnalysisKind::Faces => &self.faces,
+        }
+    }
+
+    fn task(&self, kind: AnalysisKind) -> PictureTask {
+        let model = self.of(kind).to_owned();
+        match kind {
+            AnalysisKind::Ocr => PictureTask::Text {
+                detection: model.clone(),
+                recognition: model,
+                options: ocr::Options::viewfinder(),
+            },
+            AnalysisKind::Clip => PictureTask::Embed { model },
+            AnalysisKind::Faces => PictureTask::Faces {
+                detection: model.clone(),
+                recognition: model,
+                min_score: self.face_min_score,
+            },
+        }
+    }
+}
+
+/// Which assets are analysed.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// Those in these folders.
+    Folders(Vec<PathBuf>),
+    /// These.
+    Assets(HashSet<AssetId>),
+}
+
+impl Scope {
+    fn holds(&self, asset: &Asset) -> bool {
+        match self {
+            Self::Folders(folders) => {
+                folders.iter().any(|folder| std::path::Path::new(&asset.file.path).starts_with(folder))
+            }
+            Self::Assets(assets) => assets.contains(&asset.id),
+        }
+    }
+}
+
+/// What to analyse, and how.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// Kinds.
+    pub kinds: Vec<AnalysisKind>,
+    /// Their models.
+    pub models: Models,
+    /// Assets.
+    pub scope: Scope,
+    /// Decoders.
+    pub tools: Tools,
+    /// Bytes of a picture, at most.
+    pub max_bytes: u64,
+}
+
+/// How an analysis ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analysed {
+    /// Files that were analysed.
+    pub done: u64,
+    /// Of those, files for which something failed for good.
+    pub failed: u64,
+    /// Files that changed or went since the catalogue looked at them; the next run sees to them.
+    pub changed: u64,
+    /// What could not be analysed, and why.
+    pub problems: Problems,
+    /// Kinds that were left out because their model or their engine could not be had, and why.
+    pub left_out: HashMap<AnalysisKind, String>,
+}
+
+/// Everything a job needs.
+struct Context {
+    analysis: Analysis,
+    backend: Arc<dyn Backend>,
+    listener: Arc<dyn Listener>,
+    bytes: Semaphore,
+}
+
+/// How one asset's job ended.
+struct Ended {
+    path: String,
+    done: Option<Done>,
+    changed: bool,
+    /// Troubles that are not recorded: code and message.
+    troubles: Vec<(String, String)>,
+    /// Kinds that no picture can get.
+    missing: Vec<(AnalysisKind, EngineError)>,
+}
+
+/// Analyses what was never analysed, until there is no more and `complete` says that no more will come, or until it is asked
+/// to stop. What is complete by then is recorded; what is in flight is not, and is done by the next run.
+pub async fn analyse(
+    analysis: Analysis,
+    store: Arc<dyn Store>,
+    backend: Arc<dyn Backend>,
+    stop: &Stop,
+    listener: Arc<dyn Listener>,
+    complete: watch::Receiver<bool>,
+) -> Result<Analysed, IndexError> {
+    let (sender, receiver) = mpsc::channel();
+    let writer = {
+        let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
+        spawn_blocking(move || write(&*store, &receiver, &stop, &*listener))
+    };
+    let context = Arc::new(Context {
+        analysis,
+        backend,
+        listener,
+        bytes: Semaphore::new(HELD_BYTES as usize),
+    });
+    let mut feed = Feed::new(Arc::clone(&context), store, stop.clone(), complete);
+    let result = run(&context, &mut feed, stop, sender).await;
+    let written = writer.await.map_err(|error| IndexError::Internal(error.to_string()))?;
+    // If the catalogue failed, that is why the rest ended.
+    written?;
+    result
+}
+
+async fn run(
+    context: &Arc<Context>,
+    feed: &mut Feed,
+    stop: &Stop,
+    sender: mpsc::Sender<Done>,
+) -> Result<Analysed, IndexError> {
+    let mut analysed = Analysed::default();
+    let mut jobs = JoinSet::new();
+    loop {
+        let mut later = false;
+        while jobs.len() < context.places() {
+            match feed.next().await? {
+                Next::Asset(asset, kinds) => drop(jobs.spawn(job(Arc::clone(context), *asset, kinds))),
+                Next::Later => {
+                    later = true;
+                    break;
+                }
+                Next::Nothing => break,
+            }
+        }
+        if jobs.is_empty() && !later {
+            return Ok(analysed);
+        }
+        tokio::select! {
+            Some(ended) = jobs.join_next() => {
+                let ended = ended.map_err(|error| IndexError::Internal(error.to_string()))?;
+                for (kind, error) in &ended.missing {
+                    if is_fatal(error.code) {
+                        return Err(error.clone().into());
+                    }
+                    feed.leave_out(*kind);
+                    analysed.left_out.entry(*kind).or_insert_with(|| {
+                        context.listener.tell(Event::LeftOut { kind: *kind, reason: error.to_string() });
+                        error.to_string()
+                    });
+                }
+                if !analysed.take(ended, &sender) {
+                    return Ok(analysed);
+                }
+                context.listener.tell(Event::Analysed);
+            }
+            () = sleep(LOOK_AGAIN), if later => {}
+            () = stop.wait() => return Ok(analysed),
+        }
+    }
+}
+
+impl Analysed {
+    /// Counts an end and hands on what there is to record. False if nobody records any more.
+    fn take(&mut self, ended: Ended, sender: &mpsc::Sender<Done>) -> bool {
+        for (code, message) in ended.troubles {
+            self.problems.add(&code, &ended.path, message);
+        }
+        self.changed += u64::from(ended.changed);
+        let Some(done) = ended.done else { return true };
+        let mut failed = false;
+        for outcome in &done.outcomes {
+            if let Finding::Failure { kind, code, message } = &outcome.finding {
+                failed = true;
+                self.problems.add(code, &ended.path, format!("{}: {message}", kind.as_str()));
+            }
+        }
+        self.done += 1;
+        self.failed += u64::from(failed);
+        sender.send(done).is_ok()
+    }
+}
+
+impl Context {
+    /// Pictures that may be in flight.
+    fn places(&self) -> usize {
+        let nodes = self.backend.nodes().iter().filter(|node| node.up).count();
+        self.backend.status().workers + READ_AHEAD + nodes * FOR_A_NODE
+    }
+}
+
+/// What comes next.
+enum Next {
+    Asset(Box<Asset>, Vec<AnalysisKind>),
+    /// Nothing yet.
+    Later,
+    /// Nothing any more.
+    Nothing,
+}
+
+/// Assets that wait, each once in a run, or once more if its file changed meanwhile.
+///
+/// The catalogue is gone through by number, again and again while it still grows: a changed file keeps its number.
+struct Feed {
+    context: Arc<Context>,
+    store: Arc<dyn Store>,
+    stop: Stop,
+    complete: watch::Receiver<bool>,
+    kinds: Vec<AnalysisKind>,
+    queue: VecDeque<Asset>,
+    /// By number, size and time.
+    taken: HashSet<(AssetId, u64, i64)>,
+    after: Option<AssetId>,
+    /// Was the catalogue complete when this pass began?
+    last_pass: bool,
+    exhausted: bool,
+}
+
+impl Feed {
+    fn new(context: Arc<Context>, store: Arc<dyn Store>, stop: Stop, complete: watch::Receiver<bool>) -> Self {
+        Self {
+            kinds: context.analysis.kinds.clone(),
+            last_pass: is_complete(&complete),
+            context,
+            store,
+            stop,
+            complete,
+            queue: VecDeque::new(),
+            taken: HashSet::new(),
+            after: None,
+            exhausted: false,
+        }
+    }
+
+    fn leave_out(&mut self, kind: AnalysisKind) {
+        self.kinds.retain(|other| *other != kind);
+    }
+
+    async fn next(&mut self) -> Result<Next, IndexError> {
+        loop {
+            while let Some(asset) = self.queue.pop_front() {
+                let waits = |kind: &AnalysisKind| asset.states[*kind as usize] == AnalysisState::Never;
+                let kinds: Vec<_> = self.kinds.iter().copied().filter(waits).collect();
+                let version = (asset.id, asset.file.size, asset.file.modified_ns);
+                if !kinds.is_empty() && self.taken.insert(version) {
+                    return Ok(Next::Asset(Box::new(asset), kinds));
+                }
+            }
+            if self.exhausted || self.kinds.is_empty() {
+                return Ok(Next::Nothing);
+            }
+            if !self.fill().await? {
+                return Ok(Next::Later);
+            }
+        }
+    }
+
+    /// Reads on. False if a pass ended that will not be the last.
+    async fn fill(&mut self) -> Result<bool, IndexError> {
+        let (store, stop, listener) =
+            (Arc::clone(&self.store), self.stop.clone(), Arc::clone(&self.context.listener));
+        let (kinds, after) = (self.kinds.clone(), self.after);
+        let page = spawn_blocking(move || insist(&stop, &*listener, || store.pending(&kinds, after, PAGE)))
+            .await
+            .map_err(|error| IndexError::Internal(error.to_string()))??;
+        let more = page.len() == PAGE;
+        self.after = page.last().map(|asset| asset.id);
+        let scope = &self.context.analysis.scope;
+        self.queue.extend(page.into_iter().filter(|asset| scope.holds(asset)));
+        if more {
+            return Ok(true);
+        }
+        self.after = None;
+        self.exhausted = self.last_pass;
+        self.last_pass = is_complete(&self.complete);
+        Ok(self.exhausted || self.last_pass || !self.queue.is_empty())
+    }
+}
+
+/// Also if whoever would say so is gone.
+fn is_complete(complete: &watch::Receiver<bool>) -> bool {
+    *complete.borrow() || complete.has_changed().is_err()
+}
+
+/// One asset.
+async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> Ended {
+    let path = asset.file.path.clone();
+    let mut ended = Ended { path, done: None, changed: false, troubles: Vec::new(), missing: Vec::new() };
+    let bytes = match FileKind::of_name(std::path::Path::new(&asset.file.path)) {
+        Some(FileKind::Video) => FRAME_BYTES,
+        _ => asset.file.size,
+    };
+    // Fits: the limit is far below 2³².
+    let Ok(_held) = context.bytes.acquire_many(bytes.clamp(1, HELD_BYTES) as u32).await else { return ended };
+    let read = {
+        let (asset, context) = (asset.clone(), Arc::clone(&context));
+        spawn_blocking(move || source::read(&asset, &context.analysis.tools, context.analysis.max_bytes)).await
+    };
+    let trouble = |code: &str, message: String| vec![(code.to_owned(), message)];
+    match read {
+        Err(error) => ended.troubles = trouble(ErrorCode::Internal.as_str(), error.to_string()),
+        Ok(Err(Unread::Changed)) => ended.changed = true,
+        Ok(Err(Unread::Lacking(message))) => ended.troubles = trouble("decoder_missing", message),
+        Ok(Err(Unread::Unreadable(message))) => ended.troubles = trouble("file_unreadable", message),
+        Ok(Err(Unread::Bad { code, message })) => {
+            let error = EngineError::new(code, message);
+            let outcomes = kinds.iter().map(|kind| context.outcome(&asset, *kind, failure(*kind, &error)));
+            ended.done = Some(Done { outcomes: outcomes.collect(), file: None });
+        }
+        Ok(Ok(picture)) => context.ask(&asset, kinds, &picture, &mut ended).await,
+    }
+    ended
+}
+
+fn failure(kind: AnalysisKind, error: &EngineError) -> Finding {
+    Finding::Failure { kind, code: error.code.as_str().to_owned(), message: error.message.clone() }
+}
+
+impl Context {
+    /// Asks about a picture until every kind has an answer, is refused for good, or cannot be had.
+    async fn ask(&self, asset: &Asset, mut kinds: Vec<AnalysisKind>, picture: &Converted, ended: &mut Ended) {
+        let mut done = Done::default();
+        let mut pause = PAUSES[0];
+        let mut tries = 0;
+        while !kinds.is_empty() {
+            tries += 1;
+            let (size, answers) = self.request(&kinds, picture).await;
+            if let Some(size) = size.filter(|_| asset.properties.width.is_none()) {
+                done.file = Some(sized(asset, size));
+            }
+            let mut again = Vec::new();
+            let mut wait = None;
+            for (kind, answer) in answers {
+                let error = match answer {
+                    Some(Ok(finding)) => {
+                        done.outcomes.push(self.outcome(asset, kind, finding));
+                        continue;
+                    }
+                    Some(Err(error)) => error,
+                    None => {
+                        again.push(kind);
+                        continue;
+                    }
+                };
+                match verdict(error.code) {
+                    Verdict::Picture => done.outcomes.push(self.outcome(asset, kind, failure(kind, &error))),
+                    Verdict::Kind => ended.missing.push((kind, error)),
+                    Verdict::Later if error.code != ErrorCode::OutOfMemory || tries < MEMORY_TRIES => {
+                        again.push(kind);
+                        wait = Some(error.message);
+                    }
+                    Verdict::Later | Verdict::Setup => {
+                        let message = format!("{}: {}", kind.as_str(), error.message);
+                        ended.troubles.push((error.code.as_str().to_owned(), message));
+                    }
+                }
+            }
+            kinds = again;
+            if let Some(reason) = wait {
+                self.listener.tell(Event::Paused { reason });
+                sleep(pause).await;
+                pause = (pause * 2).min(PAUSES[1]);
+            }
+        }
+        ended.done = (!done.outcomes.is_empty()).then_some(done);
+    }
+
+    /// Asks once. Answers come by kind; `None` says that this kind was not tried.
+    async fn request(
+        &self,
+        kinds: &[AnalysisKind],
+        picture: &Converted,
+    ) -> (Option<[usize; 2]>, Vec<(AnalysisKind, Option<Result<Finding, EngineError>>)>) {
+        let request = PictureRequest {
+            bytes: picture.bytes.clone(),
+            // What is drawn on a transparent ground must be seen against it.
+            decode: DecodeRules { orient: picture.orient, alpha: Alpha::Contrast, max_side: None },
+            tasks: kinds.iter().map(|kind| self.analysis.models.task(*kind)).collect(),
+            dump: None,
+        };
+        match self.backend.picture(request).await {
+            Ok(PictureAnswer { width, height, answers }) => {
+                let size = [width, height];
+                let mut answers = answers.into_iter();
+                let of = |kind: &AnalysisKind| {
+                    let nothing = || EngineError::new(ErrorCode::Internal, "an answer is missing");
+                    let answer = answers.next().unwrap_or_else(|| Err(nothing()));
+                    (*kind, Some(answer.and_then(|answer| finding(answer, size).ok_or_else(nothing))))
+                };
+                (Some(size), kinds.iter().map(of).collect())
+            }
+            // No kind's model is there: the error is the first one's.
+            Err(error) if verdict(error.code) == Verdict::Kind => {
+                let mut first = Some(Err(error));
+                (None, kinds.iter().map(|kind| (*kind, first.take())).collect())
+            }
+            Err(error) => (None, kinds.iter().map(|kind| (*kind, Some(Err(error.clone())))).collect()),
+        }
+    }
+
+    fn outcome(&self, asset: &Asset, kind: AnalysisKind, finding: Finding) -> Outcome {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Outcome {
+            asset: asset.id,
+            hash: asset.file.hash,
+            model: self.analysis.models.of(kind).to_owned(),
+            at_ms: i64::try_from(now.as_millis()).unwrap_or(i64::MAX),
+            finding,
+        }
+    }
+}
+
+/// The asset with the size that its picture turned out to have.
+fn sized(asset: &Asset, size: [usize; 2]) -> (FileRecord, Properties) {
+    let [width, height] = size.map(|side| u32::try_from(side).ok());
+    (asset.file.clone(), Properties { width, height, ..asset.properties })
+}
+
+/// What an error says about what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It is the picture, for good.
+    Picture,
+    /// It is the model or the machine: this kind of analysis fails for every picture.
+    Kind,
+    /// It passes.
+    Later,
+    /// It is how nodes are set up: not the picture's fault, and nothing that passes by itself.
+    Setup,
+}
+
+fn verdict(code: ErrorCode) -> Verdict {
+    match code {
+        ErrorCode::ImageEmpty
+        | ErrorCode::ImageUndecodable
+        | ErrorCode::ImageTooManyBytes
+        | ErrorCode::ImageTooLarge
+        | ErrorCode::ImageZeroSize
+        | ErrorCode::InferenceFailed
+        | ErrorCode::Internal => Verdict::Picture,
+        ErrorCode::ModelUnknown
+        | ErrorCode::ModelUnsuited
+        | ErrorCode::ModelMissingOffline
+        | ErrorCode::ModelUnavailable
+        | ErrorCode::ModelNoSource
+        | ErrorCode::ModelBroken
+        | ErrorCode::ModelImprecise
+        | ErrorCode::RuntimeUnavailable
+        | ErrorCode::DeviceUnavailable => Verdict::Kind,
+        ErrorCode::OutOfMemory
+        | ErrorCode::Busy
+        | ErrorCode::Stopping
+        | ErrorCode::NodeUnavailable
+        | ErrorCode::NodeTimedOut => Verdict::Later,
+        ErrorCode::NodeGarbage | ErrorCode::NodeRefused | ErrorCode::NodeUnsuited => Verdict::Setup,
+    }
+}
+
+/// Can no engine work at all?
+fn is_fatal(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::RuntimeUnavailable | ErrorCode::DeviceUnavailable)
+}

@@ -1,0 +1,56 @@
+//! From folders of pictures to the catalogue.
+//!
+//! [`index()`] does it all, one step after the other:
+//! [`scan()`] compares folders (`walk`) with the catalogue and records what is new, changed, moved or gone, with hashes
+//! and what the headers tell (`properties`). [`analyse()`] takes what was never analysed, reads it (`source`, with the
+//! system's `tools` for what Viewfinder does not decode itself), asks a [`Backend`](viewfinder_gateway::Backend) about
+//! it and records what it `found`. [`group()`] puts faces together, [`Watch`] tells which folders change.
+//!
+//! The catalogue is always right about what it says is done: whatever ends a run loses at most the batch in flight, and
+//! the next run goes on from there.
+
+mod analyse;
+mod exif_time;
+mod found;
+mod ignored;
+mod kind;
+mod patience;
+mod people;
+mod problems;
+mod properties;
+mod record;
+mod report;
+mod run;
+mod scan;
+mod source;
+mod stop;
+mod tools;
+mod walk;
+mod watch;
+
+pub use analyse::{Analysed, Analysis, Models, Scope, analyse};
+pub use kind::FileKind;
+pub use people::{Grouped, group};
+pub use problems::{Problem, Problems};
+pub use report::{Event, Listener};
+pub use run::{Summary, index};
+pub use scan::{Scan, Scanned, scan};
+pub use stop::Stop;
+pub use tools::Tools;
+pub use watch::{Watch, WatchError};
+
+use viewfinder_catalog::StoreError;
+
+/// Why indexing could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The catalogue does not work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine cannot work at all, whatever the picture.
+    #[error(transparent)]
+    Engine(#[from] viewfinder_engine::EngineError),
+    /// A mistake of ours: a thread ended unexpectedly.
+    #[error("indexing ended unexpectedly: {0}")]
+    Internal(String),
+}

@@ -1,0 +1,27 @@
+//! Waiting for a database that is away for a moment.
+use std::{thread, time::Duration};
+
+use viewfinder_catalog::StoreError;
+
+use crate::{Event, Listener, Stop};
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A database that restarts is back in seconds; one that takes longer has somebody's attention.
+const TRIES: u32 = 120;
+
+/// Does what can be done twice, again and again while the store is away. Blocks.
+pub(crate) fn insist<T>(
+    stop: &Stop,
+    listener: &dyn Listener,
+    mut work: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    for _ in 0..TRIES {
+        match work() {
+            Err(StoreError::Away(reason)) if !stop.asked() => listener.tell(Event::Paused { reason }),
+            result => return result,
+        }
+        thread::sleep(PAUSE);
+    }
+    work()
+}

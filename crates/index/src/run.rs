@@ -1,0 +1,82 @@
+//! A whole run: compare, analyse, group.
+use std::sync::Arc;
+
+use tokio::{sync::watch, task::spawn_blocking};
+use viewfinder_catalog::{AnalysisKind, Store, StoreError};
+use viewfinder_gateway::Backend;
+
+use crate::{
+    Analysed, Analysis, Grouped, IndexError, Listener, Scan, Scanned, Stop, analyse, group, patience::insist, scan,
+};
+
+/// Texts cut anew at a time, when the rules of cutting have changed.
+const TEXTS: usize = 1000;
+
+/// What a run did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// The comparison of folders and catalogue.
+    pub scanned: Scanned,
+    /// The analysis.
+    pub analysed: Analysed,
+    /// The grouping of faces.
+    pub grouped: Grouped,
+}
+
+/// Brings the catalogue up to date with folders. What was found by other models than those of `analysis` is found anew, and
+/// stays searchable until then.
+///
+/// `same_person` is the least cosine of two faces of one person.
+pub async fn index(
+    scan: Scan,
+    analysis: Analysis,
+    same_person: f32,
+    store: Arc<dyn Store>,
+    backend: Arc<dyn Backend>,
+    stop: &Stop,
+    listener: Arc<dyn Listener>,
+) -> Result<Summary, IndexError> {
+    let prepared = {
+        let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
+        let (kinds, models) = (analysis.kinds.clone(), analysis.models.clone());
+        blocking(move || {
+            for kind in kinds {
+                insist(&stop, &*listener, || store.forget_other_models(kind, models.of(kind)))?;
+            }
+            while !stop.asked() && insist(&stop, &*listener, || store.refresh_text(TEXTS))? > 0 {}
+            Ok(())
+        })
+    };
+    prepared.await?;
+    let (complete, completed) = watch::channel(false);
+    let scanning = {
+        let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
+        tokio::spawn(blocking(move || {
+            let scanned = self::scan(&scan, &*store, &stop, &*listener);
+            complete.send_replace(true);
+            scanned
+        }))
+    };
+    let faces = analysis.kinds.contains(&AnalysisKind::Faces).then(|| analysis.models.faces.clone());
+    let analysed = analyse(analysis, Arc::clone(&store), backend, stop, listener, completed).await;
+    if analysed.is_err() {
+        stop.ask();
+    }
+    let scanned = scanning.await.map_err(|error| IndexError::Internal(error.to_string()))?;
+    // If both failed, the analysis says more: an engine that does not work.
+    let (analysed, scanned) = (analysed?, scanned?);
+    let grouped = match faces {
+        Some(model) => {
+            let stop = stop.clone();
+            blocking(move || group(&*store, &model, same_person, &stop)).await?
+        }
+        None => Grouped::default(),
+    };
+    Ok(Summary { scanned, analysed, grouped })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, IndexError> {
+    spawn_blocking(work).await.map_err(|error| IndexError::Internal(error.to_string()))?.map_err(IndexError::from)
+}

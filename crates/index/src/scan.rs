@@ -1,0 +1,332 @@
+//! Folders compared with the catalogue: what is new, changed, moved or gone.
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+use viewfinder_catalog::{
+    AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FileRecord, Properties, Store, StoreError,
+};
+
+use crate::{
+    Event, Listener, Problems, Stop, Tools,
+    patience::insist,
+    properties::describe,
+    walk::{Stamp, Walked, walk},
+};
+
+/// Files recorded in one transaction, at most.
+const BATCH: usize = 256;
+/// Files wait no longer for their batch.
+const BATCH_TIME: Duration = Duration::from_secs(2);
+/// Assets read from the catalogue at a time.
+const PAGE: usize = 1000;
+
+/// What to compare, and how.
+#[derive(Clone, Debug)]
+pub struct Scan {
+    /// The folders, absolute and without links in their paths.
+    pub roots: Vec<PathBuf>,
+    /// Only these folders in them; all if empty.
+    pub within: Vec<PathBuf>,
+    /// Forget what is gone even where a disk may only be missing.
+    pub prune: bool,
+    /// Leave files alone that changed in so short a time: somebody may still be writing them.
+    pub settle: Duration,
+    /// Kinds of analysis that count as waiting.
+    pub kinds: Vec<AnalysisKind>,
+    /// Decoders, for what headers tell.
+    pub tools: Tools,
+    /// Pictures with more bytes are not read as a whole.
+    pub max_bytes: u64,
+}
+
+/// What a comparison found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scanned {
+    /// Files that the catalogue knows as they are.
+    pub unchanged: u64,
+    /// Files that it did not know.
+    pub new: u64,
+    /// Of the new and the changed ones, those with the content of another file.
+    pub copies: u64,
+    /// Files with other content than before.
+    pub changed: u64,
+    /// Files that lie elsewhere now.
+    pub moved: u64,
+    /// Files that are gone, and forgotten.
+    pub gone: u64,
+    /// Files that are gone and kept, because a disk may be missing.
+    pub kept: u64,
+    /// Files that are still being written.
+    pub unsettled: u64,
+    /// What could not be read.
+    pub problems: Problems,
+    /// Did it go through to the end?
+    pub complete: bool,
+}
+
+/// Compares the folders with the catalogue and records the differences. Blocks; ends early when asked to stop.
+pub fn scan(
+    scan: &Scan,
+    store: &dyn Store,
+    stop: &Stop,
+    listener: &dyn Listener,
+) -> Result<Scanned, StoreError> {
+    let mut run = Run { scan, store, stop, listener, batch: Batch::default(), scanned: Scanned::default() };
+    let mut complete = true;
+    for root in &scan.roots {
+        complete = complete && run.root(root)?;
+    }
+    run.flush()?;
+    run.scanned.complete = complete;
+    Ok(run.scanned)
+}
+
+struct Run<'a> {
+    scan: &'a Scan,
+    store: &'a dyn Store,
+    stop: &'a Stop,
+    listener: &'a dyn Listener,
+    batch: Batch,
+    scanned: Scanned,
+}
+
+/// Files to be recorded together.
+#[derive(Default)]
+struct Batch {
+    files: Vec<(FileRecord, Properties)>,
+    hashes: HashSet<ContentHash>,
+    since: Option<Instant>,
+}
+
+/// What the catalogue has and the folder has not.
+struct Missing {
+    id: AssetId,
+    path: String,
+}
+
+impl Run<'_> {
+    /// One folder. Tells whether it went through to the end.
+    fn root(&mut self, root: &Path) -> Result<bool, StoreError> {
+        let there = root.is_dir();
+        let walked = if there {
+            walk(root, &self.scan.within, &self.scan.roots, self.stop, &mut self.scanned.problems)
+        } else {
+            Some(Walked::default())
+        };
+        let Some(Walked { mut files, unreadable }) = walked else { return Ok(false) };
+        self.listener.tell(Event::Walked { files: files.len() as u64 });
+        let mut changed = Vec::new();
+        let mut missing = Vec::new();
+        for folder in self.folders(root) {
+            self.compare(&folder, &mut files, &mut changed, &mut missing)?;
+        }
+        if !there && missing.is_empty() {
+            self.scanned.problems.add("folder_missing", root.to_string_lossy(), "there is no such folder");
+        }
+        // What is left was never seen. In order, so that two runs give the same numbers.
+        let mut new: Vec<(String, Stamp)> = files.into_iter().collect();
+        new.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        changed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let waiting = (new.len() + changed.len()) as u64;
+        self.listener.tell(Event::Waiting { files: waiting });
+        let known = changed.into_iter().map(|(path, stamp, hash)| (path, stamp, Some(hash)));
+        for (path, stamp, hash) in known.chain(new.into_iter().map(|(path, stamp)| (path, stamp, None))) {
+            if self.stop.asked() {
+                return Ok(false);
+            }
+            self.look(&path, stamp, hash)?;
+        }
+        // Before anything is forgotten: a file that moved has given its findings on by now.
+        self.flush()?;
+        self.forget(root, &unreadable, missing)?;
+        Ok(true)
+    }
+
+    /// The parts of the catalogue that lie in the folders to be compared.
+    fn folders(&self, root: &Path) -> Vec<String> {
+        let within = &self.scan.within;
+        if within.is_empty() {
+            return vec![with_slash(root)];
+        }
+        within.iter().filter(|folder| folder.starts_with(root)).map(|folder| with_slash(folder)).collect()
+    }
+
+    /// Takes the files that the catalogue knows out of `files`; those that look changed go to `changed`, and assets without a
+    /// file to `missing`.
+    fn compare(
+        &mut self,
+        folder: &str,
+        files: &mut HashMap<String, Stamp>,
+        changed: &mut Vec<(String, Stamp, ContentHash)>,
+        missing: &mut Vec<Missing>,
+    ) -> Result<(), StoreError> {
+        let mut waiting = 0;
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.insist(|store| store.list(folder, after.as_deref(), PAGE))?;
+            let full = page.len() == PAGE;
+            after = page.last().map(|asset| asset.file.path.clone());
+            for asset in page {
+                let Some(stamp) = files.remove(&asset.file.path) else {
+                    missing.push(Missing { id: asset.id, path: asset.file.path });
+                    continue;
+                };
+                if stamp.size != asset.file.size || stamp.modified_ns != asset.file.modified_ns {
+                    changed.push((asset.file.path, stamp, asset.file.hash));
+                    continue;
+                }
+                self.scanned.unchanged += 1;
+                waiting += u64::from(self.waits(&asset));
+            }
+            if !full {
+                break;
+            }
+        }
+        self.listener.tell(Event::Waiting { files: waiting });
+        Ok(())
+    }
+
+    fn waits(&self, asset: &Asset) -> bool {
+        let state = |kind: &AnalysisKind| &asset.states[*kind as usize];
+        self.scan.kinds.iter().any(|kind| *state(kind) == AnalysisState::Never)
+    }
+
+    /// A file that is new, or whose size or time is not what it was when it had the hash `was`.
+    fn look(&mut self, path: &str, stamp: Stamp, was: Option<ContentHash>) -> Result<(), StoreError> {
+        if is_fresh(stamp, self.scan.settle) {
+            self.scanned.unsettled += 1;
+            return Ok(());
+        }
+        let (file, properties) = match describe(path, stamp, &self.scan.tools, self.scan.max_bytes) {
+            Ok(Some(described)) => described,
+            Ok(None) => {
+                self.scanned.unsettled += 1;
+                return Ok(());
+            }
+            // It went while we looked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                self.scanned.problems.add("file_unreadable", path, error.to_string());
+                return Ok(());
+            }
+        };
+        if was == Some(file.hash) {
+            self.scanned.unchanged += 1;
+        } else {
+            let twins = self.insist(|store| store.by_hash(&file.hash))?;
+            if let Some(old) = twins.iter().find(|asset| is_gone(&asset.file.path)) {
+                self.scanned.moved += 1;
+                return self.insist(|store| store.move_file(old.id, &file));
+            }
+            match was {
+                Some(_) => self.scanned.changed += 1,
+                None => self.scanned.new += 1,
+            }
+            let copy = !twins.is_empty() || self.batch.hashes.contains(&file.hash);
+            self.scanned.copies += u64::from(copy);
+        }
+        self.batch.add((file, properties));
+        if self.batch.is_due() { self.flush() } else { Ok(()) }
+    }
+
+    fn insist<T>(&self, work: impl Fn(&dyn Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        insist(self.stop, self.listener, || work(self.store))
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.files.is_empty() {
+            self.insist(|store| store.put_files(&batch.files))?;
+        }
+        Ok(())
+    }
+
+    /// Forgets assets whose file is gone, unless it looks as if a disk were missing.
+    fn forget(
+        &mut self,
+        root: &Path,
+        unreadable: &[String],
+        missing: Vec<Missing>,
+    ) -> Result<(), StoreError> {
+        let mut empty = EmptyFolders::default();
+        let mut kept: BTreeMap<PathBuf, u64> = BTreeMap::new();
+        let mut ids = Vec::new();
+        for Missing { id, path } in missing {
+            if !self.insist(|store| store.assets(&[id]))?.iter().any(|asset| asset.file.path == path) {
+                continue; // It moved.
+            }
+            if unreadable.iter().any(|folder| path.starts_with(folder.as_str())) {
+                self.scanned.kept += 1; // The folder was told of.
+                continue;
+            }
+            let folder = if self.scan.prune { None } else { empty.above(Path::new(&path), root) };
+            match folder {
+                Some(folder) => *kept.entry(folder.to_owned()).or_default() += 1,
+                None => ids.push(id),
+            }
+        }
+        for (folder, files) in kept {
+            self.scanned.kept += files;
+            let message = format!(
+                "it is empty or missing, so its {files} files stay in the catalogue: is its disk there? \
+                 If they are gone for good, --prune forgets them"
+            );
+            self.scanned.problems.add("folder_empty", folder.to_string_lossy(), message);
+        }
+        self.scanned.gone += ids.len() as u64;
+        for ids in ids.chunks(PAGE) {
+            self.insist(|store| store.remove(ids))?;
+        }
+        Ok(())
+    }
+}
+
+impl Batch {
+    fn add(&mut self, file: (FileRecord, Properties)) {
+        self.since.get_or_insert_with(Instant::now);
+        self.hashes.insert(file.0.hash);
+        self.files.push(file);
+    }
+
+    fn is_due(&self) -> bool {
+        self.files.len() >= BATCH || self.since.is_some_and(|since| since.elapsed() >= BATCH_TIME)
+    }
+}
+
+/// Folders that are there and hold nothing at all, as a mount point does without its disk. Asked once each.
+#[derive(Default)]
+struct EmptyFolders(HashMap<PathBuf, bool>);
+
+impl EmptyFolders {
+    /// The nearest empty folder above a file; the root itself also counts when it is missing.
+    fn above<'a>(&mut self, path: &'a Path, root: &'a Path) -> Option<&'a Path> {
+        path.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).find(|folder| {
+            let ask = || match fs::read_dir(folder) {
+                Ok(mut entries) => entries.next().is_none(),
+                Err(_) => *folder == root,
+            };
+            *self.0.entry(folder.to_path_buf()).or_insert_with(ask)
+        })
+    }
+}
+
+fn is_gone(path: &str) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// Did it change in the last moments, or, by a clock that is wrong, in the next ones?
+fn is_fresh(stamp: Stamp, settle: Duration) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let age = now.as_nanos() as i128 - i128::from(stamp.modified_ns);
+    age.unsigned_abs() < settle.as_nanos()
+}
+
+/// A folder as the beginning of the paths in it.
+fn with_slash(folder: &Path) -> String {
+    let folder = folder.to_string_lossy();
+    format!("{}/", folder.trim_end_matches('/'))
+}

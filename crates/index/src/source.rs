@@ -1,0 +1,82 @@
+//! From an asset to bytes that an engine decodes.
+use std::{fs, io, path::Path};
+
+use bytes::Bytes;
+use viewfinder_catalog::Asset;
+use viewfinder_engine::ErrorCode;
+
+use crate::{
+    FileKind, Tools,
+    properties::hash,
+    tools::{Converted, ToolError},
+    walk::{Stamp, head},
+};
+
+/// Why an asset cannot be asked about.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It is not there, or not as the catalogue knows it: the next run will see what became of it.
+    Changed,
+    /// No program on this machine decodes it.
+    Lacking(String),
+    /// It is there and cannot be read now.
+    Unreadable(String),
+    /// Nothing will ever come of these bytes.
+    Bad {
+        /// Stable code.
+        code: ErrorCode,
+        /// In one line.
+        message: String,
+    },
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::NotFound { Self::Changed } else { Self::Unreadable(error.to_string()) }
+    }
+}
+
+impl From<ToolError> for Unread {
+    fn from(error: ToolError) -> Self {
+        match error {
+            ToolError::Lacking(_) => Self::Lacking(error.to_string()),
+            ToolError::Broken { .. } => Self::Unreadable(error.to_string()),
+            ToolError::Refused { .. } | ToolError::TooSlow { .. } => {
+                Self::Bad { code: ErrorCode::ImageUndecodable, message: error.to_string() }
+            }
+            ToolError::TooLarge { .. } => {
+                Self::Bad { code: ErrorCode::ImageTooManyBytes, message: error.to_string() }
+            }
+        }
+    }
+}
+
+/// Reads an asset as the catalogue knows it. Blocks.
+pub(crate) fn read(asset: &Asset, tools: &Tools, max_bytes: u64) -> Result<Converted, Unread> {
+    let path = Path::new(&asset.file.path);
+    let kind = FileKind::of_file(path, &head(path)?).unwrap_or(FileKind::Picture);
+    let known = Stamp { size: asset.file.size, modified_ns: asset.file.modified_ns };
+    // A picture's hash tells; reading a long video again for that would cost more than its frame.
+    if kind != FileKind::Picture && Stamp::of(&fs::metadata(path)?) != known {
+        return Err(Unread::Changed);
+    }
+    let converted = match kind {
+        FileKind::Picture => return picture(asset, path, max_bytes),
+        FileKind::Heif => tools.heif(path, max_bytes),
+        FileKind::Raw => tools.raw(path, max_bytes),
+        FileKind::Video => tools.frame(path, max_bytes),
+    };
+    Ok(converted?)
+}
+
+fn picture(asset: &Asset, path: &Path, max_bytes: u64) -> Result<Converted, Unread> {
+    if asset.file.size > max_bytes {
+        let message = format!("the picture has {} bytes; at most {max_bytes} are allowed", asset.file.size);
+        return Err(Unread::Bad { code: ErrorCode::ImageTooManyBytes, message });
+    }
+    let bytes = Bytes::from(fs::read(path)?);
+    if hash(&bytes) != asset.file.hash {
+        return Err(Unread::Changed);
+    }
+    Ok(Converted { bytes, orient: true })
+}

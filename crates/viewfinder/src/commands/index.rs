@@ -1,0 +1,339 @@
+//! Folders into the catalogue.
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use serde::Serialize;
+use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
+use viewfinder_engine::Engine;
+use viewfinder_gateway::Backend;
+use viewfinder_index::{
+    Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch,
+};
+
+use super::look::json_line;
+use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
+use crate::config::{Config, Loaded};
+use crate::counting::Counter;
+use crate::failure::{Failure, Outcome};
+use crate::progress::Report;
+use crate::{catalogue, output, routing, signals, wiring};
+
+/// How long pictures in work may take to end after the first signal.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// While watching, files that changed in so short a time are left alone: somebody may still be writing them.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// Brings the catalogue up to date with folders, or tells what is in it.
+pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    if args.status {
+        return status(&args.catalog, args.json, loaded);
+    }
+    let roots = roots(&args.folders)?;
+    let kinds = kinds(&args.kinds, &loaded.config);
+    if kinds.is_empty() {
+        return Err(Failure::Usage(anyhow!("nothing is left to look for")));
+    }
+    let store = catalogue::open(&args.catalog, loaded, true)?;
+    if args.retry_failed {
+        for kind in &kinds {
+            store.forget_failures(*kind)?;
+        }
+    }
+    with_engine(loaded, args.watch, |session| async move {
+        let Session { engine, backend, stop } = session;
+        let models = models(&loaded.config, &engine);
+        let round = |within: Vec<PathBuf>, watching: bool| {
+            let (scan, analysis) = plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
+            let (store, backend, stop) = (Arc::clone(&store), Arc::clone(&backend), stop.clone());
+            async move { once(&loaded.config, scan, analysis, store, backend, &stop).await }
+        };
+        // Before the first round, so that nothing is missed between it and the watching.
+        let mut watch = match args.watch {
+            true => Some(Watch::start(&roots).map_err(|error| Failure::Environment(error.into()))?),
+            false => None,
+        };
+        let (mut outcome, mut unsettled) = round(Vec::new(), args.watch).await?;
+        while let Some(watch) = watch.as_mut() {
+            // Files that were still being written are somewhere; where exactly was not kept.
+            let again = if unsettled { roots.clone() } else { Vec::new() };
+            let changed = tokio::select! {
+                changed = watch.next(again) => changed,
+                () = stop.wait() => break,
+            };
+            (outcome, unsettled) = round(changed, true).await?;
+        }
+        if !args.watch && stop.asked() {
+            output::complain("stopped; the next run goes on from here");
+            outcome = Outcome::SomeFailed;
+        }
+        Ok(outcome)
+    })
+}
+
+/// What a command that analyses works with.
+pub(super) struct Session {
+    pub engine: Engine,
+    pub backend: Arc<dyn Backend>,
+    /// Is asked by the first signal.
+    pub stop: Stop,
+}
+
+/// Does `work` with the engines and then ends them in good order. A command that stays, stays for long: idle models leave
+/// memory then.
+pub(super) fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
+    loaded: &Loaded,
+    stays: bool,
+    work: impl FnOnce(Session) -> F,
+) -> Result<Outcome, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let mut config = wiring::engine_config(loaded)?;
+    config.progress = Arc::new(Report::new());
+    if !stays {
+        config.model_ttl = None;
+    }
+    let engine = Engine::new(config)?;
+    let result = runtime.block_on(async {
+        let stop = Stop::default();
+        let signal = signals::first()?;
+        let asked = stop.clone();
+        tokio::spawn(async move {
+            // An error says that nobody will ever signal.
+            if signal.await.is_ok() {
+                asked.ask();
+            }
+        });
+        let backend = routing::backend(&loaded.config, &engine)?;
+        work(Session { engine: engine.clone(), backend, stop }).await
+    });
+    let in_time = engine.stop(PATIENCE);
+    runtime.shutdown_background();
+    if !in_time {
+        // Its thread must not be taken apart while it computes.
+        if let Err(failure) = &result {
+            failure.report();
+        }
+        viewfinder_runtime::leave(u8::from(!matches!(result, Ok(Outcome::Done))));
+    }
+    result
+}
+
+/// One round. Tells how it ended, and whether there are files that were still being written.
+async fn once(
+    config: &Config,
+    scan: Scan,
+    analysis: Analysis,
+    store: Arc<dyn Store>,
+    backend: Arc<dyn Backend>,
+    stop: &Stop,
+) -> Result<(Outcome, bool), Failure> {
+    let counter = Arc::new(Counter::new());
+    let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
+    let ended =
+        viewfinder_index::index(scan, analysis, config.faces_same_person, store, backend, stop, listener).await;
+    counter.end();
+    let Summary { scanned, analysed, grouped } = ended.map_err(Failure::from)?;
+    let mut parts = Vec::new();
+    for (count, what) in [
+        (scanned.new, "new"),
+        (scanned.copies, "copies of others"),
+        (scanned.changed, "changed"),
+        (scanned.moved, "moved"),
+        (scanned.gone, "gone"),
+        (scanned.kept, "missing but kept"),
+        (scanned.unsettled, "still being written"),
+        (scanned.unchanged, "unchanged"),
+        (analysed.done, "analysed"),
+        (analysed.changed, "changed while being read"),
+        (grouped.joined, "faces of known people"),
+        (grouped.new, "faces of new people"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {what}"));
+        }
+    }
+    let summary = if parts.is_empty() { "nothing to index".to_owned() } else { parts.join(", ") };
+    output::complain(&summary);
+    let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
+    let mut problems = scanned.problems;
+    problems.merge(analysed.problems);
+    Ok((conclude(&problems, &analysed.left_out), unsettled))
+}
+
+/// Names what went wrong, group by group.
+pub(super) fn conclude(problems: &Problems, left_out: &HashMap<AnalysisKind, String>) -> Outcome {
+    for (kind, problem) in problems.iter() {
+        output::complain(&format!("{kind}: {}", problem.count));
+        for (file, message) in &problem.files {
+            output::complain(&format!("  {file}: {message}"));
+        }
+        let unnamed = problem.count - problem.files.len() as u64;
+        if unnamed > 0 {
+            output::complain(&format!("  and {unnamed} more"));
+        }
+    }
+    match (left_out.is_empty(), problems.is_empty()) {
+        (false, _) => Outcome::EnvironmentLacking,
+        (true, false) => Outcome::SomeFailed,
+        (true, true) => Outcome::Done,
+    }
+}
+
+/// The folders, absolute, none inside another.
+fn roots(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut roots: Vec<PathBuf> = Vec::new();
+    for folder in folders {
+        // A folder whose disk is missing has to be named in some way, too.
+        let root = folder
+            .canonicalize()
+            .or_else(|_| std::path::absolute(folder))
+            .with_context(|| folder.display().to_string())
+            .map_err(Failure::Usage)?;
+        if root.is_file() {
+            return Err(Failure::Usage(anyhow!("{} is a file; a folder is expected", folder.display())));
+        }
+        if root.to_str().is_none() {
+            return Err(Failure::Usage(anyhow!("{}: the name is not valid Unicode", folder.display())));
+        }
+        roots.push(root);
+    }
+    let inside = |root: &Path| roots.iter().any(|other| other != root && root.starts_with(other));
+    let mut outer: Vec<PathBuf> = roots.iter().filter(|root| !inside(root)).cloned().collect();
+    outer.sort();
+    outer.dedup();
+    Ok(outer)
+}
+
+/// What the flags leave of the configured kinds.
+fn kinds(args: &KindArgs, config: &Config) -> Vec<AnalysisKind> {
+    let chosen: Vec<AnalysisKind> = [
+        (args.ocr, AnalysisKind::Ocr),
+        (args.clip, AnalysisKind::Clip),
+        (args.faces, AnalysisKind::Faces),
+    ]
+    .into_iter()
+    .filter_map(|(chosen, kind)| chosen.then_some(kind))
+    .collect();
+    let configured = || config.index_kinds.iter().map(|kind| AnalysisKind::from(*kind)).collect();
+    let mut kinds = if chosen.is_empty() { configured() } else { chosen };
+    let unwanted = |kind: &AnalysisKind| match kind {
+        AnalysisKind::Ocr => args.no_ocr,
+        AnalysisKind::Clip => args.no_clip,
+        AnalysisKind::Faces => args.no_faces,
+    };
+    kinds.retain(|kind| !unwanted(kind));
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+/// The configured models, in the spelling of the catalogue of models, which is recorded with what they find.
+pub(super) fn models(config: &Config, engine: &Engine) -> Models {
+    let name = |name: &str| {
+        let name = config.aliases.get(name).map_or(name, String::as_str);
+        engine.store().catalogue().find(name).map_or(name, |entry| entry.name.as_str()).to_owned()
+    };
+    Models {
+        ocr: name(&config.ocr_model),
+        clip: name(&config.clip_model),
+        faces: name(&config.faces_model),
+        face_min_score: config.faces_min_score,
+    }
+}
+
+fn plan(
+    config: &Config,
+    roots: &[PathBuf],
+    within: Vec<PathBuf>,
+    kinds: &[AnalysisKind],
+    models: Models,
+    prune: bool,
+    watching: bool,
+) -> (Scan, Analysis) {
+    let tools = Tools::find();
+    let folders = if within.is_empty() { roots.to_vec() } else { within.clone() };
+    let scan = Scan {
+        roots: roots.to_vec(),
+        within,
+        prune,
+        settle: if watching { SETTLE } else { Duration::ZERO },
+        kinds: kinds.to_vec(),
+        tools: tools.clone(),
+        max_bytes: config.limits_max_bytes,
+    };
+    (scan, analysis(config, kinds, models, Scope::Folders(folders), tools))
+}
+
+pub(super) fn analysis(
+    config: &Config,
+    kinds: &[AnalysisKind],
+    models: Models,
+    scope: Scope,
+    tools: Tools,
+) -> Analysis {
+    Analysis { kinds: kinds.to_vec(), models, scope, tools, max_bytes: config.limits_max_bytes }
+}
+
+/// Counts as JSON.
+#[derive(Serialize)]
+struct Status {
+    assets: u64,
+    ocr: States,
+    clip: States,
+    faces: States,
+}
+
+#[derive(Serialize)]
+struct States {
+    waiting: u64,
+    done: u64,
+    failed: u64,
+}
+
+fn status(args: &CatalogArgs, json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let store = catalogue::open(args, loaded, false)?;
+    let Counts { assets, states } = store.counts()?;
+    let of = |kind: AnalysisKind| {
+        let [waiting, done, failed] = states[kind as usize];
+        States { waiting, done, failed }
+    };
+    let [ocr, clip, faces] = AnalysisKind::ALL.map(of);
+    let status = Status { assets, ocr, clip, faces };
+    if json {
+        json_line(&status)?;
+        return Ok(Outcome::Done);
+    }
+    output::line(&format!("{assets} pictures and videos"))?;
+    for (kind, States { waiting, done, failed }) in
+        [("ocr", &status.ocr), ("clip", &status.clip), ("faces", &status.faces)]
+    {
+        output::line(&format!("{kind:<6} {done} done, {waiting} waiting, {failed} failed"))?;
+    }
+    for asset in store.failures(FAILURES)? {
+        for (kind, state) in AnalysisKind::ALL.iter().zip(&asset.states) {
+            if let AnalysisState::Failed { code, message, .. } = state {
+                output::line(&format!("  {}: {} {code}: {message}", asset.file.path, kind.as_str()))?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Failures that `--status` lists, at most.
+const FAILURES: usize = 20;
+
+impl From<IndexError> for Failure {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Store(error) => error.into(),
+            IndexError::Engine(error) => error.into(),
+            IndexError::Internal(_) => Self::Other(error.into()),
+        }
+    }
+}
