@@ -1,7 +1,7 @@
 //! Keys that requests to an address must carry.
 //!
-//! `/ping` wants none, so that whoever watches over the server needs no secret, and neither do the page's style and
-//! script, which hold nothing but what is published. The page itself comes as a refusal that can ask for the key.
+//! `/ping` wants none, so that whoever watches over the server needs no secret, and neither do the pages' files,
+//! which hold nothing but what is published. The status page itself comes as a refusal that can ask for the key.
 
 use std::{fmt, sync::Arc};
 
@@ -11,12 +11,16 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{body::discard, failure::Failure, routes};
 
 /// Paths that want no key.
 const OPEN: [&str; 3] = ["/ping", "/ui/style.css", "/ui/script.js"];
+
+/// The cookie that stands for a key.
+const COOKIE: &str = "viewfinder_key";
 
 /// A key, which is never shown.
 #[derive(Clone)]
@@ -38,6 +42,28 @@ impl Key {
     pub(crate) fn is(&self, shown: &[u8]) -> bool {
         self.0.as_bytes().ct_eq(shown).into()
     }
+
+    /// What a browser shows instead: made of the key, and of no use to learn it.
+    fn token(&self) -> String {
+        let digest = Sha256::new().chain_update(b"viewfinder cookie\0").chain_update(self.0.as_bytes()).finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn is_shown_by(&self, headers: &HeaderMap) -> bool {
+        let token = self.token();
+        shown(headers).any(|shown| self.is(shown)) || tokens(headers).any(|shown| token.as_bytes().ct_eq(shown).into())
+    }
+}
+
+/// The key of the address that a request came to; a request carries it as an extension, for whoever signs browsers in.
+#[derive(Clone)]
+pub struct AddressKey(Key);
+
+impl AddressKey {
+    /// `name=value` of a cookie that stands for the key, if it is the one shown.
+    pub fn cookie(&self, shown: &str) -> Option<String> {
+        self.0.is(shown.as_bytes()).then(|| format!("{COOKIE}={}", self.0.token()))
+    }
 }
 
 impl PartialEq for Key {
@@ -56,24 +82,36 @@ impl fmt::Debug for Key {
 
 /// Marks a request that has shown the key of its address.
 #[derive(Clone, Copy)]
-pub(crate) struct Admitted;
+pub struct Admitted;
+
+/// An address's key, and which paths want none.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) key: Key,
+    /// Beside [`OPEN`].
+    pub(crate) open: Arc<[&'static str]>,
+}
 
 /// Lets requests with the right key through, and those that need none.
-pub(crate) async fn guard(State(key): State<Key>, mut request: Request, next: Next) -> Response {
-    if OPEN.contains(&request.uri().path()) {
-        return next.run(request).await;
-    }
-    let mut shown = shown(request.headers()).peekable();
-    let (code, message) = if shown.peek().is_none() {
-        ("key_missing", "this address wants a key, as Authorization: Bearer, api-key or x-api-key")
-    } else if shown.any(|shown| key.is(shown)) {
-        drop(shown);
+pub(crate) async fn guard(
+    State(Guard { key, open }): State<Guard>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    request.extensions_mut().insert(AddressKey(key.clone()));
+    if key.is_shown_by(request.headers()) {
         request.extensions_mut().insert(Admitted);
         return next.run(request).await;
+    }
+    let path = request.uri().path();
+    if OPEN.contains(&path) || open.contains(&path) {
+        return next.run(request).await;
+    }
+    let (code, message) = if shown(request.headers()).next().is_none() {
+        ("key_missing", "this address wants a key, as Authorization: Bearer, api-key or x-api-key")
     } else {
         ("key_wrong", "Invalid API key")
     };
-    drop(shown);
     let failure = Failure::caller(StatusCode::UNAUTHORIZED, code, message);
     let refusal = routes::refuse(request.uri().path(), request.headers(), &failure);
     discard(request.into_body()).await;
@@ -88,6 +126,12 @@ fn shown(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     });
     let plain = ["api-key", "x-api-key"];
     bearers.chain(plain.into_iter().flat_map(|name| headers.get_all(name)).map(|value| value.as_bytes()))
+}
+
+/// Every token that a request's cookies show.
+fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let cookies = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    cookies.filter_map(|cookie| cookie.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"="))
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ mod stream;
 
 pub use backend::{Backend, NodeStatus, Reply};
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
-pub use key::{BadKey, Key};
+pub use key::{AddressKey, Admitted, BadKey, Key};
 pub use metric::install as install_metrics;
 pub use routes::ROUTES;
 pub use server::{BindError, Server};
+pub use stream::Peer;

@@ -18,7 +18,7 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let context = Context::of(request.headers());
     let method = request.method().clone();
     let path: String = request.uri().path().chars().take(128).collect();
-    let route = ROUTES.iter().find(|(_, route)| *route == path).map_or("other", |(_, route)| route);
+    let route = route(&path);
     let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
     let id = context.id().clone();
     let id_text = id.to_str().unwrap_or_default();
@@ -51,6 +51,13 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
         response
     };
     context.scope(answer).instrument(span).await
+}
+
+/// The route as metrics call it; those with numbers in their paths go under one name.
+fn route(path: &str) -> &'static str {
+    let known = ROUTES.iter().map(|(_, route)| *route).find(|route| *route == path);
+    let catalogue = || path.starts_with("/api/v1/").then_some("/api/v1");
+    known.or_else(catalogue).unwrap_or("other")
 }
 
 /// Adds to the request's lines in the log what it asks for: tasks with their models, and the size of what they are

@@ -17,7 +17,9 @@ use tokio::{
 use tower_service::Service as _;
 
 use crate::{
-    Backend, DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen, metric,
+    Backend, DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
+    key::Guard,
+    metric,
     routes::{App, router},
     stream::{Peer, Stream},
 };
@@ -39,6 +41,9 @@ const LEAST_HEAD_BYTES: usize = 8192;
 pub struct Server {
     listeners: Vec<(TcpListener, Option<Key>)>,
     app: Arc<App>,
+    more: Router,
+    /// Paths of `more` that want no key.
+    open: Arc<[&'static str]>,
 }
 
 impl Server {
@@ -53,7 +58,18 @@ impl Server {
                 "the key of the MT Photos routes is the well-known default; set API_AUTH_KEY to change it"
             );
         }
-        Ok(Self { listeners, app: Arc::new(App::new(config, backend)) })
+        let app = Arc::new(App::new(config, backend));
+        Ok(Self { listeners, app, more: Router::new(), open: Arc::new([]) })
+    }
+
+    /// Offers more routes on every address, behind its key but for the paths that are `open`. Their requests carry a
+    /// [`Peer`], and where there is a key, [`AddressKey`] and [`Admitted`].
+    ///
+    /// [`AddressKey`]: crate::AddressKey
+    /// [`Admitted`]: crate::Admitted
+    #[must_use]
+    pub fn with(self, more: Router, open: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { more, open: open.into_iter().collect(), ..self }
     }
 
     /// The addresses really listened on, which matters where port 0 was asked for.
@@ -75,7 +91,9 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         for (listener, key) in self.listeners {
-            listeners.spawn(accept(listener, router(Arc::clone(&self.app), key), limits, stopped.clone()));
+            let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open) });
+            let router = router(Arc::clone(&self.app), self.more.clone(), guard);
+            listeners.spawn(accept(listener, router, limits, stopped.clone()));
         }
         let mut shutdown = std::pin::pin!(shutdown);
         loop {

@@ -23,9 +23,9 @@ pub(crate) struct Stream {
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-/// The other end of a connection.
+/// The other end of a connection; every request carries it as an extension.
 #[derive(Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+pub struct Peer(pub SocketAddr);
 
 impl Stream {
     pub(crate) fn new(tcp: TcpStream, limit: Duration) -> Self {

@@ -22,7 +22,12 @@ use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest
 use viewfinder_ledger::{Failed, Ledger};
 
 use crate::{
-    Backend, GatewayConfig, Key, body::Bodies, failure::Failure, key, knocks::Knocks, metric, observe,
+    Backend, GatewayConfig,
+    body::Bodies,
+    failure::Failure,
+    key::{self, Guard},
+    knocks::Knocks,
+    metric, observe,
 };
 
 /// Every route: method and path.
@@ -164,8 +169,8 @@ fn outcome<T>(answer: Result<&T, &EngineError>) -> &'static str {
     answer.err().map_or("ok", |error| error.code.as_str())
 }
 
-/// All protocols, behind a key if there is one.
-pub(crate) fn router(app: Arc<App>, key: Option<Key>) -> Router {
+/// All protocols and `more` routes, behind a key if there is one.
+pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<Guard>) -> Router {
     let routes = Router::new()
         .route("/", get(page::root))
         .route("/ping", get(|| async { "pong" }))
@@ -188,12 +193,14 @@ pub(crate) fn router(app: Arc<App>, key: Option<Key>) -> Router {
         .fallback(unknown)
         .method_not_allowed_fallback(|| async {
             not_here(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
-        });
-    let guarded = match key {
-        Some(key) => routes.layer(middleware::from_fn_with_state(key, key::guard)),
+        })
+        .with_state(Arc::clone(&app))
+        .merge(more);
+    let guarded = match guard {
+        Some(guard) => routes.layer(middleware::from_fn_with_state(guard, key::guard)),
         None => routes,
     };
-    guarded.layer(middleware::from_fn_with_state(Arc::clone(&app), observe::observe)).with_state(app)
+    guarded.layer(middleware::from_fn_with_state(app, observe::observe))
 }
 
 /// Says no to a request for this path in the shape of its protocol.
