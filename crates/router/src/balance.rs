@@ -139,10 +139,10 @@ struct Look {
 /// the fastest, so that it is measured.
 pub(crate) fn choose(loads: &[&Load], kind: Kind) -> Option<usize> {
     let looks: Vec<Look> = loads.iter().map(|load| load.state().look()).collect();
+    let fastest = |kind: usize| looks.iter().filter_map(|look| look.seconds[kind]).reduce(f64::min);
     // Where nobody's is known, all pieces are alike.
-    let fastest: [f64; KINDS] = std::array::from_fn(|kind| {
-        looks.iter().filter_map(|look| look.seconds[kind]).reduce(f64::min).unwrap_or(1.0)
-    });
+    let usual = fastest(kind.0).unwrap_or(1.0);
+    let fastest: [f64; KINDS] = std::array::from_fn(|kind| fastest(kind).unwrap_or(usual));
     let most = looks.iter().map(|look| look.given).fold(0.0, f64::max);
     let plan = |look: &Look| {
         let seconds = |kind: usize| look.seconds[kind].unwrap_or(fastest[kind]);

@@ -130,17 +130,11 @@ impl Member {
                 verdict: Verdict::Sick,
             }),
         };
-        if let Ok(found) = &mut result {
-            found
-                .answers
-                .iter_mut()
-                .filter_map(|answer| answer.as_mut().err())
-                .for_each(|error| self.sign(error));
-        }
-        self.end(&work, &mut result);
-        if result.is_ok() {
-            work.place.done(work.started.elapsed());
-        }
+        let found = result.as_mut().map(|found| &mut found.answers);
+        let errors = found.into_iter().flatten().filter_map(|answer| answer.as_mut().err());
+        // An answer that holds failures says little about how fast it works.
+        let flaw = errors.map(|error| self.sign(error)).last();
+        self.end(&work, &mut result, flaw);
         result
     }
 
@@ -148,7 +142,7 @@ impl Member {
     pub(crate) async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, Trouble> {
         let work = self.begin(Kind::SENTENCE);
         let mut result = self.engine.sentence(request).await;
-        self.end(&work, &mut result);
+        self.end(&work, &mut result, None);
         if result.is_ok() {
             let mut times = self.sentence_times.lock().unwrap_or_else(PoisonError::into_inner);
             times.push_back(work.started.elapsed());
@@ -170,28 +164,33 @@ impl Member {
         sorted[sorted.len() * 95 / 100].max(QUICKEST_HEDGE)
     }
 
-    /// Notes what an answer says of it.
-    fn end<T>(&self, work: &Work<'_>, result: &mut Result<T, Trouble>) {
-        let outcome = result.as_ref().err().map_or("ok", |trouble| trouble.error.code.as_str());
-        metric::asked(&self.name, outcome);
-        match result {
+    /// Notes what an answer says of it. `flaw` is what a task in it failed with.
+    fn end<T>(&self, work: &Work<'_>, result: &mut Result<T, Trouble>, flaw: Option<ErrorCode>) {
+        let outcome = match result {
             Err(trouble) => {
                 self.heard(!matches!(trouble.verdict, Verdict::Crashed | Verdict::Sick), &trouble.error);
-                self.sign(&mut trouble.error);
+                Some(self.sign(&mut trouble.error))
             }
             Ok(_) => {
                 self.heard(true, &"");
-                self.done.fetch_add(1, Ordering::Relaxed);
-                work.kind.tasks().for_each(|task| metric::answered(&self.name, task, work.started.elapsed()));
+                flaw
             }
+        };
+        metric::asked(&self.name, outcome.map_or("ok", ErrorCode::as_str));
+        if outcome.is_none() {
+            let took = work.started.elapsed();
+            work.place.done(took);
+            self.done.fetch_add(1, Ordering::Relaxed);
+            work.kind.tasks().for_each(|task| metric::answered(&self.name, task, took));
         }
     }
 
-    /// Says that it was this one who said so.
-    fn sign(&self, error: &mut EngineError) {
+    /// Says that it was this one who said so, and answers what.
+    fn sign(&self, error: &mut EngineError) -> ErrorCode {
         if self.name != LOCAL {
             error.node = Some(self.name.clone());
         }
+        error.code
     }
 }
 

@@ -14,7 +14,7 @@ use viewfinder_router::{HoldLimits, Router, Verdict};
 use crate::{DOWN, Fake, Mood, equals, faces, picture, route, router, sentence};
 
 /// A gateway in front of a router. It lives as long as the test.
-async fn serve(router: Arc<Router>) -> SocketAddr {
+pub(crate) async fn serve(router: Arc<Router>) -> SocketAddr {
     let config = GatewayConfig {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         ..GatewayConfig::default()

@@ -1,5 +1,6 @@
 //! The router over engines that do as they are told, on a clock that only moves when everybody waits.
 
+mod formats;
 mod gateway;
 
 use std::{
