@@ -2,10 +2,19 @@
 //!
 //! [`types`] holds plain data, [`Store`] keeps it, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by.
 
+mod bytes;
+mod corrections;
+mod faces;
+mod fold;
+mod overlap;
+mod postgres;
+mod sqlite;
 mod store;
 pub mod text;
 mod types;
 
+pub use postgres::{PostgresConfig, PostgresStore};
+pub use sqlite::SqliteStore;
 pub use store::{Counts, Field, Filter, Person, Scored, Store, StoreError, TextExpr};
 pub use types::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome,
