@@ -1,6 +1,6 @@
 //! Photos and what is known about them, and finding them again.
 //!
-//! [`types`] holds plain data, [`Store`] keeps it, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by.
+//! [`types`] holds plain data, [`Store`] keeps it, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by, [`query`] reads searches, and [`search`] makes them.
 
 mod bytes;
 mod corrections;
@@ -8,6 +8,8 @@ mod faces;
 mod fold;
 mod overlap;
 mod postgres;
+pub mod query;
+pub mod search;
 mod sqlite;
 mod store;
 pub mod text;

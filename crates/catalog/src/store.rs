@@ -65,8 +65,8 @@ pub struct Filter {
     pub from_ms: Option<i64>,
     /// Taken before this.
     pub until_ms: Option<i64>,
-    /// Persons who are in it; all of them.
-    pub people: Vec<PersonId>,
+    /// Persons who are in it: one of each group, since several may have one name.
+    pub people: Vec<Vec<PersonId>>,
     /// Text that it must not have.
     pub without: Option<TextExpr>,
     /// Only these, if given, in ascending order.
@@ -190,6 +190,9 @@ pub trait Store: Send + Sync {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError>;
+
+    /// Cosines of `vector` with about `count` vectors of `model` taken evenly from the catalogue, in any order: what is usual.
+    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError>;
 
     /// Assets that pass the filter, newest first by the time taken, then by number, after `after`, at most `limit`: what a
     /// page shows before anything was searched. Nothing comes after an asset that is gone.

@@ -97,9 +97,9 @@ impl Sql {
             let unknown = self.param(UNKNOWN_TIME);
             add(format!("asset.taken_ms < {until} AND asset.taken_ms > {unknown}"));
         }
-        for person in &filter.people {
-            let person = self.param(person.0);
-            add(format!("asset.id IN (SELECT face.asset FROM face WHERE face.person = {person})"));
+        for group in &filter.people {
+            let group = self.param(group.iter().map(|person| person.0).collect::<Vec<i64>>());
+            add(format!("asset.id IN (SELECT face.asset FROM face WHERE face.person = ANY({group}))"));
         }
         if let Some(without) = filter.without.as_ref().and_then(|expr| self.query(cutter, expr)) {
             add(format!("asset.id NOT IN (SELECT t.asset FROM tokens t WHERE t.tokens @@ {without})"));

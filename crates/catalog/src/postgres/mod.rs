@@ -170,6 +170,10 @@ impl Store for PostgresStore {
         self.pool.read(|work| search::nearest(work, &self.cutter, model, vector, filter, limit))
     }
 
+    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
+        self.pool.read(|work| search::background(work, model, vector, count))
+    }
+
     fn browse(
         &self,
         filter: &Filter,

@@ -84,6 +84,27 @@ pub(super) fn nearest(
     Ok(rows.iter().map(scored).collect())
 }
 
+/// Cosines with vectors at even distances in the order of numbers.
+pub(super) fn background(
+    work: &mut Work<'_>,
+    model: &str,
+    query: &[f32],
+    count: usize,
+) -> Result<Vec<f32>> {
+    let Some(model) = vectors::model(work, model, query.len())? else { return Ok(Vec::new()) };
+    let rows = work.rows(
+        "SELECT DISTINCT ON (near.asset) -(near.vector <#> $1::vector) FROM
+             (SELECT min(asset) AS first, max(asset) AS last FROM embedding) AS ends,
+             generate_series(0, $2::bigint - 1) AS step,
+             LATERAL (
+                 SELECT asset, vector FROM embedding
+                 WHERE model = $3 AND asset >= first + (last - first) * step / $2 ORDER BY asset LIMIT 1
+             ) AS near",
+        &[&Vector::from(query.to_vec()), &at_most(count), &model],
+    )?;
+    Ok(rows.iter().map(|row| row.get::<_, f64>(0) as f32).collect())
+}
+
 pub(super) fn browse(
     work: &mut Work<'_>,
     cutter: &Cutter,

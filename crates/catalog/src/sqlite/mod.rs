@@ -150,6 +150,10 @@ impl Store for SqliteStore {
         self.connections.read(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
     }
 
+    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
+        self.connections.read(|db| search::background(db, model, vector, count))
+    }
+
     fn browse(
         &self,
         filter: &Filter,

@@ -1,10 +1,10 @@
 //! Finding assets by text, by vector, and by nothing but a filter.
 use std::{rc::Rc, sync::Arc};
 
-use rusqlite::{Connection, OptionalExtension as _, ToSql, params_from_iter, types::Value};
+use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_iter, types::Value};
 
 use super::{expression, vectors::Vectors};
-use crate::{AssetId, Filter, Scored, TextExpr, fold::UNKNOWN_TIME, fold::folded, store::GRAMS_WEIGHT};
+use crate::{AssetId, Filter, Scored, TextExpr, bytes::from_bytes, fold::UNKNOWN_TIME, fold::folded, store::GRAMS_WEIGHT};
 
 /// Conditions on rows of `asset`, and what stands for their question marks.
 #[derive(Default)]
@@ -26,8 +26,9 @@ impl Conditions {
             conditions.add("asset.taken_ms < ?", until);
             conditions.add("asset.taken_ms > ?", UNKNOWN_TIME);
         }
-        for person in &filter.people {
-            conditions.add("asset.id IN (SELECT asset FROM face WHERE person = ?)", person.0);
+        for group in &filter.people {
+            let group: Vec<Value> = group.iter().map(|person| Value::from(person.0)).collect();
+            conditions.add("asset.id IN (SELECT asset FROM face WHERE person IN rarray(?))", Rc::new(group));
         }
         if let Some(without) = filter.without.as_ref().and_then(expression::of) {
             conditions
@@ -92,6 +93,37 @@ pub(super) fn nearest(
     };
     let nearest = vectors.nearest(db, model, query, allowed.as_deref(), limit)?;
     Ok(nearest.into_iter().map(|(id, score)| Scored { asset: AssetId(id), score }).collect())
+}
+
+/// Cosines with vectors at even distances in the order of numbers.
+pub(super) fn background(
+    db: &Connection,
+    model: &str,
+    query: &[f32],
+    count: usize,
+) -> rusqlite::Result<Vec<f32>> {
+    let ends = db
+        .prepare_cached("SELECT min(id), max(id) FROM embedding")?
+        .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)))?;
+    let Some((first, last)) = ends else { return Ok(Vec::new()) };
+    let mut from = db.prepare_cached(
+        "SELECT id, vector FROM embedding WHERE id >= ? AND model = ? ORDER BY id LIMIT 1",
+    )?;
+    let mut cosines = Vec::with_capacity(count);
+    let mut next = first;
+    for step in 0..count as i64 {
+        next = next.max(first + (last - first) / count as i64 * step);
+        let found = from
+            .query_row(params![next, model], |row| {
+                let vector = from_bytes(row.get_ref(1)?.as_blob()?);
+                Ok((row.get::<_, i64>(0)?, vector.iter().zip(query).map(|(a, b)| a * b).sum()))
+            })
+            .optional()?;
+        let Some((id, cosine)) = found else { break };
+        cosines.push(cosine);
+        next = id + 1;
+    }
+    Ok(cosines)
 }
 
 pub(super) fn browse(

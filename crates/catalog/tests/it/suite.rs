@@ -357,8 +357,9 @@ fn filters_restrict_text_and_vectors_and_browsing(place: &dyn Place) {
     check(Filter { until_ms: Some(2000), ..Filter::default() }, &[0, 1]);
     check(Filter { from_ms: Some(i64::MIN), ..Filter::default() }, &[0, 1, 2, 3, 4]);
     check(Filter { from_ms: Some(1000), until_ms: Some(3000), ..Filter::default() }, &[1, 2]);
-    check(Filter { people: vec![anna], ..Filter::default() }, &[0, 3]);
-    check(Filter { people: vec![anna, PersonId(987_654)], ..Filter::default() }, &[]);
+    check(Filter { people: vec![vec![anna]], ..Filter::default() }, &[0, 3]);
+    check(Filter { people: vec![vec![anna], vec![PersonId(987_654)]], ..Filter::default() }, &[]);
+    check(Filter { people: vec![vec![anna, PersonId(987_654)]], ..Filter::default() }, &[0, 3]);
     check(Filter { without: Some(words(&["pizza"])), ..Filter::default() }, &[3, 4, 5]);
     check(Filter { without: Some(TextExpr::Any(Vec::new())), ..Filter::default() }, &[0, 1, 2, 3, 4, 5]);
     check(Filter { among: Some(vec![ids[1], ids[4], AssetId(987_654)]), ..Filter::default() }, &[1, 4]);
