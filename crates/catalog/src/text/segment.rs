@@ -1,5 +1,5 @@
 //! Cuts lines into tokens for stores. Index and query go through the same function.
-use std::{collections::BTreeMap, fs, path::Path, sync::OnceLock};
+use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::OnceLock};
 
 use jieba_rs::Jieba;
 use sha2::{Digest as _, Sha256};
@@ -105,6 +105,29 @@ impl Segmenter {
         }
         words.retain(|word| word.chars().nth(LONGEST_WORD).is_none());
         words
+    }
+
+    /// Places of the words of which something without spaces consists, none inside another. A code stays whole.
+    pub fn parts(&self, letters: &[Letter]) -> Vec<Range<usize>> {
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for part in letters.chunk_by(|one, next| {
+            let (one, next) = (one.value, next.value);
+            is_cjk(one) == is_cjk(next) && (!is_cjk(one) || kind(one) == kind(next))
+        }) {
+            let text = text(part);
+            if is_han(part[0].value) {
+                for token in self.jieba().cut(&text, false) {
+                    let length = token.word.chars().count();
+                    parts.push(start..start + length);
+                    start += length;
+                }
+            } else {
+                parts.push(start..start + part.len());
+                start += part.len();
+            }
+        }
+        parts
     }
 
     /// Words of letters of one kind.
@@ -261,6 +284,18 @@ mod tests {
         assert_eq!(words("本日のラーメン店"), ["本", "日", "の", "ラーメン", "店"]);
         assert_eq!(words("서울 하늘"), ["서울", "하늘"]);
         assert_eq!(words("Привет, мир"), ["привет", "мир"]);
+    }
+
+    #[test]
+    fn parts_lie_side_by_side() {
+        let parts = |line: &str| {
+            let letters = letters(line);
+            let parts = Segmenter::new(None).unwrap().parts(&letters);
+            parts.into_iter().map(|part| text(&letters[part])).collect::<Vec<_>>()
+        };
+        assert_eq!(parts("增值税发票"), ["增值税", "发票"]);
+        assert_eq!(parts("开票2024-01-05"), ["开票", "20240105"]);
+        assert_eq!(parts("京都行き"), ["京都", "行", "き"]);
     }
 
     #[test]

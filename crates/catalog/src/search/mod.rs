@@ -1,0 +1,401 @@
+//! Searches: what a query finds, in which order, and why.
+//!
+//! Text comes first. The store proposes pictures ([`wanted`]); their lines are then read and judged here ([`judge`]), so
+//! that the order does not depend on the database and every hit can say why it is one. Pictures that show what was asked for
+//! come from the vectors, and both meet in [`fuse`].
+mod cursor;
+mod find;
+mod fuse;
+mod judge;
+mod text;
+mod wanted;
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::Serialize;
+
+pub use cursor::{Cursor, Page};
+pub use fuse::{Similarity, fuse};
+pub use judge::{Closeness, LineMatch, TextMatch};
+
+use crate::{
+    Asset, AssetId, Filter, Scored, Store, StoreError, TextExpr,
+    query::{Query, QueryError, Scope},
+    text::Segmenter,
+};
+use cursor::{From, Position};
+use text::TextHit;
+use wanted::Wanted;
+
+/// The most hits of a search, over all pages.
+pub const MOST_HITS: usize = 1000;
+
+/// The most pictures found by what they show.
+const MOST_SIMILAR: usize = 200;
+
+/// Pictures to compare similarities with.
+const BACKGROUND: usize = 256;
+
+/// Turns words into the vector of what they mean. Called on the thread that searches.
+pub trait Embedder: Send + Sync {
+    /// The vector of `text`, of unit length, and the model whose vectors it is to be compared with.
+    fn embed(&self, text: &str) -> Result<QueryVector, EmbedError>;
+}
+
+impl<F: Fn(&str) -> Result<QueryVector, EmbedError> + Send + Sync> Embedder for F {
+    fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
+        self(text)
+    }
+}
+
+/// What words mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryVector {
+    /// The model of the pictures' vectors.
+    pub model: String,
+    /// Unit length.
+    pub vector: Vec<f32>,
+}
+
+/// No vector of words can be had now; the reason in one line, for people.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct EmbedError(pub String);
+
+/// Why a search could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The query cannot be understood.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The cursor is not one of this query.
+    #[error("this cursor does not belong to this search; begin again without one")]
+    BadCursor,
+    /// There is no such asset, or it has no vector yet.
+    #[error("this picture has no vector to compare with others yet; wait until it is indexed")]
+    NoVector,
+    /// The catalogue cannot be searched.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A page of hits, best first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Results {
+    /// Hits.
+    pub hits: Vec<Hit>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Cursor>,
+    /// Hits on all pages, at most [`MOST_HITS`]; none where nothing was searched for.
+    pub found: Option<usize>,
+    /// What people should know about these results.
+    pub notes: Vec<Note>,
+}
+
+/// A picture that was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Hit {
+    /// The picture.
+    pub asset: Asset,
+    /// Relevance, 0 to 1; 0 where nothing was searched for.
+    pub score: f32,
+    /// What put it here.
+    pub reason: Reason,
+    /// What its text has of the query.
+    pub text: Option<TextMatch>,
+    /// Cosine of what it shows and the words, if it is among the most similar ones.
+    pub similarity: Option<f32>,
+}
+
+/// What made a picture a hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Its text.
+    Text,
+    /// What it shows.
+    Meaning,
+    /// Both.
+    TextAndMeaning,
+    /// Its path, time or people; nothing else was asked for.
+    Filter,
+}
+
+/// What people should know about results.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Stable name.
+    pub code: &'static str,
+    /// One line, for people.
+    pub message: String,
+}
+
+impl Note {
+    fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// Searches a catalogue. Calls block, as the store's do.
+pub struct Searcher {
+    store: Arc<dyn Store>,
+    segmenter: Arc<Segmenter>,
+    embedder: Option<Arc<dyn Embedder>>,
+    similarity: Similarity,
+}
+
+/// A hit before it is shown.
+struct Ranked {
+    asset: AssetId,
+    score: f32,
+    /// Did the store find its text?
+    by_text: bool,
+    /// What was found in it, once its lines were read.
+    text: Option<TextMatch>,
+    similarity: Option<f32>,
+}
+
+impl Searcher {
+    /// A searcher; without an embedder, it searches text only. `segmenter` must be the store's.
+    pub fn new(
+        store: Arc<dyn Store>,
+        segmenter: Arc<Segmenter>,
+        embedder: Option<Arc<dyn Embedder>>,
+        similarity: Similarity,
+    ) -> Self {
+        Self { store, segmenter, embedder, similarity }
+    }
+
+    /// Searches. A query without words shows what its filters let through, newest first.
+    pub fn search(&self, query: &str, page: &Page) -> Result<Results, SearchError> {
+        let parsed = Query::parse(query)?;
+        let (position, mut notes) = self.position(query, page)?;
+        let Some(filter) = self.filter(&parsed, &mut notes)? else {
+            return Ok(Results { hits: Vec::new(), next: None, found: Some(0), notes });
+        };
+        let limit = page.limit.max(1);
+        if parsed.terms.is_empty() {
+            return self.browse(&filter, query, position, limit, notes);
+        }
+        let wanted = Wanted::of(&parsed, &self.segmenter);
+        let ranked = self.rank(&parsed, wanted.as_ref(), filter, &mut notes)?;
+        self.page(ranked, wanted.as_ref(), query, position, limit, notes)
+    }
+
+    /// Where the page begins, and whether the catalogue has changed since the first.
+    fn position(&self, query: &str, page: &Page) -> Result<(Position, Vec<Note>), SearchError> {
+        let revision = self.store.revision()?;
+        let Some(cursor) = &page.cursor else {
+            return Ok((Position { revision, from: From::Hit(0) }, Vec::new()));
+        };
+        let position = Position::read(cursor, query)?;
+        let mut notes = Vec::new();
+        if position.revision != revision {
+            notes.push(Note::new(
+                "changed",
+                "the catalogue has changed since the first page; search again to be sure to see everything once",
+            ));
+        }
+        Ok((position, notes))
+    }
+
+    /// Pictures that show something similar, without the picture itself.
+    pub fn similar(&self, to: AssetId, page: &Page) -> Result<Results, SearchError> {
+        let name = format!("similar to {}", to.0);
+        let (position, notes) = self.position(&name, page)?;
+        let (model, vector) = self.store.embedding(to)?.ok_or(SearchError::NoVector)?;
+        let mut nearest = self.store.nearest(&model, &vector, &Filter::default(), MOST_SIMILAR + 1)?;
+        nearest.retain(|scored| scored.asset != to);
+        let ranked = nearest
+            .into_iter()
+            .map(|Scored { asset, score }| Ranked {
+                asset,
+                score: score.clamp(0.0, 1.0),
+                by_text: false,
+                text: None,
+                similarity: Some(score),
+            })
+            .collect();
+        self.page(ranked, None, &name, position, page.limit.max(1), notes)
+    }
+
+    /// Which pictures may be found; none if nobody has a name that was asked for.
+    fn filter(&self, query: &Query, notes: &mut Vec<Note>) -> Result<Option<Filter>, SearchError> {
+        let mut people = Vec::new();
+        for name in &query.people {
+            let called = self.store.people_called(name)?;
+            if called.is_empty() {
+                notes.push(Note::new("nobody", format!("nobody is called {name}; name faces to find them")));
+                return Ok(None);
+            }
+            people.push(called);
+        }
+        let without: Vec<_> = query.without.iter().filter_map(|term| wanted::without(term)).collect();
+        Ok(Some(Filter {
+            path: query.path.clone(),
+            from_ms: query.from_ms,
+            until_ms: query.until_ms,
+            people,
+            without: (!without.is_empty()).then_some(TextExpr::Any(without)),
+            among: None,
+        }))
+    }
+
+    /// All hits, best first.
+    fn rank(
+        &self,
+        query: &Query,
+        wanted: Option<&Wanted>,
+        mut filter: Filter,
+        notes: &mut Vec<Note>,
+    ) -> Result<Vec<Ranked>, SearchError> {
+        let words = query.terms.iter().filter(|term| term.scope != Scope::Text);
+        let meaning = words.map(|term| term.text.as_str()).collect::<Vec<_>>().join(" ");
+        if wanted.is_none() && query.terms.iter().all(|term| term.scope == Scope::Text) {
+            notes.push(Note::new("no_letters", "the query has no letter or digit that text could have"));
+        }
+        let required = wanted.is_some_and(Wanted::any_required);
+        let mut text = Vec::new();
+        if required {
+            text = self.text(wanted, &filter, true, notes)?;
+            if text.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut among: Vec<AssetId> = text.iter().map(|hit| hit.asset).collect();
+            among.sort_unstable();
+            filter.among = Some(among);
+        }
+        let vector = if meaning.is_empty() { None } else { self.embed(&meaning, notes) };
+        if !required {
+            // Pictures that show it are better than some of its words.
+            text = self.text(wanted, &filter, vector.is_none(), notes)?;
+        }
+        let similar = vector.map(|vector| self.similar_to(&vector, &filter)).transpose()?.unwrap_or_default();
+        Ok(fused(text, similar, !required))
+    }
+
+    fn text(
+        &self,
+        wanted: Option<&Wanted>,
+        filter: &Filter,
+        some_words: bool,
+        notes: &mut Vec<Note>,
+    ) -> Result<Vec<TextHit>, SearchError> {
+        let Some(wanted) = wanted else { return Ok(Vec::new()) };
+        let hits = text::find(self.store.as_ref(), wanted, filter, some_words)?;
+        let closeness = |hit: &TextHit| hit.found.as_ref().map(|found| found.closeness);
+        if hits.first().is_some_and(|hit| closeness(hit) == Some(Closeness::SomeWords)) {
+            notes.push(Note::new("some_words", "no text has all of the words; these have some of them"));
+        }
+        Ok(hits)
+    }
+
+    fn embed(&self, meaning: &str, notes: &mut Vec<Note>) -> Option<QueryVector> {
+        let Some(embedder) = &self.embedder else {
+            notes.push(Note::new(
+                "text_only",
+                "only text was searched, because search by meaning is switched off",
+            ));
+            return None;
+        };
+        match embedder.embed(meaning) {
+            Ok(vector) => Some(vector),
+            Err(error) => {
+                let message =
+                    format!("only text was searched, because the words could not be understood: {error}");
+                notes.push(Note::new("text_only", message));
+                None
+            }
+        }
+    }
+
+    /// Pictures that show it, with their relevance.
+    fn similar_to(&self, query: &QueryVector, filter: &Filter) -> Result<Vec<(Scored, f32)>, SearchError> {
+        let nearest = self.store.nearest(&query.model, &query.vector, filter, MOST_SIMILAR)?;
+        let background = self.store.background(&query.model, &query.vector, BACKGROUND)?;
+        Ok(self.similarity.relevant(&nearest, &background))
+    }
+
+    fn browse(
+        &self,
+        filter: &Filter,
+        query: &str,
+        position: Position,
+        limit: usize,
+        notes: Vec<Note>,
+    ) -> Result<Results, SearchError> {
+        let after = match position.from {
+            From::Asset(id) => Some(id),
+            From::Hit(_) => None,
+        };
+        let mut ids = self.store.browse(filter, after, limit + 1)?;
+        let more = ids.len() > limit;
+        ids.truncate(limit);
+        let next = ids
+            .last()
+            .filter(|_| more)
+            .map(|last| Position { from: From::Asset(*last), ..position }.write(query));
+        let hit = |asset| Hit { asset, score: 0.0, reason: Reason::Filter, text: None, similarity: None };
+        let hits = self.store.assets(&ids)?.into_iter().map(hit).collect();
+        Ok(Results { hits, next, found: None, notes })
+    }
+
+    /// The hits of a page, with what is known about them.
+    fn page(
+        &self,
+        ranked: Vec<Ranked>,
+        wanted: Option<&Wanted>,
+        query: &str,
+        position: Position,
+        limit: usize,
+        notes: Vec<Note>,
+    ) -> Result<Results, SearchError> {
+        let start = match position.from {
+            From::Hit(hits) => hits.min(ranked.len()),
+            From::Asset(_) => 0,
+        };
+        let found = ranked.len();
+        let end = found.min(start.saturating_add(limit));
+        let next = (end < found).then(|| Position { from: From::Hit(end), ..position }.write(query));
+        let mut shown: Vec<Ranked> = ranked.into_iter().skip(start).take(end - start).collect();
+        if let Some(wanted) = wanted {
+            text::explain(self.store.as_ref(), wanted, &mut shown)?;
+        }
+        let ids: Vec<AssetId> = shown.iter().map(|ranked| ranked.asset).collect();
+        let mut shown: HashMap<AssetId, Ranked> =
+            shown.into_iter().map(|ranked| (ranked.asset, ranked)).collect();
+        let hit = |asset: Asset| {
+            let Ranked { score, by_text, text, similarity, .. } = shown.remove(&asset.id)?;
+            let reason = match (by_text, similarity) {
+                (true, Some(_)) => Reason::TextAndMeaning,
+                (true, None) => Reason::Text,
+                (false, _) => Reason::Meaning,
+            };
+            Some(Hit { asset, score, reason, text, similarity })
+        };
+        let hits = self.store.assets(&ids)?.into_iter().filter_map(hit).collect();
+        Ok(Results { hits, next, found: Some(found), notes })
+    }
+}
+
+/// Both lists as one, best first; those of the same relevance with the newest number first. Without `alone`, pictures that only show it are
+/// no hits.
+fn fused(text: Vec<TextHit>, similar: Vec<(Scored, f32)>, alone: bool) -> Vec<Ranked> {
+    let mut all: HashMap<AssetId, Ranked> = HashMap::with_capacity(text.len() + similar.len());
+    for TextHit { asset, relevance, found } in text {
+        all.insert(asset, Ranked { asset, score: relevance, by_text: true, text: found, similarity: None });
+    }
+    for (Scored { asset, score: similarity }, relevance) in similar {
+        if let Some(ranked) = all.get_mut(&asset) {
+            ranked.score = fuse(ranked.score, relevance);
+            ranked.similarity = Some(similarity);
+        } else if alone {
+            let similarity = Some(similarity);
+            all.insert(asset, Ranked { asset, score: relevance, by_text: false, text: None, similarity });
+        }
+    }
+    let mut all: Vec<Ranked> = all.into_values().collect();
+    all.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(other.asset.cmp(&one.asset)));
+    all.truncate(MOST_HITS);
+    all
+}

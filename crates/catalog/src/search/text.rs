@@ -1,0 +1,86 @@
+//! Finds pictures by their text, in steps: what is exact first, and what is less so only while there is little.
+use std::collections::HashSet;
+
+use super::{
+    MOST_HITS, Ranked,
+    judge::{Leniency, TextMatch, judge},
+    wanted::Wanted,
+};
+use crate::{AssetId, Filter, Scored, Store, StoreError};
+
+/// With so many hits, nobody needs worse ones: a page of results.
+const ENOUGH: usize = 10;
+
+/// So many proposals of the store are read and judged; others follow in the store's order.
+const READ: usize = 128;
+
+/// A picture with fitting text.
+pub(super) struct TextHit {
+    pub(super) asset: AssetId,
+    /// 0 to 1.
+    pub(super) relevance: f32,
+    /// What was found, if its lines were read.
+    pub(super) found: Option<TextMatch>,
+}
+
+/// Pictures with fitting text, in no order. With `some_words`, missing words are forgiven where nothing else is found.
+pub(super) fn find(
+    store: &dyn Store,
+    wanted: &Wanted,
+    filter: &Filter,
+    some_words: bool,
+) -> Result<Vec<TextHit>, StoreError> {
+    let mut hits = Vec::new();
+    let exactly = wanted.exactly();
+    let inside = wanted.inside();
+    let is_new = inside != exactly; // it is the same for Chinese
+    let steps = [
+        (Leniency::Exact, Some(exactly)),
+        (Leniency::Inside, is_new.then_some(inside)),
+        (Leniency::Mistakes, wanted.mistaken()),
+        (Leniency::SomeWords, wanted.some().filter(|_| some_words)),
+    ];
+    let mut seen = HashSet::new();
+    for (leniency, expr) in steps {
+        if hits.len() >= ENOUGH || (leniency == Leniency::SomeWords && !hits.is_empty()) {
+            break;
+        }
+        let Some(expr) = expr else { continue };
+        let proposals = store.find_text(&expr, filter, MOST_HITS)?;
+        let best = proposals.first().map_or(1.0, |first| first.score).max(f32::EPSILON);
+        let (read, others) = proposals.split_at(proposals.len().min(READ));
+        let new: Vec<Scored> =
+            read.iter().filter(|proposal| !seen.contains(&proposal.asset)).copied().collect();
+        let ids: Vec<AssetId> = new.iter().map(|proposal| proposal.asset).collect();
+        for (Scored { asset, score }, lines) in new.into_iter().zip(store.lines(&ids)?) {
+            if let Some((relevance, found)) = judge(wanted, &lines, leniency, score / best) {
+                seen.insert(asset);
+                hits.push(TextHit { asset, relevance, found: Some(found) });
+            }
+        }
+        if leniency == Leniency::Exact {
+            // Below all that fit exactly.
+            let unread = |proposal: &Scored| TextHit {
+                asset: proposal.asset,
+                relevance: 0.5 * proposal.score / best,
+                found: None,
+            };
+            hits.extend(others.iter().map(unread));
+        }
+    }
+    Ok(hits)
+}
+
+/// Reads the lines of those that were not read yet.
+pub(super) fn explain(store: &dyn Store, wanted: &Wanted, shown: &mut [Ranked]) -> Result<(), StoreError> {
+    let mut unread: Vec<&mut Ranked> =
+        shown.iter_mut().filter(|ranked| ranked.by_text && ranked.text.is_none()).collect();
+    let ids: Vec<AssetId> = unread.iter().map(|ranked| ranked.asset).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    for (ranked, lines) in unread.iter_mut().zip(store.lines(&ids)?) {
+        ranked.text = judge(wanted, &lines, Leniency::Mistakes, 0.0).map(|(_, found)| found);
+    }
+    Ok(())
+}
