@@ -8,7 +8,9 @@ use std::{
 };
 
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
-use viewfinder_engine::{EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest};
+use viewfinder_engine::{
+    EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
+};
 use viewfinder_gateway::{Backend, Reply};
 use viewfinder_index::{Analysis, Models, Scope, Stop, Summary, Tools};
 
@@ -77,7 +79,10 @@ fn bad_files_fail_for_good_each_with_its_code_and_the_others_are_done() {
     library.write("empty.jpg", b"");
     library.write("words.png", b"no picture at all");
     let jpeg = std::fs::read(library.root().join("good.jpg")).unwrap();
-    library.write("cut.png", &std::fs::read(viewfinder_test_support::fixtures().join("image/rgb.png")).unwrap()[..60]);
+    library.write(
+        "cut.png",
+        &std::fs::read(viewfinder_test_support::fixtures().join("image/rgb.png")).unwrap()[..60],
+    );
     library.write("garbage.jpg", &[&jpeg[..3], &[7_u8; 400][..]].concat());
     // A BMP that says it has 60,000 times 60,000 pixels.
     let mut huge = std::fs::read(viewfinder_test_support::fixtures().join("image/rgb.bmp")).unwrap();
@@ -98,7 +103,8 @@ fn bad_files_fail_for_good_each_with_its_code_and_the_others_are_done() {
     assert_eq!(code("garbage.jpg"), "image_undecodable");
     assert_eq!(code("huge.bmp"), "image_too_large");
     assert!(matches!(library.asset("good.jpg").states[1], AnalysisState::Done { .. }));
-    let groups: Vec<_> = summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
+    let groups: Vec<_> =
+        summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(groups, [("image_empty", 1), ("image_too_large", 1), ("image_undecodable", 3)]);
     // Nothing that failed for good is tried again by itself.
     assert_eq!(library.index(library.analysis(&kinds, no_tools()), engine).analysed.done, 0);
@@ -169,7 +175,8 @@ struct Busy {
 
 impl Backend for Busy {
     fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
-        let left = self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+        let left =
+            self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
         if left.is_ok() {
             return Box::pin(async { Err(EngineError::new(self.code, "not now")) });
         }
@@ -224,18 +231,15 @@ fn no_decoder_is_a_note_and_no_failure() {
     library.put("b.dng", "index/receipt.dng");
     library.put("c.mp4", "index/late.mp4");
     let summary = library.index(library.analysis(&[AnalysisKind::Clip], no_tools()), engine());
-    let groups: Vec<_> = summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
+    let groups: Vec<_> =
+        summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(groups, [("decoder_missing", 3)]);
     assert_eq!(library.store.counts().unwrap().states[1], [3, 0, 0]);
 }
 
 #[test]
 fn models_are_named_by_kind() {
-    let models = Models {
-        ocr: "a".to_owned(),
-        clip: "b".to_owned(),
-        faces: "c".to_owned(),
-        face_min_score: 0.5,
-    };
+    let models =
+        Models { ocr: "a".to_owned(), clip: "b".to_owned(), faces: "c".to_owned(), face_min_score: 0.5 };
     assert_eq!(ALL.map(|kind| models.of(kind)), ["a", "b", "c"]);
 }

@@ -22,7 +22,8 @@ fn foreign_files_are_decoded_read_and_sized() {
     let engine = engine();
     let summary = library.index(library.analysis(&kinds, Tools::find()), Arc::clone(&engine));
     assert_eq!((summary.analysed.done, summary.analysed.failed), (7, 3), "{summary:?}");
-    let groups: Vec<_> = summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
+    let groups: Vec<_> =
+        summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     // Two kinds each.
     assert_eq!(groups, [("image_undecodable", 6)]);
     let size = |name: &str| {

@@ -17,8 +17,7 @@ fn counts(scanned: &Scanned) -> [u64; 6] {
 /// Gives an asset a text, as an analysis would.
 fn read(library: &Library, name: &str, text: &str) {
     let asset = library.asset(name);
-    let line =
-        TextLine { text: text.to_owned(), score: 0.9, corners: [[0.0, 0.0]; 4], corrected: false };
+    let line = TextLine { text: text.to_owned(), score: 0.9, corners: [[0.0, 0.0]; 4], corrected: false };
     let outcome = Outcome {
         asset: asset.id,
         hash: asset.file.hash,
@@ -68,7 +67,9 @@ fn what_headers_tell_is_kept() {
 #[test]
 fn unchanged_touched_and_changed_files_are_told_apart() {
     let library = Library::new();
-    for (name, fixture) in [("a.jpg", "ocr/en.jpg"), ("b/c.jpg", "ocr/ch_en_num.jpg"), ("d.png", "image/rgb.png")] {
+    for (name, fixture) in
+        [("a.jpg", "ocr/en.jpg"), ("b/c.jpg", "ocr/ch_en_num.jpg"), ("d.png", "image/rgb.png")]
+    {
         library.put(name, fixture);
     }
     library.scan();
@@ -195,8 +196,7 @@ fn asked_to_stop_it_stops() {
     library.put("a.jpg", "ocr/en.jpg");
     let stop = Stop::default();
     stop.ask();
-    let scanned =
-        viewfinder_index::scan(&library.plan(), &*library.store, &stop, &Told::default()).unwrap();
+    let scanned = viewfinder_index::scan(&library.plan(), &*library.store, &stop, &Told::default()).unwrap();
     assert!(!scanned.complete);
     assert_eq!(library.names(), [""; 0]);
     assert!(library.scan().complete);

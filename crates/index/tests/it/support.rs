@@ -133,7 +133,9 @@ impl Library {
     pub(crate) fn analyse(&self, analysis: Analysis, backend: Arc<dyn Backend>, stop: &Stop) -> Analysed {
         let complete = tokio::sync::watch::channel(true).1;
         let (store, listener) = (Arc::clone(&self.store), Arc::new(Told::default()));
-        runtime().block_on(viewfinder_index::analyse(analysis, store, backend, stop, listener, complete)).unwrap()
+        runtime()
+            .block_on(viewfinder_index::analyse(analysis, store, backend, stop, listener, complete))
+            .unwrap()
     }
 }
 

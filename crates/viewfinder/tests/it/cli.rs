@@ -6,12 +6,39 @@ use crate::support::{Run, stderr, stdout};
 #[test]
 fn help_names_the_commands_and_the_exit_codes() {
     let text = stdout(&Run::new().args(["--help"]).succeeds());
-    for word in
-        ["serve", "ocr", "faces", "embed", "index", "rerun", "people", "models", "config", "doctor", "completions", "man", "Exit codes:"]
-    {
+    for word in [
+        "serve",
+        "ocr",
+        "faces",
+        "embed",
+        "index",
+        "search",
+        "rerun",
+        "people",
+        "models",
+        "config",
+        "doctor",
+        "completions",
+        "man",
+        "Exit codes:",
+    ] {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
-    for command in ["serve", "ocr", "faces", "embed", "index", "rerun", "people", "models", "config", "doctor", "completions", "man"] {
+    for command in [
+        "serve",
+        "ocr",
+        "faces",
+        "embed",
+        "index",
+        "search",
+        "rerun",
+        "people",
+        "models",
+        "config",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         let text = stdout(&Run::new().args([command, "--help"]).succeeds());
         assert!(text.contains("Usage: viewfinder"), "{text}");
     }

@@ -168,6 +168,34 @@ fn people_are_listed_and_named() {
     assert!(told.contains("there is no person 999999"), "{told}");
 }
 
+#[test]
+fn what_was_indexed_is_found_with_the_match_marked() {
+    let library = Library::new();
+    library.index().exits(1);
+    // The true text of the receipt, from labels.json: "Receipt 0824628".
+    let output = library.run(["search", "ocr:0824628"]).succeeds();
+    let path = library.root().join("receipt.jpg");
+    let found = stdout(&output);
+    assert_eq!(found.lines().next(), path.to_str());
+    assert!(found.contains("[0824628]"), "{found}");
+    let hit: serde_json::Value =
+        serde_json::from_str(stdout(&library.run(["search", "--json", "ocr:0824628"]).succeeds()).trim())
+            .unwrap();
+    assert_eq!(hit["asset"]["file"]["path"], path.to_str().unwrap());
+    assert_eq!(hit["text"]["words"], serde_json::json!(["0824628"]));
+    // Meaning: the small model knows no meaning, but has a vector for every picture.
+    let found = stdout(&library.run(["search", "clip:a bird", "--limit", "2"]).succeeds());
+    assert_eq!(found.lines().filter(|line| line.contains("shows it, similarity")).count(), 2, "{found}");
+    let none = library.run(["search", "ocr:zzqqxx"]).succeeds();
+    assert_eq!(stdout(&none), "");
+    assert!(stderr(&none).contains("nothing found"));
+    let told = stderr(&library.run(["search", "\"open"]).exits(2));
+    assert!(told.contains("character 1"), "{told}");
+    // A query names what to do again, too.
+    let told = stderr(&library.run(["rerun", "ocr", "ocr:0824628"]).succeeds());
+    assert!(told.contains("1 analysed"), "{told}");
+}
+
 /// Kills the run after so long, as a power cut would.
 fn killed_after(mut running: Running, time: Duration) -> Output {
     sleep(time);
@@ -268,7 +296,8 @@ fn watching_follows_what_comes_changes_and_goes() {
             return Vec::new();
         }
         let done = |asset: &Asset| matches!(asset.states[1], AnalysisState::Done { .. });
-        let name = |asset: Asset| Path::new(&asset.file.path).file_name().unwrap().to_str().unwrap().to_owned();
+        let name =
+            |asset: Asset| Path::new(&asset.file.path).file_name().unwrap().to_str().unwrap().to_owned();
         library.assets().into_iter().filter(done).map(name).collect()
     };
     // Patience without end: the tests' own limit ends what never comes.
