@@ -28,9 +28,12 @@ pub(crate) struct Arguments {
     /// What to compare.
     #[arg(default_value = "ocr")]
     subject: Subject,
-    /// Print the tables of `ocr` without writing BENCHMARKS.md.
+    /// Print tables without writing BENCHMARKS.md.
     #[arg(long)]
     dry_run: bool,
+    /// `catalogue`: measure PostgreSQL with a million pictures, too. Takes hours and 15 GB.
+    #[arg(long)]
+    million: bool,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -39,11 +42,15 @@ enum Subject {
     Ocr,
     /// Chinese-CLIP, with the original package's export in ONNX Runtime.
     Clip,
+    /// Searches in made-up catalogues of 100,000 pictures; writes its section of BENCHMARKS.md.
+    Catalogue,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if let Subject::Clip = arguments.subject {
-        return crate::clip::bench();
+    match arguments.subject {
+        Subject::Ocr => {}
+        Subject::Clip => return crate::clip::bench(),
+        Subject::Catalogue => return crate::catalogue::bench(arguments.million, arguments.dry_run),
     }
     provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
     let store = quality::prepare()?;

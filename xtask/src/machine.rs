@@ -15,6 +15,8 @@ pub(crate) enum Need {
     Venv,
     /// Shows the pages to the tests.
     Browser,
+    /// Decode HEIF, RAW and videos.
+    Decoders,
     /// Runs the original Chinese-CLIP package, for the system's own Python.
     Torch,
     /// Assembles the fast paths of the JPEG decoder; without it the decoder is slower.
@@ -28,6 +30,7 @@ impl Need {
             Self::Pip => "python3-pip",
             Self::Venv => "python3-venv",
             Self::Browser => "chromium",
+            Self::Decoders => "libheif-examples libraw-bin ffmpeg",
             Self::Torch => "python3-torch python3-six",
             Self::Assembler => "nasm",
         }
@@ -37,6 +40,12 @@ impl Need {
         match self {
             Self::Pip => works("pip3", &["--version"]) || works("python3", &["-m", "pip", "--version"]),
             Self::Venv => works("python3", &["-c", "import venv, ensurepip"]),
+            // LibRaw's program has no flag that ends well; it is there if it can be started at all.
+            Self::Decoders => {
+                let heif = ["heif-dec", "heif-convert"].iter().any(|program| works(program, &["--help"]));
+                let raw = Command::new("dcraw_emu").output().is_ok();
+                heif && raw && works("ffmpeg", &["-version"])
+            }
             Self::Torch => works("/usr/bin/python3", &["-c", "import torch, six, numpy"]),
             Self::Browser => ["chromium", "chromium-browser", "google-chrome"]
                 .iter()

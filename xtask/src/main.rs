@@ -1,6 +1,7 @@
 //! Everything about this project that is not plain cargo.
 
 mod bench;
+mod catalogue;
 mod clip;
 mod demo;
 mod http;

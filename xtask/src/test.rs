@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    provide(&[Need::Pip, Need::Assembler, Need::Browser])?;
+    provide(&[Need::Pip, Need::Assembler, Need::Browser, Need::Decoders])?;
     if !arguments.only_tests {
         process::run(cargo().args(["fmt", "--all", "--check"]))?;
         process::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 
     let mut tally = Tally::default();
-    // What needs Chromium is marked as ignored for a plain `cargo test`; here it is provided.
+    // What needs Chromium or the system's decoders is marked as ignored for a plain `cargo test`; here it is provided.
     let tests = ["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"];
     let succeeded = run_watching(cargo().args(tests), |line| tally.read(line))?;
     say("all test programs together:");

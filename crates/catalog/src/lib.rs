@@ -2,12 +2,21 @@
 //!
 //! [`types`] holds plain data, [`Store`] keeps it, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by, [`query`] reads searches, and [`search`] makes them.
 
+mod bytes;
+mod corrections;
+mod faces;
+mod fold;
+mod overlap;
+mod postgres;
 pub mod query;
 pub mod search;
+mod sqlite;
 mod store;
 pub mod text;
 mod types;
 
+pub use postgres::{PostgresConfig, PostgresStore};
+pub use sqlite::SqliteStore;
 pub use store::{Counts, Field, Filter, Person, Scored, Store, StoreError, TextExpr};
 pub use types::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome,

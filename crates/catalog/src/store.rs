@@ -25,6 +25,9 @@ pub enum StoreError {
     Internal(String),
 }
 
+/// What a match of a gram counts beside one of a word, 1: grams are for what no dictionary knows, and match by chance more often.
+pub(crate) const GRAMS_WEIGHT: f32 = 0.4;
+
 /// In which of the two texts of a picture a token is looked for (`text::segment`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Field {
@@ -109,7 +112,8 @@ pub trait Store: Send + Sync {
     /// [`Never`]: crate::AnalysisState::Never
     fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError>;
 
-    /// Gives an asset another path and file times, and keeps its findings.
+    /// Gives an asset another path and file times, and keeps its findings; its content must be the same. An asset that was known at that
+    /// path is forgotten.
     fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError>;
 
     /// Forgets assets and all that is known about them.
@@ -130,12 +134,13 @@ pub trait Store: Send + Sync {
 
     // Findings
 
-    /// Records outcomes, all or none. Corrected lines survive a new text; see [`TextLine::corrected`].
+    /// Records outcomes, all or none. Corrected lines survive a new text; see [`TextLine::corrected`]. Known faces stay known where a
+    /// new face without a person lies over one. After a failure, what was found before stays.
     fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError>;
 
     /// Marks analyses as never done, so that they are done again. What was found stays searchable until then, but for vectors
-    /// of another model, which [`Store::nearest`] leaves out. With `discard_corrections`, corrected lines are replaced by
-    /// the next text.
+    /// of another model, which [`Store::nearest`] leaves out. With `discard_corrections`, corrected lines are put back to
+    /// what was read, and the next text replaces them.
     fn forget(
         &self,
         kind: AnalysisKind,
@@ -174,10 +179,10 @@ pub trait Store: Send + Sync {
 
     // Search
 
-    /// Assets whose text fits, best first, at most `limit`.
+    /// Assets whose text fits, best first, then by number, at most `limit`. An expression without any letter or digit fits nothing.
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError>;
 
-    /// Assets whose vector of `model` is nearest to `vector`, best first, at most `limit`.
+    /// Assets whose vector of `model` is nearest to `vector`, of unit length, best first, then by number, at most `limit`.
     fn nearest(
         &self,
         model: &str,
@@ -190,7 +195,7 @@ pub trait Store: Send + Sync {
     fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError>;
 
     /// Assets that pass the filter, newest first by the time taken, then by number, after `after`, at most `limit`: what a
-    /// page shows before anything was searched.
+    /// page shows before anything was searched. Nothing comes after an asset that is gone.
     fn browse(
         &self,
         filter: &Filter,
@@ -200,21 +205,32 @@ pub trait Store: Send + Sync {
 
     // People
 
-    /// Everybody, largest group first.
+    /// Everybody who has a face or a name, largest group first.
     fn people(&self) -> Result<Vec<Person>, StoreError>;
 
-    /// Faces that belong to nobody yet, with their asset and place in it, after `after`, at most `limit`.
+    /// Faces of `model` that belong to nobody yet, with their asset and place in it, after `after`, at most `limit`.
     fn unassigned_faces(
         &self,
+        model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
     ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError>;
 
-    /// The faces most like `embedding` that belong to somebody, best first, at most `limit`: person and cosine.
-    fn similar_people(&self, embedding: &[f32], limit: usize) -> Result<Vec<(PersonId, f32)>, StoreError>;
+    /// The faces of `model` most like `embedding` that belong to somebody, best first, at most `limit`: person and cosine.
+    fn similar_people(
+        &self,
+        model: &str,
+        embedding: &[f32],
+        limit: usize,
+    ) -> Result<Vec<(PersonId, f32)>, StoreError>;
 
-    /// Says whose a face is; `None` makes a new person. Returns the person.
-    fn assign(&self, id: AssetId, face: usize, person: Option<PersonId>) -> Result<PersonId, StoreError>;
+    /// Says whose a face is; `None` makes a new person. Returns the person, or none if there is no such face or person.
+    fn assign(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError>;
 
     /// Names a person; false if there is no such person.
     fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError>;
@@ -229,4 +245,9 @@ pub trait Store: Send + Sync {
 
     /// Counts changes of what a search could find: a page cut from results of another count may be stale.
     fn revision(&self) -> Result<i64, StoreError>;
+
+    /// Cuts the texts of some more assets, `limit` at most, into the tokens of the store's segmenter, if they were cut by one of another
+    /// version; returns how many assets are left. Call it until none are, beside other work: until then, texts
+    /// are found by their old tokens.
+    fn refresh_text(&self, limit: usize) -> Result<u64, StoreError>;
 }

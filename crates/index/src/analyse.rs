@@ -170,12 +170,8 @@ pub async fn analyse(
         let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
         spawn_blocking(move || write(&*store, &receiver, &stop, &*listener))
     };
-    let context = Arc::new(Context {
-        analysis,
-        backend,
-        listener,
-        bytes: Semaphore::new(HELD_BYTES as usize),
-    });
+    let context =
+        Arc::new(Context { analysis, backend, listener, bytes: Semaphore::new(HELD_BYTES as usize) });
     let mut feed = Feed::new(Arc::clone(&context), store, stop.clone(), complete);
     let result = run(&context, &mut feed, stop, sender).await;
     let written = writer.await.map_err(|error| IndexError::Internal(error.to_string()))?;
@@ -288,7 +284,12 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(context: Arc<Context>, store: Arc<dyn Store>, stop: Stop, complete: watch::Receiver<bool>) -> Self {
+    fn new(
+        context: Arc<Context>,
+        store: Arc<dyn Store>,
+        stop: Stop,
+        complete: watch::Receiver<bool>,
+    ) -> Self {
         Self {
             kinds: context.analysis.kinds.clone(),
             last_pass: is_complete(&complete),
@@ -365,7 +366,8 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
     let Ok(_held) = context.bytes.acquire_many(bytes.clamp(1, HELD_BYTES) as u32).await else { return ended };
     let read = {
         let (asset, context) = (asset.clone(), Arc::clone(&context));
-        spawn_blocking(move || source::read(&asset, &context.analysis.tools, context.analysis.max_bytes)).await
+        spawn_blocking(move || source::read(&asset, &context.analysis.tools, context.analysis.max_bytes))
+            .await
     };
     let trouble = |code: &str, message: String| vec![(code.to_owned(), message)];
     match read {

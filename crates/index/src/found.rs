@@ -56,6 +56,9 @@ mod tests {
         };
         assert_eq!(faces[0].corners, [0.0, 0.5, 0.5, 1.0]);
         assert_eq!(faces[0].embedding, [0.6, 0.8]);
-        assert_eq!(finding(Answer::Embedding(vec![0.0, 2.0]), [1, 1]), Some(Finding::Embedding(vec![0.0, 1.0])));
+        assert_eq!(
+            finding(Answer::Embedding(vec![0.0, 2.0]), [1, 1]),
+            Some(Finding::Embedding(vec![0.0, 1.0]))
+        );
     }
 }

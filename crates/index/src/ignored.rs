@@ -9,14 +9,14 @@ const NO_MEDIA: &str = ".nomedia";
 
 /// Folders of thumbnails, recycle bins and leftovers. Hidden ones need no mention: whatever begins with a dot is ignored.
 const FOLDERS: [&str; 8] = [
-    "@eaDir",     // Synology: thumbnails
-    "#recycle",   // Synology: deleted files
-    "#snapshot",  // Synology: older versions
-    "@Recycle",   // QNAP: deleted files
-    "$RECYCLE.BIN", // Windows: deleted files
+    "@eaDir",                    // Synology: thumbnails
+    "#recycle",                  // Synology: deleted files
+    "#snapshot",                 // Synology: older versions
+    "@Recycle",                  // QNAP: deleted files
+    "$RECYCLE.BIN",              // Windows: deleted files
     "System Volume Information", // Windows
-    "lost+found", // ext4
-    "__MACOSX",   // archives made on a Mac
+    "lost+found",                // ext4
+    "__MACOSX",                  // archives made on a Mac
 ];
 
 /// Is a folder below the one to be indexed left out, with all it holds?

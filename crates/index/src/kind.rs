@@ -35,12 +35,8 @@ impl FileKind {
     pub fn of_name(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         let extension = extension.as_str();
-        let lists: [(&[&str], Self); 4] = [
-            (&PICTURES, Self::Picture),
-            (&HEIFS, Self::Heif),
-            (&RAWS, Self::Raw),
-            (&VIDEOS, Self::Video),
-        ];
+        let lists: [(&[&str], Self); 4] =
+            [(&PICTURES, Self::Picture), (&HEIFS, Self::Heif), (&RAWS, Self::Raw), (&VIDEOS, Self::Video)];
         lists.into_iter().find(|(list, _)| list.contains(&extension)).map(|(_, kind)| kind)
     }
 

@@ -6,7 +6,8 @@ use viewfinder_catalog::{AnalysisKind, Store, StoreError};
 use viewfinder_gateway::Backend;
 
 use crate::{
-    Analysed, Analysis, Grouped, IndexError, Listener, Scan, Scanned, Stop, analyse, group, patience::insist, scan,
+    Analysed, Analysis, Grouped, IndexError, Listener, Scan, Scanned, Stop, analyse, group, patience::insist,
+    scan,
 };
 
 /// Texts cut anew at a time, when the rules of cutting have changed.
@@ -78,5 +79,8 @@ pub async fn index(
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, IndexError> {
-    spawn_blocking(work).await.map_err(|error| IndexError::Internal(error.to_string()))?.map_err(IndexError::from)
+    spawn_blocking(work)
+        .await
+        .map_err(|error| IndexError::Internal(error.to_string()))?
+        .map_err(IndexError::from)
 }

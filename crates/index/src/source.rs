@@ -32,7 +32,11 @@ pub(crate) enum Unread {
 
 impl From<io::Error> for Unread {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::NotFound { Self::Changed } else { Self::Unreadable(error.to_string()) }
+        if error.kind() == io::ErrorKind::NotFound {
+            Self::Changed
+        } else {
+            Self::Unreadable(error.to_string())
+        }
     }
 }
 

@@ -46,27 +46,16 @@ pub(crate) enum ToolError {
     Lacking(&'static str),
     /// It could not be started or talked to.
     #[error("{program} does not run: {error}")]
-    Broken {
-        program: String,
-        error: io::Error,
-    },
+    Broken { program: String, error: io::Error },
     /// It says no.
     #[error("{program} cannot decode it: {reason}")]
-    Refused {
-        program: String,
-        reason: String,
-    },
+    Refused { program: String, reason: String },
     /// It would take too long.
     #[error("{program} took longer than {} s", TIME.as_secs())]
-    TooSlow {
-        program: String,
-    },
+    TooSlow { program: String },
     /// It answered too much.
     #[error("{program} answered more than {limit} bytes")]
-    TooLarge {
-        program: String,
-        limit: u64,
-    },
+    TooLarge { program: String, limit: u64 },
 }
 
 /// A picture that a tool made.

@@ -183,7 +183,8 @@ mod tests {
         let roots = [root.clone()];
         let walked = walk(&root, within, &roots, &Stop::default(), &mut problems).unwrap();
         assert!(problems.is_empty(), "{problems:?}");
-        let relative = |path: &String| Path::new(path).strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let relative =
+            |path: &String| Path::new(path).strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let mut names: Vec<_> = walked.files.keys().map(relative).collect();
         names.sort();
         names

@@ -90,7 +90,8 @@ fn folder_of(path: &Path, roots: &[PathBuf]) -> Option<PathBuf> {
     if path == root {
         return Some(root.clone());
     }
-    let there = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).find(|folder| folder.is_dir());
+    let there =
+        path.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).find(|folder| folder.is_dir());
     Some(there.unwrap_or(root).to_owned())
 }
 

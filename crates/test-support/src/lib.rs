@@ -4,10 +4,13 @@
 //! workspace; several test binaries may ask at the same time. Nothing is skipped where a file cannot be had: the test
 //! fails and says what to do.
 //!
-//! [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
+//! [`PostgresServer`] is a real PostgreSQL with pgvector. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
 
 pub mod checkpoint;
 pub mod pickle;
+mod postgres;
+
+pub use postgres::PostgresServer;
 
 use std::{
     path::{Path, PathBuf},

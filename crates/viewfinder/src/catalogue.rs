@@ -1,10 +1,10 @@
 //! From the configuration to the catalogue of indexed folders.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use viewfinder_catalog::text::Segmenter;
-use viewfinder_catalog::{AnalysisKind, SqliteStore, Store, StoreError};
+use viewfinder_catalog::{AnalysisKind, PostgresConfig, PostgresStore, SqliteStore, Store, StoreError};
 
 use crate::cli::CatalogArgs;
 use crate::config::{Config, Kind, Loaded};
@@ -14,35 +14,62 @@ use crate::wiring::data_folder;
 /// The catalogue's name in the user's data folder.
 const FILE: &str = "catalog.db";
 
-/// The catalogue that the command line names, else the configuration, else the user's own. `make` it if it is not there.
-pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Arc<dyn Store>, Failure> {
-    let segmenter = Segmenter::new(loaded.config.catalog_user_dictionary.as_deref())
-        .context("catalog.user_dictionary")
-        .map_err(Failure::Usage)?;
-    let path = file(args, &loaded.config)?;
-    if !make && !path.exists() {
-        let message = format!("there is no catalogue at {}; `viewfinder index DIR` makes one", path.display());
-        return Err(Failure::Usage(anyhow!(message)));
-    }
-    if let Some(folder) = path.parent().filter(|_| make) {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make {}", folder.display()))
-            .map_err(Failure::Environment)?;
-    }
-    let store = SqliteStore::open(&path, Arc::new(segmenter))
-        .with_context(|| path.display().to_string())
-        .map_err(Failure::Environment)?;
-    Ok(Arc::new(store))
+/// An open catalogue.
+pub(crate) struct Catalogue {
+    /// What it keeps.
+    pub store: Arc<dyn Store>,
+    /// What cut its texts.
+    pub segmenter: Arc<Segmenter>,
 }
 
-fn file(args: &CatalogArgs, config: &Config) -> Result<PathBuf, Failure> {
-    let named = args.catalog.as_deref().map(Path::new).or(config.catalog_file.as_deref());
-    match named {
-        Some(path) => Ok(path.to_owned()),
-        None => data_folder().map(|data| data.join(FILE)).ok_or_else(|| {
-            Failure::Environment(anyhow!("there is no home folder to keep a catalogue in; set catalog.file"))
-        }),
+/// Where a catalogue is.
+enum Place {
+    File(PathBuf),
+    Database(String),
+}
+
+/// Opens the catalogue that the command line names, else the configuration, else the user's own. `make` it if it is not there.
+pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Catalogue, Failure> {
+    let config = &loaded.config;
+    let segmenter = Segmenter::new(config.catalog_user_dictionary.as_deref())
+        .context("catalog.user_dictionary")
+        .map_err(Failure::Usage)?;
+    let segmenter = Arc::new(segmenter);
+    let store: Arc<dyn Store> = match place(args, config)? {
+        Place::Database(url) => {
+            let database =
+                PostgresConfig { url, text_search_config: config.catalog_text_search_config.clone() };
+            Arc::new(PostgresStore::open(&database, Arc::clone(&segmenter))?)
+        }
+        Place::File(path) => {
+            if !make && !path.exists() {
+                let path = path.display();
+                let message = format!("there is no catalogue at {path}; `viewfinder index DIR` makes one");
+                return Err(Failure::Usage(anyhow!(message)));
+            }
+            if let Some(folder) = path.parent().filter(|_| make) {
+                std::fs::create_dir_all(folder)
+                    .with_context(|| format!("cannot make {}", folder.display()))
+                    .map_err(Failure::Environment)?;
+            }
+            Arc::new(SqliteStore::open(&path, Arc::clone(&segmenter))?)
+        }
+    };
+    Ok(Catalogue { store, segmenter })
+}
+
+fn place(args: &CatalogArgs, config: &Config) -> Result<Place, Failure> {
+    let is_url = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
+    if let Some(named) = &args.catalog {
+        return Ok(if is_url(named) { Place::Database(named.clone()) } else { Place::File(named.into()) });
     }
+    if let Some(url) = &config.catalog_url {
+        return Ok(Place::Database(url.clone()));
+    }
+    let path = config.catalog_file.clone().or_else(|| data_folder().map(|data| data.join(FILE)));
+    path.map(Place::File).ok_or_else(|| {
+        Failure::Environment(anyhow!("there is no home folder to keep a catalogue in; set catalog.file"))
+    })
 }
 
 impl From<StoreError> for Failure {

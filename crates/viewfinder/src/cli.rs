@@ -49,6 +49,11 @@ pub(crate) enum Verb {
     /// keep what was found, files that are gone are forgotten. Hidden files, thumbnails, recycle bins, folders with a
     /// .nomedia file and what .viewfinderignore files name (as in .gitignore) are left out.
     Index(IndexArgs),
+    /// Find pictures of the catalogue by their text and by what they show
+    ///
+    /// Words are looked for in text and in what pictures show. `ocr:` before them searches text only, `clip:` only what
+    /// pictures show; "an exact phrase", -word, path:, after:2024-05, before:2024 and person: narrow it down.
+    Search(SearchArgs),
     /// Analyse pictures of the catalogue once more
     Rerun(RerunArgs),
     /// List the people in the catalogue, or give one a name
@@ -156,8 +161,8 @@ pub(crate) struct EmbedArgs {
 /// Which catalogue.
 #[derive(Debug, Args)]
 pub(crate) struct CatalogArgs {
-    /// The catalogue's file (setting catalog.file)
-    #[arg(long, value_name = "FILE")]
+    /// The catalogue: a file, or a database as postgres://… (settings catalog.file and catalog.url)
+    #[arg(long, value_name = "FILE|URL")]
     pub catalog: Option<String>,
 }
 
@@ -211,14 +216,33 @@ pub(crate) struct IndexArgs {
     pub json: bool,
 }
 
+/// Flags of `search`.
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// What to find
+    #[arg(required = true, value_name = "QUERY")]
+    pub query: Vec<String>,
+    /// Hits, at most
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
+    /// Show the best one
+    #[arg(long)]
+    pub open: bool,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
+}
+
 /// Flags of `rerun`.
 #[derive(Debug, Args)]
 pub(crate) struct RerunArgs {
     /// What to do again
     #[arg(value_parser = PossibleValuesParser::new(["ocr", "clip", "faces"]))]
     pub kind: String,
-    /// Pictures or folders
-    #[arg(required = true, value_name = "PATH")]
+    /// Pictures, folders, or queries whose hits are meant
+    #[arg(required = true, value_name = "PATH|QUERY")]
     pub targets: Vec<String>,
     /// Replace text that was corrected by hand, too
     #[arg(long)]

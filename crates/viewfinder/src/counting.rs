@@ -33,8 +33,7 @@ struct State {
 impl Counter {
     /// One that fits where the standard error goes.
     pub(crate) fn new() -> Self {
-        let state =
-            State { waiting: 0, done: 0, began: None, told: Instant::now(), bar: None, paused: None };
+        let state = State { waiting: 0, done: 0, began: None, told: Instant::now(), bar: None, paused: None };
         Self { terminal: io::stderr().is_terminal(), state: Mutex::new(state) }
     }
 
@@ -63,9 +62,10 @@ impl Listener for Counter {
             }
             Event::Analysed => state.analysed(self.terminal),
             Event::Paused { reason } => {
-                let known = state.paused.as_ref().is_some_and(|(when, said)| {
-                    *said == reason && when.elapsed() < REMIND
-                });
+                let known = state
+                    .paused
+                    .as_ref()
+                    .is_some_and(|(when, said)| *said == reason && when.elapsed() < REMIND);
                 if !known {
                     state.say(&format!("waiting: {reason}"));
                     state.paused = Some((Instant::now(), reason));
@@ -101,7 +101,8 @@ impl State {
         } else if !terminal && self.told.elapsed() >= LINES {
             self.told = Instant::now();
             let rate = (self.done - 1) as f64 / began.elapsed().as_secs_f64().max(1e-3);
-            let left = Duration::from_secs_f64(self.waiting.saturating_sub(self.done) as f64 / rate.max(1e-3));
+            let left =
+                Duration::from_secs_f64(self.waiting.saturating_sub(self.done) as f64 / rate.max(1e-3));
             let (done, waiting) = (self.done, self.waiting);
             self.say(&format!("{done} of {waiting}, {rate:.1} a second, {} left", HumanDuration(left)));
         }

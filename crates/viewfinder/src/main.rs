@@ -66,6 +66,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Faces(args) => commands::faces::run(args, &loaded),
         Verb::Embed(args) => commands::embed::run(args, &loaded),
         Verb::Index(args) => commands::index::run(args, &loaded),
+        Verb::Search(args) => commands::search::run(args, &loaded),
         Verb::Rerun(args) => commands::rerun::run(args, &loaded),
         Verb::People(args) => commands::people::run(args, &loaded),
         Verb::Models(verb) => commands::models::run(verb, &loaded),

@@ -89,7 +89,7 @@ impl Findings for Faces {
 }
 
 /// The vector scaled to length 1, so that a dot product of two is their similarity.
-fn unit(vector: &[f32]) -> Vec<f32> {
+pub(super) fn unit(vector: &[f32]) -> Vec<f32> {
     let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
     vector.iter().map(|value| (f64::from(*value) * scale) as f32).collect()

@@ -9,9 +9,7 @@ use serde::Serialize;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
 use viewfinder_engine::Engine;
 use viewfinder_gateway::Backend;
-use viewfinder_index::{
-    Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch,
-};
+use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch};
 
 use super::look::json_line;
 use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
@@ -36,7 +34,7 @@ pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     if kinds.is_empty() {
         return Err(Failure::Usage(anyhow!("nothing is left to look for")));
     }
-    let store = catalogue::open(&args.catalog, loaded, true)?;
+    let store = catalogue::open(&args.catalog, loaded, true)?.store;
     if args.retry_failed {
         for kind in &kinds {
             store.forget_failures(*kind)?;
@@ -46,7 +44,8 @@ pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure>
         let Session { engine, backend, stop } = session;
         let models = models(&loaded.config, &engine);
         let round = |within: Vec<PathBuf>, watching: bool| {
-            let (scan, analysis) = plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
+            let (scan, analysis) =
+                plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
             let (store, backend, stop) = (Arc::clone(&store), Arc::clone(&backend), stop.clone());
             async move { once(&loaded.config, scan, analysis, store, backend, &stop).await }
         };
@@ -136,7 +135,8 @@ async fn once(
     let counter = Arc::new(Counter::new());
     let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
     let ended =
-        viewfinder_index::index(scan, analysis, config.faces_same_person, store, backend, stop, listener).await;
+        viewfinder_index::index(scan, analysis, config.faces_same_person, store, backend, stop, listener)
+            .await;
     counter.end();
     let Summary { scanned, analysed, grouped } = ended.map_err(Failure::from)?;
     let mut parts = Vec::new();
@@ -212,14 +212,11 @@ fn roots(folders: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 
 /// What the flags leave of the configured kinds.
 fn kinds(args: &KindArgs, config: &Config) -> Vec<AnalysisKind> {
-    let chosen: Vec<AnalysisKind> = [
-        (args.ocr, AnalysisKind::Ocr),
-        (args.clip, AnalysisKind::Clip),
-        (args.faces, AnalysisKind::Faces),
-    ]
-    .into_iter()
-    .filter_map(|(chosen, kind)| chosen.then_some(kind))
-    .collect();
+    let chosen: Vec<AnalysisKind> =
+        [(args.ocr, AnalysisKind::Ocr), (args.clip, AnalysisKind::Clip), (args.faces, AnalysisKind::Faces)]
+            .into_iter()
+            .filter_map(|(chosen, kind)| chosen.then_some(kind))
+            .collect();
     let configured = || config.index_kinds.iter().map(|kind| AnalysisKind::from(*kind)).collect();
     let mut kinds = if chosen.is_empty() { configured() } else { chosen };
     let unwanted = |kind: &AnalysisKind| match kind {
@@ -297,7 +294,7 @@ struct States {
 }
 
 fn status(args: &CatalogArgs, json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
-    let store = catalogue::open(args, loaded, false)?;
+    let store = catalogue::open(args, loaded, false)?.store;
     let Counts { assets, states } = store.counts()?;
     let of = |kind: AnalysisKind| {
         let [waiting, done, failed] = states[kind as usize];

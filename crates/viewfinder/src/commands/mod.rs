@@ -15,5 +15,6 @@ pub(crate) mod models;
 pub(crate) mod ocr;
 pub(crate) mod people;
 pub(crate) mod rerun;
+pub(crate) mod search;
 pub(crate) mod serve;
 mod show;

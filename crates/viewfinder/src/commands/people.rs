@@ -9,10 +9,12 @@ use crate::{catalogue, output};
 
 /// Lists people, or names one.
 pub(crate) fn run(args: &PeopleArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
-    let store = catalogue::open(&args.catalog, loaded, false)?;
+    let store = catalogue::open(&args.catalog, loaded, false)?.store;
     if let Some(PeopleVerb::Name { id, name }) = &args.verb {
         if !store.name_person(PersonId(*id), name)? {
-            return Err(Failure::Usage(anyhow::anyhow!("there is no person {id}; `viewfinder people` lists them")));
+            return Err(Failure::Usage(anyhow::anyhow!(
+                "there is no person {id}; `viewfinder people` lists them"
+            )));
         }
         return Ok(Outcome::Done);
     }

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use tokio::sync::watch;
+use viewfinder_catalog::search::{MOST_HITS, Page};
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
-use viewfinder_index::{Event, Listener, Scope, Tools};
+use viewfinder_index::{Event, Listener, Scope, Stop, Tools};
 
 use super::index::{Session, analysis, conclude, models, with_engine};
+use super::search::searcher;
+use crate::catalogue::{self, Catalogue};
 use crate::cli::RerunArgs;
 use crate::config::Loaded;
 use crate::counting::Counter;
 use crate::failure::{Failure, Outcome};
-use crate::{catalogue, output};
+use crate::output;
 
 /// Assets read from the catalogue at a time.
 const PAGE: usize = 1000;
@@ -22,45 +25,60 @@ const PAGE: usize = 1000;
 pub(crate) fn run(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let kind = AnalysisKind::ALL.into_iter().find(|kind| kind.as_str() == args.kind);
     let kind = kind.ok_or_else(|| Failure::Usage(anyhow!("there is no analysis called {}", args.kind)))?;
-    let store = catalogue::open(&args.catalog, loaded, false)?;
+    let catalogue = catalogue::open(&args.catalog, loaded, false)?;
     let mut ids = HashSet::new();
     for target in &args.targets {
-        let found = named(&*store, target)?;
-        if found.is_empty() {
-            return Err(Failure::Usage(anyhow!("the catalogue has nothing at {target}")));
-        }
-        ids.extend(found);
+        ids.extend(named(&catalogue, target, loaded)?);
     }
-    with_engine(loaded, false, |Session { engine, backend, stop }| async move {
-        let all: Vec<AssetId> = ids.iter().copied().collect();
-        store.forget(kind, &all, args.replace_corrections)?;
+    let all: Vec<AssetId> = ids.iter().copied().collect();
+    let store = &catalogue.store;
+    store.forget(kind, &all, args.replace_corrections)?;
+    let mut face_model = None;
+    let outcome = with_engine(loaded, false, |Session { engine, backend, stop }| {
         let models = models(&loaded.config, &engine);
-        let analysis = analysis(&loaded.config, &[kind], models.clone(), Scope::Assets(ids), Tools::find());
-        let counter = Arc::new(Counter::new());
-        counter.tell(Event::Waiting { files: all.len() as u64 });
-        let listener = Arc::clone(&counter) as Arc<dyn Listener>;
-        let complete = watch::channel(true).1;
-        let analysed =
-            viewfinder_index::analyse(analysis, Arc::clone(&store), backend, &stop, listener, complete).await;
-        counter.end();
-        let analysed = analysed?;
-        if kind == AnalysisKind::Faces {
-            viewfinder_index::group(&*store, &models.faces, loaded.config.faces_same_person, &stop)?;
+        face_model = (kind == AnalysisKind::Faces).then(|| models.faces.clone());
+        let analysis = analysis(&loaded.config, &[kind], models, Scope::Assets(ids), Tools::find());
+        async move {
+            let counter = Arc::new(Counter::new());
+            counter.tell(Event::Waiting { files: all.len() as u64 });
+            let listener = Arc::clone(&counter) as Arc<dyn Listener>;
+            let complete = watch::channel(true).1;
+            let store = Arc::clone(store);
+            let analysed =
+                viewfinder_index::analyse(analysis, store, backend, &stop, listener, complete).await;
+            counter.end();
+            let analysed = analysed?;
+            output::complain(&format!("{} analysed", analysed.done));
+            if stop.asked() {
+                output::complain("stopped; `viewfinder index` goes on from here");
+                return Ok(Outcome::SomeFailed);
+            }
+            Ok(conclude(&analysed.problems, &analysed.left_out))
         }
-        output::complain(&format!("{} analysed", analysed.done));
-        if stop.asked() {
-            output::complain("stopped; `viewfinder index` goes on from here");
-            return Ok(Outcome::SomeFailed);
-        }
-        Ok(conclude(&analysed.problems, &analysed.left_out))
-    })
+    })?;
+    if let Some(model) = face_model {
+        viewfinder_index::group(&**store, &model, loaded.config.faces_same_person, &Stop::default())?;
+    }
+    Ok(outcome)
 }
 
-/// The assets at a path: a file's, or all in a folder.
-fn named(store: &dyn Store, target: &str) -> Result<Vec<AssetId>, Failure> {
+/// The assets at a path, a file's or all in a folder; those that a query finds where it is none.
+fn named(catalogue: &Catalogue, target: &str, loaded: &Loaded) -> Result<Vec<AssetId>, Failure> {
     let path = Path::new(target).canonicalize().or_else(|_| std::path::absolute(target))?;
-    let path = path.to_string_lossy();
-    if let Some(asset) = store.by_path(&path)? {
+    let mut ids = at(&*catalogue.store, &path.to_string_lossy())?;
+    if ids.is_empty() && !path.exists() && !target.starts_with(['/', '.']) {
+        let page = Page { cursor: None, limit: MOST_HITS };
+        let results = searcher(catalogue, loaded).search(target, &page)?;
+        ids = results.hits.iter().map(|hit| hit.asset.id).collect();
+    }
+    if ids.is_empty() {
+        return Err(Failure::Usage(anyhow!("the catalogue has nothing at {target}")));
+    }
+    Ok(ids)
+}
+
+fn at(store: &dyn Store, path: &str) -> Result<Vec<AssetId>, Failure> {
+    if let Some(asset) = store.by_path(path)? {
         return Ok(vec![asset.id]);
     }
     let folder = format!("{}/", path.trim_end_matches('/'));

@@ -210,6 +210,12 @@ settings! {
     /// File of the catalogue of indexed folders. Without it, catalog.db in the user's data folder.
     catalog_file: Option<PathBuf> = None;
         "catalog.file", "VIEWFINDER_CATALOG_FILE", example "/var/lib/viewfinder/catalog.db";
+    /// PostgreSQL database of the catalogue, in place of a file. It needs the pgvector extension.
+    catalog_url: Option<String> = None;
+        "catalog.url", "VIEWFINDER_CATALOG_URL", example "postgres://user:password@host/database", secret true;
+    /// Text search configuration of that database, such as zhparser's, that shall find words instead of Viewfinder.
+    catalog_text_search_config: Option<String> = None;
+        "catalog.text_search_config", "VIEWFINDER_CATALOG_TEXT_SEARCH_CONFIG", example "chinese";
     /// Words that the cutting of Chinese text into words shall know: one a line, perhaps with a frequency and a part of
     /// speech, as for jieba.
     catalog_user_dictionary: Option<PathBuf> = None;

@@ -11,6 +11,10 @@ fn help_names_the_commands_and_the_exit_codes() {
         "ocr",
         "faces",
         "embed",
+        "index",
+        "search",
+        "rerun",
+        "people",
         "models",
         "config",
         "doctor",
@@ -21,9 +25,22 @@ fn help_names_the_commands_and_the_exit_codes() {
     ] {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
-    for command in
-        ["serve", "ocr", "faces", "embed", "models", "config", "doctor", "failures", "completions", "man"]
-    {
+    for command in [
+        "serve",
+        "ocr",
+        "faces",
+        "embed",
+        "index",
+        "search",
+        "rerun",
+        "people",
+        "models",
+        "config",
+        "doctor",
+        "failures",
+        "completions",
+        "man",
+    ] {
         let text = stdout(&Run::new().args([command, "--help"]).succeeds());
         assert!(text.contains("Usage: viewfinder"), "{text}");
     }

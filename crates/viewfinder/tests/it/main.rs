@@ -8,6 +8,11 @@ mod cli;
 mod config;
 mod deploy;
 mod failures;
+//! pictures, `index` the commands about a catalogue, `models` the model store's commands and `doctor`, `serve` the server.
+
+mod cli;
+mod config;
+mod index;
 mod models;
 mod pictures;
 mod serve;

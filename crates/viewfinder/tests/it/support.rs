@@ -101,6 +101,22 @@ impl Run {
         self
     }
 
+    /// Under another program, which gets the built one as its last arguments.
+    pub(crate) fn under(mut self, program: &[&str]) -> Self {
+        let inner = std::mem::replace(&mut self.command, Command::new(program[0]));
+        self.command
+            .args(&program[1..])
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .env_clear()
+            .envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        self
+    }
+
     /// The test writes to its standard input.
     pub(crate) fn stdin(mut self) -> Self {
         self.command.stdin(Stdio::piped());

@@ -1,0 +1,356 @@
+//! Fills a store with made-up pictures and measures how long searches take.
+//!
+//! `catalogue fill PLACE COUNT` adds pictures, `catalogue measure PLACE` prints a line of JSON. PLACE is a file or
+//! `postgresql://…`. `catalogue sqlite|postgres COUNT` does both in a place of its own, each in a process of its own; words after
+//! `--fill` and `--measure` are put before the command, such as `nice`.
+use std::{
+    error::Error,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Instant,
+};
+
+use serde_json::{Value, json};
+use viewfinder_catalog::{
+    Field, FileRecord, Filter, Finding, Outcome, PostgresConfig, PostgresStore, Properties, SqliteStore,
+    Store, TextExpr, TextLine,
+    text::{Segmenter, gram_phrase, letters},
+};
+use viewfinder_test_support::PostgresServer;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const MODEL: &str = "cn-clip/ViT-B-16";
+const WIDTH: usize = 512;
+/// Groups of pictures that show about the same.
+const CLUSTERS: u64 = 1000;
+const BATCH: usize = 500;
+const QUERIES: u64 = 300;
+/// Results of each list that a hybrid search fuses.
+const LIMIT: usize = 200;
+/// Settings that a server with a gigabyte to spare gets.
+const SERVER: &[&str] = &[
+    "shared_buffers=1GB",
+    "maintenance_work_mem=3GB",
+    "max_parallel_maintenance_workers=1",
+    "max_wal_size=8GB",
+    "fsync=on",
+    "synchronous_commit=off",
+];
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["fill", place, count] => fill(&*open(place)?, count.parse()?),
+        ["measure", place] => {
+            #[expect(clippy::print_stdout, reason = "the result")]
+            {
+                println!("{}", measure(place)?);
+            }
+            Ok(())
+        }
+        ["sqlite", count, ref rest @ ..] => {
+            let folder = tempfile::tempdir_in(std::env::current_dir()?)?;
+            let place = folder.path().join("catalogue.db");
+            let place = place.to_str().ok_or("the folder's name is not UTF-8")?;
+            let seconds = step(rest, "--fill", &["fill", place, count])?.1;
+            let mut found: Value = serde_json::from_str(&step(rest, "--measure", &["measure", place])?.0)?;
+            found["fill_seconds"] = json!(seconds);
+            found["bytes"] = json!(fs::metadata(place)?.len());
+            show(&found)
+        }
+        ["postgres", count, ref rest @ ..] => {
+            let server = PostgresServer::start(SERVER);
+            let place = server.new_database();
+            let database = place.rsplit('/').next().unwrap_or_default();
+            // The model and its index come with the first vector; a large index is built much faster at once.
+            step(rest, "--fill", &["fill", &place, "1"])?;
+            let definition = server
+                .sql(database, "SELECT indexdef FROM pg_indexes WHERE indexname = 'embedding_of_model_1'");
+            server.sql(database, "DROP INDEX viewfinder.embedding_of_model_1");
+            let seconds = step(rest, "--fill", &["fill", &place, count])?.1;
+            let start = Instant::now();
+            server.sql(database, &definition);
+            let index_seconds = start.elapsed().as_secs_f64();
+            server.sql(database, "VACUUM ANALYZE");
+            let mut found: Value = serde_json::from_str(&step(rest, "--measure", &["measure", &place])?.0)?;
+            found["fill_seconds"] = json!(seconds);
+            found["index_seconds"] = json!(index_seconds);
+            let bytes = |sql: &str| server.sql(database, sql).parse::<u64>();
+            found["bytes"] = json!(bytes("SELECT pg_database_size(current_database())")?);
+            found["vector_index_bytes"] =
+                json!(bytes("SELECT pg_relation_size('viewfinder.embedding_of_model_1')")?);
+            found["text_index_bytes"] =
+                json!(bytes("SELECT pg_relation_size('viewfinder.tokens_by_token')")?);
+            show(&found)
+        }
+        _ => Err("usage: catalogue sqlite|postgres COUNT [--fill WORD…] [--measure WORD…]".into()),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the result")]
+fn show(found: &Value) -> Result<()> {
+    println!("{found}");
+    Ok(())
+}
+
+/// Runs this program with the words that belong before it, and returns what it printed and its seconds.
+fn step(rest: &[&str], name: &str, arguments: &[&str]) -> Result<(String, f64)> {
+    let prefix =
+        rest.iter().skip_while(|word| **word != name).skip(1).take_while(|word| !word.starts_with("--"));
+    let this = std::env::current_exe()?;
+    let mut words: Vec<&str> = prefix.copied().collect();
+    words.push(this.to_str().ok_or("the program's name is not UTF-8")?);
+    words.extend(arguments);
+    let start = Instant::now();
+    let output = Command::new(words[0]).args(&words[1..]).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{words:?}: {}", output.status).into());
+    }
+    Ok((String::from_utf8(output.stdout)?, start.elapsed().as_secs_f64()))
+}
+
+fn open(place: &str) -> Result<Box<dyn Store>> {
+    let segmenter = Arc::new(Segmenter::new(None)?);
+    Ok(if place.starts_with("postgresql:") {
+        Box::new(PostgresStore::open(&PostgresConfig::new(place), segmenter)?)
+    } else {
+        Box::new(SqliteStore::open(Path::new(place), segmenter)?)
+    })
+}
+
+fn fill(store: &dyn Store, count: usize) -> Result<()> {
+    let vocabulary = Vocabulary::new();
+    let first = store.counts()?.assets;
+    for start in (first..count as u64).step_by(BATCH) {
+        let numbers = start..(start + BATCH as u64).min(count as u64);
+        let files: Vec<_> = numbers.clone().map(picture).collect();
+        let ids = store.put_files(&files)?;
+        let outcomes: Vec<Outcome> = numbers
+            .zip(ids)
+            .flat_map(|(i, asset)| {
+                let found = |model: &str, finding| Outcome {
+                    asset,
+                    hash: picture(i).0.hash,
+                    model: model.to_owned(),
+                    at_ms: i as i64,
+                    finding,
+                };
+                let vector = vector(i % CLUSTERS, i, 0.5);
+                [
+                    found("PP-OCRv6_small", Finding::Text(lines(&vocabulary, i))),
+                    found(MODEL, Finding::Embedding(vector)),
+                ]
+            })
+            .collect();
+        store.record(&outcomes)?;
+    }
+    Ok(())
+}
+
+fn picture(i: u64) -> (FileRecord, Properties) {
+    let mut hash = [0; 32];
+    hash[..8].copy_from_slice(&i.to_le_bytes());
+    let path = format!("/home/somebody/Pictures/{}/{:02}/IMG_{i:07}.jpg", 2010 + i / 7000, i % 12 + 1);
+    let taken_ms = Some(1_262_304_000_000 + i as i64 * 4_000_000);
+    (
+        FileRecord { path, size: 2_000_000 + i, modified_ns: i as i64, hash },
+        Properties { width: Some(4000), height: Some(3000), taken_ms },
+    )
+}
+
+/// Text as it is in a family's library: most pictures have none, some a sign or two, a tenth is a document.
+fn lines(vocabulary: &Vocabulary, i: u64) -> Vec<TextLine> {
+    let mut random = Random::new(i);
+    let count = match random.below(100) {
+        0..70 => 0,
+        70..90 => 1 + random.below(5),
+        _ => 20 + random.below(41),
+    };
+    let is_chinese = random.below(2) == 0;
+    let line = |n: u64, text| {
+        let y = n as f32 / 61.0;
+        TextLine {
+            text,
+            score: 0.97,
+            corners: [[0.1, y], [0.9, y], [0.9, y + 0.01], [0.1, y + 0.01]],
+            corrected: false,
+        }
+    };
+    (0..count).map(|n| line(n, vocabulary.line(&mut random, is_chinese))).collect()
+}
+
+/// Words as frequent as in real text: the n-th a n-th as often as the first.
+struct Vocabulary {
+    chinese: Vec<String>,
+    english: Vec<String>,
+}
+
+impl Vocabulary {
+    fn new() -> Self {
+        let mut random = Random::new(42);
+        let character = |random: &mut Random| {
+            char::from_u32(0x4e00 + (random.rank(2500) * 7919 % 20_900) as u32).unwrap_or('一')
+        };
+        let chinese = (0..30_000)
+            .map(|_| {
+                let length = [1, 2, 2, 2, 2, 3, 4][random.below(7) as usize];
+                (0..length).map(|_| character(&mut random)).collect()
+            })
+            .collect();
+        let syllables = [
+            "an", "ber", "con", "de", "er", "fi", "gra", "ho", "in", "ja", "ke", "lo", "mi", "no", "or",
+            "pre",
+        ];
+        let english = (0..30_000)
+            .map(|_| (0..1 + random.below(4)).map(|_| syllables[random.below(16) as usize]).collect())
+            .collect();
+        Self { chinese, english }
+    }
+
+    fn line(&self, random: &mut Random, is_chinese: bool) -> String {
+        let mut line = String::new();
+        for _ in 0..3 + random.below(6) {
+            match (random.below(12), is_chinese) {
+                (0, _) => line.push_str(&format!("{} ", random.below(1_000_000))),
+                (1, _) => {
+                    line.push_str(&format!("2024-{:02}-{:02} ", 1 + random.below(12), 1 + random.below(28)))
+                }
+                (_, true) => line.push_str(&self.chinese[random.rank(30_000) as usize]),
+                (_, false) => {
+                    line.push_str(&self.english[random.rank(30_000) as usize]);
+                    line.push(' ');
+                }
+            }
+        }
+        line
+    }
+}
+
+/// A vector of a cluster: its middle, and `spread` times as much noise.
+fn vector(cluster: u64, i: u64, spread: f32) -> Vec<f32> {
+    let mut middle = Random::new(1_000_000_007 + cluster);
+    let mut own = Random::new(2_000_000_011 + i);
+    let mut vector: Vec<f32> = (0..WIDTH).map(|_| middle.signed() + spread * own.signed()).collect();
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|value| *value /= length);
+    vector
+}
+
+/// What a person may look for: a word or two of some picture, or a piece of a line, as words and as grams.
+fn query(segmenter: &Segmenter, vocabulary: &Vocabulary, seed: u64, count: u64) -> TextExpr {
+    let mut random = Random::new(77_000 + seed);
+    let text = loop {
+        let lines = lines(vocabulary, random.below(count));
+        if !lines.is_empty() {
+            let line: Vec<char> = lines[random.below(lines.len() as u64) as usize].text.chars().collect();
+            let start = random.below(line.len() as u64) as usize;
+            let piece: String = line[start..].iter().take(2 + random.below(6) as usize).collect();
+            if letters(&piece).len() >= 2 {
+                break piece;
+            }
+        }
+    };
+    let words = segmenter.line(&text).words;
+    let phrase = |field, tokens, prefix| TextExpr::Phrase { field, tokens, prefix };
+    let words = words.into_iter().map(|word| phrase(Field::Words, vec![word], false)).collect();
+    let mut parts = vec![TextExpr::All(words)];
+    if let Some((tokens, prefix)) = gram_phrase(&letters(&text)) {
+        parts.push(phrase(Field::Grams, tokens, prefix));
+    }
+    TextExpr::Any(parts)
+}
+
+fn measure(place: &str) -> Result<Value> {
+    let start = Instant::now();
+    let store = open(place)?;
+    let open_ms = start.elapsed().as_secs_f64() * 1e3;
+    let count = store.counts()?.assets;
+    let before_mb = resident_mb();
+    let segmenter = Segmenter::new(None)?;
+    let vocabulary = Vocabulary::new();
+    let all = Filter::default();
+    let queries: Vec<TextExpr> =
+        (0..QUERIES).map(|seed| query(&segmenter, &vocabulary, seed, count)).collect();
+    let vectors: Vec<Vec<f32>> =
+        (0..QUERIES).map(|seed| vector(seed * 31 % CLUSTERS, 5_000_000_000 + seed, 1.0)).collect();
+    drop(segmenter);
+    let start = Instant::now();
+    store.nearest(MODEL, &vectors[0], &all, LIMIT)?;
+    let first_ms = start.elapsed().as_secs_f64() * 1e3;
+
+    let (mut text, mut near, mut both, mut hits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (query, vector) in queries.iter().zip(&vectors) {
+        let start = Instant::now();
+        hits.push(store.find_text(query, &all, LIMIT)?.len() as f64);
+        let middle = Instant::now();
+        store.nearest(MODEL, vector, &all, LIMIT)?;
+        text.push((middle - start).as_secs_f64() * 1e3);
+        near.push(middle.elapsed().as_secs_f64() * 1e3);
+        both.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let after_mb = resident_mb();
+    // More results than an index holds are found by comparing all.
+    let mut found = 0;
+    let exact = 20;
+    for vector in &vectors[..exact] {
+        let near = store.nearest(MODEL, vector, &all, 10)?;
+        let true_ones = store.nearest(MODEL, vector, &all, 1001)?;
+        found += near
+            .iter()
+            .filter(|scored| true_ones[..10].iter().any(|other| other.asset == scored.asset))
+            .count();
+    }
+    Ok(json!({
+        "count": count, "open_ms": open_ms, "first_vector_ms": first_ms,
+        "text_ms": spread(text), "vector_ms": spread(near), "hybrid_ms": spread(both), "text_hits": spread(hits),
+        "memory_mb": after_mb, "memory_before_mb": before_mb, "recall_at_10": found as f64 / (10 * exact) as f64,
+    }))
+}
+
+/// Median, 95th percentile, largest.
+fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [values[values.len() / 2], values[values.len() * 95 / 100], values[values.len() - 1]]
+}
+
+fn resident_mb() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).map_or(0.0, |kb: f64| kb / 1024.0)
+}
+
+/// Numbers that look random, the same in each run.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        Self(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    /// One step of splitmix64.
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn signed(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+    }
+
+    /// A number below `end`, n about 1/n as likely as 1.
+    fn rank(&mut self, end: u64) -> u64 {
+        let uniform = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
+        ((end as f64 + 1.0).powf(uniform) as u64).clamp(1, end) - 1
+    }
+}

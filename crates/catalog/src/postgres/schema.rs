@@ -1,0 +1,186 @@
+//! Tables, and how older ones become newer ones.
+use super::session::{Result, Trouble, Work};
+use crate::StoreError;
+
+/// What brings the tables from one format to the next; the first makes format 1. Never change an entry that was released: add
+/// one.
+const STEPS: &[&str] = &[V1];
+
+/// The number of the lock under which tables change ("VFnd").
+const LOCK: i64 = 0x5646_6e64;
+/// The first pgvector that goes on searching when a filter leaves too few rows, and has half-precision indices.
+const PGVECTOR: (u32, u32) = (0, 8);
+
+/// A vector belongs to a `model`: a name and a width. Each has an index of its own over its part of the table, made with the first
+/// vector. Vectors stay in their row (`main`), which a scan reads three times faster than from beside the table.
+/// `analysis.state`: 0 never, 1 done, 2 failed. A time that is not known is the least number.
+/// The index on `tokens` has no list of pending entries: each search would have to read it.
+const V1: &str = "
+CREATE TABLE state (
+    one BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
+    revision BIGINT NOT NULL DEFAULT 0,
+    segmentation TEXT NOT NULL DEFAULT '',
+    refreshed_up_to BIGINT
+);
+INSERT INTO state DEFAULT VALUES;
+
+CREATE TABLE asset (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    path TEXT COLLATE \"C\" NOT NULL UNIQUE,
+    folded_path TEXT COLLATE \"C\" NOT NULL,
+    size BIGINT NOT NULL,
+    modified_ns BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    width BIGINT,
+    height BIGINT,
+    taken_ms BIGINT NOT NULL
+);
+CREATE INDEX asset_by_hash ON asset(hash);
+CREATE INDEX asset_by_time ON asset(taken_ms, id);
+
+CREATE TABLE analysis (
+    asset BIGINT NOT NULL REFERENCES asset ON DELETE CASCADE,
+    kind SMALLINT NOT NULL,
+    state SMALLINT NOT NULL DEFAULT 0,
+    model TEXT,
+    at_ms BIGINT,
+    code TEXT,
+    message TEXT,
+    PRIMARY KEY (asset, kind)
+);
+CREATE INDEX analysis_by_state ON analysis(kind, state, asset);
+
+CREATE TABLE line (
+    asset BIGINT NOT NULL REFERENCES asset ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    score REAL NOT NULL,
+    corners REAL[] NOT NULL,
+    read_text TEXT,
+    read_score REAL,
+    PRIMARY KEY (asset, place)
+);
+
+CREATE TABLE tokens (
+    asset BIGINT PRIMARY KEY REFERENCES asset ON DELETE CASCADE,
+    tokens TSVECTOR NOT NULL
+);
+CREATE INDEX tokens_by_token ON tokens USING gin (tokens) WITH (fastupdate = off);
+
+CREATE TABLE model (
+    id INTEGER GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name TEXT NOT NULL,
+    width INTEGER NOT NULL,
+    UNIQUE (name, width)
+);
+
+CREATE TABLE embedding (
+    asset BIGINT PRIMARY KEY REFERENCES asset ON DELETE CASCADE,
+    model INTEGER NOT NULL REFERENCES model,
+    vector VECTOR NOT NULL
+);
+ALTER TABLE embedding ALTER COLUMN vector SET STORAGE main;
+
+CREATE TABLE person (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name TEXT NOT NULL DEFAULT '',
+    folded_name TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX person_by_name ON person(folded_name);
+
+CREATE TABLE face (
+    asset BIGINT NOT NULL REFERENCES asset ON DELETE CASCADE,
+    place INTEGER NOT NULL,
+    corners REAL[] NOT NULL,
+    score REAL NOT NULL,
+    person BIGINT REFERENCES person,
+    model INTEGER NOT NULL REFERENCES model,
+    vector VECTOR NOT NULL,
+    PRIMARY KEY (asset, place)
+);
+ALTER TABLE face ALTER COLUMN vector SET STORAGE main;
+CREATE INDEX face_by_person ON face(person, asset);
+CREATE INDEX face_of_nobody ON face(model, asset, place) WHERE person IS NULL;
+";
+
+/// Brings the tables to the newest format.
+pub(super) fn migrate(work: &mut Work<'_>) -> Result<()> {
+    // Whoever comes first does it; others wait for this transaction and find it done.
+    work.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
+    let exists: bool = work.one("SELECT to_regclass('viewfinder.migration') IS NOT NULL", &[])?;
+    let found: i64 =
+        if exists { work.one("SELECT coalesce(max(format), 0) FROM viewfinder.migration", &[])? } else { 0 };
+    let known = STEPS.len() as i64;
+    if found > known {
+        return Err(Trouble::Store(StoreError::TooNew { found, known }));
+    }
+    if found == 0 {
+        provide_pgvector(work)?;
+        work.batch(
+            "CREATE SCHEMA IF NOT EXISTS viewfinder;
+             CREATE TABLE viewfinder.migration (format BIGINT PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now())",
+        )?;
+    }
+    for (format, step) in (1i64..).zip(STEPS).skip(found as usize) {
+        work.batch(step)?;
+        work.execute("INSERT INTO viewfinder.migration (format) VALUES ($1)", &[&format])?;
+    }
+    Ok(())
+}
+
+fn provide_pgvector(work: &mut Work<'_>) -> Result<()> {
+    const VERSION: &str = "SELECT extversion FROM pg_extension WHERE extname = 'vector'";
+    let unusable = |text: String| Err(Trouble::Store(StoreError::Unusable(text)));
+    if work.row(VERSION, &[])?.is_none() {
+        let available = work.row("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'", &[])?;
+        if available.is_none() {
+            return unusable(
+                "the database server lacks pgvector; install it there (on Debian: postgresql-16-pgvector)"
+                    .into(),
+            );
+        }
+        let allowed: bool = work.one(
+            "SELECT rolsuper OR has_database_privilege(current_database(), 'CREATE') AND coalesce((
+                 SELECT bool_or(trusted) FROM pg_available_extension_versions WHERE name = 'vector'
+             ), false) FROM pg_roles WHERE rolname = current_user",
+            &[],
+        )?;
+        if !allowed {
+            return unusable(
+                "pgvector is not set up in the database, and this user may not do it; as its superuser, run CREATE EXTENSION vector"
+                    .into(),
+            );
+        }
+        work.batch("CREATE EXTENSION vector SCHEMA public")?;
+    }
+    let version: String = work.one(VERSION, &[])?;
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < PGVECTOR {
+        let (major, minor) = PGVECTOR;
+        return unusable(format!(
+            "the database has pgvector {version}, but {major}.{minor} is needed; install it and run ALTER EXTENSION vector UPDATE"
+        ));
+    }
+    Ok(())
+}
+
+/// Checks that the database has a text search configuration.
+pub(super) fn require_config(work: &mut Work<'_>, config: &str) -> Result<()> {
+    if work.one("SELECT to_regconfig($1) IS NOT NULL", &[&config])? {
+        return Ok(());
+    }
+    Err(Trouble::Store(StoreError::Unusable(format!(
+        "the database has no text search configuration {config}; create it, or leave the setting out"
+    ))))
+}
+
+/// Counts a change of what a search could find.
+pub(super) fn touch(work: &mut Work<'_>) -> Result<()> {
+    work.execute("UPDATE state SET revision = revision + 1", &[])?;
+    Ok(())
+}
+
+/// How often a search could have found something else.
+pub(super) fn revision(work: &mut Work<'_>) -> Result<i64> {
+    work.one("SELECT revision FROM state", &[])
+}

@@ -1,0 +1,128 @@
+//! Finding assets by text, by vector, and by nothing but a filter.
+use pgvector::Vector;
+use postgres::Row;
+
+use super::{
+    Cutter,
+    expression::Sql,
+    session::{Result, Work, at_most},
+    vectors,
+};
+use crate::{AssetId, Filter, Scored, TextExpr, store::GRAMS_WEIGHT};
+
+/// Up to this many allowed assets are compared one by one; more are looked for through the index.
+const FEW: i64 = 5000;
+
+pub(super) fn find_text(
+    work: &mut Work<'_>,
+    cutter: &Cutter,
+    expr: &TextExpr,
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Scored>> {
+    let mut sql = Sql::default();
+    let Some(query) = sql.query(cutter, expr) else { return Ok(Vec::new()) };
+    let conditions = sql.conditions(cutter, filter);
+    let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
+    let limit = sql.param(at_most(limit));
+    // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
+    let rows = work.rows(
+        &format!(
+            "SELECT tokens.asset, greatest(
+                 ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', tokens.tokens, {query}, 1), 1e-9
+             )::float8 AS score
+             FROM tokens {asset} WHERE tokens.tokens @@ {query}{conditions}
+             ORDER BY score DESC, tokens.asset LIMIT {limit}"
+        ),
+        &sql.refs(),
+    )?;
+    Ok(rows.iter().map(scored).collect())
+}
+
+pub(super) fn nearest(
+    work: &mut Work<'_>,
+    cutter: &Cutter,
+    model: &str,
+    query: &[f32],
+    filter: &Filter,
+    limit: usize,
+) -> Result<Vec<Scored>> {
+    let width = query.len();
+    let Some(model) = vectors::model(work, model, width)? else { return Ok(Vec::new()) };
+    let mut count = Sql::default();
+    let conditions = count.conditions(cutter, filter);
+    // More than the index holds at once are not looked for through it either.
+    let one_by_one = limit > vectors::BREADTH.1
+        || !conditions.is_empty() && {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT FROM asset WHERE true{conditions} LIMIT {FEW} + 1) AS allowed"
+            );
+            work.one::<i64>(&sql, &count.refs())? <= FEW
+        };
+    let mut sql = Sql::default();
+    let vector = sql.param(Vector::from(query.to_vec()));
+    let conditions = sql.conditions(cutter, filter);
+    let statement = if one_by_one {
+        // Materialized, so that the index is not asked, which would walk past most rows.
+        format!(
+            "WITH allowed AS MATERIALIZED (
+                 SELECT embedding.asset, -(vector <#> {vector}::vector) AS score FROM asset
+                 JOIN embedding ON embedding.asset = asset.id WHERE model = {model}{conditions}
+             ) SELECT asset, score FROM allowed ORDER BY score DESC, asset LIMIT {}",
+            at_most(limit)
+        )
+    } else {
+        vectors::widen(work, limit)?;
+        let condition = if conditions.is_empty() {
+            "true".to_owned()
+        } else {
+            format!("EXISTS (SELECT FROM asset WHERE asset.id = embedding.asset{conditions})")
+        };
+        vectors::nearest("asset", "embedding", &condition, model, width, limit)
+    };
+    let rows = work.rows(&statement, &sql.refs())?;
+    Ok(rows.iter().map(scored).collect())
+}
+
+/// Cosines with vectors at even distances in the order of numbers.
+pub(super) fn background(work: &mut Work<'_>, model: &str, query: &[f32], count: usize) -> Result<Vec<f32>> {
+    let Some(model) = vectors::model(work, model, query.len())? else { return Ok(Vec::new()) };
+    let rows = work.rows(
+        "SELECT DISTINCT ON (near.asset) -(near.vector <#> $1::vector) FROM
+             (SELECT min(asset) AS first, max(asset) AS last FROM embedding) AS ends,
+             generate_series(0, $2::bigint - 1) AS step,
+             LATERAL (
+                 SELECT asset, vector FROM embedding
+                 WHERE model = $3 AND asset >= first + (last - first) * step / $2 ORDER BY asset LIMIT 1
+             ) AS near",
+        &[&Vector::from(query.to_vec()), &at_most(count), &model],
+    )?;
+    Ok(rows.iter().map(|row| row.get::<_, f64>(0) as f32).collect())
+}
+
+pub(super) fn browse(
+    work: &mut Work<'_>,
+    cutter: &Cutter,
+    filter: &Filter,
+    after: Option<AssetId>,
+    limit: usize,
+) -> Result<Vec<AssetId>> {
+    let mut sql = Sql::default();
+    let mut conditions = sql.conditions(cutter, filter);
+    if let Some(after) = after {
+        let row = work.row("SELECT taken_ms FROM asset WHERE id = $1", &[&after.0])?;
+        let Some(taken) = row.map(|row| row.get::<_, i64>(0)) else { return Ok(Vec::new()) };
+        let (taken, id) = (sql.param(taken), sql.param(after.0));
+        conditions.push_str(&format!(" AND (taken_ms, id) < ({taken}, {id})"));
+    }
+    let limit = sql.param(at_most(limit));
+    let rows = work.rows(
+        &format!("SELECT id FROM asset WHERE true{conditions} ORDER BY taken_ms DESC, id DESC LIMIT {limit}"),
+        &sql.refs(),
+    )?;
+    Ok(rows.iter().map(|row| AssetId(row.get(0))).collect())
+}
+
+fn scored(row: &Row) -> Scored {
+    Scored { asset: AssetId(row.get(0)), score: row.get::<_, f64>(1) as f32 }
+}

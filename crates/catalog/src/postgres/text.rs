@@ -1,0 +1,196 @@
+//! Lines of text, their corrections, and the index over them.
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use postgres::Row;
+
+use super::{
+    Cutter,
+    schema::touch,
+    session::{Result, Work, at_most, storable},
+};
+use crate::{
+    AssetId, TextLine,
+    corrections::{StoredLine, merge},
+};
+
+/// Bytes of a token that PostgreSQL takes; longer ones are left out.
+pub(super) const LONGEST_TOKEN: usize = 2046;
+/// PostgreSQL keeps no places beyond this: what stands there in a very long text is left out.
+const LAST_PLACE: usize = 16_383;
+
+/// Remembers which segmenter cuts texts from now on. If it is another than before, all texts are to be cut anew.
+pub(super) fn note_version(work: &mut Work<'_>, cutter: &Cutter) -> Result<()> {
+    let mut version = cutter.segmenter.version().to_owned();
+    if let Some(config) = &cutter.config {
+        version = format!("{version} {config}");
+    }
+    work.execute(
+        "UPDATE state SET segmentation = $1, refreshed_up_to = 0 WHERE segmentation <> $1",
+        &[&version],
+    )?;
+    Ok(())
+}
+
+/// Cuts some more texts anew; returns how many assets with text are left.
+pub(super) fn refresh(work: &mut Work<'_>, cutter: &Cutter, limit: usize) -> Result<u64> {
+    let from: Option<i64> = work.one("SELECT refreshed_up_to FROM state FOR UPDATE", &[])?;
+    let Some(from) = from else { return Ok(0) };
+    let rows = work.rows(
+        "SELECT DISTINCT asset FROM line WHERE asset > $1 ORDER BY asset LIMIT $2",
+        &[&from, &at_most(limit)],
+    )?;
+    let assets: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    for (asset, lines) in assets.iter().zip(stored(work, &assets)?) {
+        index(work, cutter, *asset, &lines)?;
+    }
+    let up_to = assets.last().copied().unwrap_or(i64::MAX);
+    let left: i64 = work.one("SELECT count(DISTINCT asset) FROM line WHERE asset > $1", &[&up_to])?;
+    work.execute("UPDATE state SET refreshed_up_to = $1", &[&(left > 0).then_some(up_to)])?;
+    touch(work)?;
+    Ok(left as u64)
+}
+
+/// Replaces the text of an asset by what a machine read. Corrections stay.
+pub(super) fn replace(work: &mut Work<'_>, cutter: &Cutter, asset: i64, read: &[TextLine]) -> Result<()> {
+    let lines = merge(read, of_one(work, asset)?);
+    write(work, cutter, asset, &lines)
+}
+
+/// Forgets the text of an asset.
+pub(super) fn forget(work: &mut Work<'_>, asset: i64) -> Result<()> {
+    work.execute("DELETE FROM line WHERE asset = $1", &[&asset])?;
+    work.execute("DELETE FROM tokens WHERE asset = $1", &[&asset])?;
+    Ok(())
+}
+
+pub(super) fn lines(work: &mut Work<'_>, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    let plain = |lines: Vec<StoredLine>| lines.into_iter().map(|stored| stored.line).collect();
+    Ok(stored(work, &ids)?.into_iter().map(plain).collect())
+}
+
+pub(super) fn correct(
+    work: &mut Work<'_>,
+    cutter: &Cutter,
+    id: AssetId,
+    place: usize,
+    text: &str,
+) -> Result<bool> {
+    let mut lines = of_one(work, id.0)?;
+    let Some(line) = lines.get_mut(place) else { return Ok(false) };
+    line.correct(text);
+    write(work, cutter, id.0, &lines)?;
+    touch(work)?;
+    Ok(true)
+}
+
+/// Puts corrected lines back to what the machine read.
+pub(super) fn undo_corrections(work: &mut Work<'_>, cutter: &Cutter, ids: &[AssetId]) -> Result<()> {
+    for id in ids {
+        let mut lines = of_one(work, id.0)?;
+        let mut any = false;
+        for line in &mut lines {
+            any |= line.undo();
+        }
+        if any {
+            write(work, cutter, id.0, &lines)?;
+        }
+    }
+    Ok(())
+}
+
+fn of_one(work: &mut Work<'_>, asset: i64) -> Result<Vec<StoredLine>> {
+    Ok(stored(work, &[asset])?.pop().unwrap_or_default())
+}
+
+/// Lines of each of the assets, in the same order.
+fn stored(work: &mut Work<'_>, assets: &[i64]) -> Result<Vec<Vec<StoredLine>>> {
+    let rows = work.rows(
+        "SELECT text, score, corners, read_text, read_score, asset FROM line WHERE asset = ANY($1) ORDER BY asset, place",
+        &[&assets],
+    )?;
+    let mut of: BTreeMap<i64, Vec<StoredLine>> = BTreeMap::new();
+    for row in rows {
+        of.entry(row.get(5)).or_default().push(stored_line(&row));
+    }
+    Ok(assets.iter().map(|asset| of.get(asset).cloned().unwrap_or_default()).collect())
+}
+
+fn stored_line(row: &Row) -> StoredLine {
+    let mut corners = [[0.0; 2]; 4];
+    for (to, from) in corners.as_flattened_mut().iter_mut().zip(row.get::<_, Vec<f32>>(2)) {
+        *to = from;
+    }
+    let read = row.get::<_, Option<String>>(3).zip(row.get(4));
+    let line = TextLine { text: row.get(0), score: row.get(1), corners, corrected: read.is_some() };
+    StoredLine { line, read }
+}
+
+fn write(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
+    work.execute("DELETE FROM line WHERE asset = $1", &[&asset])?;
+    let texts: Vec<String> = lines.iter().map(|stored| storable(&stored.line.text)).collect();
+    let scores: Vec<f32> = lines.iter().map(|stored| stored.line.score).collect();
+    let corners: Vec<f32> =
+        lines.iter().flat_map(|stored| stored.line.corners.as_flattened()).copied().collect();
+    let read = || lines.iter().map(|stored| stored.read.as_ref());
+    let read_texts: Vec<Option<String>> = read().map(|read| Some(storable(&read?.0))).collect();
+    let read_scores: Vec<Option<f32>> = read().map(|read| Some(read?.1)).collect();
+    work.execute(
+        "INSERT INTO line (asset, place, text, score, corners, read_text, read_score)
+         SELECT $1::bigint, place - 1, text, score, ($4::real[])[place * 8 - 7 : place * 8], read_text, read_score
+         FROM unnest($2::text[], $3::real[], $5::text[], $6::real[]) WITH ORDINALITY
+             AS line(text, score, read_text, read_score, place)",
+        &[&asset, &texts, &scores, &corners, &read_texts, &read_scores],
+    )?;
+    index(work, cutter, asset, lines)
+}
+
+fn index(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
+    let texts: Vec<&str> = lines.iter().map(|stored| stored.line.text.as_str()).collect();
+    let tokens = vector_text(cutter, &texts);
+    work.execute("DELETE FROM tokens WHERE asset = $1", &[&asset])?;
+    if let Some(config) = cutter.config.as_ref().filter(|_| !lines.is_empty()) {
+        work.execute(
+            "INSERT INTO tokens (asset, tokens)
+             VALUES ($1, setweight(to_tsvector($3::text::regconfig, $4::text), 'A') || $2::text::tsvector)",
+            &[&asset, &tokens, config, &storable(&texts.join("\n"))],
+        )?;
+    } else if !tokens.is_empty() {
+        work.execute(
+            "INSERT INTO tokens (asset, tokens) VALUES ($1, $2::text::tsvector)",
+            &[&asset, &tokens],
+        )?;
+    }
+    Ok(())
+}
+
+/// The tokens of lines as text of a `tsvector`: words have weight A, grams B. Each kind counts its own places, and leaves one out
+/// between lines, so that no phrase crosses them.
+fn vector_text(cutter: &Cutter, lines: &[&str]) -> String {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let (mut word, mut gram) = (0, 0);
+    for line in lines {
+        let tokens = cutter.segmenter.line(line);
+        // With a configuration, words are the database's to find.
+        let words = if cutter.config.is_some() { Vec::new() } else { tokens.words };
+        for (place, weight, tokens) in [(&mut word, 'A', words), (&mut gram, 'B', tokens.grams)] {
+            for token in tokens {
+                *place += 1;
+                if *place <= LAST_PLACE && token.len() <= LONGEST_TOKEN {
+                    places.entry(token).or_default().push(format!("{place}{weight}"));
+                }
+            }
+            *place += 1;
+        }
+    }
+    let mut text = String::new();
+    for (token, places) in places {
+        let _ = write!(text, "{}:{} ", quoted(&token), places.join(",")); // writing to a string cannot fail
+    }
+    text
+}
+
+/// A token as a lexeme in the text of a `tsvector` or `tsquery`.
+pub(super) fn quoted(token: &str) -> String {
+    format!("'{}'", storable(token).replace('\\', "\\\\").replace('\'', "''"))
+}

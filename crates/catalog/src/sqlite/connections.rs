@@ -1,0 +1,211 @@
+//! Opening the file, and one writer and several readers on it.
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, ffi};
+
+use super::schema::{APPLICATION_ID, STEPS};
+use crate::StoreError;
+
+/// How long to wait for another program's transaction.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Readers kept open; more are opened and closed as needed.
+const KEPT_READERS: usize = 4;
+/// Three vectors of 512 floats fit into one page; into SQLite's default of 4096 bytes only one would.
+const PAGE_BYTES: u32 = 8192;
+/// The write-ahead log is cut back to this after a large transaction.
+const LOG_BYTES: i64 = 32 << 20;
+/// Statements that a connection keeps prepared; there are about 60.
+const KEPT_STATEMENTS: usize = 96;
+
+/// Connections to one file.
+pub(super) struct Connections {
+    path: PathBuf,
+    writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Connections {
+    /// Opens the file or makes it, and brings it to the newest format.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+            .map_err(|error| explain(path, &error))?;
+        prepare(path, &mut writer)?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+    }
+
+    /// Runs `work` in a transaction that is kept if it succeeds.
+    pub(super) fn write<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let run = || {
+            let tx = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        };
+        run().map_err(|error| explain(&self.path, &error))
+    }
+
+    /// Runs `work` on one state of the file, whatever is written meanwhile.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let kept = lock(&self.readers).pop();
+        let run = || {
+            let mut reader = match kept {
+                Some(reader) => reader,
+                None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            };
+            let tx = reader.transaction()?;
+            let value = work(&tx)?;
+            tx.commit()?;
+            let mut readers = lock(&self.readers);
+            if readers.len() < KEPT_READERS {
+                readers.push(reader);
+            }
+            Ok(value)
+        };
+        run().map_err(|error| explain(&self.path, &error))
+    }
+}
+
+/// A connection is sound after a panic: its transaction was rolled back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    rusqlite::vtab::array::load_module(&connection)?;
+    Ok(connection)
+}
+
+/// Checks that the file is a catalogue, and brings it to the newest format.
+fn prepare(path: &Path, db: &mut Connection) -> Result<(), StoreError> {
+    let explain = |error: rusqlite::Error| explain(path, &error);
+    let number = |db: &Connection, name: &str| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let known = STEPS.len() as i64;
+    let is_empty = |db: &Connection| {
+        db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get::<_, bool>(0))
+    };
+    if is_empty(db).map_err(explain)? {
+        db.pragma_update(None, "page_size", PAGE_BYTES).map_err(explain)?;
+    }
+    // Kept in the file. A commit survives the end of this program; of the computer, all but the last ones.
+    db.pragma_update(None, "journal_mode", "wal").map_err(explain)?;
+    db.pragma_update(None, "synchronous", "normal").map_err(explain)?;
+    db.pragma_update(None, "journal_size_limit", LOG_BYTES).map_err(explain)?;
+
+    if number(db, "user_version").map_err(explain)? == known
+        && number(db, "application_id").map_err(explain)? == i64::from(APPLICATION_ID)
+    {
+        return Ok(());
+    }
+    // Whoever comes first does it; others wait for this transaction and find it done.
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+    let found = number(&tx, "user_version").map_err(explain)?;
+    if is_empty(&tx).map_err(explain)? {
+        tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(explain)?;
+    } else if number(&tx, "application_id").map_err(explain)? != i64::from(APPLICATION_ID) {
+        return Err(StoreError::Unusable(format!(
+            "{} is a database of another program; give the catalogue a file of its own",
+            path.display()
+        )));
+    }
+    if found > known {
+        return Err(StoreError::TooNew { found, known });
+    }
+    for step in STEPS.iter().skip(found as usize) {
+        tx.execute_batch(step).map_err(explain)?;
+    }
+    tx.pragma_update(None, "user_version", known).map_err(explain)?;
+    tx.commit().map_err(explain)
+}
+
+/// What an error of SQLite means to a person, and what to do.
+fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
+    let path = path.display();
+    let Some(code) = error.sqlite_error_code() else {
+        return StoreError::Internal(error.to_string());
+    };
+    let unusable = |text: String| StoreError::Unusable(text);
+    match code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Away(format!(
+            "{path} is locked by another program; wait until it is done, or stop it"
+        )),
+        ErrorCode::DiskFull => {
+            unusable(format!("no room left on the disk for {path}; make some and try again"))
+        }
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied => unusable(format!(
+            "{path} cannot be written; give this user the right to write it and its folder, or name another place"
+        )),
+        ErrorCode::CannotOpen => unusable(format!(
+            "{path} cannot be opened; check that its folder exists and that this user may write there"
+        )),
+        ErrorCode::NotADatabase => {
+            unusable(format!("{path} is no catalogue; give another path, or move that file away"))
+        }
+        ErrorCode::DatabaseCorrupt => unusable(format!(
+            "{path} is damaged; move it away, and its pictures will be indexed anew (`sqlite3 {path} .recover` may \
+             save corrected texts and names)"
+        )),
+        ErrorCode::SystemIoFailure => {
+            let detail = match error {
+                rusqlite::Error::SqliteFailure(code, _) => ffi::code_to_str(code.extended_code),
+                _ => "",
+            };
+            unusable(format!("{path} cannot be read or written ({detail}); check the disk"))
+        }
+        _ => StoreError::Internal(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fill(connections: &Connections) -> Result<(), StoreError> {
+        connections.write(|tx| {
+            tx.execute_batch(
+                "CREATE TABLE filler (bytes BLOB); INSERT INTO filler VALUES (zeroblob(1000000))",
+            )
+        })
+    }
+
+    /// A limit on the file's size makes the same error as a disk that is full, and a connection for reading the same as a file without
+    /// the right to write.
+    #[test]
+    fn a_full_disk_and_a_file_without_rights_are_told_and_change_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let connections = Connections::open(&folder.path().join("catalogue.db")).unwrap();
+        let limit =
+            |name: &str, value: i64| lock(&connections.writer).pragma_update(None, name, value).unwrap();
+
+        limit("max_page_count", 60);
+        let error = fill(&connections).unwrap_err();
+        let StoreError::Unusable(text) = error else { panic!("{error:?}") };
+        assert!(text.starts_with("no room left on the disk for "), "{text}");
+        limit("max_page_count", 1000);
+
+        limit("query_only", 1);
+        let error = fill(&connections).unwrap_err();
+        let StoreError::Unusable(text) = error else { panic!("{error:?}") };
+        assert!(text.contains("cannot be written; give this user the right"), "{text}");
+        limit("query_only", 0);
+
+        fill(&connections).unwrap();
+        let check =
+            |db: &Connection| db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+        assert_eq!(connections.read(check).unwrap(), "ok");
+    }
+}

@@ -1,0 +1,7 @@
+//! What every store must do, on each of them, and what only one of them can get wrong.
+mod data;
+mod endurance;
+mod places;
+mod postgres;
+mod sqlite;
+mod suite;

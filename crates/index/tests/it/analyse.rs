@@ -1,0 +1,245 @@
+//! Real pictures through the real engine into the catalogue.
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
+use viewfinder_engine::{
+    EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
+};
+use viewfinder_gateway::{Backend, Reply};
+use viewfinder_index::{Analysis, Models, Scope, Stop, Summary, Tools};
+
+use crate::support::{CLIP, Library, engine};
+
+const ALL: [AnalysisKind; 3] = AnalysisKind::ALL;
+
+fn no_tools() -> Tools {
+    Tools::find_in("".as_ref())
+}
+
+fn small() -> Library {
+    let library = Library::new();
+    library.put("receipt.jpg", "library/0002.jpg");
+    library.put("people.jpg", "faces/t1.jpg");
+    library.put("bird.jpg", "faces/prairie_falcon.jpg");
+    library
+}
+
+fn texts(library: &Library, name: &str) -> Vec<String> {
+    let lines = library.store.lines(&[library.asset(name).id]).unwrap().remove(0);
+    for line in &lines {
+        assert!(line.corners.iter().flatten().all(|part| (0.0..=1.0).contains(part)), "{line:?}");
+    }
+    lines.into_iter().map(|line| line.text).collect()
+}
+
+#[test]
+fn a_folder_is_read_seen_and_its_people_found_and_a_second_run_does_nothing() {
+    let library = small();
+    let engine = engine();
+    let Summary { scanned, analysed, grouped } =
+        library.index(library.analysis(&ALL, no_tools()), Arc::clone(&engine));
+    assert_eq!((scanned.new, analysed.done, analysed.failed), (3, 3, 0));
+    assert!(analysed.problems.is_empty() && analysed.left_out.is_empty(), "{analysed:?}");
+    // The true text, from labels.json.
+    let read = texts(&library, "receipt.jpg").join(" ");
+    for word in ["Corner Bakery", "0824628", "2019-10-10", "TOTAL"] {
+        assert!(read.contains(word), "{word} is not in {read}");
+    }
+    // As InsightFace's code finds them: faces/golden.json.
+    let faces = library.store.faces(library.asset("people.jpg").id).unwrap();
+    assert_eq!(faces.len(), 6);
+    for face in &faces {
+        let length = face.embedding.iter().map(|value| value * value).sum::<f32>();
+        assert!((length - 1.0).abs() < 1e-4, "{length}");
+        assert!(face.person.is_some());
+    }
+    assert_eq!(grouped.joined + grouped.new, 6);
+    assert!(grouped.new >= 1);
+    assert_eq!(library.store.faces(library.asset("bird.jpg").id).unwrap(), []);
+    let (model, vector) = library.store.embedding(library.asset("bird.jpg").id).unwrap().unwrap();
+    assert_eq!((model.as_str(), vector.len()), (CLIP, 512));
+    let nearest = library.store.nearest(CLIP, &vector, &Filter::default(), 1).unwrap();
+    assert_eq!(nearest[0].asset, library.asset("bird.jpg").id);
+
+    let again = library.index(library.analysis(&ALL, no_tools()), engine);
+    assert_eq!((again.scanned.unchanged, again.scanned.new, again.analysed.done), (3, 0, 0));
+    assert_eq!(again.grouped, viewfinder_index::Grouped::default());
+}
+
+#[test]
+fn bad_files_fail_for_good_each_with_its_code_and_the_others_are_done() {
+    let library = Library::new();
+    library.put("good.jpg", "library/0002.jpg");
+    library.write("empty.jpg", b"");
+    library.write("words.png", b"no picture at all");
+    let jpeg = std::fs::read(library.root().join("good.jpg")).unwrap();
+    library.write(
+        "cut.png",
+        &std::fs::read(viewfinder_test_support::fixtures().join("image/rgb.png")).unwrap()[..60],
+    );
+    library.write("garbage.jpg", &[&jpeg[..3], &[7_u8; 400][..]].concat());
+    // A BMP that says it has 60,000 times 60,000 pixels.
+    let mut huge = std::fs::read(viewfinder_test_support::fixtures().join("image/rgb.bmp")).unwrap();
+    huge[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
+    huge[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
+    library.write("huge.bmp", &huge);
+    let engine = engine();
+    let kinds = [AnalysisKind::Clip];
+    let summary = library.index(library.analysis(&kinds, no_tools()), Arc::clone(&engine));
+    assert_eq!((summary.analysed.done, summary.analysed.failed), (6, 5));
+    let code = |name: &str| match &library.asset(name).states[AnalysisKind::Clip as usize] {
+        AnalysisState::Failed { code, .. } => code.clone(),
+        other => format!("{other:?}"),
+    };
+    assert_eq!(code("empty.jpg"), "image_empty");
+    assert_eq!(code("words.png"), "image_undecodable");
+    assert_eq!(code("cut.png"), "image_undecodable");
+    assert_eq!(code("garbage.jpg"), "image_undecodable");
+    assert_eq!(code("huge.bmp"), "image_too_large");
+    assert!(matches!(library.asset("good.jpg").states[1], AnalysisState::Done { .. }));
+    let groups: Vec<_> =
+        summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
+    assert_eq!(groups, [("image_empty", 1), ("image_too_large", 1), ("image_undecodable", 3)]);
+    // Nothing that failed for good is tried again by itself.
+    assert_eq!(library.index(library.analysis(&kinds, no_tools()), engine).analysed.done, 0);
+}
+
+#[test]
+fn a_kind_without_its_model_is_left_out_and_waits() {
+    let library = small();
+    let mut analysis = library.analysis(&[AnalysisKind::Clip, AnalysisKind::Faces], no_tools());
+    analysis.models.faces = "buffalo_l".to_owned();
+    let engine = engine();
+    let summary = library.index(analysis, Arc::clone(&engine));
+    assert_eq!(summary.analysed.done, 3);
+    assert_eq!(summary.analysed.left_out.keys().collect::<Vec<_>>(), [&AnalysisKind::Faces]);
+    let Counts { states, .. } = library.store.counts().unwrap();
+    assert_eq!(states[AnalysisKind::Clip as usize], [0, 3, 0]);
+    assert_eq!(states[AnalysisKind::Faces as usize], [3, 0, 0]);
+    let summary = library.index(library.analysis(&[AnalysisKind::Faces], no_tools()), engine);
+    assert_eq!(summary.analysed.done, 3);
+}
+
+#[test]
+fn another_model_embeds_anew_and_old_vectors_do_not_mix() {
+    let library = small();
+    let engine = engine();
+    let kinds = [AnalysisKind::Clip];
+    library.index(library.analysis(&kinds, no_tools()), Arc::clone(&engine));
+    let bird = library.asset("bird.jpg").id;
+    let (_, vector) = library.store.embedding(bird).unwrap().unwrap();
+    // The same network under another name: the alias stands for a model of another kind.
+    let mut analysis = library.analysis(&kinds, no_tools());
+    analysis.models.clip = "RN50__openai".to_owned();
+    let summary = library.index(analysis, Arc::clone(&engine));
+    // It cannot be had here, so the old ones stay and are found under their own name only.
+    assert!(summary.analysed.left_out.contains_key(&AnalysisKind::Clip));
+    assert_eq!(library.store.counts().unwrap().states[1], [3, 0, 0]);
+    assert_eq!(library.store.nearest(CLIP, &vector, &Filter::default(), 9).unwrap().len(), 3);
+    assert_eq!(library.store.nearest("RN50__openai", &vector, &Filter::default(), 9).unwrap(), []);
+    assert_eq!(library.index(library.analysis(&kinds, no_tools()), engine).analysed.done, 3);
+}
+
+#[test]
+fn one_asset_again_and_nothing_else() {
+    let library = small();
+    let engine = engine();
+    let kinds = [AnalysisKind::Ocr];
+    library.index(library.analysis(&kinds, no_tools()), Arc::clone(&engine));
+    let id = library.asset("receipt.jpg").id;
+    assert!(library.store.correct(id, 0, "Eckbäckerei").unwrap());
+    let rerun = |replace: bool| {
+        library.store.forget(AnalysisKind::Ocr, &[id], replace).unwrap();
+        let scope = Scope::Assets(HashSet::from([id]));
+        let analysis = Analysis { scope, ..library.analysis(&kinds, no_tools()) };
+        library.analyse(analysis, Arc::clone(&engine), &Stop::default()).done
+    };
+    assert_eq!(rerun(false), 1);
+    assert!(texts(&library, "receipt.jpg").contains(&"Eckbäckerei".to_owned()));
+    assert_eq!(rerun(true), 1);
+    assert!(!texts(&library, "receipt.jpg").contains(&"Eckbäckerei".to_owned()));
+}
+
+/// The real engine, which says so often that it is busy before it answers.
+struct Busy {
+    engine: Arc<dyn Backend>,
+    times: AtomicU32,
+    code: ErrorCode,
+}
+
+impl Backend for Busy {
+    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+        let left =
+            self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
+        if left.is_ok() {
+            return Box::pin(async { Err(EngineError::new(self.code, "not now")) });
+        }
+        self.engine.picture(request)
+    }
+
+    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+        self.engine.sentence(request)
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.engine.status()
+    }
+
+    fn unload(&self) {}
+}
+
+#[test]
+fn what_passes_is_waited_for_and_never_a_failure() {
+    let library = small();
+    let kinds = [AnalysisKind::Clip];
+    let busy = |times, code| Arc::new(Busy { engine: engine(), times: AtomicU32::new(times), code });
+    let summary = library.index(library.analysis(&kinds, no_tools()), busy(3, ErrorCode::NodeUnavailable));
+    assert_eq!((summary.analysed.done, summary.analysed.failed), (3, 0));
+    // What is wrong with a node's set-up is told and not held against the picture.
+    library.store.forget(AnalysisKind::Clip, &[library.asset("bird.jpg").id], false).unwrap();
+    let summary = library.index(library.analysis(&kinds, no_tools()), busy(1, ErrorCode::NodeRefused));
+    assert_eq!(summary.analysed.done, 0);
+    assert_eq!(summary.analysed.problems.iter().next().unwrap().0, "node_refused");
+    assert_eq!(library.asset("bird.jpg").states[1], AnalysisState::Never);
+}
+
+#[test]
+fn stopped_it_keeps_what_is_complete_and_goes_on_later() {
+    let library = small();
+    library.scan();
+    let stop = Stop::default();
+    stop.ask();
+    let engine = engine();
+    let analysed = library.analyse(library.analysis(&ALL, no_tools()), Arc::clone(&engine), &stop);
+    let done = library.store.counts().unwrap().states[0][1];
+    assert_eq!(done, analysed.done);
+    let summary = library.index(library.analysis(&ALL, no_tools()), engine);
+    assert_eq!(summary.analysed.done, 3 - done);
+    assert_eq!(library.store.counts().unwrap().states, [[0, 3, 0]; 3]);
+}
+
+#[test]
+fn no_decoder_is_a_note_and_no_failure() {
+    let library = Library::new();
+    library.put("a.heic", "index/receipt.heic");
+    library.put("b.dng", "index/receipt.dng");
+    library.put("c.mp4", "index/late.mp4");
+    let summary = library.index(library.analysis(&[AnalysisKind::Clip], no_tools()), engine());
+    let groups: Vec<_> =
+        summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
+    assert_eq!(groups, [("decoder_missing", 3)]);
+    assert_eq!(library.store.counts().unwrap().states[1], [3, 0, 0]);
+}
+
+#[test]
+fn models_are_named_by_kind() {
+    let models =
+        Models { ocr: "a".to_owned(), clip: "b".to_owned(), faces: "c".to_owned(), face_min_score: 0.5 };
+    assert_eq!(ALL.map(|kind| models.of(kind)), ["a", "b", "c"]);
+}

@@ -1,0 +1,167 @@
+//! A library in a folder of its own with its catalogue, and the engines' small models.
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tempfile::TempDir;
+use viewfinder_catalog::{AnalysisKind, Asset, SqliteStore, Store, text::Segmenter};
+use viewfinder_engine::{Engine, EngineConfig};
+use viewfinder_gateway::Backend;
+use viewfinder_index::{
+    Analysed, Analysis, Event, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
+};
+use viewfinder_models::{Catalogue, Role, StoreConfig};
+use viewfinder_runtime::Device;
+use viewfinder_test_support as test_support;
+
+pub(crate) const OCR: &str = "PP-OCRv6_small";
+/// A stand-in of the fixtures that averages pixels, 512 wide.
+pub(crate) const CLIP: &str = "ViT-B-32__openai";
+/// A real detector with a stand-in recogniser.
+pub(crate) const FACES: &str = "probe";
+
+/// Keeps what it is told.
+#[derive(Default)]
+pub(crate) struct Told(pub(crate) Mutex<Vec<Event>>);
+
+impl Listener for Told {
+    fn tell(&self, event: Event) {
+        self.0.lock().unwrap().push(event);
+    }
+}
+
+pub(crate) struct Library {
+    folder: TempDir,
+    pub(crate) store: Arc<dyn Store>,
+    _catalogue: TempDir,
+}
+
+impl Library {
+    pub(crate) fn new() -> Self {
+        let catalogue = TempDir::new().unwrap();
+        let segmenter = Arc::new(Segmenter::new(None).unwrap());
+        let store = Arc::new(SqliteStore::open(&catalogue.path().join("catalog.db"), segmenter).unwrap());
+        Self { folder: TempDir::new().unwrap(), store, _catalogue: catalogue }
+    }
+
+    /// The folder of pictures.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.folder.path().canonicalize().unwrap()
+    }
+
+    /// Copies a fixture into the library.
+    pub(crate) fn put(&self, name: &str, fixture: &str) -> PathBuf {
+        let source = test_support::fixtures().join(fixture);
+        self.write(name, &std::fs::read(&source).unwrap_or_else(|error| panic!("{fixture}: {error}")))
+    }
+
+    /// Writes a file, with a time of its own, so that a second write in the same instant is seen as a change.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> PathBuf {
+        let path = self.root().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn plan(&self) -> Scan {
+        Scan {
+            roots: vec![self.root()],
+            within: vec![],
+            prune: false,
+            settle: Duration::ZERO,
+            kinds: AnalysisKind::ALL.to_vec(),
+            tools: Tools::find_in("".as_ref()),
+            max_bytes: 100_000_000,
+        }
+    }
+
+    /// Compares the folder with the catalogue.
+    pub(crate) fn scan(&self) -> Scanned {
+        self.scan_as(&self.plan())
+    }
+
+    pub(crate) fn scan_as(&self, plan: &Scan) -> Scanned {
+        viewfinder_index::scan(plan, &*self.store, &Stop::default(), &Told::default()).unwrap()
+    }
+
+    /// All assets, by their path in the library.
+    pub(crate) fn assets(&self) -> Vec<(String, Asset)> {
+        let assets = self.store.list("", None, 1000).unwrap();
+        assets.into_iter().map(|asset| (self.relative(&asset.file.path), asset)).collect()
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.assets().into_iter().map(|(name, _)| name).collect()
+    }
+
+    pub(crate) fn asset(&self, name: &str) -> Asset {
+        self.store.by_path(self.root().join(name).to_str().unwrap()).unwrap().unwrap()
+    }
+
+    pub(crate) fn relative(&self, path: &str) -> String {
+        Path::new(path).strip_prefix(self.root()).unwrap().to_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn analysis(&self, kinds: &[AnalysisKind], tools: Tools) -> Analysis {
+        Analysis {
+            kinds: kinds.to_vec(),
+            models: Models {
+                ocr: OCR.to_owned(),
+                clip: CLIP.to_owned(),
+                faces: FACES.to_owned(),
+                face_min_score: 0.5,
+            },
+            scope: Scope::Folders(vec![self.root()]),
+            tools,
+            max_bytes: 100_000_000,
+        }
+    }
+
+    /// Compares, analyses and groups.
+    pub(crate) fn index(&self, analysis: Analysis, backend: Arc<dyn Backend>) -> Summary {
+        let listener = Arc::new(Told::default());
+        let scan = Scan { kinds: analysis.kinds.clone(), tools: analysis.tools.clone(), ..self.plan() };
+        let (store, stop) = (Arc::clone(&self.store), Stop::default());
+        runtime()
+            .block_on(viewfinder_index::index(scan, analysis, 0.99, store, backend, &stop, listener))
+            .unwrap()
+    }
+
+    /// Compares, then analyses with a stop at hand.
+    pub(crate) fn analyse(&self, analysis: Analysis, backend: Arc<dyn Backend>, stop: &Stop) -> Analysed {
+        let complete = tokio::sync::watch::channel(true).1;
+        let (store, listener) = (Arc::clone(&self.store), Arc::new(Told::default()));
+        runtime()
+            .block_on(viewfinder_index::analyse(analysis, store, backend, stop, listener, complete))
+            .unwrap()
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// The real engine over the tests' models.
+pub(crate) fn engine() -> Arc<dyn Backend> {
+    for role in [Role::Detection, Role::Classification, Role::Recognition] {
+        test_support::model(OCR, role);
+    }
+    test_support::model("scrfd_2.5g", Role::Detection);
+    let probe = test_support::fixtures().join("models/arcface_probe.onnx").display().to_string();
+    let own = format!(
+        "[[models]]\nname = \"{FACES}\"\nfamily = \"insight-face\"\n\
+         [models.detection]\nsame_as = \"scrfd_2.5g\"\n\
+         [models.recognition]\nsources = [{{ file = {probe:?} }}]\n"
+    );
+    let mut models = StoreConfig::new(test_support::store().root());
+    models.offline = true;
+    models.immich_caches = vec![test_support::fixtures().join("immich-cache")];
+    models.extra_models = Catalogue::parse(&own).unwrap();
+    let mut config = EngineConfig::new(models);
+    config.library = Some(test_support::ort_library());
+    config.device = Device::Cpu;
+    config.model_ttl = None;
+    Arc::new(Engine::new(config).unwrap())
+}

@@ -1,0 +1,174 @@
+//! Pictures of the catalogue that fit a query.
+use std::io::IsTerminal as _;
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use viewfinder_catalog::search::{
+    EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher, Similarity,
+};
+use viewfinder_engine::SentenceRequest;
+
+use super::faces::unit;
+use super::index::models;
+use super::look::json_line;
+use crate::catalogue::{self, Catalogue};
+use crate::cli::SearchArgs;
+use crate::config::Loaded;
+use crate::failure::{Failure, Outcome};
+use crate::{output, routing, wiring};
+
+/// Lines of text shown for a picture.
+const LINES: usize = 3;
+
+/// Prints what fits, best first.
+pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let catalogue = catalogue::open(&args.catalog, loaded, false)?;
+    let page = Page { cursor: None, limit: args.limit };
+    let results = searcher(&catalogue, loaded).search(&args.query.join(" "), &page)?;
+    for note in &results.notes {
+        output::complain(&note.message);
+    }
+    if results.hits.is_empty() {
+        output::complain("nothing found");
+    }
+    let marks = if std::io::stdout().is_terminal() { ["\x1b[1;7m", "\x1b[0m"] } else { ["[", "]"] };
+    for hit in &results.hits {
+        if args.json {
+            json_line(hit)?;
+        } else {
+            show(hit, marks)?;
+        }
+    }
+    if let Some(found) = results.found.filter(|found| *found > results.hits.len()) {
+        output::complain(&format!("{} of {found}; --limit shows more", results.hits.len()));
+    }
+    if let Some(best) = results.hits.first().filter(|_| args.open) {
+        open(&best.asset.file.path)?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// A searcher that asks the engines for the meaning of words, if there are any. Their models are loaded only then.
+pub(super) fn searcher(catalogue: &Catalogue, loaded: &Loaded) -> Searcher {
+    let loaded = loaded.clone();
+    let embedder = move |text: &str| {
+        embed(text, &loaded).map_err(|failure| {
+            let (Failure::Usage(error) | Failure::Environment(error) | Failure::Other(error)) = failure;
+            EmbedError(format!("{error:#}"))
+        })
+    };
+    let embedder: Option<Arc<dyn Embedder>> = Some(Arc::new(embedder));
+    Searcher::new(
+        Arc::clone(&catalogue.store),
+        Arc::clone(&catalogue.segmenter),
+        embedder,
+        Similarity::default(),
+    )
+}
+
+fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
+    let config = &loaded.config;
+    let engine = wiring::engine(loaded)?;
+    wiring::check_sentence_model(config, engine.store())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let request = SentenceRequest {
+        model: wiring::sentence_model(config).to_owned(),
+        text: text.to_owned(),
+        language: None,
+    };
+    let vector = runtime.block_on(async {
+        let backend = routing::backend(config, &engine)?;
+        backend.sentence(request).await.map_err(Failure::from)
+    })?;
+    Ok(QueryVector { model: models(config, &engine).clip, vector: unit(&vector) })
+}
+
+/// The path, and below it why it was found.
+fn show(hit: &Hit, marks: [&str; 2]) -> std::io::Result<()> {
+    output::line(&hit.asset.file.path)?;
+    if let Some(found) = &hit.text {
+        for line in found.lines.iter().take(LINES) {
+            output::line(&format!("    {}", marked(line, marks)))?;
+        }
+        if found.lines.len() > LINES {
+            output::line(&format!("    … and {} more lines", found.lines.len() - LINES))?;
+        }
+    }
+    match (hit.reason, hit.similarity) {
+        (Reason::Meaning | Reason::TextAndMeaning, Some(cosine)) => {
+            output::line(&format!("    shows it, similarity {cosine:.2}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The line with its matching parts between the marks.
+fn marked(line: &LineMatch, [begin, end]: [&str; 2]) -> String {
+    let mut text = String::new();
+    let mut from = 0;
+    for [first, last] in &line.spans {
+        // Spans are on character borders and in order; whatever they are, nothing may break here.
+        let (Some(before), Some(found)) = (line.text.get(from..*first), line.text.get(*first..*last)) else {
+            break;
+        };
+        text.push_str(&format!("{before}{begin}{found}{end}"));
+        from = *last;
+    }
+    text.push_str(line.text.get(from..).unwrap_or_default());
+    text
+}
+
+/// Shows a picture in the program that the system has for it.
+fn open(path: &str) -> Result<(), Failure> {
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(windows) {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let status = Command::new(program)
+        .arg(path)
+        .status()
+        .with_context(|| format!("{program} does not run"))
+        .map_err(Failure::Environment)?;
+    // Windows' explorer never says that all went well.
+    if !status.success() && !cfg!(windows) {
+        return Err(Failure::Environment(anyhow::anyhow!("{program} could not show {path}: {status}")));
+    }
+    Ok(())
+}
+
+impl From<SearchError> for Failure {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Store(error) => error.into(),
+            SearchError::Query(_) | SearchError::BadCursor | SearchError::NoVector => {
+                Self::Usage(error.into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn matches_are_marked_where_they_are() {
+        let line = |spans: &[[usize; 2]]| LineMatch {
+            line: 0,
+            text: "合计 12 元".to_owned(),
+            corners: [[0.0; 2]; 4],
+            spans: spans.to_vec(),
+        };
+        assert_eq!(marked(&line(&[[0, 6], [7, 9]]), ["[", "]"]), "[合计] [12] 元");
+        assert_eq!(marked(&line(&[]), ["[", "]"]), "合计 12 元");
+        assert_eq!(marked(&line(&[[0, 1]]), ["[", "]"]), "合计 12 元");
+    }
+}
