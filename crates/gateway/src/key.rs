@@ -45,13 +45,15 @@ impl Key {
 
     /// What a browser shows instead: made of the key, and of no use to learn it.
     fn token(&self) -> String {
-        let digest = Sha256::new().chain_update(b"viewfinder cookie\0").chain_update(self.0.as_bytes()).finalize();
+        let digest =
+            Sha256::new().chain_update(b"viewfinder cookie\0").chain_update(self.0.as_bytes()).finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn is_shown_by(&self, headers: &HeaderMap) -> bool {
         let token = self.token();
-        shown(headers).any(|shown| self.is(shown)) || tokens(headers).any(|shown| token.as_bytes().ct_eq(shown).into())
+        shown(headers).any(|shown| self.is(shown))
+            || tokens(headers).any(|shown| token.as_bytes().ct_eq(shown).into())
     }
 }
 
@@ -130,7 +132,8 @@ fn shown(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
 
 /// Every token that a request's cookies show.
 fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
-    let cookies = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let cookies =
+        headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
     cookies.filter_map(|cookie| cookie.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"="))
 }
 

@@ -159,7 +159,7 @@ pub(crate) struct EmbedArgs {
 }
 
 /// Which catalogue.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct CatalogArgs {
     /// The catalogue: a file, or a database as postgres://… (settings catalog.file and catalog.url)
     #[arg(long, value_name = "FILE|URL")]

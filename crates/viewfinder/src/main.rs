@@ -14,6 +14,7 @@ mod keys;
 mod listen;
 mod log;
 mod output;
+mod photos;
 mod pictures;
 mod progress;
 mod routing;

@@ -22,7 +22,8 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     if admitted || is_here(peer, request.headers()) {
         return next.run(request).await;
     }
-    let detail = "photos are shown to other machines only on an address with a key; set one for it (see `listen`)";
+    let detail =
+        "photos are shown to other machines only on an address with a key; set one for it (see `listen`)";
     Problem::new(StatusCode::FORBIDDEN, "key_needed", "A key is needed", detail).into_response()
 }
 

@@ -12,7 +12,9 @@ use tokio::{
 };
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
 use viewfinder_gateway::Backend;
-use viewfinder_index::{Analysis, Event, IndexError, Listener, Models, Scope, Stop, Tools, analyse};
+use viewfinder_index::{
+    Analysis, Event, IndexError, Listener, Models, Problems, Scope, Stop, Tools, analyse_and_group, prepare,
+};
 
 /// Jobs that are remembered after they ended.
 const REMEMBERED: usize = 100;
@@ -23,10 +25,7 @@ const WAITING: usize = 1000;
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     /// These analyses of these assets.
-    Rerun {
-        kinds: Vec<AnalysisKind>,
-        assets: Vec<AssetId>,
-    },
+    Rerun { kinds: Vec<AnalysisKind>, assets: Vec<AssetId> },
     /// Whatever was never done of these kinds.
     Pending { kinds: Vec<AnalysisKind> },
 }
@@ -82,6 +81,8 @@ pub(crate) struct Means {
     pub(crate) models: Models,
     pub(crate) tools: Tools,
     pub(crate) max_bytes: u64,
+    /// Least cosine of two faces of one person.
+    pub(crate) same_person: f32,
     pub(crate) stop: Stop,
 }
 
@@ -148,6 +149,14 @@ impl Work {
             }
             Self::Pending { kinds } => (kinds, Scope::All),
         };
+        let listener = Arc::new(told.clone());
+        let store = Arc::clone(&means.store);
+        if matches!(scope, Scope::All) {
+            let (store, stop, listener) = (Arc::clone(&store), means.stop.clone(), Arc::clone(&listener));
+            let (kinds, models) = (kinds.clone(), means.models.clone());
+            let prepared = spawn_blocking(move || prepare(&kinds, &models, &*store, &stop, &*listener)).await;
+            prepared.map_err(|error| IndexError::Internal(error.to_string()))??;
+        }
         let analysis = Analysis {
             kinds,
             models: means.models.clone(),
@@ -156,19 +165,23 @@ impl Work {
             max_bytes: means.max_bytes,
         };
         let (_complete, complete) = watch::channel(true);
-        let store = Arc::clone(&means.store);
         let backend = Arc::clone(&means.backend);
-        let listener = Arc::new(told.clone());
-        let analysed = analyse(analysis, store, backend, &means.stop, listener, complete).await?;
-        let problems = analysed.problems.to_string();
+        let (analysed, _) =
+            analyse_and_group(analysis, means.same_person, store, backend, &means.stop, listener, complete)
+                .await?;
         told.change(|job| {
             job.failed = analysed.failed;
-            if !problems.is_empty() {
-                job.message = Some(problems);
-            }
+            job.message = first(&analysed.problems).or(job.message.take());
         });
         Ok(())
     }
+}
+
+/// What to say of files that could not be analysed and will be tried again.
+fn first(problems: &Problems) -> Option<String> {
+    let (_, problem) = problems.iter().next()?;
+    let (file, message) = problem.files.first()?;
+    Some(format!("{file}: {message}"))
 }
 
 /// Changes one job's entry as its work goes on.

@@ -2,9 +2,10 @@
 //!
 //! [`router()`] offers the API ([`ROUTES`], under `/api/v1`) and the page (`/photos`), to be merged into the gateway's server,
 //! which brings limits, ids, logs and keys. `access` decides who may see photos, `jobs` does analyses again, `thumbnail`
-//! makes small pictures, `view` holds what is shown, `problem` how the API says no.
+//! makes small pictures, `view` holds what is shown, `extract` reads what is asked, `problem` how the API says no.
 
 mod access;
+mod extract;
 mod jobs;
 mod page;
 mod problem;
@@ -13,4 +14,4 @@ mod session;
 mod thumbnail;
 mod view;
 
-pub use routes::{Photos, PhotosConfig, ROUTES, router};
+pub use routes::{Photos, PhotosConfig, ROUTES, open_paths, router};

@@ -1,6 +1,5 @@
 //! Signing in with a browser, which cannot show a key in a header when it asks for a picture.
 use axum::{
-    Json,
     extract::Extension,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -8,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 use viewfinder_gateway::AddressKey;
 
-use crate::problem::Problem;
+use crate::{extract::Body, problem::Problem};
 
 #[derive(Deserialize)]
 pub(crate) struct Shown {
@@ -19,7 +18,7 @@ pub(crate) struct Shown {
 pub(crate) async fn sign_in(
     key: Option<Extension<AddressKey>>,
     headers: HeaderMap,
-    Json(Shown { key: shown }): Json<Shown>,
+    Body(Shown { key: shown }): Body<Shown>,
 ) -> Response {
     let Some(Extension(key)) = key else { return StatusCode::NO_CONTENT.into_response() };
     let Some(cookie) = key.cookie(&shown) else {

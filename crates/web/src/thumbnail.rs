@@ -19,7 +19,7 @@ const TIDY_EVERY: u64 = 256;
 
 /// Makes and keeps small pictures.
 pub(crate) struct Thumbnails {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
     /// Bytes of all files together.
     limit: u64,
     /// Decoding takes memory; only so many at once.
@@ -28,13 +28,13 @@ pub(crate) struct Thumbnails {
 }
 
 impl Thumbnails {
-    pub(crate) fn new(folder: PathBuf, limit: u64, at_once: usize) -> Self {
+    pub(crate) fn new(folder: Option<PathBuf>, limit: u64, at_once: usize) -> Self {
         Self { folder, limit, places: Semaphore::new(at_once), made: AtomicU64::new(0) }
     }
 
     /// A kept picture.
     pub(crate) fn kept(&self, hash: &ContentHash, size: usize) -> Option<Vec<u8>> {
-        fs::read(self.path(hash, size)).ok()
+        fs::read(self.path(hash, size)?).ok()
     }
 
     /// Makes a picture of an encoded one, and keeps it. Blocks.
@@ -47,53 +47,56 @@ impl Thumbnails {
     ) -> Result<Vec<u8>, DecodeError> {
         let picture = decode(bytes, limits)?.into_rgb(true, Alpha::Contrast);
         let jpeg = encode::jpeg(&shrink(picture, size), QUALITY);
+        let kept = self.path(hash, size).map_or(Ok(()), |path| self.keep(&path, &jpeg));
         // A picture that cannot be kept is made again.
-        if let Err(error) = self.keep(&self.path(hash, size), &jpeg) {
+        if let Err(error) = kept {
             tracing::debug!(%error, "a thumbnail is not kept");
         }
         Ok(jpeg)
     }
 
-    fn path(&self, hash: &ContentHash, size: usize) -> PathBuf {
+    fn path(&self, hash: &ContentHash, size: usize) -> Option<PathBuf> {
         let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.folder.join(&name[..2]).join(format!("{name}-{size}.jpg"))
+        Some(self.folder.as_ref()?.join(&name[..2]).join(format!("{name}-{size}.jpg")))
     }
 
     /// By rename, so that nobody reads half a file.
     fn keep(&self, path: &Path, jpeg: &[u8]) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder)?;
         let made = self.made.fetch_add(1, Ordering::Relaxed);
-        let partial = folder.join(format!("{}-{made}.part", std::process::id()));
+        let partial = path.with_extension(format!("{}-{made}.part", std::process::id()));
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(&partial, jpeg)?;
         fs::rename(&partial, path)?;
-        if made % TIDY_EVERY == TIDY_EVERY - 1 { self.tidy() } else { Ok(()) }
+        match &self.folder {
+            Some(folder) if made % TIDY_EVERY == TIDY_EVERY - 1 => tidy(folder, self.limit),
+            _ => Ok(()),
+        }
     }
+}
 
-    /// Removes the oldest files until a tenth of the room is free again.
-    fn tidy(&self) -> io::Result<()> {
-        let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-        for folder in fs::read_dir(&self.folder)? {
-            for file in fs::read_dir(folder?.path())? {
-                let file = file?;
-                let about = file.metadata()?;
-                files.push((about.modified()?, about.len(), file.path()));
-            }
+/// Removes the oldest files until a tenth of the room is free again.
+fn tidy(folder: &Path, limit: u64) -> io::Result<()> {
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
+    for part in fs::read_dir(folder)? {
+        for file in fs::read_dir(part?.path())? {
+            let file = file?;
+            let about = file.metadata()?;
+            files.push((about.modified()?, about.len(), file.path()));
         }
-        let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
-        if bytes <= self.limit {
-            return Ok(());
-        }
-        files.sort_unstable();
-        for (_, size, path) in files {
-            if bytes <= self.limit / 10 * 9 {
-                break;
-            }
-            fs::remove_file(path)?;
-            bytes -= size;
-        }
-        Ok(())
     }
+    let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    if bytes <= limit {
+        return Ok(());
+    }
+    files.sort_unstable();
+    for (_, size, path) in files {
+        if bytes <= limit / 10 * 9 {
+            break;
+        }
+        fs::remove_file(path)?;
+        bytes -= size;
+    }
+    Ok(())
 }
 
 /// The picture with a longer side of `size` pixels, if it is larger.
@@ -114,7 +117,7 @@ mod tests {
     #[test]
     fn a_picture_is_shrunk_kept_and_in_time_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let thumbnails = Thumbnails::new(folder.path().to_owned(), 3000, 1);
+        let thumbnails = Thumbnails::new(Some(folder.path().to_owned()), 3000, 1);
         let file = encode::png(&RgbImage::filled(800, 400, [9, 99, 199]));
         let first = [0; 32];
         let made = thumbnails.make(&first, 320, &file, &Limits::default()).unwrap();

@@ -83,7 +83,7 @@ impl From<Asset> for AssetView {
 /// Milliseconds since 1970 as a date and time without a zone.
 fn wall_clock(ms: i64) -> Option<String> {
     let time = jiff::Timestamp::from_millisecond(ms).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).datetime().strftime("%Y-%m-%dT%H:%M:%S").to_string())
+    Some(jiff::tz::Offset::UTC.to_datetime(time).strftime("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 /// The kinds of analysis by their names.

@@ -1,16 +1,18 @@
 //! The server: from the configuration to the first answer, and from the first signal to the end.
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::oneshot;
 use viewfinder_engine::{Engine, ErrorCode};
 use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
+use viewfinder_index::Stop;
 use viewfinder_ledger::LedgerConfig;
 use viewfinder_models::{ModelEntry, Role};
 
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{listen, routing, signals, wiring};
+use crate::{listen, photos, routing, signals, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,9 +40,13 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
-    let server = Server::bind(gateway_config(config)?, backend)
+    let mut server = Server::bind(gateway_config(config)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
+    let jobs = Stop::default();
+    if let Some(photos) = photos::start(loaded, &engine, &backend, &jobs) {
+        server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
+    }
     tell(loaded, &engine, &server);
 
     let (fatal, failed) = oneshot::channel();
@@ -52,6 +58,7 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
                 _ = stop => {}
                 Ok(error) = failed => reason = Some(error),
             }
+            jobs.ask();
             // New work is refused from now on; what was accepted is finished as far as the time allows.
             let engine = engine.clone();
             tokio::task::spawn_blocking(move || engine.stop(PATIENCE));

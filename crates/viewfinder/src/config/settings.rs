@@ -220,6 +220,12 @@ settings! {
     /// speech, as for jieba.
     catalog_user_dictionary: Option<PathBuf> = None;
         "catalog.user_dictionary", "VIEWFINDER_CATALOG_USER_DICTIONARY", example "/etc/viewfinder/words.txt";
+    /// Folder of the small pictures that the page of photos shows. Without it, thumbnails in the user's data folder.
+    catalog_thumbnails: Option<PathBuf> = None;
+        "catalog.thumbnails", "VIEWFINDER_CATALOG_THUMBNAILS", example "/var/cache/viewfinder/thumbnails";
+    /// Bytes of all small pictures together; the oldest make room.
+    catalog_thumbnail_bytes: u64 = 2_000_000_000;
+        "catalog.thumbnail_bytes", "VIEWFINDER_CATALOG_THUMBNAIL_BYTES";
     /// What `viewfinder index` looks for: ocr, clip, faces.
     index_kinds: Vec<Kind> = vec![Kind::Ocr, Kind::Clip, Kind::Faces];
         "index.kinds", "VIEWFINDER_INDEX_KINDS";

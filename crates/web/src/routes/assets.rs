@@ -3,8 +3,9 @@ use axum::{Json, extract::State};
 use serde::Deserialize;
 use viewfinder_catalog::AssetId;
 
-use super::{Number, Shared};
+use super::Shared;
 use crate::{
+    extract::{Body, Numbers},
     problem::Problem,
     view::{FaceView, FullAssetView, PersonView},
 };
@@ -15,7 +16,7 @@ const LONGEST_LINE: usize = 1000;
 /// `GET /api/v1/assets/{id}`.
 pub(super) async fn asset(
     State(photos): Shared,
-    Number([id]): Number<1>,
+    Numbers([id]): Numbers<1>,
 ) -> Result<Json<FullAssetView>, Problem> {
     let id = AssetId(id);
     let asset = photos.asset(id).await?;
@@ -44,8 +45,8 @@ pub(super) struct Correction {
 /// `PATCH /api/v1/assets/{id}/lines/{line}`: what a line really says.
 pub(super) async fn correct(
     State(photos): Shared,
-    Number([id, line]): Number<2>,
-    Json(Correction { text }): Json<Correction>,
+    Numbers([id, line]): Numbers<2>,
+    Body(Correction { text }): Body<Correction>,
 ) -> Result<Json<FullAssetView>, Problem> {
     let text = text.trim().to_owned();
     if text.is_empty() || text.chars().count() > LONGEST_LINE || text.chars().any(char::is_control) {
@@ -57,5 +58,5 @@ pub(super) async fn correct(
     if !found {
         return Err(Problem::no_such("line"));
     }
-    asset(State(photos), Number([id])).await
+    asset(State(photos), Numbers([id])).await
 }

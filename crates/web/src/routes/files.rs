@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use axum::{
-    extract::{Query, State},
+    extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -11,8 +11,12 @@ use tokio::task::spawn_blocking;
 use viewfinder_catalog::{Asset, AssetId};
 use viewfinder_index::{Converted, Unread, read};
 
-use super::{Number, Shared};
-use crate::{problem::Problem, thumbnail::SIZES};
+use super::Shared;
+use crate::{
+    extract::{Numbers, Parameters},
+    problem::Problem,
+    thumbnail::SIZES,
+};
 
 /// Addresses carry the content's hash: what is there never changes.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -25,15 +29,16 @@ pub(super) struct Wanted {
 /// `GET /api/v1/assets/{id}/thumbnail?size=`: a JPEG, at most so large; sizes are rounded up to those that are kept.
 pub(super) async fn thumbnail(
     State(photos): Shared,
-    Number([id]): Number<1>,
-    Query(Wanted { size }): Query<Wanted>,
+    Numbers([id]): Numbers<1>,
+    Parameters(Wanted { size }): Parameters<Wanted>,
 ) -> Result<Response, Problem> {
     let asset = photos.asset(AssetId(id)).await?;
     let wanted = size.unwrap_or(SIZES[0]);
     let size = SIZES.into_iter().find(|kept| *kept >= wanted).unwrap_or(SIZES[1]);
     let shared = std::sync::Arc::clone(&photos);
     let hash = asset.file.hash;
-    let kept = spawn_blocking(move || shared.thumbnails.kept(&hash, size)).await.map_err(Problem::internal)?;
+    let kept =
+        spawn_blocking(move || shared.thumbnails.kept(&hash, size)).await.map_err(Problem::internal)?;
     let jpeg = match kept {
         Some(jpeg) => jpeg,
         None => {
@@ -54,10 +59,7 @@ pub(super) async fn thumbnail(
 }
 
 /// `GET /api/v1/assets/{id}/file`: the bytes as they lie on the disk.
-pub(super) async fn file(
-    State(photos): Shared,
-    Number([id]): Number<1>,
-) -> Result<Response, Problem> {
+pub(super) async fn file(State(photos): Shared, Numbers([id]): Numbers<1>) -> Result<Response, Problem> {
     let asset = photos.asset(AssetId(id)).await?;
     let file = tokio::fs::File::open(&asset.file.path).await.map_err(|error| gone(&asset, &error))?;
     let bytes = file.metadata().await.map_err(Problem::internal)?.len();
@@ -71,11 +73,7 @@ pub(super) async fn file(
     Ok((headers, axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(file))).into_response())
 }
 
-fn content(
-    asset: &Asset,
-    tools: &viewfinder_index::Tools,
-    max_bytes: u64,
-) -> Result<Converted, Problem> {
+fn content(asset: &Asset, tools: &viewfinder_index::Tools, max_bytes: u64) -> Result<Converted, Problem> {
     read(asset, tools, max_bytes).map_err(|error| match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
         Unread::Lacking(message) | Unread::Unreadable(message) | Unread::Bad { message, .. } => {

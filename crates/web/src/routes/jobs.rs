@@ -3,8 +3,9 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use viewfinder_catalog::{AnalysisKind, AssetId};
 
-use super::{Number, Photos, Shared, search};
+use super::{Photos, Shared, search};
 use crate::{
+    extract::{Body, Numbers},
     jobs::{JobView, Work},
     problem::Problem,
     view::kind,
@@ -46,8 +47,8 @@ pub(super) struct AllJobs {
 /// `POST /api/v1/assets/{id}/rerun`.
 pub(super) async fn rerun_one(
     State(photos): Shared,
-    Number([id]): Number<1>,
-    Json(RerunOne { kinds, replace_corrections }): Json<RerunOne>,
+    Numbers([id]): Numbers<1>,
+    Body(RerunOne { kinds, replace_corrections }): Body<RerunOne>,
 ) -> Result<(StatusCode, Json<Queued>), Problem> {
     let asset = photos.asset(AssetId(id)).await?;
     rerun(&photos, vec![asset.id], &kinds, replace_corrections).await
@@ -56,7 +57,7 @@ pub(super) async fn rerun_one(
 /// `POST /api/v1/rerun`.
 pub(super) async fn rerun_many(
     State(photos): Shared,
-    Json(RerunMany { kinds, query, replace_corrections }): Json<RerunMany>,
+    Body(RerunMany { kinds, query, replace_corrections }): Body<RerunMany>,
 ) -> Result<(StatusCode, Json<Queued>), Problem> {
     let assets = search::all(&photos, &query, MOST).await?;
     rerun(&photos, assets, &kinds, replace_corrections).await

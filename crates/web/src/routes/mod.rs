@@ -10,7 +10,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
-    extract::FromRequestParts,
+    extract::DefaultBodyLimit,
     middleware,
     routing::{get, patch, post},
 };
@@ -23,8 +23,9 @@ use viewfinder_index::{Models, Stop, Tools};
 use crate::{
     access,
     jobs::{Jobs, Means, Work},
-    page, session,
+    page,
     problem::Problem,
+    session,
     thumbnail::Thumbnails,
 };
 
@@ -48,12 +49,15 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/api/v1/openapi.json"),
 ];
 
+/// Bodies are lines of text, names and queries.
+const BODY_BYTES: usize = 64 << 10;
+
 /// What the routes are given.
 pub struct PhotosConfig {
     /// The catalogue.
     pub store: Arc<dyn Store>,
     /// Searches it.
-    pub searcher: Arc<viewfinder_catalog::Searcher>,
+    pub searcher: Arc<viewfinder_catalog::search::Searcher>,
     /// Analyses pictures, and embeds sentences.
     pub backend: Arc<dyn Backend>,
     /// Models for analyses.
@@ -62,12 +66,14 @@ pub struct PhotosConfig {
     pub sentence_model: String,
     /// Kinds of analysis that are done at all.
     pub kinds: Vec<AnalysisKind>,
+    /// Least cosine of two faces of one person.
+    pub same_person: f32,
     /// Decoders of the system.
     pub tools: Tools,
     /// How large pictures may be.
     pub limits: Limits,
-    /// Where small pictures are kept.
-    pub thumbnails: PathBuf,
+    /// Where small pictures are kept; without it they are made anew each time.
+    pub thumbnails: Option<PathBuf>,
     /// Bytes of all small pictures together.
     pub thumbnail_bytes: u64,
     /// Ends jobs.
@@ -92,6 +98,7 @@ impl Photos {
             models: config.models.clone(),
             tools: config.tools.clone(),
             max_bytes: config.limits.max_bytes,
+            same_person: config.same_person,
             stop: config.stop.clone(),
         };
         let jobs = Jobs::start(means);
@@ -140,25 +147,15 @@ pub fn router(photos: Arc<Photos>) -> Router {
     let open = Router::new()
         .route("/api/v1/session", post(session::sign_in))
         .route("/api/v1/openapi.json", get(status::openapi));
-    page::FILES.into_iter().fold(api.merge(open), |router, (path, content_type, text)| {
-        router.route(path, get(move || async move { page::file(content_type, text) }))
-    })
+    page::FILES
+        .into_iter()
+        .fold(api.merge(open), |router, (path, content_type, text)| {
+            router.route(path, get(move || async move { page::file(content_type, text) }))
+        })
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
 }
 
-/// Path parameters, with a problem of ours where they are not numbers.
-struct Number<const N: usize>([i64; N]);
-
-impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Number<N> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        state: &S,
-    ) -> Result<Self, Problem> {
-        let path = axum::extract::Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let values = path.map_err(Problem::internal)?.0;
-        let numbers: Option<Vec<i64>> = values.iter().map(|(_, value)| value.parse().ok()).collect();
-        let numbers = numbers.and_then(|numbers| numbers.try_into().ok());
-        numbers.map(Number).ok_or_else(|| Problem::no_such("asset"))
-    }
+/// The paths that show nothing of anybody's photos, and so want no key.
+pub fn open_paths() -> impl Iterator<Item = &'static str> {
+    page::FILES.into_iter().map(|(path, ..)| path).chain(["/api/v1/session", "/api/v1/openapi.json"])
 }

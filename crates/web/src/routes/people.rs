@@ -3,8 +3,11 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use viewfinder_catalog::{Person, PersonId};
 
-use super::{Number, Shared};
-use crate::problem::Problem;
+use super::Shared;
+use crate::{
+    extract::{Body, Numbers},
+    problem::Problem,
+};
 
 /// Longer names are refused, in characters.
 const LONGEST_NAME: usize = 200;
@@ -27,8 +30,8 @@ pub(super) async fn people(State(photos): Shared) -> Result<Json<Everybody>, Pro
 /// `PATCH /api/v1/people/{id}`.
 pub(super) async fn name(
     State(photos): Shared,
-    Number([id]): Number<1>,
-    Json(Name { name }): Json<Name>,
+    Numbers([id]): Numbers<1>,
+    Body(Name { name }): Body<Name>,
 ) -> Result<StatusCode, Problem> {
     let name = name.trim().to_owned();
     if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {

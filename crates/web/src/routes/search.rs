@@ -1,20 +1,22 @@
 //! Searches.
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use viewfinder_catalog::{
     AssetId,
-    search::{Closeness, Cursor, Hit, LineMatch, MOST_HITS, Note, Page, Reason, Results, SearchError, Searcher},
+    search::{
+        Closeness, Cursor, Hit, LineMatch, MOST_HITS, Note, Page, Reason, Results, SearchError, Searcher,
+    },
 };
 
-use super::{Number, Photos, Shared};
-use crate::{problem::Problem, view::AssetView};
+use super::{Photos, Shared};
+use crate::{
+    extract::{Numbers, Parameters},
+    problem::Problem,
+    view::AssetView,
+};
 
 /// Hits on a page, unless asked for otherwise, and at most.
 const USUAL: usize = 60;
@@ -64,7 +66,7 @@ struct LineView {
 /// `GET /api/v1/search`.
 pub(super) async fn search(
     State(photos): Shared,
-    Query(Wanted { q, limit, cursor }): Query<Wanted>,
+    Parameters(Wanted { q, limit, cursor }): Parameters<Wanted>,
 ) -> Result<Json<ResultsView>, Problem> {
     let page = page(limit, cursor);
     Ok(Json(ask(&photos, move |searcher| searcher.search(&q, &page)).await?.into()))
@@ -73,8 +75,8 @@ pub(super) async fn search(
 /// `GET /api/v1/assets/{id}/similar`.
 pub(super) async fn similar(
     State(photos): Shared,
-    Number([id]): Number<1>,
-    Query(Wanted { limit, cursor, .. }): Query<Wanted>,
+    Numbers([id]): Numbers<1>,
+    Parameters(Wanted { limit, cursor, .. }): Parameters<Wanted>,
 ) -> Result<Json<ResultsView>, Problem> {
     let page = page(limit, cursor);
     Ok(Json(ask(&photos, move |searcher| searcher.similar(AssetId(id), &page)).await?.into()))
