@@ -2,7 +2,7 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs, io,
-    path::{Path, PathBuf},
+    path::{MAIN_SEPARATOR, Path, PathBuf},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -326,7 +326,7 @@ fn is_fresh(stamp: Stamp, settle: Duration) -> bool {
 }
 
 /// A folder as the beginning of the paths in it.
-fn with_slash(folder: &Path) -> String {
+pub(crate) fn with_slash(folder: &Path) -> String {
     let folder = folder.to_string_lossy();
-    format!("{}/", folder.trim_end_matches('/'))
+    format!("{}{MAIN_SEPARATOR}", folder.trim_end_matches(MAIN_SEPARATOR))
 }

@@ -13,6 +13,7 @@ use crate::{
     FileKind, Problems, Stop,
     ignored::{RULES, is_folder_ignored},
     kind::HEAD,
+    scan::with_slash,
 };
 
 /// Size and time of a file, as the file system tells them.
@@ -144,10 +145,9 @@ fn refuse(error: &ignore::Error, root: &Path, walked: &mut Walked, problems: &mu
     if is_loop(error) || is_dangling_link(error, at) {
         return;
     }
-    let name = at.to_string_lossy();
-    walked.unreadable.push(format!("{}/", name.trim_end_matches('/')));
+    walked.unreadable.push(with_slash(at));
     let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-    problems.add("folder_unreadable", name, reason);
+    problems.add("folder_unreadable", at.to_string_lossy(), reason);
 }
 
 fn path_of(error: &ignore::Error) -> Option<&Path> {

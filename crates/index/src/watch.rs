@@ -11,6 +11,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use crate::{FileKind, ignored::RULES};
+
 /// Changes are told once nothing has changed for so long,
 const QUIET: Duration = Duration::from_secs(2);
 /// or after so long in any case.
@@ -78,15 +80,25 @@ impl Watch {
                 Ok(None) | Err(_) if folders.is_empty() => return self.roots.clone(),
                 Ok(None) | Err(_) => return outermost(folders),
             }
-            quiet = Instant::now() + QUIET;
-            latest.get_or_insert(quiet + PATIENCE);
+            if !folders.is_empty() {
+                quiet = Instant::now() + QUIET;
+                latest.get_or_insert(quiet + PATIENCE);
+            }
         }
     }
 }
 
-/// The folder to look at for a change at `path`: the nearest one above it that is there. None outside the roots.
+/// The folder to look at for a change at `path`: the nearest one above it that is there. None outside the roots, and for files
+/// that are no media, such as a catalogue that lies among its pictures.
 fn folder_of(path: &Path, roots: &[PathBuf]) -> Option<PathBuf> {
     let root = roots.iter().find(|root| path.starts_with(root))?;
+    let matters = path.extension().is_none()
+        || FileKind::of_name(path).is_some()
+        || path.ends_with(RULES)
+        || !path.is_file();
+    if !matters {
+        return None;
+    }
     if path == root {
         return Some(root.clone());
     }

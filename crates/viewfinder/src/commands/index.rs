@@ -47,7 +47,7 @@ pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure>
             let (scan, analysis) =
                 plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
             let (store, backend, stop) = (Arc::clone(&store), Arc::clone(&backend), stop.clone());
-            async move { once(&loaded.config, scan, analysis, store, backend, &stop).await }
+            async move { once(&loaded.config, scan, analysis, store, backend, &stop, watching).await }
         };
         // Before the first round, so that nothing is missed between it and the watching.
         let mut watch = match args.watch {
@@ -131,6 +131,7 @@ async fn once(
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
     stop: &Stop,
+    watching: bool,
 ) -> Result<(Outcome, bool), Failure> {
     let counter = Arc::new(Counter::new());
     let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
@@ -138,9 +139,23 @@ async fn once(
         viewfinder_index::index(scan, analysis, config.faces_same_person, store, backend, stop, listener)
             .await;
     counter.end();
-    let Summary { scanned, analysed, grouped } = ended.map_err(Failure::from)?;
-    let mut parts = Vec::new();
-    for (count, what) in [
+    let summary = ended.map_err(Failure::from)?;
+    let told = tell(&summary, watching);
+    // A watch that sees nothing of interest says nothing.
+    if !told.is_empty() || !watching {
+        output::complain(if told.is_empty() { "nothing to index" } else { &told });
+    }
+    let Summary { scanned, analysed, .. } = summary;
+    let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
+    let mut problems = scanned.problems;
+    problems.merge(analysed.problems);
+    Ok((conclude(&problems, &analysed.left_out), unsettled))
+}
+
+/// What a round did, in one line.
+fn tell(summary: &Summary, watching: bool) -> String {
+    let Summary { scanned, analysed, grouped } = summary;
+    let counts = [
         (scanned.new, "new"),
         (scanned.copies, "copies of others"),
         (scanned.changed, "changed"),
@@ -148,22 +163,14 @@ async fn once(
         (scanned.gone, "gone"),
         (scanned.kept, "missing but kept"),
         (scanned.unsettled, "still being written"),
-        (scanned.unchanged, "unchanged"),
+        (if watching { 0 } else { scanned.unchanged }, "unchanged"),
         (analysed.done, "analysed"),
         (analysed.changed, "changed while being read"),
         (grouped.joined, "faces of known people"),
         (grouped.new, "faces of new people"),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {what}"));
-        }
-    }
-    let summary = if parts.is_empty() { "nothing to index".to_owned() } else { parts.join(", ") };
-    output::complain(&summary);
-    let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
-    let mut problems = scanned.problems;
-    problems.merge(analysed.problems);
-    Ok((conclude(&problems, &analysed.left_out), unsettled))
+    ];
+    let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Names what went wrong, group by group.

@@ -1,6 +1,6 @@
 //! An analysis once more.
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{MAIN_SEPARATOR, Path};
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -76,7 +76,7 @@ fn at(store: &dyn Store, path: &str) -> Result<Vec<AssetId>, Failure> {
     if let Some(asset) = store.by_path(path)? {
         return Ok(vec![asset.id]);
     }
-    let folder = format!("{}/", path.trim_end_matches('/'));
+    let folder = format!("{}{MAIN_SEPARATOR}", path.trim_end_matches(MAIN_SEPARATOR));
     let mut ids = Vec::new();
     let mut after: Option<String> = None;
     loop {
