@@ -187,8 +187,8 @@ async fn the_page_shows_status_text_faces_and_similarity() {
         .until("document.getElementById('message').textContent", json!("Failed: it is image_undecodable"))
         .await;
     assert_eq!(browser.value("document.querySelectorAll('#overlay polygon').length").await, 0);
-    // Text and faces of that picture failed for good; what is told of them stays text.
-    browser.until("document.getElementById('failure-count').textContent", json!("2")).await;
+    // Text, faces and similarity of that picture failed for good; what is told of them stays text.
+    browser.until("document.getElementById('failure-count').textContent", json!("3")).await;
     let first = "document.querySelector('#failures li')";
     assert_eq!(
         browser.value(&format!("{first}.querySelector('strong').textContent")).await,
