@@ -105,7 +105,9 @@ impl App {
         if failed.is_empty() {
             return;
         }
-        failed.iter().for_each(|failed| metric::failed(failed.task, failed.code));
+        for failed in &failed {
+            metric::failed(failed.task, failed.code);
+        }
         let (ledger, picture) = (Arc::clone(&self.ledger), asked.bytes.clone());
         // Sums the picture and writes to the disk.
         let entered = tokio::task::spawn_blocking(move || ledger.enter(&picture, None, failed));
