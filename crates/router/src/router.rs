@@ -143,6 +143,7 @@ impl Router {
         let mut waiting = up.into_iter().chain(down.into_iter().take(1)).cloned();
         let mut running = JoinSet::new();
         let mut last = EngineError::new(ErrorCode::Busy, "no engine for sentences is up");
+        let mut reason = None;
         let mut patience = Duration::ZERO;
         loop {
             let slow = match timeout(patience, running.join_next()).await {
@@ -153,7 +154,7 @@ impl Router {
                     return Ok(vector);
                 }
                 Ok(Some(Ok((_, Err(Trouble { error, verdict }))))) => {
-                    metric::retried(verdict.as_str());
+                    reason = Some(verdict);
                     last = error;
                     false
                 }
@@ -167,6 +168,8 @@ impl Router {
             if let Some(member) = waiting.next() {
                 if slow {
                     metric::hedged();
+                } else if let Some(reason) = reason.take() {
+                    metric::retried(reason.as_str());
                 }
                 patience = member.hedge_after();
                 let request = request.clone();
