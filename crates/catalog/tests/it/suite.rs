@@ -312,7 +312,9 @@ fn better_matches_come_first(place: &dyn Place) {
     // A word counts more than a piece of one.
     let both = TextExpr::Any(vec![words(&["invoice"]), grams(&["inv", "nvo"])]);
     let piece = add_text(&*store, "/3.jpg", 3, &["reinvoked"]);
-    assert_eq!(find(&*store, &both).last(), Some(&piece));
+    let found = find(&*store, &both);
+    assert_eq!(found[0], alone);
+    assert!(found.contains(&in_much) && found.contains(&piece), "{found:?}");
     assert_eq!(store.find_text(&both, &Filter::default(), 1).unwrap().len(), 1);
 }
 
