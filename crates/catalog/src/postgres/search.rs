@@ -85,12 +85,7 @@ pub(super) fn nearest(
 }
 
 /// Cosines with vectors at even distances in the order of numbers.
-pub(super) fn background(
-    work: &mut Work<'_>,
-    model: &str,
-    query: &[f32],
-    count: usize,
-) -> Result<Vec<f32>> {
+pub(super) fn background(work: &mut Work<'_>, model: &str, query: &[f32], count: usize) -> Result<Vec<f32>> {
     let Some(model) = vectors::model(work, model, query.len())? else { return Ok(Vec::new()) };
     let rows = work.rows(
         "SELECT DISTINCT ON (near.asset) -(near.vector <#> $1::vector) FROM

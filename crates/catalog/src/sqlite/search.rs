@@ -4,7 +4,10 @@ use std::{rc::Rc, sync::Arc};
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_iter, types::Value};
 
 use super::{expression, vectors::Vectors};
-use crate::{AssetId, Filter, Scored, TextExpr, bytes::from_bytes, fold::UNKNOWN_TIME, fold::folded, store::GRAMS_WEIGHT};
+use crate::{
+    AssetId, Filter, Scored, TextExpr, bytes::from_bytes, fold::UNKNOWN_TIME, fold::folded,
+    store::GRAMS_WEIGHT,
+};
 
 /// Conditions on rows of `asset`, and what stands for their question marks.
 #[derive(Default)]
@@ -106,9 +109,8 @@ pub(super) fn background(
         .prepare_cached("SELECT min(id), max(id) FROM embedding")?
         .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)))?;
     let Some((first, last)) = ends else { return Ok(Vec::new()) };
-    let mut from = db.prepare_cached(
-        "SELECT id, vector FROM embedding WHERE id >= ? AND model = ? ORDER BY id LIMIT 1",
-    )?;
+    let mut from = db
+        .prepare_cached("SELECT id, vector FROM embedding WHERE id >= ? AND model = ? ORDER BY id LIMIT 1")?;
     let mut cosines = Vec::with_capacity(count);
     let mut next = first;
     for step in 0..count as i64 {
