@@ -9,6 +9,7 @@ mod machine;
 mod predict;
 mod process;
 mod quality;
+mod search;
 mod server;
 mod soak;
 mod test;

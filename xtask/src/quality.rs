@@ -22,9 +22,15 @@ pub(crate) struct Arguments {
     /// Profiles to measure.
     #[arg(default_values = ["viewfinder", "rapidocr"])]
     profiles: Vec<String>,
+    /// Measure how well searches find text instead, beside Immich's own; writes its section of BENCHMARKS.md.
+    #[arg(long)]
+    search: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.search {
+        return crate::search::run();
+    }
     provide(&[Need::Pip, Need::Assembler])?;
     let store = prepare()?;
     let mut table = Table::default();

@@ -34,7 +34,7 @@ pub const MOST_HITS: usize = 1000;
 const MOST_SIMILAR: usize = 200;
 
 /// Pictures to compare similarities with.
-const BACKGROUND: usize = 256;
+const BACKGROUND: usize = 128;
 
 /// Turns words into the vector of what they mean. Called on the thread that searches.
 pub trait Embedder: Send + Sync {
