@@ -3,6 +3,7 @@
 //! Nothing is written to disk. The graph is changed in memory, and its weights stay where they are, in the published
 //! file, from which ONNX Runtime maps them.
 
+mod blocks;
 mod class_token;
 mod in_place;
 mod upsampling;
@@ -16,9 +17,12 @@ use std::{
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::onnx::{
-    OnnxError, io_at,
-    proto::{Graph, Model},
+use crate::{
+    onnx::{
+        OnnxError, io_at,
+        proto::{ElementType, Graph, Model, Tensor},
+    },
+    precision::constants::is,
 };
 
 /// Rewrites the model `file` and returns it as the bytes of a model whose large weights are in `file`; none if there is
@@ -28,7 +32,7 @@ use crate::onnx::{
 /// not be overwritten in place while it is in use.
 ///
 /// Each rewriting looks for its own pattern, so it can be given any model: upsampling heads as text detectors end
-/// with (`upsampling`), vision transformers that answer with their class token (`class_token`), and large weights
+/// with (`upsampling`), joined maps whose channels do not suit the processor (`blocks`), vision transformers that answer with their class token (`class_token`), and large weights
 /// (`in_place`).
 pub fn tune(file: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     let bytes = Bytes::from(fs::read(file).map_err(io_at(file))?);
@@ -37,7 +41,10 @@ pub fn tune(file: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     let opset = model.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let opset = opset.map_or(0, |set| set.version);
     let Some(graph) = &mut model.graph else { return Ok(None) };
-    let rewritten = upsampling::rewrite(graph) | class_token::rewrite(graph, opset);
+    drop_identities(graph);
+    let rewritten = upsampling::rewrite(graph)
+        | channel_block().is_some_and(|block| blocks::rewrite(graph, block))
+        | class_token::rewrite(graph, opset);
     if rewritten {
         // Extents of values in between may be others now; ONNX Runtime infers them anyway.
         graph.value_info.clear();
@@ -83,4 +90,58 @@ fn has_bodies(graph: &Graph) -> bool {
         node.attribute.iter().any(|attribute| attribute.g.is_some() || !attribute.graphs.is_empty())
     };
     graph.node.iter().any(bodies)
+}
+
+/// Lets the users of copies take the original, so that patterns need not look through them.
+fn drop_identities(graph: &mut Graph) {
+    if has_bodies(graph) {
+        return;
+    }
+    let outputs: HashSet<String> = graph.output.iter().map(|value| value.name.clone()).collect();
+    let mut originals: HashMap<String, String> = HashMap::new();
+    graph.node.retain_mut(|node| {
+        for input in &mut node.input {
+            if let Some(original) = originals.get(input) {
+                input.clone_from(original);
+            }
+        }
+        let is_copy = is(node, "Identity") && !outputs.contains(&node.output[0]);
+        if is_copy {
+            originals.insert(node.output[0].clone(), node.input[0].clone());
+        }
+        !is_copy
+    });
+}
+
+/// How many channels ONNX Runtime keeps together on this processor: as many floats as a register holds. None where that is
+/// not known.
+fn channel_block() -> Option<usize> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        Some(if std::arch::is_x86_feature_detected!("avx512f") { 16 } else { 8 })
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    None
+}
+
+/// The numbers of a tensor of 32-bit floats that stands in the graph.
+fn values(tensor: &Tensor) -> Option<Vec<f32>> {
+    if tensor.data_type() != ElementType::F32 || tensor.data_location != 0 {
+        return None;
+    }
+    let values: Vec<f32> = if tensor.raw_data.is_empty() {
+        tensor.float_data.clone()
+    } else {
+        tensor.raw_data.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect()
+    };
+    let count = tensor.dims.iter().try_fold(1_i64, |product, &extent| product.checked_mul(extent))?;
+    (i64::try_from(values.len()) == Ok(count)).then_some(values)
+}
+
+fn floats(name: String, dims: &[usize], values: Vec<f32>) -> Tensor {
+    let raw_data: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
+    let dims = dims.iter().map(|&extent| extent as i64).collect();
+    let mut tensor = Tensor { name, dims, raw_data: raw_data.into(), ..Tensor::default() };
+    tensor.set_data_type(ElementType::F32);
+    tensor
 }

@@ -8,12 +8,12 @@
 use crate::{
     onnx::{
         Attr, node,
-        proto::{ElementType, Graph, Tensor},
+        proto::{Graph, Tensor},
     },
     precision::constants::{Constants, attribute, integer, is},
 };
 
-use super::{Users, has_bodies};
+use super::{Users, floats, has_bodies, values};
 
 /// Children of a pixel in one upsampling: two rows of two.
 const CHILDREN: usize = 4;
@@ -75,7 +75,7 @@ impl Pair {
             at = users.only(value)?;
             let node = &graph.node[at];
             let takes: &[usize] = match node.op_type.as_str() {
-                "Identity" | "Relu" => &[],
+                "Relu" => &[],
                 "Add" => &[usize::from(node.input.first()? == value)],
                 "BatchNormalization"
                     if node.output.len() == 1 && integer(node, "training_mode").unwrap_or(0) == 0 =>
@@ -185,26 +185,4 @@ impl Layer {
         }
         rows
     }
-}
-
-/// The numbers of a tensor of 32-bit floats that stands in the graph.
-fn values(tensor: &Tensor) -> Option<Vec<f32>> {
-    if tensor.data_type() != ElementType::F32 || tensor.data_location != 0 {
-        return None;
-    }
-    let values: Vec<f32> = if tensor.raw_data.is_empty() {
-        tensor.float_data.clone()
-    } else {
-        tensor.raw_data.as_chunks::<4>().0.iter().map(|value| f32::from_le_bytes(*value)).collect()
-    };
-    let count = tensor.dims.iter().try_fold(1_i64, |product, &extent| product.checked_mul(extent))?;
-    (i64::try_from(values.len()) == Ok(count)).then_some(values)
-}
-
-fn floats(name: String, dims: &[usize], values: Vec<f32>) -> Tensor {
-    let raw_data: Vec<u8> = values.into_iter().flat_map(f32::to_le_bytes).collect();
-    let dims = dims.iter().map(|&extent| extent as i64).collect();
-    let mut tensor = Tensor { name, dims, raw_data: raw_data.into(), ..Tensor::default() };
-    tensor.set_data_type(ElementType::F32);
-    tensor
 }
