@@ -29,7 +29,10 @@ pub(super) fn rewrite(graph: &mut Graph, opset: i64) -> bool {
     }
     let Some(Alone { nodes, frontier }) = Alone::find(graph) else { return false };
     let bounds = [("start", 0), ("end", 1), ("axis", AXIS)].map(|(name, value)| integers(name, value));
-    // Where the first of the nodes stands, everything that they take from elsewhere need not be there yet.
+    let cut = |name: &String| {
+        let inputs = [name, bounds[0].name.as_str(), &bounds[1].name, &bounds[2].name];
+        node("Slice", "", &inputs, &format!("{name}/first"), &[])
+    };
     for name in &frontier {
         let first = format!("{name}/first");
         for &at in &nodes {
@@ -38,22 +41,14 @@ pub(super) fn rewrite(graph: &mut Graph, opset: i64) -> bool {
             }
         }
     }
-    let places: Vec<usize> = frontier
-        .iter()
-        .map(|name| graph.node.iter().position(|node| node.output.contains(name)).map_or(0, |at| at + 1))
-        .collect();
-    let mut slices: Vec<(usize, Node)> = places
-        .into_iter()
-        .zip(&frontier)
-        .map(|(at, name)| {
-            let inputs = [name, bounds[0].name.as_str(), &bounds[1].name, &bounds[2].name];
-            (at, node("Slice", "", &inputs, &format!("{name}/first"), &[]))
-        })
-        .collect();
-    slices.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    for (at, slice) in slices {
-        graph.node.insert(at, slice);
+    // A value is cut right after it is made; an input of the graph, before anything else.
+    for node in std::mem::take(&mut graph.node) {
+        let cuts: Vec<Node> = node.output.iter().filter(|name| frontier.contains(*name)).map(cut).collect();
+        graph.node.push(node);
+        graph.node.extend(cuts);
     }
+    let inputs = graph.input.iter().map(|value| &value.name).filter(|name| frontier.contains(*name));
+    graph.node.splice(0..0, inputs.map(cut).collect::<Vec<_>>());
     graph.initializer.extend(bounds);
     true
 }
@@ -63,7 +58,7 @@ struct Alone {
     /// Places of its nodes.
     nodes: Vec<usize>,
     /// Values that it takes from the rest of the graph.
-    frontier: Vec<String>,
+    frontier: HashSet<String>,
 }
 
 impl Alone {
