@@ -9,6 +9,7 @@ mod predict;
 mod process;
 mod quality;
 mod server;
+mod side;
 mod soak;
 mod test;
 

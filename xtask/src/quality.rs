@@ -12,8 +12,9 @@ use serde_json::Value;
 use strsim::levenshtein;
 
 use crate::{
+    bench,
     machine::{Need, provide},
-    process::{self, cargo, say},
+    process::{self, cargo},
     workspace,
 };
 
@@ -34,8 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             table.add("RapidOCR's results in the fixtures", *set, set.judge(&reference)?, None);
         }
         for profile in &arguments.profiles {
-            let mut side = crate::bench::Side::ours(&store, profile)?;
-            let round = side.read(&set.files()?)?;
+            let mut side = bench::ours(&store, profile)?;
+            let round = bench::read(&mut side, &set.files()?)?;
             table.add(profile, *set, set.judge(&round.lines)?, Some(round.files as f64 / round.seconds));
         }
     }
@@ -227,13 +228,6 @@ fn read_json(path: &Path) -> Result<Value> {
 
 fn normalise(text: &str) -> String {
     text.split_whitespace().collect::<String>().to_lowercase()
-}
-
-pub(crate) fn report(folder: &Path, text: &str) -> Result<()> {
-    let path = folder.join("BENCHMARKS.md");
-    fs::write(&path, text)?;
-    say(&format!("wrote {}", path.display()));
-    Ok(())
 }
 
 #[cfg(test)]
