@@ -68,6 +68,7 @@ fn networks_made_from_a_checkpoint_are_those_of_the_original_package() {
     };
     let checkpoints = [
         fixtures().join("models/tiny.pt"),
+        written("flash_attention.pt", Format::FlashAttention),
         written("pytorch_model.bin", Format::HuggingFace),
         written("model.safetensors", Format::Safetensors),
     ];
