@@ -83,12 +83,10 @@ fn flash_attention(name: &str) -> Origin {
     if name.starts_with(BLOCKS.0) {
         return Origin::Same(name.replace(".attn.in_proj_", ".attn.Wqkv."));
     }
-    let thirds = QUERY_KEY_VALUE.iter().enumerate();
-    let third = thirds.filter(|_| name.starts_with("bert.encoder.layer.")).find_map(|(third, part)| {
-        name.contains(part).then(|| Origin::Third(name.replace(part, ".attention.self.Wqkv."), third))
-    });
-    let out = |name: &str| name.replace(".attention.output.dense.", ".attention.self.out_proj.");
-    third.unwrap_or_else(|| Origin::Same(out(name)))
+    match QUERY_KEY_VALUE.iter().position(|part| name.contains(part)) {
+        Some(third) => Origin::Third(name.replace(QUERY_KEY_VALUE[third], ".attention.self.Wqkv."), third),
+        None => Origin::Same(name.replace(".attention.output.dense.", ".attention.self.out_proj.")),
+    }
 }
 
 fn hugging_face(name: &str) -> Option<Origin> {
