@@ -20,5 +20,5 @@ pub use sqlite::SqliteStore;
 pub use store::{Counts, Field, Filter, Person, Scored, Store, StoreError, TextExpr};
 pub use types::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome,
-    PersonId, Properties, TextLine,
+    PersonId, Properties, TextLine, unit,
 };

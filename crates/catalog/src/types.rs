@@ -131,6 +131,13 @@ pub struct FaceRecord {
     pub person: Option<PersonId>,
 }
 
+/// The vector scaled to length 1, as the catalogue keeps vectors; one without a direction stays as it is.
+pub fn unit(vector: &[f32]) -> Vec<f32> {
+    let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+    let scale = if length > 0.0 { 1.0 / length } else { 1.0 };
+    vector.iter().map(|value| (f64::from(*value) * scale) as f32).collect()
+}
+
 /// What one analysis found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {

@@ -99,12 +99,14 @@ pub struct EngineError {
     pub code: ErrorCode,
     /// One line for people.
     pub message: String,
+    /// The node that said so; none for the engine in this process.
+    pub node: Option<String>,
 }
 
 impl EngineError {
     /// An error with its message.
     pub fn new(code: ErrorCode, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
+        Self { code, message: message.to_string(), node: None }
     }
 }
 

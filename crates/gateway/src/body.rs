@@ -6,7 +6,7 @@ use axum::{
     body::{Body, HttpBody},
     http::{HeaderMap, StatusCode, header},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -28,6 +28,9 @@ pub(crate) struct Held {
 
 /// How long a refused body is read on and thrown away, so that its sender comes to read the refusal.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// Memory for the first bytes of a body, as far as so many are announced: all of most pictures.
+const FIRST_ROOM: usize = 256 << 10;
 
 impl Bodies {
     pub(crate) fn new(limits: Limits) -> Self {
@@ -65,7 +68,7 @@ impl Bodies {
         if announced > self.room.available_permits() {
             return Err(Failure::full());
         }
-        let mut bytes = BytesMut::with_capacity(announced);
+        let mut bytes = Vec::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
         while let Some(chunk) = next_chunk(body).await? {
             self.check(bytes.len() + chunk.len())?;
@@ -77,9 +80,10 @@ impl Bodies {
                 Some(room) => room.merge(more),
                 None => room = Some(more),
             }
+            make_room(&mut bytes, chunk.len(), announced);
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Held { bytes: bytes.freeze(), _room: room })
+        Ok(Held { bytes: bytes.into(), _room: room })
     }
 
     fn check(&self, length: usize) -> Result<(), Failure> {
@@ -91,6 +95,17 @@ impl Bodies {
             "request_too_large",
             format!("the request is larger than {} bytes", self.limits.body_bytes),
         ))
+    }
+}
+
+/// Grows with what really comes: an announcement costs its sender nothing, and memory for it must not cost us. Never
+/// beyond the announcement, so that an honest one ends in memory of exactly its size.
+fn make_room(bytes: &mut Vec<u8>, more: usize, announced: usize) {
+    let needed = bytes.len() + more;
+    if needed > bytes.capacity() {
+        let most = if announced < needed { usize::MAX } else { announced };
+        let wanted = (2 * needed).max(FIRST_ROOM).min(most);
+        bytes.reserve_exact(wanted - bytes.len());
     }
 }
 
@@ -117,6 +132,33 @@ async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, Failure> {
                     format!("the request broke off: {error}"),
                 ));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The capacity after each of several chunks.
+    fn rooms(announced: usize, chunks: &[usize]) -> Vec<usize> {
+        let mut bytes = Vec::new();
+        let mut grow = |chunk: &usize| {
+            make_room(&mut bytes, *chunk, announced);
+            bytes.resize(bytes.len() + chunk, 0);
+            bytes.capacity()
+        };
+        chunks.iter().map(&mut grow).collect()
+    }
+
+    #[test]
+    fn memory_follows_what_comes_and_not_what_is_announced() {
+        assert_eq!(rooms(200_000, &[65_536, 65_536, 65_536, 3392]), [200_000; 4]);
+        assert_eq!(rooms(100_000_000, &[1]), [FIRST_ROOM]);
+        assert_eq!(rooms(600_000, &[200_000, 200_000, 200_000]), [400_000, 400_000, 600_000]);
+        // Nothing announced, or a lie.
+        for announced in [0, 10] {
+            assert_eq!(rooms(announced, &[1000, 1000, 300_000]), [FIRST_ROOM, FIRST_ROOM, 604_000]);
         }
     }
 }

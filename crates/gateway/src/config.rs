@@ -1,6 +1,9 @@
 use std::{net::SocketAddr, time::Duration};
 
+use viewfinder_ledger::LedgerConfig;
 use viewfinder_vision::ocr::Profile;
+
+use crate::Key;
 
 /// The key MT Photos' own services start with, and so its users' default. Known to everybody.
 pub const DEFAULT_API_KEY: &str = "mt_photos_ai_extra";
@@ -9,8 +12,8 @@ pub const DEFAULT_API_KEY: &str = "mt_photos_ai_extra";
 #[derive(Clone, Debug)]
 pub struct GatewayConfig {
     /// Addresses to listen on; every one offers every protocol.
-    pub listen: Vec<SocketAddr>,
-    /// Key that MT Photos must send as header `api-key`.
+    pub listen: Vec<Listen>,
+    /// Key that MT Photos must send as header `api-key`, except to an address that wants a key of its own.
     pub api_key: String,
     /// Models for requests that name none.
     pub models: Models,
@@ -20,8 +23,26 @@ pub struct GatewayConfig {
     pub face_min_score: f32,
     /// Bounds on what clients can make the server hold.
     pub limits: Limits,
+    /// What is kept of tasks that failed for good.
+    pub failures: LedgerConfig,
     /// How long running work may take to finish once the server is asked to stop.
     pub drain: Duration,
+}
+
+/// An address to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The address; port 0 stands for any free one.
+    pub address: SocketAddr,
+    /// What every request to it but `/ping` must show, as `Authorization: Bearer`, `api-key` or `x-api-key`.
+    pub key: Option<Key>,
+}
+
+impl From<SocketAddr> for Listen {
+    /// An address that is open to everybody who can reach it.
+    fn from(address: SocketAddr) -> Self {
+        Self { address, key: None }
+    }
 }
 
 /// Models for requests that name none: MT Photos, the seed stack's fork, the status page.
@@ -59,14 +80,20 @@ pub struct Limits {
     pub body_time: Duration,
     /// Time for a request's head to arrive, and for a kept-alive connection to stay idle.
     pub head_time: Duration,
-    /// Connections at once; more wait to be accepted.
+    /// Time for a client to fetch one answer.
+    pub answer_time: Duration,
+    /// Bytes in a request's head; at least 8192. Also how much of a body is read at once.
+    pub head_bytes: usize,
+    /// Lines in a request's head.
+    pub headers: usize,
+    /// Connections at once to each address; more wait to be accepted.
     pub connections: usize,
 }
 
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
-            listen: vec![SocketAddr::from(([0_u16; 8], 3003))],
+            listen: vec![SocketAddr::from(([0_u16; 8], 3003)).into()],
             api_key: DEFAULT_API_KEY.to_owned(),
             models: Models {
                 ocr: "PP-OCRv6_small".to_owned(),
@@ -81,6 +108,7 @@ impl Default for GatewayConfig {
             },
             face_min_score: 0.65,
             limits: Limits::default(),
+            failures: LedgerConfig::default(),
             drain: Duration::from_secs(10),
         }
     }
@@ -93,6 +121,9 @@ impl Default for Limits {
             held_bytes: 512_000_000,
             body_time: Duration::from_mins(2),
             head_time: Duration::from_mins(1),
+            answer_time: Duration::from_mins(1),
+            head_bytes: 64 << 10,
+            headers: 100,
             connections: 1024,
         }
     }

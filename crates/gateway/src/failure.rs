@@ -70,6 +70,10 @@ impl Failure {
             let seconds = self.retry_after.unwrap_or(Duration::from_mins(5)).as_secs();
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"Viewfinder\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
         // For another node, which has no other way to tell within the protocols' own words.
         response.headers_mut().insert("x-viewfinder-code", HeaderValue::from_static(self.code));
         response.extensions_mut().insert(self.clone());

@@ -8,6 +8,7 @@ use viewfinder_engine::EngineStatus;
 
 const TASKS: &str = "viewfinder_tasks_total";
 const TASK_SECONDS: &str = "viewfinder_task_seconds";
+const FAILURES: &str = "viewfinder_failures_total";
 const HTTP_REQUESTS: &str = "viewfinder_http_requests_total";
 const HTTP_IN_FLIGHT: &str = "viewfinder_http_requests_in_flight";
 const RECEIVED: &str = "viewfinder_received_bytes_total";
@@ -21,12 +22,17 @@ const RESIDENT: &str = "process_resident_memory_bytes";
 /// Seconds; pictures take from tens of milliseconds to, with a first load, minutes.
 const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
 
+/// Installs the process's recorder, if it is not there yet. What is recorded before is lost.
+pub fn install() {
+    recorder();
+}
+
 /// The process's recorder, installed on first use.
 pub(crate) fn recorder() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
         let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Full(TASK_SECONDS.to_owned()), BUCKETS)
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), BUCKETS)
             .unwrap_or_else(|_| PrometheusBuilder::new());
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
@@ -35,6 +41,10 @@ pub(crate) fn recorder() -> &'static PrometheusHandle {
         }
         describe_counter!(TASKS, "Tasks by protocol, task and outcome (ok, cancelled, or an error code)");
         describe_histogram!(TASK_SECONDS, "Seconds from understood request to answer");
+        describe_counter!(
+            FAILURES,
+            "Tasks that failed for good and are in the ledger, by task and error code"
+        );
         describe_counter!(HTTP_REQUESTS, "HTTP requests by route and status");
         describe_gauge!(HTTP_IN_FLIGHT, "HTTP requests being answered");
         describe_counter!(RECEIVED, "Bytes of request bodies received");
@@ -68,6 +78,11 @@ fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// A task was entered into the ledger.
+pub(crate) fn failed(task: &'static str, code: &'static str) {
+    counter!(FAILURES, "task" => task, "code" => code).increment(1);
 }
 
 /// Bytes of bodies have arrived.

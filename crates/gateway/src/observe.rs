@@ -1,39 +1,32 @@
 //! What surrounds every request: an id, a span, one line in the log, a count.
 
-use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hasher},
-    sync::{
-        OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use axum::{
-    extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue},
+    extract::{Request, State},
+    http::StatusCode,
     middleware::Next,
     response::Response,
 };
 use tracing::{Instrument, Span, field};
 use viewfinder_engine::Fault;
+use viewfinder_trace::{Context, REQUEST_ID};
 
-use crate::{ROUTES, failure::Failure, metric};
+use crate::{ROUTES, failure::Failure, metric, routes::App, stream::Peer};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-pub(crate) async fn observe(request: Request, next: Next) -> Response {
-    let id = given_id(request.headers()).unwrap_or_else(new_id);
+pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let context = Context::of(request.headers());
     let method = request.method().clone();
     let path: String = request.uri().path().chars().take(128).collect();
-    let route = ROUTES.iter().find(|(_, route)| *route == path).map_or("other", |(_, route)| route);
+    let route = route(&path);
+    let peer = request.extensions().get::<Peer>().map(|Peer(address)| *address);
+    let id = context.id().clone();
     let id_text = id.to_str().unwrap_or_default();
-    let (asked, bytes) = (field::Empty, field::Empty);
-    let span = tracing::info_span!("request", id = id_text, %method, path, asked, bytes);
+    let (trace, asked, bytes) = (context.trace_id(), field::Empty, field::Empty);
+    let span = tracing::info_span!("request", id = id_text, trace, %method, path, asked, bytes);
     let in_flight = metric::InFlight::start();
     let started = Instant::now();
-    async move {
+    let answer = async move {
         let mut gone = Gone { still_here: false };
         let mut response = next.run(request).await;
         gone.still_here = true;
@@ -41,6 +34,10 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         metric::answered(route, status);
         let ms = started.elapsed().as_millis() as u64;
         match response.extensions().get::<Failure>() {
+            Some(failure) if failure.status == StatusCode::UNAUTHORIZED => {
+                app.knocks.one_more(peer, failure);
+                tracing::debug!(status, ms, code = failure.code, "failed");
+            }
             Some(Failure { code, message, fault: Fault::Caller, .. }) => {
                 tracing::info!(status, ms, code, message, "failed");
             }
@@ -52,9 +49,15 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID, id);
         drop(in_flight);
         response
-    }
-    .instrument(span)
-    .await
+    };
+    context.scope(answer).instrument(span).await
+}
+
+/// The route as metrics call it; those with numbers in their paths go under one name.
+fn route(path: &str) -> &'static str {
+    let known = ROUTES.iter().map(|(_, route)| *route).find(|route| *route == path);
+    let catalogue = || path.starts_with("/api/v1/").then_some("/api/v1");
+    known.or_else(catalogue).unwrap_or("other")
 }
 
 /// Adds to the request's lines in the log what it asks for: tasks with their models, and the size of what they are
@@ -84,20 +87,4 @@ impl Drop for Gone {
             tracing::info!("the client went away");
         }
     }
-}
-
-/// The caller's own id, if it is fit for a log.
-fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    let id = headers.get(REQUEST_ID)?;
-    let fit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':');
-    (!id.is_empty() && id.len() <= 128 && id.as_bytes().iter().all(fit)).then(|| id.clone())
-}
-
-/// Unique among the processes of one installation: a random half, and a count.
-fn new_id() -> HeaderValue {
-    static PROCESS: OnceLock<u32> = OnceLock::new();
-    static COUNT: AtomicU64 = AtomicU64::new(1);
-    let process = PROCESS.get_or_init(|| RandomState::new().build_hasher().finish() as u32);
-    let id = format!("{process:08x}-{:06x}", COUNT.fetch_add(1, Ordering::Relaxed));
-    HeaderValue::from_str(&id).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }

@@ -6,21 +6,22 @@ use std::{
 };
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tower_service::Service as _;
 
 use crate::{
-    Backend, DEFAULT_API_KEY, GatewayConfig, metric,
+    Backend, DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
+    key::Guard,
+    metric,
     routes::{App, router},
+    stream::{Peer, Stream},
 };
 
 /// An address that cannot be listened on.
@@ -33,30 +34,52 @@ pub struct BindError {
     pub source: io::Error,
 }
 
+/// Hyper's buffers are no smaller.
+const LEAST_HEAD_BYTES: usize = 8192;
+
 /// The HTTP server, listening but not yet answering.
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(TcpListener, Option<Key>)>,
     app: Arc<App>,
+    more: Router,
+    /// Paths of `more` that want no key.
+    open: Arc<[&'static str]>,
 }
 
 impl Server {
     /// Listens on every configured address.
     pub async fn bind(config: GatewayConfig, backend: Arc<dyn Backend>) -> Result<Self, BindError> {
         let mut listeners = Vec::with_capacity(config.listen.len());
-        for address in &config.listen {
-            listeners.push(listen(*address).await?);
+        for Listen { address, key } in &config.listen {
+            listeners.push((listen(*address).await?, key.clone()));
         }
-        if config.api_key == DEFAULT_API_KEY {
+        if config.api_key == DEFAULT_API_KEY && listeners.iter().any(|(_, key)| key.is_none()) {
             tracing::warn!(
                 "the key of the MT Photos routes is the well-known default; set API_AUTH_KEY to change it"
             );
         }
-        Ok(Self { listeners, app: Arc::new(App::new(config, backend)) })
+        let app = Arc::new(App::new(config, backend));
+        Ok(Self { listeners, app, more: Router::new(), open: Arc::new([]) })
+    }
+
+    /// Offers more routes on every address, behind its key but for the paths that are `open`. Their requests carry a
+    /// [`Peer`], and where there is a key, [`AddressKey`] and [`Admitted`].
+    ///
+    /// [`AddressKey`]: crate::AddressKey
+    /// [`Admitted`]: crate::Admitted
+    #[must_use]
+    pub fn with(self, more: Router, open: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { more, open: open.into_iter().collect(), ..self }
     }
 
     /// The addresses really listened on, which matters where port 0 was asked for.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.listening().map(|(address, _)| address).collect()
+    }
+
+    /// The same, and whether a key is wanted there.
+    pub fn listening(&self) -> impl Iterator<Item = (SocketAddr, bool)> {
+        self.listeners.iter().filter_map(|(listener, key)| Some((listener.local_addr().ok()?, key.is_some())))
     }
 
     /// Serves until `shutdown` is ready, then accepts no more, lets running work finish, and returns.
@@ -66,17 +89,11 @@ impl Server {
         let limits = self.app.config.limits;
         let drain = self.app.config.drain;
         let (stop, stopped) = watch::channel(false);
-        let places = Arc::new(Semaphore::new(limits.connections));
-        let router = router(self.app);
         let mut listeners = JoinSet::new();
-        for listener in self.listeners {
-            listeners.spawn(accept(
-                listener,
-                router.clone(),
-                limits.head_time,
-                Arc::clone(&places),
-                stopped.clone(),
-            ));
+        for (listener, key) in self.listeners {
+            let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open) });
+            let router = router(Arc::clone(&self.app), self.more.clone(), guard);
+            listeners.spawn(accept(listener, router, limits, stopped.clone()));
         }
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -110,13 +127,9 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 }
 
 /// Accepts connections until stopped, then waits for those that are open.
-async fn accept(
-    listener: TcpListener,
-    router: Router,
-    head_time: Duration,
-    places: Arc<Semaphore>,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<bool>) {
+    // Of its own, so that a crowd at one address keeps nobody from another.
+    let places = Arc::new(Semaphore::new(limits.connections));
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {
@@ -129,8 +142,8 @@ async fn accept(
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, _)) => {
-                let connection = converse(stream, router.clone(), head_time, stopped.clone());
+            Ok((stream, peer)) => {
+                let connection = converse(stream, Peer(peer), router.clone(), limits, stopped.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(place);
@@ -150,8 +163,9 @@ async fn accept(
 /// Answers the requests of one connection.
 async fn converse(
     stream: TcpStream,
+    peer: Peer,
     router: Router,
-    head_time: Duration,
+    limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
     // Answers are small and complete; waiting to fill a segment would only delay them.
@@ -160,8 +174,17 @@ async fn converse(
     }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(head_time)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .header_read_timeout(limits.head_time)
+        .max_buf_size(limits.head_bytes.max(LEAST_HEAD_BYTES))
+        .max_headers(limits.headers)
+        .serve_connection(
+            TokioIo::new(Stream::new(stream, limits.answer_time)),
+            service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                // A router is always ready.
+                router.clone().call(request)
+            }),
+        );
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -89,6 +89,8 @@ impl Models {
 /// Which assets are analysed.
 #[derive(Clone, Debug)]
 pub enum Scope {
+    /// All in the catalogue.
+    All,
     /// Those in these folders.
     Folders(Vec<PathBuf>),
     /// These.
@@ -98,6 +100,7 @@ pub enum Scope {
 impl Scope {
     fn holds(&self, asset: &Asset) -> bool {
         match self {
+            Self::All => true,
             Self::Folders(folders) => {
                 folders.iter().any(|folder| std::path::Path::new(&asset.file.path).starts_with(folder))
             }
@@ -157,7 +160,7 @@ struct Ended {
 
 /// Analyses what was never analysed, until there is no more and `complete` says that no more will come, or until it is asked
 /// to stop. What is complete by then is recorded; what is in flight is not, and is done by the next run.
-pub async fn analyse(
+pub(crate) async fn analyse(
     analysis: Analysis,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,

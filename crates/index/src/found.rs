@@ -1,5 +1,5 @@
 //! From an engine's answers to what the catalogue keeps.
-use viewfinder_catalog::{FaceRecord, Finding, TextLine};
+use viewfinder_catalog::{FaceRecord, Finding, TextLine, unit};
 use viewfinder_engine::Answer;
 
 /// An answer about a picture of `size` pixels, upright. `None` for answers to questions that indexing never asks.
@@ -30,13 +30,6 @@ pub(crate) fn finding(answer: Answer, size: [usize; 2]) -> Option<Finding> {
         }
         Answer::TextRegions(_) => None,
     }
-}
-
-/// The vector scaled to length 1; one without a direction stays as it is.
-fn unit(vector: &[f32]) -> Vec<f32> {
-    let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-    let scale = if length > 0.0 { 1.0 / length } else { 1.0 };
-    vector.iter().map(|value| (f64::from(*value) * scale) as f32).collect()
 }
 
 #[cfg(test)]

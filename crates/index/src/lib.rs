@@ -4,7 +4,7 @@
 //! [`scan()`] compares folders (`walk`) with the catalogue and records what is new, changed, moved or gone, with hashes
 //! and what the headers tell (`properties`). [`analyse()`] takes what was never analysed, reads it (`source`, with the
 //! system's `tools` for what Viewfinder does not decode itself), asks a [`Backend`](viewfinder_gateway::Backend) about
-//! it and records what it `found`. [`group()`] puts faces together, [`Watch`] tells which folders change.
+//! it and records what it `found`. [`analyse_and_group()`] does that and puts faces together (`people`), [`Watch`] tells which folders change.
 //!
 //! The catalogue is always right about what it says is done: whatever ends a run loses at most the batch in flight, and
 //! the next run goes on from there.
@@ -28,15 +28,16 @@ mod tools;
 mod walk;
 mod watch;
 
-pub use analyse::{Analysed, Analysis, Models, Scope, analyse};
+pub use analyse::{Analysed, Analysis, Models, Scope};
 pub use kind::FileKind;
-pub use people::{Grouped, group};
+pub use people::Grouped;
 pub use problems::{Problem, Problems};
 pub use report::{Event, Listener};
-pub use run::{Summary, index};
+pub use run::{Summary, analyse_and_group, index, prepare};
 pub use scan::{Scan, Scanned, scan};
+pub use source::{Unread, read};
 pub use stop::Stop;
-pub use tools::Tools;
+pub use tools::{Converted, Tools};
 pub use watch::{Watch, WatchError};
 
 use viewfinder_catalog::StoreError;

@@ -24,7 +24,7 @@ pub struct Grouped {
 /// Of the five known faces most like it, those with a cosine of at least `least` vote, each with its cosine, and the person
 /// with the most wins; so a single face in the wrong group does not draw more after it. Without a vote the face begins a
 /// person. Faces are taken in the order of their assets, so the same faces give the same groups.
-pub fn group(store: &dyn Store, model: &str, least: f32, stop: &Stop) -> Result<Grouped, StoreError> {
+pub(crate) fn group(store: &dyn Store, model: &str, least: f32, stop: &Stop) -> Result<Grouped, StoreError> {
     let mut grouped = Grouped::default();
     let mut after: Option<(AssetId, usize)> = None;
     loop {

@@ -6,8 +6,8 @@ use viewfinder_catalog::{AnalysisKind, Store, StoreError};
 use viewfinder_gateway::Backend;
 
 use crate::{
-    Analysed, Analysis, Grouped, IndexError, Listener, Scan, Scanned, Stop, analyse, group, patience::insist,
-    scan,
+    Analysed, Analysis, Grouped, IndexError, Listener, Models, Scan, Scanned, Stop, analyse::analyse,
+    patience::insist, people::group, scan,
 };
 
 /// Texts cut anew at a time, when the rules of cutting have changed.
@@ -40,13 +40,7 @@ pub async fn index(
     let prepared = {
         let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
         let (kinds, models) = (analysis.kinds.clone(), analysis.models.clone());
-        blocking(move || {
-            for kind in kinds {
-                insist(&stop, &*listener, || store.forget_other_models(kind, models.of(kind)))?;
-            }
-            while !stop.asked() && insist(&stop, &*listener, || store.refresh_text(TEXTS))? > 0 {}
-            Ok(())
-        })
+        blocking(move || prepare(&kinds, &models, &*store, &stop, &*listener))
     };
     prepared.await?;
     let (complete, completed) = watch::channel(false);
@@ -58,22 +52,49 @@ pub async fn index(
             scanned
         }))
     };
-    let faces = analysis.kinds.contains(&AnalysisKind::Faces).then(|| analysis.models.faces.clone());
-    let analysed = analyse(analysis, Arc::clone(&store), backend, stop, listener, completed).await;
+    let analysed = analyse_and_group(analysis, same_person, store, backend, stop, listener, completed).await;
     if analysed.is_err() {
         stop.ask();
     }
     let scanned = scanning.await.map_err(|error| IndexError::Internal(error.to_string()))?;
     // If both failed, the analysis says more: an engine that does not work.
-    let (analysed, scanned) = (analysed?, scanned?);
-    let grouped = match faces {
-        Some(model) => {
-            let stop = stop.clone();
-            blocking(move || group(&*store, &model, same_person, &stop)).await?
-        }
-        None => Grouped::default(),
-    };
+    let ((analysed, grouped), scanned) = (analysed?, scanned?);
     Ok(Summary { scanned, analysed, grouped })
+}
+
+/// Makes everything wait that other models than these found, and cuts texts anew if the rules of cutting have changed. Blocks.
+pub fn prepare(
+    kinds: &[AnalysisKind],
+    models: &Models,
+    store: &dyn Store,
+    stop: &Stop,
+    listener: &dyn Listener,
+) -> Result<(), StoreError> {
+    for kind in kinds {
+        insist(stop, listener, || store.forget_other_models(*kind, models.of(*kind)))?;
+    }
+    while !stop.asked() && insist(stop, listener, || store.refresh_text(TEXTS))? > 0 {}
+    Ok(())
+}
+
+/// Analyses what waits until `complete` says that no more will come, and then groups new faces.
+///
+/// `same_person` is the least cosine of two faces of one person.
+pub async fn analyse_and_group(
+    analysis: Analysis,
+    same_person: f32,
+    store: Arc<dyn Store>,
+    backend: Arc<dyn Backend>,
+    stop: &Stop,
+    listener: Arc<dyn Listener>,
+    complete: watch::Receiver<bool>,
+) -> Result<(Analysed, Grouped), IndexError> {
+    let faces = analysis.kinds.contains(&AnalysisKind::Faces).then(|| analysis.models.faces.clone());
+    let analysed = analyse(analysis, Arc::clone(&store), backend, stop, listener, complete).await?;
+    let Some(model) = faces else { return Ok((analysed, Grouped::default())) };
+    let stop = stop.clone();
+    let grouped = blocking(move || group(&*store, &model, same_person, &stop)).await?;
+    Ok((analysed, grouped))
 }
 
 async fn blocking<T: Send + 'static>(

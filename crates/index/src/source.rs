@@ -14,7 +14,7 @@ use crate::{
 
 /// Why an asset cannot be asked about.
 #[derive(Debug)]
-pub(crate) enum Unread {
+pub enum Unread {
     /// It is not there, or not as the catalogue knows it: the next run will see what became of it.
     Changed,
     /// No program on this machine decodes it.
@@ -56,7 +56,7 @@ impl From<ToolError> for Unread {
 }
 
 /// Reads an asset as the catalogue knows it. Blocks.
-pub(crate) fn read(asset: &Asset, tools: &Tools, max_bytes: u64) -> Result<Converted, Unread> {
+pub fn read(asset: &Asset, tools: &Tools, max_bytes: u64) -> Result<Converted, Unread> {
     let path = Path::new(&asset.file.path);
     let kind = FileKind::of_file(path, &head(path)?).unwrap_or(FileKind::Picture);
     let known = Stamp { size: asset.file.size, modified_ns: asset.file.modified_ns };

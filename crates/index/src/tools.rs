@@ -60,10 +60,11 @@ pub(crate) enum ToolError {
 
 /// A picture that a tool made.
 #[derive(Debug)]
-pub(crate) struct Converted {
-    pub(crate) bytes: Bytes,
+pub struct Converted {
+    /// A file that Viewfinder decodes.
+    pub bytes: Bytes,
     /// Does its EXIF orientation say how to turn it? Otherwise it is upright.
-    pub(crate) orient: bool,
+    pub orient: bool,
 }
 
 impl Tools {

@@ -34,6 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         kind: NodeKind::Viewfinder,
         url: format!("http://{}", listener.local_addr()?),
         key: None,
+        authorities: None,
         request_timeout: Duration::from_secs(10),
         connect_timeout: Duration::from_secs(1),
     };

@@ -20,7 +20,7 @@ use viewfinder_engine::ErrorCode;
 use crate::{
     ConfigError, NodeConfig, NodeError, NodeKind, Secret,
     body::Pieces,
-    connector::Connector,
+    connector::{Connector, distrust},
     form::Content,
     refusal::{self, Refusal, Subject, line},
 };
@@ -40,6 +40,7 @@ pub(crate) struct Client {
     http: legacy::Client<Connector, Pieces>,
     credentials: Option<(HeaderName, HeaderValue)>,
     key: Option<Secret>,
+    checks_keys: bool,
     timeout: Duration,
 }
 
@@ -53,14 +54,20 @@ pub(crate) struct Answer {
 
 impl Client {
     pub(crate) fn new(config: &NodeConfig) -> Result<Self, ConfigError> {
-        let connector = Connector::new(config.connect_timeout)
-            .map_err(|error| ConfigError::Encryption(error.to_string()))?;
+        let connector = Connector::new(config.connect_timeout, config.authorities.as_deref())?;
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector);
         let credentials = config.key.as_ref().map(|key| credentials(config.kind, key)).transpose()?;
-        Ok(Self { http, credentials, key: config.key.clone(), timeout: config.request_timeout })
+        Ok(Self {
+            http,
+            credentials,
+            key: config.key.clone(),
+            // Immich's own service knows no keys: a refusal comes from something in between, perhaps of this one path.
+            checks_keys: config.kind != NodeKind::ImmichMl,
+            timeout: config.request_timeout,
+        })
     }
 
     /// `GET`.
@@ -80,7 +87,7 @@ impl Client {
 
     /// A refusal in the words of the peer, without our key.
     pub(crate) fn refusal(&self) -> Refusal<'_> {
-        Refusal { key: self.key.as_ref() }
+        Refusal { key: self.key.as_ref(), checks_keys: self.checks_keys }
     }
 
     async fn send(
@@ -100,6 +107,9 @@ impl Client {
         }
         if let Some((name, value)) = &self.credentials {
             headers.insert(name, value.clone());
+        }
+        if let Some(context) = viewfinder_trace::current() {
+            context.write(headers);
         }
         let exchange = async {
             let response = self.http.request(request).await.map_err(|error| unsent(&error))?;
@@ -150,6 +160,9 @@ fn unsent(error: &legacy::Error) -> NodeError {
     }
     if hyper.is_some_and(hyper::Error::is_incomplete_message) {
         return NodeError::Unreachable("the connection was closed without an answer".to_owned());
+    }
+    if let Some(why) = distrust(error) {
+        return NodeError::Unreachable(format!("its certificate is not accepted: {}", line(&why)));
     }
     NodeError::Unreachable(line(&innermost(error)))
 }

@@ -82,6 +82,9 @@ pub struct NodeConfig {
     pub url: String,
     /// Sent as `api-key` to MT Photos' service, as bearer token to the others.
     pub key: Option<Secret>,
+    /// Certificates of authorities, as PEM. One of them must have signed the node's certificate; nobody else is then
+    /// trusted to. Without any, the public authorities are.
+    pub authorities: Option<Vec<u8>>,
     /// Longest time for one request, from the connection to the end of the answer.
     pub request_timeout: Duration,
     /// Longest time for a connection, with name look-up and encryption.
@@ -95,6 +98,7 @@ impl fmt::Debug for NodeConfig {
             .field("kind", &self.kind)
             .field("url", &address::shown(&self.url))
             .field("key", &self.key)
+            .field("authorities", &self.authorities.is_some())
             .field("request_timeout", &self.request_timeout)
             .field("connect_timeout", &self.connect_timeout)
             .finish()
@@ -119,6 +123,9 @@ pub enum ConfigError {
     /// The key is empty or has line breaks, for example.
     #[error("the key of the node has characters that cannot be sent")]
     Key,
+    /// No certificate among the authorities', or one that cannot be read.
+    #[error("the certificates of the node's authorities cannot be used: {0}")]
+    Authorities(String),
     /// No encryption.
     #[error("encrypted connections cannot be prepared: {0}")]
     Encryption(String),

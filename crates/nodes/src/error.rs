@@ -33,6 +33,12 @@ pub enum NodeError {
         /// One line for people.
         message: String,
     },
+    /// It wants another key than ours.
+    #[error("{}", if *given { "does not accept the key that it is shown" } else { "wants a key, and none is set" })]
+    Key {
+        /// Was it shown one?
+        given: bool,
+    },
     /// Its protocol cannot carry the question. Nothing was sent.
     #[error("cannot be asked this: {0}")]
     Unsuited(&'static str),
@@ -47,6 +53,7 @@ impl NodeError {
             Self::Garbage(_) => "garbage",
             Self::Busy { .. } => "busy",
             Self::Refused { .. } => "refused",
+            Self::Key { .. } => "key",
             Self::Unsuited(_) => "unsuited",
         }
     }
@@ -74,7 +81,7 @@ impl NodeError {
                 *code
             }
             Self::Unreachable(_) | Self::Refused { status: 500.., .. } => ErrorCode::NodeUnavailable,
-            Self::Refused { .. } => ErrorCode::NodeRefused,
+            Self::Refused { .. } | Self::Key { .. } => ErrorCode::NodeRefused,
         }
     }
 
@@ -86,12 +93,6 @@ impl NodeError {
             }
             _ => EngineError::new(self.code(), format!("node {node} {self}")),
         }
-    }
-}
-
-impl From<NodeError> for EngineError {
-    fn from(error: NodeError) -> Self {
-        Self::new(error.code(), format!("the node {error}"))
     }
 }
 
@@ -116,5 +117,6 @@ fn is_about_the_model(code: ErrorCode) -> bool {
             | ErrorCode::ModelNoSource
             | ErrorCode::ModelBroken
             | ErrorCode::ModelImprecise
+            | ErrorCode::InferenceFailed
     )
 }

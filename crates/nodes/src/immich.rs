@@ -1,20 +1,24 @@
 //! Immich's `/predict`, which Viewfinder speaks too.
 
-use std::mem::{Discriminant, discriminant};
+use std::{
+    collections::VecDeque,
+    mem::{Discriminant, discriminant},
+};
 
 use hyper::Uri;
-use viewfinder_engine::{PictureAnswer, PictureRequest, PictureTask, SentenceRequest};
+use viewfinder_engine::{Answer, PictureRequest, PictureTask, SentenceRequest};
 use viewfinder_wire::{
     BadReply,
-    immich::{Entries, Reply, Task},
+    immich::{Entries, Reply, Task, greets},
 };
 
 use crate::{
-    ConfigError, NodeError,
+    ConfigError, NodeError, NodeKind,
     address::Address,
     client::Client,
     convert,
     form::{File, form},
+    found::{Found, settled},
     picture::{self, PeerTurns},
     refusal::Subject,
 };
@@ -22,22 +26,37 @@ use crate::{
 /// Endpoints of the protocol.
 #[derive(Debug)]
 pub(crate) struct Peer {
-    ping: Uri,
+    /// What is asked to see whether it is there, and how the answer is known.
+    probe: (Uri, Sign),
     predict: Uri,
 }
 
+#[derive(Clone, Copy, Debug)]
+enum Sign {
+    /// `/ping` is answered with pong.
+    Pong,
+    /// `/` is answered with Immich's greeting.
+    Greeting,
+}
+
 impl Peer {
-    pub(crate) fn new(address: &Address) -> Result<Self, ConfigError> {
-        Ok(Self { ping: address.endpoint("/ping")?, predict: address.endpoint("/predict")? })
+    pub(crate) fn new(kind: NodeKind, address: &Address) -> Result<Self, ConfigError> {
+        // A Viewfinder answers a ping whoever asks; only its greeting tells whether the key is right.
+        let (path, sign) = match kind {
+            NodeKind::Viewfinder => ("/", Sign::Greeting),
+            _ => ("/ping", Sign::Pong),
+        };
+        Ok(Self { probe: (address.endpoint(path)?, sign), predict: address.endpoint("/predict")? })
     }
 
     pub(crate) async fn probe(&self, client: &Client) -> Result<(), NodeError> {
-        let answer = client.get(&self.ping).await?;
-        if answer.body.trim_ascii() == b"pong" {
-            Ok(())
-        } else {
-            Err(NodeError::Garbage("/ping is not answered with pong".to_owned()))
-        }
+        let (uri, sign) = &self.probe;
+        let answer = client.get(uri).await?;
+        let (right, wrong) = match sign {
+            Sign::Pong => (answer.body.trim_ascii() == b"pong", "/ping is not answered with pong"),
+            Sign::Greeting => (greets(&answer.body), "/ is not answered with a greeting"),
+        };
+        if right { Ok(()) } else { Err(NodeError::Garbage(wrong.to_owned())) }
     }
 
     pub(crate) async fn sentence(
@@ -61,29 +80,53 @@ impl Peer {
         &self,
         client: &Client,
         request: &PictureRequest,
-    ) -> Result<PictureAnswer, NodeError> {
+    ) -> Result<Found, NodeError> {
         if request.decode.orient || request.decode.max_side.is_some() {
             picture::check(&picture::read(&request.bytes)?, request.decode, PeerTurns::Never)?;
         }
         let mut size = None;
         let mut answers = vec![None; request.tasks.len()];
-        for batch in batches(&request.tasks) {
-            let tasks = batch.iter().map(|at| convert::task(&request.tasks[*at])).collect();
-            let mut reply = self.predict(client, request, Entries { tasks }).await?;
-            let size = match size {
-                Some(size) => size,
-                None => *size.insert(found_size(&reply, request)?),
-            };
-            for at in batch {
-                answers[at] = Some(Ok(convert::answer(&request.tasks[at], &mut reply, size)?));
+        let mut batches = batches(&request.tasks);
+        while let Some(batch) = batches.pop_front() {
+            match settled(self.ask(client, request, &batch, &mut size).await)? {
+                Ok(found) => {
+                    batch.into_iter().zip(found).for_each(|(at, answer)| answers[at] = Some(Ok(answer)));
+                }
+                // Tasks of one request fail together. Asked alone, those that can be answered are.
+                Err(error) if batch.len() > 1 && !error.is_the_pictures_fault() => {
+                    batches.extend(batch.into_iter().map(|at| vec![at]));
+                }
+                Err(error) => batch.into_iter().for_each(|at| answers[at] = Some(Err(error.clone()))),
             }
-            nothing_left(&reply)?;
         }
-        let [width, height] = match size {
+        let answers: Vec<_> = answers.into_iter().flatten().collect();
+        let size = match size {
             Some(size) => size,
+            // Nothing was answered: nobody will look at it.
+            None if answers.iter().any(Result::is_err) => [0, 0],
             None => picture::read(&request.bytes)?.size(false),
         };
-        Ok(PictureAnswer { width, height, answers: answers.into_iter().flatten().collect() })
+        Ok(Found { size, answers })
+    }
+
+    /// Asks for some of the tasks in one request. The first answer tells the `size`.
+    async fn ask(
+        &self,
+        client: &Client,
+        request: &PictureRequest,
+        batch: &[usize],
+        size: &mut Option<[usize; 2]>,
+    ) -> Result<Vec<Answer>, NodeError> {
+        let tasks = batch.iter().map(|at| convert::task(&request.tasks[*at])).collect();
+        let mut reply = self.predict(client, request, Entries { tasks }).await?;
+        let size = match *size {
+            Some(size) => size,
+            None => *size.insert(found_size(&reply, request)?),
+        };
+        let answers: Result<_, _> =
+            batch.iter().map(|at| convert::answer(&request.tasks[*at], &mut reply, size)).collect();
+        nothing_left(&reply)?;
+        answers
     }
 
     async fn predict(
@@ -102,7 +145,7 @@ impl Peer {
 }
 
 /// Positions of the tasks, in groups that hold no two of a kind.
-fn batches(tasks: &[PictureTask]) -> Vec<Vec<usize>> {
+fn batches(tasks: &[PictureTask]) -> VecDeque<Vec<usize>> {
     let mut batches: Vec<(Vec<Discriminant<Task>>, Vec<usize>)> = Vec::new();
     for (at, task) in tasks.iter().enumerate() {
         let kind = discriminant(&convert::task(task));

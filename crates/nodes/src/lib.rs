@@ -20,6 +20,7 @@ mod connector;
 mod convert;
 mod error;
 mod form;
+mod found;
 mod immich;
 mod mt_photos;
 mod node;

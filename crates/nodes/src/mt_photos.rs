@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hyper::Uri;
 use serde_json::json;
-use viewfinder_engine::{Answer, PictureAnswer, PictureRequest, PictureTask, SentenceRequest};
+use viewfinder_engine::{Answer, PictureRequest, PictureTask, SentenceRequest};
 use viewfinder_image::Format;
 use viewfinder_vision::ocr;
 use viewfinder_wire::mt_photos::{LONGEST_SIDE, ReplyError, passes, read_faces, read_text, read_vector};
@@ -14,6 +14,7 @@ use crate::{
     client::{self, Client},
     convert,
     form::{Content, File, form},
+    found::{Found, settled},
     picture::{self, PeerTurns},
     refusal::Subject,
 };
@@ -62,20 +63,19 @@ impl Peer {
         &self,
         client: &Client,
         request: &PictureRequest,
-    ) -> Result<PictureAnswer, NodeError> {
+    ) -> Result<Found, NodeError> {
         // Its answers do not tell the size.
         let header = picture::read(&request.bytes)?;
         picture::check(&header, request.decode, PeerTurns::Upright)?;
         let vast = header.width.max(header.height) > LONGEST_SIDE;
-        for task in &request.tasks {
-            suits(task, vast)?;
-        }
         let mut answers = Vec::with_capacity(request.tasks.len());
         for task in &request.tasks {
-            answers.push(Ok(self.ask(client, task, &request.bytes, header.format).await?));
+            answers.push(match suits(task, vast) {
+                Ok(()) => settled(self.ask(client, task, &request.bytes, header.format).await)?,
+                Err(error) => Err(error),
+            });
         }
-        let [width, height] = header.size(true);
-        Ok(PictureAnswer { width, height, answers })
+        Ok(Found { size: header.size(true), answers })
     }
 
     async fn ask(

@@ -34,7 +34,9 @@ impl Node {
         let address = Address::parse(&config.url)?;
         let client = Client::new(&config)?;
         let peer = match config.kind {
-            NodeKind::Viewfinder | NodeKind::ImmichMl => Peer::Immich(Box::new(immich::Peer::new(&address)?)),
+            NodeKind::Viewfinder | NodeKind::ImmichMl => {
+                Peer::Immich(Box::new(immich::Peer::new(config.kind, &address)?))
+            }
             NodeKind::MtPhotos => Peer::MtPhotos(Box::new(mt_photos::Peer::new(&address)?)),
         };
         let NodeConfig { name, kind, .. } = config;
@@ -56,7 +58,7 @@ impl Node {
         self.inner.address.as_str()
     }
 
-    /// Asks whether it is there and, where the protocol allows, whether the key is right.
+    /// Asks whether it is there and, unless it is Immich's own service, which has none, whether the key is right.
     pub async fn probe(&self) -> Result<(), NodeError> {
         let Inner { client, peer, .. } = &*self.inner;
         match peer {
@@ -65,15 +67,16 @@ impl Node {
         }
     }
 
-    /// Answers every task about a picture, or says why not: an answer holds no errors of single tasks.
+    /// Answers the tasks about a picture, or says why it answers none. A task that fails leaves the others be.
     ///
     /// The request's `dump` is passed over.
     pub async fn picture(&self, request: &PictureRequest) -> Result<PictureAnswer, NodeError> {
-        let Inner { client, peer, .. } = &*self.inner;
-        match peer {
+        let Inner { client, peer, name, .. } = &*self.inner;
+        let found = match peer {
             Peer::Immich(peer) => peer.picture(client, request).await,
             Peer::MtPhotos(peer) => peer.picture(client, request).await,
-        }
+        };
+        found?.at(name)
     }
 
     /// The vector of a sentence.

@@ -18,7 +18,7 @@ pub(crate) enum PeerTurns {
 /// The header, or why no node could decode the picture.
 pub(crate) fn read(picture: &Bytes) -> Result<Header, NodeError> {
     header(picture).map_err(|error| {
-        let EngineError { code, message } = error.into();
+        let EngineError { code, message, .. } = error.into();
         NodeError::Refused { status: code.http_status(), code: Some(code), message }
     })
 }

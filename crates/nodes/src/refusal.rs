@@ -56,6 +56,8 @@ const UNDECODABLE: [&str; 6] = [
 pub(crate) struct Refusal<'a> {
     /// Taken out of whatever the peer says, for a peer can repeat what it was sent.
     pub(crate) key: Option<&'a Secret>,
+    /// Do peers of this kind ask for keys?
+    pub(crate) checks_keys: bool,
 }
 
 impl Refusal<'_> {
@@ -67,6 +69,9 @@ impl Refusal<'_> {
         body: &[u8],
         subject: Subject<'_>,
     ) -> NodeError {
+        if self.checks_keys && is_about_the_key(status, body) {
+            return NodeError::Key { given: self.key.is_some() };
+        }
         let code = told_code(headers);
         let busy = match code {
             Some(code) => matches!(code, ErrorCode::Busy | ErrorCode::Stopping),
@@ -108,6 +113,19 @@ impl Refusal<'_> {
             Some(key) => line(&said.replace(key.reveal(), "***")),
             None => line(said),
         }
+    }
+}
+
+/// Both protocols say 401 to a wrong key; MT Photos' services call a missing one a malformed request.
+fn is_about_the_key(status: StatusCode, body: &[u8]) -> bool {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            let body: Option<Value> = serde_json::from_slice(body).ok();
+            let place = body.as_ref().and_then(|body| body.pointer("/detail/0/loc/1"));
+            place.is_some_and(|place| place == "api-key")
+        }
+        _ => false,
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Verdict {
     Unsuited,
     /// The engine is full; it is well otherwise.
     Busy,
+    /// The engine broke over it: its own trouble, unless it does other work meanwhile.
+    Crashed,
     /// The engine is in trouble.
     Sick,
 }
@@ -59,20 +61,35 @@ impl Trouble {
     }
 }
 
-impl From<NodeError> for Trouble {
-    fn from(error: NodeError) -> Self {
-        let verdict = if error.is_the_pictures_fault() {
-            Verdict::BadPicture
-        } else {
-            match &error {
-                NodeError::Busy { .. } => Verdict::Busy,
-                NodeError::Unsuited { .. } => Verdict::Unsuited,
-                NodeError::Refused { status, .. } if *status < 500 => Verdict::Unsuited,
-                _ => Verdict::Sick,
-            }
-        };
-        Self { error: error.into(), verdict }
+impl Verdict {
+    /// As metrics call it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::BadPicture => "bad_picture",
+            Self::Unsuited => "unsuited",
+            Self::Busy => "busy",
+            Self::Crashed => "crashed",
+            Self::Sick => "sick",
+        }
     }
+}
+
+/// What a node's error says.
+fn trouble(node: &Node, error: &NodeError) -> Trouble {
+    let verdict = if error.is_the_pictures_fault() {
+        Verdict::BadPicture
+    } else {
+        match error {
+            NodeError::Busy { .. } => Verdict::Busy,
+            NodeError::Unsuited { .. } => Verdict::Unsuited,
+            NodeError::Refused { status: ..500, .. } => Verdict::Unsuited,
+            // It lacks the model, or the model fails over this picture: it may do others.
+            NodeError::Refused { code: Some(code), .. } if *code == error.code() => Verdict::Unsuited,
+            NodeError::Refused { .. } | NodeError::Garbage(_) => Verdict::Crashed,
+            _ => Verdict::Sick,
+        }
+    };
+    Trouble { error: error.at(node.name()), verdict }
 }
 
 /// The engine in this process.
@@ -94,14 +111,14 @@ impl Answers for Local {
 
 impl Answers for Node {
     fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
-        Box::pin(async move { Ok(Node::picture(self, &request).await?) })
+        Box::pin(async move { Node::picture(self, &request).await.map_err(|error| trouble(self, &error)) })
     }
 
     fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>> {
-        Box::pin(async move { Ok(Node::sentence(self, &request).await?) })
+        Box::pin(async move { Node::sentence(self, &request).await.map_err(|error| trouble(self, &error)) })
     }
 
     fn probe(&self) -> Coming<'_, ()> {
-        Box::pin(async move { Ok(Node::probe(self).await?) })
+        Box::pin(async move { Node::probe(self).await.map_err(|error| trouble(self, &error)) })
     }
 }

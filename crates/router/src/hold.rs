@@ -4,10 +4,10 @@ use std::{
     time::Duration,
 };
 
-use metrics::gauge;
+use tokio::time::Instant;
 use viewfinder_engine::{EngineError, ErrorCode};
 
-const HELD: &str = "viewfinder_held_pictures";
+use crate::metric;
 
 /// Bounds on what is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,24 +40,40 @@ impl Hold {
     pub(crate) fn enter(&self, bytes: usize, why: &EngineError) -> Result<Held<'_>, EngineError> {
         let room = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= self.limits.bytes);
         if self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
+            metric::no_room();
             let message = format!("no engine can take the picture now, and no more can be held: {why}");
             return Err(EngineError::new(ErrorCode::Busy, message));
         }
-        gauge!(HELD).increment(1.0);
-        Ok(Held { hold: self, bytes })
+        metric::holding(1.0, bytes);
+        Ok(Held { hold: self, bytes, since: Instant::now(), outcome: "cancelled" })
     }
 }
 
-/// A picture being held.
+/// A picture being held. Unless told otherwise it ends as cancelled, which is what happens when its client goes away.
 pub(crate) struct Held<'a> {
     hold: &'a Hold,
     bytes: usize,
+    since: Instant,
+    outcome: &'static str,
+}
+
+impl Held<'_> {
+    /// An engine gave an answer, good or bad.
+    pub(crate) fn taken(&mut self) {
+        self.outcome = "taken";
+    }
+
+    /// Nobody came in time.
+    pub(crate) fn expired(&mut self) {
+        self.outcome = "expired";
+    }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.hold.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        gauge!(HELD).decrement(1.0);
+        metric::holding(-1.0, self.bytes);
+        metric::held(self.outcome, self.since.elapsed());
     }
 }
 

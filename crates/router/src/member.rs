@@ -2,26 +2,27 @@
 use std::{
     collections::VecDeque,
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use metrics::{counter, gauge};
+use metrics::Gauge;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
 };
-use viewfinder_engine::{EngineError, ErrorCode, PictureAnswer, PictureRequest};
+use viewfinder_engine::{EngineError, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest};
 
 use crate::{
     answers::{Answers, Trouble, Verdict},
-    balance::Load,
+    balance::{InFlight, Kind, Load},
     health::{Health, Thresholds},
+    metric,
     route::LOCAL,
 };
-
-const UP: &str = "viewfinder_engine_up";
-const WORK: &str = "viewfinder_engine_requests_total";
 
 /// How often a well engine is probed.
 const CALM: Duration = Duration::from_secs(5);
@@ -47,6 +48,17 @@ pub(crate) struct Member {
     /// Counts changes of all engines' states, for pictures that are held.
     news: watch::Sender<u64>,
     sentence_times: Mutex<VecDeque<Duration>>,
+    /// Pieces of work that it did.
+    done: AtomicU64,
+    in_flight: Gauge,
+}
+
+/// A question that it is working on, until dropped.
+struct Work<'a> {
+    member: &'a Member,
+    place: InFlight<'a>,
+    kind: Kind,
+    started: Instant,
 }
 
 impl Member {
@@ -56,7 +68,9 @@ impl Member {
         thresholds: Thresholds,
         news: watch::Sender<u64>,
     ) -> Self {
-        gauge!(UP, "engine" => name.to_owned()).set(1.0);
+        metric::up(name, true);
+        let in_flight = metric::in_flight(name);
+        in_flight.set(0.0);
         Self {
             name: name.to_owned(),
             engine,
@@ -65,11 +79,18 @@ impl Member {
             up: watch::Sender::new(true),
             news,
             sentence_times: Mutex::default(),
+            done: AtomicU64::new(0),
+            in_flight,
         }
     }
 
     pub(crate) fn is_up(&self) -> bool {
         *self.up.borrow()
+    }
+
+    /// How many pieces of work it did.
+    pub(crate) fn done(&self) -> u64 {
+        self.done.load(Ordering::Relaxed)
     }
 
     /// Takes in how it fared; `why` is for the log.
@@ -84,7 +105,7 @@ impl Member {
         }
         self.up.send_replace(health.is_up());
         self.news.send_modify(|count| *count += 1);
-        gauge!(UP, "engine" => self.name.clone()).set(f64::from(u8::from(well)));
+        metric::up(&self.name, well);
         if well {
             tracing::info!(engine = self.name, "the engine is back");
         } else {
@@ -92,43 +113,43 @@ impl Member {
         }
     }
 
+    fn begin(&self, kind: Kind) -> Work<'_> {
+        self.in_flight.increment(1.0);
+        Work { member: self, place: self.load.start(kind), kind, started: Instant::now() }
+    }
+
     /// Gives it work. Ends early if it goes down meanwhile: a frozen machine answers nothing, and refuses nothing.
     pub(crate) async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, Trouble> {
-        let _in_flight = self.load.start();
-        let beside = self.load.in_flight() - 1;
-        let started = Instant::now();
+        let work = self.begin(Kind::of(&request.tasks));
         let mut up = self.up.subscribe();
         up.mark_unchanged();
-        let result = tokio::select! {
+        let mut result = tokio::select! {
             result = self.engine.picture(request) => result,
             _ = up.wait_for(|up| !up), if self.is_up() => Err(Trouble {
                 error: EngineError::new(ErrorCode::Busy, format!("{} went away during the work", self.name)),
                 verdict: Verdict::Sick,
             }),
         };
-        if result.is_ok() {
-            self.load.measured(started.elapsed(), beside);
-        }
-        self.note(&result);
+        let found = result.as_mut().map(|found| &mut found.answers);
+        let errors = found.into_iter().flatten().filter_map(|answer| answer.as_mut().err());
+        // An answer that holds failures says little about how fast it works.
+        let flaw = errors.map(|error| self.sign(error)).last();
+        self.end(&work, &mut result, flaw);
         result
     }
 
     /// Asks for a sentence's vector.
-    pub(crate) async fn sentence(
-        &self,
-        request: viewfinder_engine::SentenceRequest,
-    ) -> Result<Vec<f32>, Trouble> {
-        let _in_flight = self.load.start();
-        let started = Instant::now();
-        let result = self.engine.sentence(request).await;
+    pub(crate) async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, Trouble> {
+        let work = self.begin(Kind::SENTENCE);
+        let mut result = self.engine.sentence(request).await;
+        self.end(&work, &mut result, None);
         if result.is_ok() {
             let mut times = self.sentence_times.lock().unwrap_or_else(PoisonError::into_inner);
-            times.push_back(started.elapsed());
+            times.push_back(work.started.elapsed());
             if times.len() > REMEMBERED {
                 times.pop_front();
             }
         }
-        self.note(&result);
         result
     }
 
@@ -143,13 +164,39 @@ impl Member {
         sorted[sorted.len() * 95 / 100].max(QUICKEST_HEDGE)
     }
 
-    fn note<T>(&self, result: &Result<T, Trouble>) {
-        let outcome = result.as_ref().err().map_or("ok", |trouble| trouble.error.code.as_str());
-        counter!(WORK, "engine" => self.name.clone(), "outcome" => outcome).increment(1);
-        match result {
-            Err(Trouble { error, verdict: Verdict::Sick }) => self.heard(false, error),
-            _ => self.heard(true, &""),
+    /// Notes what an answer says of it. `flaw` is what a task in it failed with.
+    fn end<T>(&self, work: &Work<'_>, result: &mut Result<T, Trouble>, flaw: Option<ErrorCode>) {
+        let outcome = match result {
+            Err(trouble) => {
+                self.heard(!matches!(trouble.verdict, Verdict::Crashed | Verdict::Sick), &trouble.error);
+                Some(self.sign(&mut trouble.error))
+            }
+            Ok(_) => {
+                self.heard(true, &"");
+                flaw
+            }
+        };
+        metric::asked(&self.name, outcome.map_or("ok", ErrorCode::as_str));
+        if outcome.is_none() {
+            let took = work.started.elapsed();
+            work.place.done(took);
+            self.done.fetch_add(1, Ordering::Relaxed);
+            work.kind.tasks().for_each(|task| metric::answered(&self.name, task, took));
         }
+    }
+
+    /// Says that it was this one who said so, and answers what.
+    fn sign(&self, error: &mut EngineError) -> ErrorCode {
+        if self.name != LOCAL {
+            error.node = Some(self.name.clone());
+        }
+        error.code
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.member.in_flight.decrement(1.0);
     }
 }
 

@@ -6,11 +6,17 @@ use viewfinder_engine::PictureTask;
 /// The name of the engine in this process.
 pub const LOCAL: &str = "local";
 
-/// The task of sentences.
+/// Reading text.
+pub(crate) const OCR: &str = "ocr";
+/// Finding and recognising faces.
+pub(crate) const FACES: &str = "facial-recognition";
+/// The vector of a picture.
+pub(crate) const VISUAL: &str = "clip.visual";
+/// The vector of a sentence.
 pub(crate) const TEXTUAL: &str = "clip.textual";
 
 /// Tasks that have routes of their own.
-const TASKS: [&str; 4] = ["clip.visual", TEXTUAL, "facial-recognition", "ocr"];
+const TASKS: [&str; 4] = [VISUAL, TEXTUAL, FACES, OCR];
 
 /// Engines in order of preference; those of one rank share the work.
 pub type Route = Vec<Vec<String>>;
@@ -80,13 +86,11 @@ impl Routes {
 /// What a task is called, and the model it is given to; the first, where it needs several.
 pub(crate) fn describe(task: &PictureTask) -> (&'static str, &str) {
     match task {
-        PictureTask::Text { detection, .. } | PictureTask::TextRegions { detection, .. } => {
-            ("ocr", detection)
-        }
+        PictureTask::Text { detection, .. } | PictureTask::TextRegions { detection, .. } => (OCR, detection),
         PictureTask::Faces { detection, .. } | PictureTask::FaceRegions { detection, .. } => {
-            ("facial-recognition", detection)
+            (FACES, detection)
         }
-        PictureTask::Embed { model } => ("clip.visual", model),
+        PictureTask::Embed { model } => (VISUAL, model),
     }
 }
 

@@ -1,12 +1,5 @@
 //! The backend that gives each task to an engine.
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use tokio::{
@@ -15,21 +8,26 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use viewfinder_engine::{
-    Answer, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
+    EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
 };
 use viewfinder_gateway::{Backend, NodeStatus, Reply};
+use viewfinder_trace::carried;
 
 use crate::{
-    answers::{Answers, Local, Trouble, Verdict},
-    balance,
+    answers::{Answers, Local, Trouble},
+    balance::{self, Kind},
+    course::Course,
     health::Thresholds,
-    hold::{Hold, HoldLimits},
+    hold::{Held, Hold, HoldLimits},
     member::{Member, watch as watch_member},
+    metric,
     route::{LOCAL, Route, Routes, TEXTUAL, describe},
 };
 
-/// An engine that is up and could not take a picture is asked again after this.
-const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// An engine that is up and could not take a picture is asked again after this, and then after twice as long each time.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+/// But no longer than this, so that an engine with room is soon put to use.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// How the router decides.
 #[derive(Clone, Debug)]
@@ -50,23 +48,6 @@ pub struct Router {
     hold: Hold,
     /// Counts changes of engines' states.
     news: watch::Sender<u64>,
-    turn: AtomicUsize,
-}
-
-/// What became of a request so far.
-struct Course {
-    /// Answers by task; those without are still wanted.
-    answers: Vec<Option<Answer>>,
-    width: usize,
-    height: usize,
-    /// Engines asked since the last pause.
-    asked: HashSet<String>,
-    /// Engines that cannot do it at all.
-    unsuited: HashSet<String>,
-    /// What engines held against the picture.
-    complaints: Vec<EngineError>,
-    /// What stood in the way last.
-    last: EngineError,
 }
 
 impl Router {
@@ -76,6 +57,7 @@ impl Router {
         nodes: Vec<(String, Arc<dyn Answers>)>,
         config: RouterConfig,
     ) -> Self {
+        metric::describe();
         let news = watch::Sender::new(0);
         let member =
             |name: &str, engine| Arc::new(Member::new(name, engine, config.thresholds, news.clone()));
@@ -88,76 +70,64 @@ impl Router {
         let engine: Arc<dyn Answers> = Arc::new(Local(Arc::clone(&local)));
         members.insert(LOCAL.to_owned(), member(LOCAL, engine));
         let hold = Hold::new(config.hold);
-        Self { local, members, routes: config.routes, hold, news, turn: AtomicUsize::new(0) }
+        Self { local, members, routes: config.routes, hold, news }
     }
 
-    /// The engine to ask next: of the best rank that has one which is up and was not asked yet.
-    fn choose(&self, route: &Route, course: &Course) -> Option<&Arc<Member>> {
+    /// The engine to ask next: of the best rank that has one which is up, was not asked yet, and may do what is open.
+    fn choose(&self, route: &Route, course: &Course, tasks: &[PictureTask]) -> Option<&Arc<Member>> {
+        let kind = Kind::of(course.open().map(|at| &tasks[at]));
         route.iter().find_map(|rank| {
-            let fit = |name: &&String| !course.asked.contains(*name) && !course.unsuited.contains(*name);
             let members: Vec<_> = rank
                 .iter()
-                .filter(fit)
                 .filter_map(|name| self.members.get(name))
-                .filter(|member| member.is_up())
+                .filter(|member| member.is_up() && course.may_ask(&member.name))
                 .collect();
             let loads: Vec<_> = members.iter().map(|member| &member.load).collect();
-            balance::choose(&loads, self.turn.fetch_add(1, Ordering::Relaxed)).map(|index| members[index])
+            balance::choose(&loads, kind).map(|index| members[index])
         })
-    }
-
-    /// Is there an engine that can do it at all, and is one of those up?
-    fn prospects(&self, route: &Route, course: &Course) -> (bool, bool) {
-        let able = route.iter().flatten().filter(|name| !course.unsuited.contains(*name));
-        let members: Vec<_> = able.filter_map(|name| self.members.get(name)).collect();
-        (!members.is_empty(), members.iter().any(|member| member.is_up()))
     }
 
     /// Tasks of one route: given to engines, and held, until they are answered or nothing can help.
     async fn give(&self, request: PictureRequest, route: &Route) -> Result<PictureAnswer, EngineError> {
         let deadline = Instant::now() + self.hold.limits.time;
+        let engines: Vec<_> = route.iter().flatten().filter_map(|name| self.members.get(name)).collect();
         let mut news = self.news.subscribe();
-        let mut held = None;
+        let mut held: Option<Held<'_>> = None;
         let mut course = Course::new(request.tasks.len());
+        let mut pause = SHORTEST_PAUSE;
         loop {
             news.mark_unchanged();
-            while let Some(member) = self.choose(route, &course) {
-                course.asked.insert(member.name.clone());
-                match course.ask(member, &request).await {
-                    None => return course.end(),
-                    Some(Verdict::Unsuited) => drop(course.unsuited.insert(member.name.clone())),
-                    Some(Verdict::BadPicture | Verdict::Busy | Verdict::Sick) => {}
-                }
-                // Two engines agree that it is the picture.
-                if course.complaints.len() > 1 {
-                    break;
-                }
+            while let Some(member) = self.choose(route, &course, &request.tasks) {
+                course.ask(member, &request).await;
             }
-            let (hope, soon) = self.prospects(route, &course);
-            if !course.complaints.is_empty() || !hope {
+            course.settle(&engines);
+            if course.open().next().is_none() {
+                if let Some(held) = &mut held {
+                    held.taken();
+                }
                 return course.end();
             }
             if held.is_none() {
-                match self.hold.enter(request.bytes.len(), &course.last) {
+                match self.hold.enter(request.bytes.len(), course.obstacle()) {
                     Ok(place) => held = Some(place),
-                    Err(error) => {
-                        course.last = error;
-                        return course.end();
-                    }
+                    Err(error) => return course.give_up(&error),
                 }
             }
             // One that is full, or failed once, is asked again soon; those that are down tell when they are back.
-            let pause = if soon { RETRY_PAUSE } else { self.hold.limits.time };
+            let soon = engines.iter().any(|member| member.is_up() && course.suits(&member.name));
+            let wait = if soon { pause } else { self.hold.limits.time };
             tokio::select! {
-                _ = news.changed() => {}
-                () = sleep_until(deadline.min(Instant::now() + pause)) => {}
+                _ = news.changed() => pause = SHORTEST_PAUSE,
+                () = sleep_until(deadline.min(Instant::now() + wait)) => pause = LONGEST_PAUSE.min(2 * pause),
             }
             if Instant::now() >= deadline {
-                let message = format!("no engine could take the picture in time: {}", course.last);
-                course.last = EngineError::new(ErrorCode::Busy, message);
-                return course.end();
+                if let Some(held) = &mut held {
+                    held.expired();
+                }
+                let message = format!("no engine could take the picture in time: {}", course.obstacle());
+                return course.give_up(&EngineError::new(ErrorCode::Busy, message));
             }
-            course.asked.clear();
+            course.ask_again();
         }
     }
 
@@ -175,74 +145,38 @@ impl Router {
         let mut last = EngineError::new(ErrorCode::Busy, "no engine for sentences is up");
         let mut patience = Duration::ZERO;
         loop {
-            match timeout(patience, running.join_next()).await {
-                Ok(Some(Ok(Ok(vector)))) => return Ok(vector),
-                Ok(Some(Ok(Err(Trouble { error, .. })))) => last = error,
-                Ok(Some(Err(error))) => last = EngineError::new(ErrorCode::Internal, error),
-                Ok(None) | Err(_) => {}
-            }
+            let slow = match timeout(patience, running.join_next()).await {
+                Ok(Some(Ok((hedge, Ok(vector))))) => {
+                    if hedge {
+                        metric::hedge_won();
+                    }
+                    return Ok(vector);
+                }
+                Ok(Some(Ok((_, Err(Trouble { error, verdict }))))) => {
+                    metric::retried(verdict.as_str());
+                    last = error;
+                    false
+                }
+                Ok(Some(Err(error))) => {
+                    last = EngineError::new(ErrorCode::Internal, error);
+                    false
+                }
+                Ok(None) => false,
+                Err(_) => true,
+            };
             if let Some(member) = waiting.next() {
+                if slow {
+                    metric::hedged();
+                }
                 patience = member.hedge_after();
                 let request = request.clone();
-                running.spawn(async move { member.sentence(request).await });
+                running.spawn(carried(async move { (slow, member.sentence(request).await) }));
             } else if running.is_empty() {
                 return Err(last);
             } else {
                 patience = self.hold.limits.time;
             }
         }
-    }
-}
-
-impl Course {
-    fn new(tasks: usize) -> Self {
-        Self {
-            answers: (0..tasks).map(|_| None).collect(),
-            width: 0,
-            height: 0,
-            asked: HashSet::new(),
-            unsuited: HashSet::new(),
-            complaints: Vec::new(),
-            last: EngineError::new(ErrorCode::Busy, "no engine for this task is up"),
-        }
-    }
-
-    /// Asks one engine for what is still wanted, and says what stands in the way of the rest; none if nothing is missing.
-    async fn ask(&mut self, member: &Member, request: &PictureRequest) -> Option<Verdict> {
-        let wanted: Vec<usize> =
-            (0..request.tasks.len()).filter(|&index| self.answers[index].is_none()).collect();
-        let tasks = wanted.iter().map(|&index| request.tasks[index].clone()).collect();
-        let found = match member.picture(PictureRequest { tasks, ..request.clone() }).await {
-            Ok(found) => found,
-            Err(trouble) => return Some(self.failed(trouble)),
-        };
-        (self.width, self.height) = (found.width, found.height);
-        let mut verdict = None;
-        for (index, answer) in wanted.into_iter().zip(found.answers) {
-            match answer {
-                Ok(answer) => self.answers[index] = Some(answer),
-                Err(error) => verdict = Some(self.failed(Trouble::of(error))),
-            }
-        }
-        verdict
-    }
-
-    fn failed(&mut self, Trouble { error, verdict }: Trouble) -> Verdict {
-        if verdict == Verdict::BadPicture {
-            self.complaints.push(error.clone());
-        }
-        self.last = error;
-        verdict
-    }
-
-    /// Whatever was answered, and for the rest the reason; an error if nothing was.
-    fn end(mut self) -> Result<PictureAnswer, EngineError> {
-        let why = if self.complaints.is_empty() { self.last } else { self.complaints.swap_remove(0) };
-        if self.answers.iter().all(Option::is_none) {
-            return Err(why);
-        }
-        let answers = self.answers.into_iter().map(|answer| answer.ok_or_else(|| why.clone())).collect();
-        Ok(PictureAnswer { width: self.width, height: self.height, answers })
     }
 }
 

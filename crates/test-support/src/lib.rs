@@ -4,12 +4,14 @@
 //! workspace; several test binaries may ask at the same time. Nothing is skipped where a file cannot be had: the test
 //! fails and says what to do.
 //!
-//! [`PostgresServer`] is a real PostgreSQL with pgvector. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
+//! [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
 
+mod browser;
 pub mod checkpoint;
 pub mod pickle;
 mod postgres;
 
+pub use browser::Browser;
 pub use postgres::PostgresServer;
 
 use std::{

@@ -58,6 +58,15 @@ pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Ca
     Ok(Catalogue { store, segmenter })
 }
 
+/// Is there a catalogue? A database is taken to be there.
+pub(crate) fn exists(args: &CatalogArgs, config: &Config) -> bool {
+    match place(args, config) {
+        Ok(Place::File(path)) => path.exists(),
+        Ok(Place::Database(_)) => true,
+        Err(_) => false,
+    }
+}
+
 fn place(args: &CatalogArgs, config: &Config) -> Result<Place, Failure> {
     let is_url = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
     if let Some(named) = &args.catalog {

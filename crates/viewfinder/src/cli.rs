@@ -65,6 +65,10 @@ pub(crate) enum Verb {
     Config(ConfigArgs),
     /// Check this machine and say what to do
     Doctor(DoctorArgs),
+    /// List the tasks about pictures that failed for good
+    ///
+    /// A server that runs here is asked; without one, the file of failures.file is read.
+    Failures(FailuresArgs),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -155,7 +159,7 @@ pub(crate) struct EmbedArgs {
 }
 
 /// Which catalogue.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct CatalogArgs {
     /// The catalogue: a file, or a database as postgres://… (settings catalog.file and catalog.url)
     #[arg(long, value_name = "FILE|URL")]
@@ -389,6 +393,23 @@ pub(crate) struct DoctorArgs {
     pub settings: ServeFlags,
 }
 
+/// Flags of `failures`.
+#[derive(Debug, Args)]
+pub(crate) struct FailuresArgs {
+    /// One JSON object per line
+    #[arg(long)]
+    pub json: bool,
+    /// Ask the server at this address
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// The key that this server wants, in a file
+    #[arg(long, value_name = "FILE", requires = "url")]
+    pub key_file: Option<PathBuf>,
+    /// The server's settings
+    #[command(flatten)]
+    pub settings: ServeFlags,
+}
+
 /// The flags of settings that every command offers, with `--config` and `--set`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CommonFlags(pub Flags);
@@ -504,7 +525,8 @@ impl Cli {
         match &self.command {
             Verb::Serve(ServeArgs { settings })
             | Verb::Config(ConfigArgs { settings, .. })
-            | Verb::Doctor(DoctorArgs { settings, .. }) => flags.values.extend(settings.0.values.clone()),
+            | Verb::Doctor(DoctorArgs { settings, .. })
+            | Verb::Failures(FailuresArgs { settings, .. }) => flags.values.extend(settings.0.values.clone()),
             _ => {}
         }
         flags

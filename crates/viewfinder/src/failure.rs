@@ -1,4 +1,5 @@
 //! What a command's end means to the shell that started it.
+use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
@@ -60,10 +61,18 @@ impl Failure {
         if broken_pipe {
             return ExitCode::SUCCESS;
         }
-        for line in format!("{error:#}").lines() {
+        for line in self.to_string().lines() {
             output::complain(line);
         }
         ExitCode::from(code)
+    }
+}
+
+/// The error with its causes.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Usage(error) | Self::Environment(error) | Self::Other(error)) = self;
+        write!(f, "{error:#}")
     }
 }
 

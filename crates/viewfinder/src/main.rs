@@ -10,8 +10,11 @@ mod config;
 mod counting;
 mod dump;
 mod failure;
+mod keys;
+mod listen;
 mod log;
 mod output;
+mod photos;
 mod pictures;
 mod progress;
 mod routing;
@@ -69,6 +72,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::People(args) => commands::people::run(args, &loaded),
         Verb::Models(verb) => commands::models::run(verb, &loaded),
         Verb::Doctor(args) => commands::doctor::run(args, &loaded),
+        Verb::Failures(args) => commands::failures::run(args, &loaded),
         Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } => Ok(Outcome::Done),
     }
 }

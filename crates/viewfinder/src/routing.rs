@@ -1,7 +1,7 @@
 //! From the configuration to the router: nodes, routes, and what the seed stack's variables stand for.
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use viewfinder_engine::Engine;
@@ -11,11 +11,7 @@ use viewfinder_router::{Answers, HoldLimits, LOCAL, Route, Router, RouterConfig,
 
 use crate::config::{Config, NodeEntry};
 use crate::failure::Failure;
-
-/// How long a node may take for one request: first requests wait for a model to be fetched and loaded.
-const REQUEST_TIME: Duration = Duration::from_secs(240);
-/// How long a connection may take to stand.
-const CONNECT_TIME: Duration = Duration::from_secs(3);
+use crate::keys;
 
 /// The nodes of the inference gateway's variables.
 const IMMICH: &str = "immich";
@@ -36,7 +32,7 @@ pub(crate) fn backend(config: &Config, engine: &Engine) -> Result<Arc<dyn Backen
             return Err(Failure::Usage(anyhow!("nodes: two engines are called {:?}", entry.name)));
         }
         tracing::info!("node {} ({})", entry.name, entry.kind);
-        let node: Arc<dyn Answers> = Arc::new(node(&entry).map_err(Failure::Usage)?);
+        let node: Arc<dyn Answers> = Arc::new(node(&entry, config).map_err(Failure::Usage)?);
         nodes.push((entry.name, node));
     }
     let hold = HoldLimits {
@@ -47,17 +43,29 @@ pub(crate) fn backend(config: &Config, engine: &Engine) -> Result<Arc<dyn Backen
     Ok(Arc::new(Router::start(local, nodes, config)))
 }
 
-fn node(entry: &NodeEntry) -> anyhow::Result<Node> {
-    let kind: NodeKind = entry.kind.parse().with_context(|| format!("node {}", entry.name))?;
-    let config = NodeConfig {
+fn node(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
+    connected(entry, config).with_context(|| format!("node {}", entry.name))
+}
+
+fn connected(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
+    let kind: NodeKind = entry.kind.parse()?;
+    let key = match &entry.key_file {
+        Some(path) => Some(keys::from_file(path)?),
+        None => entry.key.clone(),
+    };
+    let authorities = match &entry.ca_file {
+        Some(path) => Some(fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
+        None => None,
+    };
+    Ok(Node::new(NodeConfig {
         name: entry.name.clone(),
         kind,
         url: entry.url.clone(),
-        key: entry.key.clone().map(Secret::new),
-        request_timeout: REQUEST_TIME,
-        connect_timeout: CONNECT_TIME,
-    };
-    Node::new(config).with_context(|| format!("node {}", entry.name))
+        key: key.map(Secret::new),
+        authorities,
+        request_timeout: config.limits_node_time,
+        connect_timeout: config.limits_node_connect_time,
+    })?)
 }
 
 /// Nodes and routes as configured. The inference gateway's variables add a node each and, where no route says otherwise,
@@ -67,7 +75,13 @@ fn plan(config: &Config) -> anyhow::Result<(Vec<NodeEntry>, BTreeMap<String, Rou
     let mut routes = BTreeMap::new();
     let mut add = |name: &str, kind: &str, url: &Option<String>, key: &Option<String>, tasks: &[&str]| {
         let Some(url) = url else { return };
-        nodes.push(NodeEntry { name: name.into(), kind: kind.into(), url: url.clone(), key: key.clone() });
+        nodes.push(NodeEntry {
+            name: name.into(),
+            kind: kind.into(),
+            url: url.clone(),
+            key: key.clone(),
+            ..NodeEntry::default()
+        });
         for task in tasks {
             routes.insert((*task).to_owned(), vec![vec![name.to_owned()]]);
         }

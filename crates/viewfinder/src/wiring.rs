@@ -138,6 +138,20 @@ pub(crate) fn sentence_model(config: &Config) -> &str {
     config.clip_text_model.as_deref().unwrap_or(&config.clip_model)
 }
 
+/// The configured models, in the spelling of the catalogue of models, which is recorded with what they find.
+pub(crate) fn index_models(config: &Config, engine: &Engine) -> viewfinder_index::Models {
+    let name = |name: &str| {
+        let name = config.aliases.get(name).map_or(name, String::as_str);
+        engine.store().catalogue().find(name).map_or(name, |entry| entry.name.as_str()).to_owned()
+    };
+    viewfinder_index::Models {
+        ocr: name(&config.ocr_model),
+        clip: name(&config.clip_model),
+        faces: name(&config.faces_model),
+        face_min_score: config.faces_min_score,
+    }
+}
+
 /// Refuses to search the pictures of one model with the sentences of another, unless they are precisions of the same and
 /// agree.
 pub(crate) fn check_sentence_model(config: &Config, store: &Store) -> Result<(), Failure> {

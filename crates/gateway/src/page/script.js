@@ -13,6 +13,8 @@ const WORDS = {
     provider: 'Provider', version: 'Version', runtime: 'ONNX Runtime', workers: 'Workers × threads',
     waiting: 'Waiting pictures / sentences', running: 'Running', idle: 'idle {s} s', uptime: 'Up for', failed: 'Failed: {why}',
     nodes: 'Nodes', nodeUp: '{name}, {n} in work', nodeDown: '{name} is down',
+    keyWanted: 'This address wants a key', keyWrong: 'This is not the right key', unlock: 'Open', locked: 'Locked',
+    failures: 'Failed for good', noFailures: 'Nothing', more: 'and {n} more in the list of all failures',
   },
   zh: {
     connecting: '正在连接…', ready: '就绪', notReady: '未就绪', offline: '无法连接', try: '试一试',
@@ -24,6 +26,8 @@ const WORDS = {
     provider: '计算后端', version: '版本', runtime: 'ONNX Runtime', workers: '工作线程 × 每线程核数',
     waiting: '排队的图片 / 句子', running: '正在处理', idle: '空闲 {s} 秒', uptime: '已运行', failed: '失败：{why}',
     nodes: '节点', nodeUp: '{name}，处理中 {n}', nodeDown: '{name} 不可用',
+    keyWanted: '此地址需要密钥', keyWrong: '密钥不正确', unlock: '进入', locked: '已锁定',
+    failures: '彻底失败的任务', noFailures: '没有', more: '其余 {n} 条见完整列表',
   },
 };
 
@@ -47,6 +51,43 @@ document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
 for (const node of document.querySelectorAll('[data-i18n]')) node.textContent = words[node.dataset.i18n];
 $('sentences').placeholder = words.example;
 $('drop').setAttribute('aria-label', words.choose);
+
+// ---- the key, on an address that wants one; the browser keeps it until the tab is closed ----
+
+const KEPT = 'viewfinder-key';
+
+// fetch() with the key. Without the right one, the page asks for it and the promise fails.
+async function ask(path, options = {}) {
+  const key = sessionStorage.getItem(KEPT);
+  const response = await fetch(path, key ? { ...options, headers: { authorization: `Bearer ${key}` } } : options);
+  if (response.status === 401) {
+    sessionStorage.removeItem(KEPT);
+    $('key-message').textContent = key ? words.keyWrong : '';
+    if ($('lock').hidden) {
+      $('lock').hidden = false;
+      $('key').focus();
+    }
+    badge('bad', words.locked);
+    throw new Error(words.keyWanted);
+  }
+  $('lock').hidden = true;
+  return response;
+}
+
+$('lock').addEventListener('submit', (event) => {
+  event.preventDefault();
+  sessionStorage.setItem(KEPT, $('key').value.trim());
+  $('key').value = '';
+  refresh();
+});
+
+// A link carries no key.
+document.querySelector('footer').addEventListener('click', async (event) => {
+  if (!sessionStorage.getItem(KEPT) || !event.target.pathname) return;
+  event.preventDefault();
+  const response = await ask(event.target.pathname);
+  location.href = URL.createObjectURL(await response.blob());
+});
 
 // ---- status ----
 
@@ -89,17 +130,41 @@ function showStatus(health) {
   $('models').replaceChildren(...(models.length > 0 ? models : [element('li', words.noModels)]));
 }
 
+// The rest is in the list that the page links to.
+const SHOWN_FAILURES = 20;
+
+function showFailures({ entries, failures }) {
+  $('failure-count').textContent = entries > 0 ? entries : '';
+  const items = failures.map((failure) => {
+    const item = element('li');
+    const times = failure.count > 1 ? ` × ${failure.count}` : '';
+    const picture = `${failure.bytes.toLocaleString(language)} B, SHA-256 ${failure.sha256.slice(0, 12)}…`;
+    const when = new Date(failure.last).toLocaleString(language);
+    item.append(
+      element('strong', failure.code + times),
+      element('span', `${failure.task} · ${failure.model} · ${failure.engine}`),
+      element('span', failure.message),
+      element('small', `${when} · ${picture}`),
+    );
+    item.title = failure.sha256;
+    return item;
+  });
+  if (entries > failures.length) items.push(element('li', say('more', { n: entries - failures.length })));
+  $('failures').replaceChildren(...(items.length > 0 ? items : [element('li', words.noFailures)]));
+}
+
 async function refresh() {
   try {
     // Not ready is said with 503 and the same body.
-    showStatus(await (await fetch('/health')).json());
+    showStatus(await (await ask('/health')).json());
+    showFailures(await (await ask(`/api/failures?limit=${SHOWN_FAILURES}`)).json());
   } catch {
-    badge('bad', words.offline);
+    if ($('lock').hidden) badge('bad', words.offline);
   }
 }
 
 async function keepRefreshing() {
-  if (!document.hidden) await refresh();
+  if (!document.hidden && $('lock').hidden) await refresh();
   setTimeout(keepRefreshing, 3000);
 }
 
@@ -145,7 +210,7 @@ async function analyze() {
   message(words.looking);
   const started = performance.now();
   try {
-    const response = await fetch('/api/analyze', { method: 'POST', body: form, signal: mine.signal });
+    const response = await ask('/api/analyze', { method: 'POST', body: form, signal: mine.signal });
     const found = await response.json();
     if (!response.ok) throw new Error(found.error.message);
     show(found, (performance.now() - started) / 1000);

@@ -12,15 +12,23 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Json, Router,
     extract::{Request, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::json;
 use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest};
+use viewfinder_ledger::{Failed, Ledger};
 
-use crate::{Backend, GatewayConfig, body::Bodies, failure::Failure, metric, observe};
+use crate::{
+    Backend, GatewayConfig,
+    body::Bodies,
+    failure::Failure,
+    key::{self, Guard},
+    knocks::Knocks,
+    metric, observe,
+};
 
 /// Every route: method and path.
 pub const ROUTES: &[(&str, &str)] = &[
@@ -39,6 +47,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/metrics"),
     ("GET", "/api/openapi.json"),
     ("POST", "/api/analyze"),
+    ("GET", "/api/failures"),
     ("GET", "/ui/style.css"),
     ("GET", "/ui/script.js"),
 ];
@@ -47,7 +56,9 @@ pub const ROUTES: &[(&str, &str)] = &[
 pub(crate) struct App {
     pub(crate) config: GatewayConfig,
     pub(crate) bodies: Bodies,
+    pub(crate) knocks: Knocks,
     backend: Arc<dyn Backend>,
+    ledger: Arc<Ledger>,
     started: Instant,
 }
 
@@ -56,10 +67,12 @@ type Shared = State<Arc<App>>;
 impl App {
     pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
         metric::recorder();
-        Self { bodies: Bodies::new(config.limits), config, backend, started: Instant::now() }
+        let (bodies, knocks) = (Bodies::new(config.limits), Knocks::default());
+        let ledger = Arc::new(Ledger::open(config.failures.clone()));
+        Self { config, bodies, knocks, backend, ledger, started: Instant::now() }
     }
 
-    /// Asks about a picture, and counts its tasks.
+    /// Asks about a picture, counts its tasks, and enters those that failed for good into the ledger.
     async fn picture(
         &self,
         protocol: &'static str,
@@ -68,12 +81,50 @@ impl App {
         let questions = request.tasks.iter().map(|task| (convert::label(task), convert::model(task)));
         observe::note(questions, request.bytes.len());
         let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(convert::label));
+        let asked = request.clone();
         let result = self.backend.picture(request).await;
         match &result {
             Ok(found) => tasks.end(found.answers.iter().map(|answer| outcome(answer.as_ref()))),
             Err(error) => tasks.end(std::iter::repeat(error.code.as_str())),
         }
+        self.enter(&asked, &result).await;
         result
+    }
+
+    /// Enters into the ledger what asking again cannot help. Sentences are not in it: somebody waited and was told.
+    async fn enter(&self, asked: &PictureRequest, result: &Result<PictureAnswer, EngineError>) {
+        let error = |at: usize| match result {
+            Ok(found) => found.answers.get(at)?.as_ref().err(),
+            Err(error) => Some(error),
+        };
+        let failed: Vec<Failed> = asked
+            .tasks
+            .iter()
+            .enumerate()
+            .filter_map(|(at, task)| Some((task, error(at)?)))
+            .filter(|(_, error)| !error.code.retryable())
+            .map(|(task, error)| Failed {
+                task: convert::label(task),
+                model: convert::model(task).to_owned(),
+                code: error.code.as_str(),
+                message: error.message.clone(),
+                engine: error.node.clone().unwrap_or_else(|| LOCAL.to_owned()),
+            })
+            .collect();
+        if failed.is_empty() {
+            return;
+        }
+        failed.iter().for_each(|failed| metric::failed(failed.task, failed.code));
+        let (ledger, picture) = (Arc::clone(&self.ledger), asked.bytes.clone());
+        let context = viewfinder_trace::current();
+        // Sums the picture and writes to the disk.
+        let entered = tokio::task::spawn_blocking(move || {
+            let request = context.as_ref().and_then(|context| context.id().to_str().ok());
+            ledger.enter(&picture, request, failed);
+        });
+        if entered.await.is_err() {
+            tracing::error!("a failure could not be entered into the ledger");
+        }
     }
 
     /// Asks for a sentence's vector, and counts it.
@@ -110,14 +161,17 @@ impl App {
     }
 }
 
+/// What the ledger calls the engine in this process.
+const LOCAL: &str = "local";
+
 /// An answer as metrics call it.
 fn outcome<T>(answer: Result<&T, &EngineError>) -> &'static str {
     answer.err().map_or("ok", |error| error.code.as_str())
 }
 
-/// All protocols.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
+/// All protocols and `more` routes, behind a key if there is one.
+pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<Guard>) -> Router {
+    let routes = Router::new()
         .route("/", get(page::root))
         .route("/ping", get(|| async { "pong" }))
         .route("/predict", post(immich::predict))
@@ -133,14 +187,29 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(operations::metrics))
         .route("/api/openapi.json", get(operations::openapi))
         .route("/api/analyze", post(analyze::analyze))
+        .route("/api/failures", get(operations::failures))
         .route("/ui/style.css", get(page::style))
         .route("/ui/script.js", get(page::script))
         .fallback(unknown)
         .method_not_allowed_fallback(|| async {
             not_here(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
-        .layer(middleware::from_fn(observe::observe))
-        .with_state(app)
+        .with_state(Arc::clone(&app))
+        .merge(more);
+    let guarded = match guard {
+        Some(guard) => routes.layer(middleware::from_fn_with_state(guard, key::guard)),
+        None => routes,
+    };
+    guarded.layer(middleware::from_fn_with_state(app, observe::observe))
+}
+
+/// Says no to a request for this path in the shape of its protocol.
+pub(crate) fn refuse(path: &str, headers: &HeaderMap, failure: &Failure) -> Response {
+    if path == "/" && page::is_wanted(headers) {
+        return failure.mark((failure.status, page::page()).into_response());
+    }
+    let own = ["/health", "/metrics", "/api/"].iter().any(|start| path.starts_with(start));
+    if own { failure.own() } else { failure.detail() }
 }
 
 /// Paths with a slash too many lead to the route without it, as both Python services do.

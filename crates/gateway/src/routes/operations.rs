@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
+    http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -49,6 +49,25 @@ pub(super) async fn health(State(app): Shared) -> Response {
 pub(super) async fn metrics(State(app): Shared) -> Response {
     let text = metric::render(&app.status(), app.bodies.held());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+/// `GET /api/failures`: tasks that failed for good, those that failed last first; `?limit=` shows fewer.
+pub(super) async fn failures(State(app): Shared, uri: Uri) -> Response {
+    let limit = uri
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .find_map(|pair| pair.strip_prefix("limit="));
+    let Ok(limit) = limit.map_or(Ok(usize::MAX), str::parse) else {
+        let message = "limit must be a whole number";
+        return Failure::caller(StatusCode::BAD_REQUEST, "request_malformed", message).own();
+    };
+    Json(json!({
+        "entries": app.ledger.len(),
+        "capacity": app.config.failures.capacity,
+        "failures": app.ledger.newest(limit),
+    }))
+    .into_response()
 }
 
 /// `GET /api/openapi.json`.

@@ -13,15 +13,24 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// `GET /`: the page for browsers, Immich's greeting for programs.
 pub(super) async fn root(headers: HeaderMap) -> Response {
-    let accept = headers.get_all(header::ACCEPT);
-    let mut response =
-        if accept.iter().any(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html")) {
-            asset("text/html; charset=utf-8", include_str!("../page/index.html"))
-        } else {
-            Json(json!({"message": "Immich ML"})).into_response()
-        };
+    let mut response = if is_wanted(&headers) {
+        page()
+    } else {
+        Json(json!({"message": viewfinder_wire::immich::GREETING})).into_response()
+    };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response
+}
+
+/// Is it a browser that asks?
+pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
+    let mut accepted = headers.get_all(header::ACCEPT).iter();
+    accepted.any(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"))
+}
+
+/// The page itself, without anything of what it will show.
+pub(super) fn page() -> Response {
+    asset("text/html; charset=utf-8", include_str!("../page/index.html"))
 }
 
 /// `GET /ui/style.css`.

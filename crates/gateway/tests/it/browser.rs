@@ -1,130 +1,16 @@
-//! The status page in a real browser, driven over Chromium's debugging pipe.
+//! The status page in a real browser.
 
-use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    process::{Child, ChildStdin, ChildStdout, Command},
-    time::{sleep, timeout},
-};
+use serde_json::json;
+use viewfinder_gateway::Key;
+use viewfinder_test_support::Browser;
 
 use crate::support::{Fake, Running, config};
 
-/// Generous, so that only a hang trips it.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-struct Browser {
-    _process: Child,
-    _profile: tempfile::TempDir,
-    commands: ChildStdin,
-    answers: BufReader<ChildStdout>,
-    session: Option<String>,
-    count: u64,
-    /// Exceptions and refusals the page ran into.
-    complaints: Vec<Value>,
-}
-
-impl Browser {
-    /// Opens an empty page.
-    async fn open() -> Self {
-        let chromium = ["chromium", "chromium-browser", "google-chrome"]
-            .into_iter()
-            .find(|name| {
-                std::env::split_paths(&std::env::var_os("PATH").unwrap()).any(|path| path.join(name).exists())
-            })
-            .expect("this test needs Chromium (Debian: apt install chromium)");
-        let profile = tempfile::tempdir().unwrap();
-        // The pipe's ends are file handles 3 and 4, which a shell connects to the ones that are easily had.
-        let mut process = Command::new("sh")
-            .args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#, chromium])
-            .args([
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--no-first-run",
-                "--remote-debugging-pipe",
-            ])
-            .arg(format!("--user-data-dir={}", Path::new(profile.path()).display()))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut browser = Self {
-            commands: process.stdin.take().unwrap(),
-            answers: BufReader::new(process.stdout.take().unwrap()),
-            _process: process,
-            _profile: profile,
-            session: None,
-            count: 0,
-            complaints: Vec::new(),
-        };
-        let target = browser.command("Target.createTarget", json!({"url": "about:blank"})).await;
-        let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let session = browser.command("Target.attachToTarget", attach).await;
-        browser.session = Some(session["sessionId"].as_str().unwrap().to_owned());
-        for domain in ["Page.enable", "Runtime.enable", "Log.enable"] {
-            browser.command(domain, json!({})).await;
-        }
-        browser
-    }
-
-    async fn command(&mut self, method: &str, params: Value) -> Value {
-        self.count += 1;
-        let mut command = json!({"id": self.count, "method": method, "params": params});
-        if let Some(session) = &self.session {
-            command["sessionId"] = json!(session);
-        }
-        self.commands.write_all(format!("{command}\0").as_bytes()).await.unwrap();
-        timeout(PATIENCE, async {
-            loop {
-                let mut bytes = Vec::new();
-                self.answers.read_until(0, &mut bytes).await.unwrap();
-                assert_eq!(bytes.pop(), Some(0), "the browser ended");
-                let message: Value = serde_json::from_slice(&bytes).unwrap();
-                if message["id"] == self.count {
-                    assert!(message["error"].is_null(), "{method}: {message}");
-                    return message["result"].clone();
-                }
-                if matches!(message["method"].as_str(), Some("Runtime.exceptionThrown" | "Log.entryAdded")) {
-                    self.complaints.push(message);
-                }
-            }
-        })
-        .await
-        .unwrap_or_else(|_| panic!("{method} is not answered"))
-    }
-
-    /// The value of an expression in the page.
-    async fn value(&mut self, expression: &str) -> Value {
-        let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let result = self.command("Runtime.evaluate", params).await;
-        assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
-        result["result"]["value"].clone()
-    }
-
-    /// Waits until an expression in the page has a value.
-    async fn until(&mut self, expression: &str, expected: Value) {
-        let wait = async {
-            while self.value(expression).await != expected {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let came = timeout(PATIENCE, wait).await.is_ok();
-        assert!(came, "{expression} is {}, not {expected}", self.value(expression).await);
-    }
-
-    async fn go(&mut self, server: &Running, language: &str, width: u32, scheme: &str) {
-        let agent = json!({"userAgent": "test", "acceptLanguage": language});
-        self.command("Emulation.setUserAgentOverride", agent).await;
-        let screen = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600});
-        self.command("Emulation.setDeviceMetricsOverride", screen).await;
-        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.command("Emulation.setEmulatedMedia", media).await;
-        self.command("Page.navigate", json!({"url": format!("http://{}/", server.address)})).await;
-        self.until("document.readyState", json!("complete")).await;
-    }
+/// Opens the status page of a server.
+async fn go(browser: &mut Browser, server: &Running, language: &str, width: u32, scheme: &str) {
+    browser.go(&format!("http://{}/", server.address), language, width, scheme).await;
 }
 
 /// Hands the page a drawn picture as if it had been dropped or pasted.
@@ -148,7 +34,7 @@ const GIVE: &str = r"
 async fn the_page_shows_status_text_faces_and_similarity() {
     let (server, fake) = Running::fake().await;
     let mut browser = Browser::open().await;
-    browser.go(&server, "en-GB", 1200, "light").await;
+    go(&mut browser, &server, "en-GB", 1200, "light").await;
     browser.until("document.getElementById('badge').textContent", json!("Ready")).await;
     assert_eq!(
         browser.value("document.getElementById('models').textContent").await,
@@ -187,6 +73,24 @@ async fn the_page_shows_status_text_faces_and_similarity() {
         .until("document.getElementById('message').textContent", json!("Failed: it is image_undecodable"))
         .await;
     assert_eq!(browser.value("document.querySelectorAll('#overlay polygon').length").await, 0);
+    // Text, faces and similarity of that picture failed for good; what is told of them stays text.
+    browser.until("document.getElementById('failure-count').textContent", json!("3")).await;
+    let first = "document.querySelector('#failures li')";
+    assert_eq!(
+        browser.value(&format!("{first}.querySelector('strong').textContent")).await,
+        "image_undecodable"
+    );
+    assert_eq!(
+        browser.value(&format!("{first}.querySelectorAll('span')[1].textContent")).await,
+        "it is image_undecodable"
+    );
+    let sum = browser.value(&format!("{first}.title")).await;
+    assert_eq!(sum.as_str().map(str::len), Some(64));
+    *fake.said.lock().unwrap() =
+        Some(viewfinder_engine::EngineError::new(viewfinder_engine::ErrorCode::Internal, "<b>bold</b>"));
+    browser.value(&GIVE.replace("HOW", "'paste'")).await;
+    browser.until(&format!("{first}.querySelectorAll('span')[1].textContent"), json!("<b>bold</b>")).await;
+    assert_eq!(browser.value("document.querySelectorAll('#failures b').length").await, 0);
     // The one failed request is logged by the browser itself; nothing else went wrong.
     let complaints: Vec<_> = browser
         .complaints
@@ -198,11 +102,50 @@ async fn the_page_shows_status_text_faces_and_similarity() {
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
+async fn the_page_asks_for_the_key_once_and_works_with_it() {
+    let mut config = config();
+    config.listen[0].key = Some(Key::new("the-right-key").unwrap());
+    let server = Running::start(config, Arc::new(Fake::default())).await;
+    let mut browser = Browser::open().await;
+    go(&mut browser, &server, "en-GB", 1200, "light").await;
+    let badge = "document.getElementById('badge').textContent";
+    browser.until(badge, json!("Locked")).await;
+    let enter = |key: &str| {
+        format!(
+            "document.getElementById('key').value = '{key}'; document.querySelector('#lock button').click()"
+        )
+    };
+    browser.value(&enter("a-wrong-key")).await;
+    browser
+        .until("document.getElementById('key-message').textContent", json!("This is not the right key"))
+        .await;
+    browser.value(&enter("the-right-key")).await;
+    browser.until(badge, json!("Ready")).await;
+    assert_eq!(browser.value("document.getElementById('lock').hidden").await, true);
+    browser.value(&GIVE.replace("HOW", "'drop'")).await;
+    browser.until("document.querySelectorAll('#overlay polygon').length", json!(2)).await;
+
+    // It is asked for once.
+    browser.command("Page.reload", json!({})).await;
+    browser
+        .until(
+            "document.readyState === 'complete' && document.querySelectorAll('#models li').length === 1",
+            json!(true),
+        )
+        .await;
+    browser.until(badge, json!("Ready")).await;
+    browser.value("document.querySelector('footer a[href=\"/health\"]').click()").await;
+    browser.until("document.body.textContent.includes('PP-OCRv6_small')", json!(true)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
 async fn the_page_speaks_chinese_and_fits_a_phone() {
     let (server, _) = Running::fake().await;
     let mut browser = Browser::open().await;
-    browser.go(&server, "zh-CN", 390, "dark").await;
+    go(&mut browser, &server, "zh-CN", 390, "dark").await;
     browser.until("document.getElementById('badge').textContent", json!("就绪")).await;
+    browser.until("document.getElementById('failures').textContent", json!("没有")).await;
     assert_eq!(browser.value("document.documentElement.lang").await, "zh-CN");
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser.until("document.querySelectorAll('#overlay polygon').length", json!(2)).await;
@@ -217,17 +160,13 @@ async fn the_page_says_when_the_server_is_not_ready_and_works_by_keyboard() {
     *fake.ready.lock().unwrap() = Err("<i>no</i> library".into());
     let server = Running::start(config(), fake).await;
     let mut browser = Browser::open().await;
-    browser.go(&server, "en", 1200, "dark").await;
+    go(&mut browser, &server, "en", 1200, "dark").await;
     browser
         .until("document.getElementById('badge').textContent", json!("Not ready: <i>no</i> library"))
         .await;
     browser.value("window.asked = 0; document.getElementById('file').addEventListener('click', (event) => { event.preventDefault(); asked++; })").await;
     browser.value("document.getElementById('drop').focus()").await;
     assert_eq!(browser.value("document.activeElement.id").await, "drop");
-    for kind in ["rawKeyDown", "char", "keyUp"] {
-        let key =
-            json!({"type": kind, "key": "Enter", "code": "Enter", "text": "\r", "windowsVirtualKeyCode": 13});
-        browser.command("Input.dispatchKeyEvent", key).await;
-    }
+    browser.press("Enter", "\r").await;
     browser.until("asked", json!(1)).await;
 }

@@ -55,7 +55,7 @@ async fn work_of_clients_that_leave_is_dropped() {
 #[tokio::test]
 async fn several_addresses_offer_everything() {
     let mut config = config();
-    config.listen.push(SocketAddr::from(([127, 0, 0, 1], 0)));
+    config.listen.push(SocketAddr::from(([127, 0, 0, 1], 0)).into());
     let mut server = Running::start(config, Arc::new(Fake::default())).await;
     assert_eq!(server.addresses.len(), 2);
     for address in server.addresses.clone() {
@@ -68,7 +68,7 @@ async fn several_addresses_offer_everything() {
 #[tokio::test]
 async fn a_taken_address_is_named() {
     let (server, fake) = Running::fake().await;
-    let config = viewfinder_gateway::GatewayConfig { listen: vec![server.address], ..config() };
+    let config = viewfinder_gateway::GatewayConfig { listen: vec![server.address.into()], ..config() };
     let error = Server::bind(config, fake).await.err().expect("the address is taken").to_string();
     assert!(error.contains(&server.address.to_string()), "{error}");
 }

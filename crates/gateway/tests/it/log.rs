@@ -9,7 +9,9 @@ use serde_json::json;
 use tracing::Level;
 use viewfinder_engine::ErrorCode;
 
-use crate::support::{Part, Running};
+use viewfinder_gateway::{GatewayConfig, Key, Listen};
+
+use crate::support::{Fake, Part, Running, config};
 
 /// The log of this thread, where `tokio::test` runs the server too, down to a level.
 #[derive(Clone, Default)]
@@ -28,11 +30,13 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// The lines about failed requests.
     fn failures(&self) -> Vec<String> {
-        let bytes = self.0.lock().unwrap().clone();
-        let text = String::from_utf8(bytes).unwrap();
-        text.lines().filter(|line| line.contains(": failed ")).map(str::to_owned).collect()
+        self.text().lines().filter(|line| line.contains(": failed ")).map(str::to_owned).collect()
     }
 }
 
@@ -89,4 +93,39 @@ async fn what_is_not_the_callers_fault_is_a_warning() {
         assert_eq!(failures.len() - before, usize::from(warns), "{code:?}: {failures:?}");
         assert!(failures.last().is_none_or(|line| line.contains("WARN")), "{failures:?}");
     }
+}
+
+#[tokio::test]
+async fn a_crowd_without_the_key_is_one_line_which_holds_no_key() {
+    let (log, _guard) = Log::start(Level::INFO);
+    let key = Some(Key::new("the-right-key").unwrap());
+    let listen = vec![Listen { key, ..config().listen[0].clone() }];
+    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(Fake::default())).await;
+    for _ in 0..20 {
+        assert_eq!(server.post("/check", &["api-key: a-wrong-key"], b"").await.status, 401);
+        assert_eq!(server.post("/check", &["api-key: the-right-key"], b"").await.status, 200);
+    }
+    let text = log.text();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("without the right key")).collect();
+    assert!(
+        matches!(lines[..], [line] if line.contains("127.0.0.1") && line.contains("key_wrong")),
+        "{text}"
+    );
+    assert_eq!(log.failures(), [""; 0]);
+    assert!(!text.contains("a-wrong-key") && !text.contains("the-right-key"), "{text}");
+}
+
+#[tokio::test]
+async fn lines_of_one_request_have_its_id_and_trace() {
+    let (log, _guard) = Log::start(Level::INFO);
+    let (server, fake) = Running::fake().await;
+    fake.fail(ErrorCode::ImageUndecodable);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let headers = ["x-request-id: job-17", &format!("traceparent: 00-{trace}-00f067aa0ba902b7-01")];
+    let parts =
+        [Part::Text("entries", r#"{"clip":{"visual":{"modelName":"m"}}}"#), Part::File("image", b"x")];
+    let answer = server.form("/predict", &headers, &parts).await;
+    assert_eq!((answer.status, answer.header("x-request-id")), (422, Some("job-17")));
+    let [line] = log.failures().try_into().unwrap();
+    assert!(line.contains("id=\"job-17\"") && line.contains(&format!("trace=\"{trace}\"")), "{line}");
 }

@@ -2,11 +2,14 @@
 
 mod browser;
 mod engine;
+mod failures;
 mod immich;
+mod keys;
 mod lifecycle;
 mod log;
 mod mt_photos;
 mod operations;
 mod ping;
 mod replay;
+mod slow;
 mod support;

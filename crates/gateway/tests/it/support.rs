@@ -33,8 +33,12 @@ pub(crate) struct Fake {
     pub(crate) sentences: Mutex<Vec<SentenceRequest>>,
     /// Every question fails so.
     pub(crate) failure: Mutex<Option<ErrorCode>>,
+    /// Every question fails so, in these words.
+    pub(crate) said: Mutex<Option<EngineError>>,
     /// A model that is not there.
     pub(crate) missing: Mutex<Option<String>>,
+    /// How its tasks fail.
+    pub(crate) missing_code: Mutex<ErrorCode>,
     /// Width and height of every picture.
     pub(crate) size: Mutex<[usize; 2]>,
     /// The vector of everything.
@@ -55,7 +59,9 @@ impl Default for Fake {
             pictures: Mutex::default(),
             sentences: Mutex::default(),
             failure: Mutex::default(),
+            said: Mutex::default(),
             missing: Mutex::default(),
+            missing_code: Mutex::new(ErrorCode::ModelUnavailable),
             size: Mutex::new([640, 480]),
             vector: Mutex::new((0..512).map(|at| at as f32 / 512.0 - 0.5).collect()),
             ready: Mutex::new(Ok(())),
@@ -94,6 +100,9 @@ impl Fake {
         let mut waiting = Waiting(Some(&self.dropped));
         self.gate.acquire().await.unwrap().forget();
         waiting.0 = None;
+        if let Some(error) = &*self.said.lock().unwrap() {
+            return Err(error.clone());
+        }
         match *self.failure.lock().unwrap() {
             Some(code) => Err(EngineError::new(code, format!("it is {}", code.as_str()))),
             None => Ok(()),
@@ -105,7 +114,8 @@ impl Fake {
             (&*self.missing.lock().unwrap(), task)
             && missing == model
         {
-            return Err(EngineError::new(ErrorCode::ModelUnavailable, format!("{model} is not there")));
+            let code = *self.missing_code.lock().unwrap();
+            return Err(EngineError::new(code, format!("{model} is not there")));
         }
         let corners = [[12.345, 20.0], [110.0, 10.0], [112.5, 38.0], [14.0, 48.25]];
         let face = |embedding| Face {
@@ -182,7 +192,7 @@ pub(crate) struct Running {
 
 pub(crate) fn config() -> GatewayConfig {
     GatewayConfig {
-        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         api_key: "secret".into(),
         ..GatewayConfig::default()
     }

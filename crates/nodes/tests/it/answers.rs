@@ -1,6 +1,6 @@
 //! What the backend answers comes through, within the number formats of the protocols.
 
-use viewfinder_engine::{Answer, DecodeRules, PictureTask};
+use viewfinder_engine::{Answer, DecodeRules, ErrorCode, PictureTask};
 use viewfinder_image::Alpha;
 use viewfinder_nodes::{NodeError, NodeKind};
 use viewfinder_vision::{face::Face, ocr};
@@ -165,15 +165,57 @@ async fn mt_photos_is_not_asked_what_it_has_no_words_for() {
     let (address, fake) = gateway().await;
     let node = node(NodeKind::MtPhotos, address);
     for task in [text_regions(), face_regions()] {
-        let error = node.picture(&request(vec![embed(), task])).await.unwrap_err();
+        let error = node.picture(&request(vec![task.clone()])).await.unwrap_err();
         assert!(matches!(error, NodeError::Unsuited(_)), "{error:?}");
+        let answer = node.picture(&request(vec![task, embed()])).await.unwrap();
+        assert_eq!(answer.answers[0].as_ref().unwrap_err().code, ErrorCode::NodeUnsuited);
+        assert_eq!(answer.answers[1], Ok(Answer::Embedding(vector())));
     }
     let mut vast = request(vec![text()]);
     vast.bytes = png(10_001, 5);
     assert!(matches!(node.picture(&vast).await, Err(NodeError::Unsuited(_))));
     vast.tasks = vec![embed()];
     assert_eq!(node.picture(&vast).await.unwrap().width, 10_001);
-    assert_eq!(fake.pictures.lock().unwrap().len(), 1);
+    assert_eq!(fake.pictures.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_task_that_fails_leaves_the_others_be() {
+    let (address, fake) = gateway().await;
+    for kind in NodeKind::ALL {
+        let node = node(kind, address);
+        for code in [ErrorCode::ModelMissingOffline, ErrorCode::ModelUnknown, ErrorCode::InferenceFailed] {
+            *fake.faceless.lock().unwrap() = Some(code);
+            let answer = node.picture(&request(vec![faces(0.3), text(), embed()])).await.unwrap();
+            let error = answer.answers[0].as_ref().unwrap_err();
+            assert_eq!(error.code, code, "{kind}");
+            assert!(error.message.contains("attic"), "{kind}: {error}");
+            assert!(matches!(&answer.answers[1], Ok(Answer::Text(lines)) if !lines.is_empty()), "{kind}");
+            assert_eq!(answer.answers[2], Ok(Answer::Embedding(vector())), "{kind}");
+            assert_eq!((answer.width, answer.height), (640, 480));
+            let alone = node.picture(&request(vec![faces(0.3)])).await.unwrap_err();
+            assert_eq!(alone.code(), code, "{kind}");
+        }
+        // The picture's fault is everybody's: there is nothing to ask alone.
+        *fake.faceless.lock().unwrap() = Some(ErrorCode::ImageUndecodable);
+        fake.pictures.lock().unwrap().clear();
+        if kind != NodeKind::MtPhotos {
+            let error = node.picture(&request(vec![faces(0.3), text()])).await.unwrap_err();
+            assert!(error.is_the_pictures_fault(), "{kind}: {error:?}");
+            assert_eq!(fake.pictures.lock().unwrap().len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_busy_is_not_asked_task_by_task() {
+    let (address, fake) = gateway().await;
+    *fake.failure.lock().unwrap() = Some(ErrorCode::Busy);
+    for kind in NodeKind::ALL {
+        let error = node(kind, address).picture(&request(vec![embed(), text()])).await.unwrap_err();
+        assert!(matches!(error, NodeError::Busy { .. }), "{kind}: {error:?}");
+        assert_eq!(fake.pictures.lock().unwrap().drain(..).count(), 1, "{kind}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,10 @@
 
 mod answers;
 mod captured;
+mod keys;
 mod refusals;
 mod secrets;
 mod support;
+mod tls;
+mod trace;
 mod trouble;

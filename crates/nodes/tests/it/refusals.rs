@@ -121,18 +121,17 @@ async fn busy_peers_say_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_a_refusal() {
+async fn a_wrong_key_of_mt_photos_routes_is_told_as_such() {
     let (address, _) = gateway().await;
     let mut config = crate::support::config(NodeKind::MtPhotos, format!("http://{address}"));
     config.key = None;
     let keyless = Node::new(config.clone()).unwrap();
     config.key = Some(viewfinder_nodes::Secret::new("other"));
-    for (node, status) in [(keyless, 422), (Node::new(config).unwrap(), 401)] {
+    for (node, given) in [(keyless, false), (Node::new(config).unwrap(), true)] {
         let error = node.probe().await.unwrap_err();
-        assert!(matches!(error, NodeError::Refused { status: found, code: None, .. } if found == status));
+        assert_eq!(error, NodeError::Key { given });
         let error = ask(&node).await.unwrap_err();
         assert!(!error.is_the_pictures_fault(), "{error:?}");
         assert_eq!(error.code(), ErrorCode::NodeRefused);
-        assert!(error.at("attic").message.starts_with("node attic refused with status"));
     }
 }

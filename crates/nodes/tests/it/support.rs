@@ -15,7 +15,7 @@ use viewfinder_engine::{
     Answer, DecodeRules, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest,
 };
-use viewfinder_gateway::{Backend, GatewayConfig, Reply, Server};
+use viewfinder_gateway::{Backend, GatewayConfig, Listen, Reply, Server};
 use viewfinder_image::Alpha;
 use viewfinder_nodes::{Node, NodeConfig, NodeError, NodeKind, Secret};
 use viewfinder_vision::{face::Face, ocr};
@@ -31,6 +31,7 @@ pub(crate) fn config(kind: NodeKind, url: String) -> NodeConfig {
         kind,
         url,
         key: Some(Secret::new(KEY)),
+        authorities: None,
         request_timeout: PATIENCE,
         connect_timeout: PATIENCE,
     }
@@ -85,6 +86,8 @@ pub(crate) struct Fake {
     pub(crate) pictures: Mutex<Vec<PictureRequest>>,
     pub(crate) sentences: Mutex<Vec<SentenceRequest>>,
     pub(crate) failure: Mutex<Option<ErrorCode>>,
+    /// Tasks about faces fail so.
+    pub(crate) faceless: Mutex<Option<ErrorCode>>,
 }
 
 impl Fake {
@@ -103,6 +106,9 @@ impl Backend for Fake {
                 .tasks
                 .iter()
                 .map(|task| {
+                    if let (PictureTask::Faces { .. }, Some(code)) = (task, *self.faceless.lock().unwrap()) {
+                        return Err(EngineError::new(code, format!("it is {}", code.as_str())));
+                    }
                     Ok(match task {
                         PictureTask::Text { .. } => Answer::Text(lines()),
                         PictureTask::TextRegions { .. } => Answer::TextRegions(
@@ -151,14 +157,15 @@ impl Backend for Fake {
     fn unload(&self) {}
 }
 
+/// A free port.
+pub(crate) fn listen() -> Listen {
+    SocketAddr::from(([127, 0, 0, 1], 0)).into()
+}
+
 /// A gateway in front of a fake. It lives as long as the test.
 pub(crate) async fn gateway() -> (SocketAddr, Arc<Fake>) {
     let fake = Arc::new(Fake::default());
-    let config = GatewayConfig {
-        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
-        api_key: KEY.into(),
-        ..GatewayConfig::default()
-    };
+    let config = GatewayConfig { listen: vec![listen()], api_key: KEY.into(), ..GatewayConfig::default() };
     let server = Server::bind(config, fake.clone()).await.unwrap();
     let address = server.addresses()[0];
     tokio::spawn(server.run(std::future::pending()));

@@ -116,7 +116,9 @@ async fn answers_that_never_end() {
 async fn probes_want_the_right_words() {
     for (kind, body, good) in [
         (NodeKind::ImmichMl, "pong", true),
-        (NodeKind::Viewfinder, "pong\n", true),
+        (NodeKind::ImmichMl, "pong\n", true),
+        (NodeKind::Viewfinder, r#"{"message":"Immich ML"}"#, true),
+        (NodeKind::Viewfinder, "pong", false),
         (NodeKind::ImmichMl, "<html>", false),
         (NodeKind::MtPhotos, r#"{"result":"pass"}"#, true),
         (NodeKind::MtPhotos, r#"{"result":"fail"}"#, false),

@@ -1,5 +1,8 @@
 //! The router over engines that do as they are told, on a clock that only moves when everybody waits.
 
+mod formats;
+mod gateway;
+
 use std::{
     collections::BTreeMap,
     sync::{
@@ -28,6 +31,8 @@ enum Mood {
     Well(u64),
     /// Fails at once.
     Failing(ErrorCode, Verdict),
+    /// Answers at once all but faces, which fail so.
+    Faceless(ErrorCode),
     /// Takes the question and never answers.
     Frozen,
 }
@@ -38,6 +43,8 @@ struct Fake {
     turn: tokio::sync::Mutex<()>,
     /// What its vectors hold, to tell its answers from others'.
     mark: f32,
+    /// The tasks it was asked for.
+    tasks: Mutex<Vec<Vec<PictureTask>>>,
 }
 
 impl Fake {
@@ -47,6 +54,7 @@ impl Fake {
             asked: AtomicUsize::new(0),
             turn: tokio::sync::Mutex::default(),
             mark,
+            tasks: Mutex::default(),
         })
     }
 
@@ -69,7 +77,15 @@ impl Fake {
             Mood::Failing(code, verdict) => {
                 Err(Trouble { error: EngineError::new(code, "as told"), verdict })
             }
+            Mood::Faceless(_) => Ok(()),
             Mood::Frozen => std::future::pending().await,
+        }
+    }
+
+    fn answer(&self, task: &PictureTask) -> Result<Answer, EngineError> {
+        match (*self.mood.lock().unwrap(), task) {
+            (Mood::Faceless(code), PictureTask::FaceRegions { .. }) => Err(EngineError::new(code, "as told")),
+            _ => Ok(Answer::Embedding(vec![self.mark])),
         }
     }
 }
@@ -78,8 +94,13 @@ impl Answers for Fake {
     fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::Relaxed);
+            self.tasks.lock().unwrap().push(request.tasks.clone());
+            if request.bytes == POISON {
+                let error = EngineError::new(ErrorCode::NodeUnavailable, "crash");
+                return Err(Trouble { error, verdict: Verdict::Crashed });
+            }
             self.ponder().await?;
-            let answers = request.tasks.iter().map(|_| Ok(Answer::Embedding(vec![self.mark]))).collect();
+            let answers = request.tasks.iter().map(|task| self.answer(task)).collect();
             Ok(PictureAnswer { width: 4, height: 3, answers })
         })
     }
@@ -96,8 +117,8 @@ impl Answers for Fake {
         let mood = *self.mood.lock().unwrap();
         Box::pin(async move {
             match mood {
-                Mood::Failing(code, Verdict::Sick) => {
-                    Err(Trouble { error: EngineError::new(code, "as told"), verdict: Verdict::Sick })
+                Mood::Failing(code, verdict @ (Verdict::Sick | Verdict::Crashed)) => {
+                    Err(Trouble { error: EngineError::new(code, "as told"), verdict })
                 }
                 Mood::Frozen => std::future::pending().await,
                 _ => Ok(()),
@@ -106,8 +127,26 @@ impl Answers for Fake {
     }
 }
 
+/// A picture over which every engine breaks.
+const POISON: &[u8] = b"poison";
+
 /// The local engine: cannot do anything.
 struct Nothing;
+
+fn nothing() -> EngineStatus {
+    EngineStatus {
+        ready: Err("not here".into()),
+        runtime_version: None,
+        provider: "cpu".into(),
+        fallback: None,
+        workers: 0,
+        threads: 0,
+        queued_pictures: 0,
+        queued_sentences: 0,
+        running: 0,
+        models: Vec::new(),
+    }
+}
 
 impl Backend for Nothing {
     fn picture(&self, _: PictureRequest) -> Reply<'_, PictureAnswer> {
@@ -119,7 +158,7 @@ impl Backend for Nothing {
     }
 
     fn status(&self) -> EngineStatus {
-        unreachable!("nobody asks")
+        nothing()
     }
 
     fn unload(&self) {}
@@ -244,7 +283,7 @@ async fn nothing_is_lost_while_everybody_is_away() {
     node.becomes(Mood::Well(1));
     let back = Instant::now();
     assert_eq!(waiting.await.unwrap(), 40);
-    assert!(back.elapsed() < Duration::from_secs(3), "{:?}", back.elapsed());
+    assert!(back.elapsed() < Duration::from_secs(2), "{:?}", back.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,4 +384,131 @@ async fn sentences_fail_over_at_once_and_do_not_wait_for_the_slow() {
     second.becomes(DOWN);
     let error = router.sentence(sentence()).await.unwrap_err();
     assert_eq!(error.message, "as told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sentences_do_not_wait_behind_pictures_that_are_held() {
+    let (first, second) = (Fake::new(1.0, DOWN), Fake::new(2.0, Mood::Well(10)));
+    let routes = [("clip.visual", route(&[&["a"]])), ("clip.textual", route(&[&["a"], &["b"]]))];
+    let router = router(&[&first, &second], &routes, HoldLimits::default());
+    let waiting = tokio::spawn({
+        let router = Arc::clone(&router);
+        async move { crowd(&router, 30, 30).await }
+    });
+    sleep(Duration::from_secs(10)).await;
+    for _ in 0..20 {
+        let started = Instant::now();
+        assert_eq!(router.sentence(sentence()).await.unwrap(), [2.0]);
+        assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
+    }
+    assert!(!waiting.is_finished());
+    first.becomes(Mood::Well(1));
+    assert_eq!(waiting.await.unwrap(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_fails_on_one_engine_is_asked_of_the_next_and_leaves_the_others_be() {
+    for (code, asked) in [(ErrorCode::ModelMissingOffline, 1), (ErrorCode::ImageTooLarge, 1)] {
+        let (a, b) = (Fake::new(1.0, Mood::Faceless(code)), Fake::new(2.0, Mood::Well(5)));
+        let router = router(&[&a, &b], &[("default", route(&[&["a"], &["b"]]))], HoldLimits::default());
+        let answer = router.picture(picture(vec![embed(), faces(), embed()])).await.unwrap();
+        assert_eq!(answer.answers.iter().map(mark).collect::<Vec<_>>(), [1.0, 2.0, 1.0]);
+        assert_eq!(*b.tasks.lock().unwrap(), [[faces()]], "only what is missing");
+        assert_eq!((a.asked(), b.asked()), (1, asked));
+        // Where the other cannot do it either, there is an answer to the rest and a reason.
+        b.becomes(Mood::Failing(code, Trouble::of(EngineError::new(code, "")).verdict));
+        let answer = router.picture(picture(vec![embed(), faces()])).await.unwrap();
+        assert_eq!(mark(&answer.answers[0]), 1.0);
+        let error = answer.answers[1].as_ref().unwrap_err();
+        assert_eq!(error.code, code);
+        assert!(matches!(error.node.as_deref(), Some("a" | "b")), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_fail_each_for_its_own_reason() {
+    let a = Fake::new(1.0, Mood::Faceless(ErrorCode::ModelUnknown));
+    let b = Fake::new(2.0, Mood::Failing(ErrorCode::ImageUndecodable, Verdict::BadPicture));
+    let routes = [("facial-recognition", route(&[&["a"]])), ("clip.visual", route(&[&["b"]]))];
+    let router = router(&[&a, &b], &routes, HoldLimits::default());
+    let answer = router.picture(picture(vec![faces()])).await.unwrap_err();
+    assert_eq!((answer.code, answer.node.as_deref()), (ErrorCode::ModelUnknown, Some("a")));
+    let answer = router.picture(picture(vec![embed()])).await.unwrap_err();
+    assert_eq!((answer.code, answer.node.as_deref()), (ErrorCode::ImageUndecodable, Some("b")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_that_breaks_engines_is_not_retried_for_ever() {
+    let fakes = [Fake::new(1.0, Mood::Well(20)), Fake::new(2.0, Mood::Well(20))];
+    let router = equals(&fakes.each_ref());
+    let poison = tokio::spawn({
+        let router = Arc::clone(&router);
+        let request = PictureRequest { bytes: Bytes::from_static(POISON), ..picture(vec![embed()]) };
+        async move { router.picture(request).await }
+    });
+    let started = Instant::now();
+    assert_eq!(crowd(&router, 1000, 4).await, 1000, "the others are answered meanwhile");
+    let error = poison.await.unwrap().unwrap_err();
+    assert!(error.code == ErrorCode::InferenceFailed && error.message.contains("crash"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn engines_that_break_over_everything_are_waited_for() {
+    let crashing = Mood::Failing(ErrorCode::NodeUnavailable, Verdict::Crashed);
+    let fakes = [Fake::new(1.0, crashing), Fake::new(2.0, crashing)];
+    let router = equals(&fakes.each_ref());
+    let waiting = tokio::spawn({
+        let router = Arc::clone(&router);
+        async move { crowd(&router, 8, 8).await }
+    });
+    sleep(Duration::from_secs(100)).await;
+    assert!(!waiting.is_finished());
+    fakes[1].becomes(Mood::Well(1));
+    assert_eq!(waiting.await.unwrap(), 8);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_client_alone_uses_every_equal_and_the_local_engine_takes_part() {
+    // One picture at a time, as Immich reads text: nothing is ever in flight when an engine is chosen.
+    let (a, b) = (Fake::new(1.0, Mood::Well(20)), Fake::new(2.0, Mood::Well(21)));
+    assert_eq!(crowd(&equals(&[&a, &b]), 400, 1).await, 400);
+    assert!((180..=220).contains(&a.asked()), "{} and {}", a.asked(), b.asked());
+
+    let (node, local) = (Fake::new(1.0, Mood::Well(20)), Fake::new(2.0, Mood::Well(60)));
+    let routes = Routes::new([("default".to_owned(), route(&[&["a", "local"]]))].into(), &["a".to_owned()]);
+    let config = RouterConfig {
+        routes: routes.unwrap(),
+        thresholds: Thresholds::default(),
+        hold: HoldLimits::default(),
+    };
+    let engine: Arc<dyn Answers> = Arc::clone(&node) as _;
+    let router =
+        Arc::new(Router::start(Arc::new(Here(Arc::clone(&local))), vec![("a".to_owned(), engine)], config));
+    for at_once in [1, 4] {
+        let before = [node.asked(), local.asked()];
+        assert_eq!(crowd(&router, 400, at_once).await, 400);
+        let [node, local] = [node.asked() - before[0], local.asked() - before[1]];
+        let ratio = local as f64 / node as f64;
+        assert!((0.25..=0.42).contains(&ratio), "{at_once}: {node} and {local}");
+    }
+}
+
+/// A fake as the local engine.
+struct Here(Arc<Fake>);
+
+impl Backend for Here {
+    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+        Box::pin(async move { self.0.picture(request).await.map_err(|trouble| trouble.error) })
+    }
+
+    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+        Box::pin(async move { self.0.sentence(request).await.map_err(|trouble| trouble.error) })
+    }
+
+    fn status(&self) -> EngineStatus {
+        nothing()
+    }
+
+    fn unload(&self) {}
 }

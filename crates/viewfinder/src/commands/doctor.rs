@@ -11,7 +11,7 @@ use super::look::json_line;
 use crate::cli::DoctorArgs;
 use crate::config::{Config, Loaded, Severity};
 use crate::failure::{Failure, Outcome};
-use crate::{output, wiring};
+use crate::{listen, output, wiring};
 
 /// Less than this, and OCR with CLIP and faces together will not fit.
 const LITTLE_MEMORY: u64 = 1 << 30;
@@ -60,6 +60,7 @@ pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure
     findings.extend(models(config, &store));
     findings.extend(aliases(config, &store));
     findings.extend(ports(config));
+    findings.extend(keys(config));
     findings.extend(api_key(config));
     findings.extend(memory());
     for finding in &findings {
@@ -256,9 +257,24 @@ fn ports(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-/// The key that everybody knows protects nothing.
+/// Can the keys of addresses be read?
+fn keys(config: &Config) -> Option<Finding> {
+    if config.listen_keys.is_empty() {
+        return None;
+    }
+    Some(match listen::addresses(config) {
+        Ok(addresses) => {
+            let keyed = addresses.iter().filter(|listen| listen.key.is_some()).count();
+            Finding::ok("keys", format!("{keyed} of {} addresses want a key", addresses.len()))
+        }
+        Err(error) => Finding::fail("keys", format!("{error:#}"), "see listen_keys in the configuration"),
+    })
+}
+
+/// The key that everybody knows protects nothing, where it is asked for.
 fn api_key(config: &Config) -> Option<Finding> {
-    (config.api_key == Config::default().api_key).then(|| {
+    let open = config.listen.iter().any(|address| !config.listen_keys.contains_key(address));
+    (open && config.api_key == Config::default().api_key).then(|| {
         Finding::warn(
             "api key",
             "MT Photos' well-known default key is in use",

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use viewfinder_catalog::unit;
 use viewfinder_engine::{Answer, DecodeRules, PictureTask};
 use viewfinder_image::{Alpha, RgbImage, draw};
 use viewfinder_vision::face::Face;
@@ -86,11 +87,4 @@ impl Findings for Faces {
             }
         }
     }
-}
-
-/// The vector scaled to length 1, so that a dot product of two is their similarity.
-pub(super) fn unit(vector: &[f32]) -> Vec<f32> {
-    let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-    let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-    vector.iter().map(|value| (f64::from(*value) * scale) as f32).collect()
 }

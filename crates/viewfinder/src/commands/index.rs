@@ -42,7 +42,7 @@ pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     }
     with_engine(loaded, args.watch, |session| async move {
         let Session { engine, backend, stop } = session;
-        let models = models(&loaded.config, &engine);
+        let models = wiring::index_models(&loaded.config, &engine);
         let round = |within: Vec<PathBuf>, watching: bool| {
             let (scan, analysis) =
                 plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
@@ -235,20 +235,6 @@ fn kinds(args: &KindArgs, config: &Config) -> Vec<AnalysisKind> {
     kinds.sort();
     kinds.dedup();
     kinds
-}
-
-/// The configured models, in the spelling of the catalogue of models, which is recorded with what they find.
-pub(super) fn models(config: &Config, engine: &Engine) -> Models {
-    let name = |name: &str| {
-        let name = config.aliases.get(name).map_or(name, String::as_str);
-        engine.store().catalogue().find(name).map_or(name, |entry| entry.name.as_str()).to_owned()
-    };
-    Models {
-        ocr: name(&config.ocr_model),
-        clip: name(&config.clip_model),
-        faces: name(&config.faces_model),
-        face_min_score: config.faces_min_score,
-    }
 }
 
 fn plan(

@@ -7,6 +7,7 @@ mod convert;
 pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod faces;
+pub(crate) mod failures;
 pub(crate) mod index;
 mod look;
 pub(crate) mod man;

@@ -7,16 +7,16 @@ use anyhow::anyhow;
 use tokio::sync::watch;
 use viewfinder_catalog::search::{MOST_HITS, Page};
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
-use viewfinder_index::{Event, Listener, Scope, Stop, Tools};
+use viewfinder_index::{Event, Listener, Scope, Tools, analyse_and_group};
 
-use super::index::{Session, analysis, conclude, models, with_engine};
+use super::index::{Session, analysis, conclude, with_engine};
 use super::search::searcher;
 use crate::catalogue::{self, Catalogue};
 use crate::cli::RerunArgs;
 use crate::config::Loaded;
 use crate::counting::Counter;
 use crate::failure::{Failure, Outcome};
-use crate::output;
+use crate::{output, wiring};
 
 /// Assets read from the catalogue at a time.
 const PAGE: usize = 1000;
@@ -33,10 +33,8 @@ pub(crate) fn run(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     let all: Vec<AssetId> = ids.iter().copied().collect();
     let store = &catalogue.store;
     store.forget(kind, &all, args.replace_corrections)?;
-    let mut face_model = None;
-    let outcome = with_engine(loaded, false, |Session { engine, backend, stop }| {
-        let models = models(&loaded.config, &engine);
-        face_model = (kind == AnalysisKind::Faces).then(|| models.faces.clone());
+    with_engine(loaded, false, |Session { engine, backend, stop }| {
+        let models = wiring::index_models(&loaded.config, &engine);
         let analysis = analysis(&loaded.config, &[kind], models, Scope::Assets(ids), Tools::find());
         async move {
             let counter = Arc::new(Counter::new());
@@ -44,10 +42,11 @@ pub(crate) fn run(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure>
             let listener = Arc::clone(&counter) as Arc<dyn Listener>;
             let complete = watch::channel(true).1;
             let store = Arc::clone(store);
-            let analysed =
-                viewfinder_index::analyse(analysis, store, backend, &stop, listener, complete).await;
+            let same_person = loaded.config.faces_same_person;
+            let ended =
+                analyse_and_group(analysis, same_person, store, backend, &stop, listener, complete).await;
             counter.end();
-            let analysed = analysed?;
+            let (analysed, _) = ended?;
             output::complain(&format!("{} analysed", analysed.done));
             if stop.asked() {
                 output::complain("stopped; `viewfinder index` goes on from here");
@@ -55,11 +54,7 @@ pub(crate) fn run(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure>
             }
             Ok(conclude(&analysed.problems, &analysed.left_out))
         }
-    })?;
-    if let Some(model) = face_model {
-        viewfinder_index::group(&**store, &model, loaded.config.faces_same_person, &Stop::default())?;
-    }
-    Ok(outcome)
+    })
 }
 
 /// The assets at a path, a file's or all in a folder; those that a query finds where it is none.

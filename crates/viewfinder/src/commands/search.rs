@@ -7,10 +7,9 @@ use anyhow::Context as _;
 use viewfinder_catalog::search::{
     EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher, Similarity,
 };
+use viewfinder_catalog::unit;
 use viewfinder_engine::SentenceRequest;
 
-use super::faces::unit;
-use super::index::models;
 use super::look::json_line;
 use crate::catalogue::{self, Catalogue};
 use crate::cli::SearchArgs;
@@ -52,12 +51,7 @@ pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure
 /// A searcher that asks the engines for the meaning of words, if there are any. Their models are loaded only then.
 pub(super) fn searcher(catalogue: &Catalogue, loaded: &Loaded) -> Searcher {
     let loaded = loaded.clone();
-    let embedder = move |text: &str| {
-        embed(text, &loaded).map_err(|failure| {
-            let (Failure::Usage(error) | Failure::Environment(error) | Failure::Other(error)) = failure;
-            EmbedError(format!("{error:#}"))
-        })
-    };
+    let embedder = move |text: &str| embed(text, &loaded).map_err(|failure| EmbedError(failure.to_string()));
     let embedder: Option<Arc<dyn Embedder>> = Some(Arc::new(embedder));
     Searcher::new(
         Arc::clone(&catalogue.store),
@@ -85,7 +79,7 @@ fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
         let backend = routing::backend(config, &engine)?;
         backend.sentence(request).await.map_err(Failure::from)
     })?;
-    Ok(QueryVector { model: models(config, &engine).clip, vector: unit(&vector) })
+    Ok(QueryVector { model: wiring::index_models(config, &engine).clip, vector: unit(&vector) })
 }
 
 /// The path, and below it why it was found.

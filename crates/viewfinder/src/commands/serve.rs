@@ -1,16 +1,18 @@
 //! The server: from the configuration to the first answer, and from the first signal to the end.
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use tokio::sync::oneshot;
 use viewfinder_engine::{Engine, ErrorCode};
 use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
+use viewfinder_index::Stop;
+use viewfinder_ledger::LedgerConfig;
 use viewfinder_models::{ModelEntry, Role};
 
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{routing, signals, wiring};
+use crate::{listen, photos, routing, signals, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,9 +40,13 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
-    let server = Server::bind(gateway_config(config)?, backend)
+    let mut server = Server::bind(gateway_config(config)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
+    let jobs = Stop::default();
+    if let Some(photos) = photos::start(loaded, &engine, &backend, &jobs) {
+        server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
+    }
     tell(loaded, &engine, &server);
 
     let (fatal, failed) = oneshot::channel();
@@ -52,6 +58,7 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
                 _ = stop => {}
                 Ok(error) = failed => reason = Some(error),
             }
+            jobs.ask();
             // New work is refused from now on; what was accepted is finished as far as the time allows.
             let engine = engine.clone();
             tokio::task::spawn_blocking(move || engine.stop(PATIENCE));
@@ -127,25 +134,14 @@ fn tell(loaded: &Loaded, engine: &Engine, server: &Server) {
     for (asked, answering) in &config.aliases {
         tracing::info!("CLIP model {asked} is answered by {answering}");
     }
-    for address in server.addresses() {
-        tracing::info!(
-            "listening on http://{address} for Immich, MT Photos and the inference gateway's clients"
-        );
+    for (address, wants_key) in server.listening() {
+        let who = if wants_key { "whoever has its key" } else { "everybody who can reach it" };
+        tracing::info!("listening on http://{address} for {who}");
     }
 }
 
 fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
-    let mut listen: Vec<SocketAddr> = Vec::new();
-    for name in &config.listen {
-        let addresses = name
-            .to_socket_addrs()
-            .map_err(|error| Failure::Usage(anyhow!("cannot listen on {name}: {error}")))?;
-        for address in addresses {
-            if !listen.contains(&address) {
-                listen.push(address);
-            }
-        }
-    }
+    let listen = listen::addresses(config).map_err(Failure::Usage)?;
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Ok(GatewayConfig {
         listen,
@@ -167,8 +163,12 @@ fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
             held_bytes: whole(config.limits_held_bytes),
             body_time: config.limits_body_time,
             head_time: config.limits_head_time,
+            answer_time: config.limits_answer_time,
+            head_bytes: config.limits_head_bytes,
+            headers: config.limits_headers,
             connections: config.limits_connections,
         },
+        failures: LedgerConfig { capacity: config.failures_count, file: config.failures_file.clone() },
         drain: PATIENCE,
     })
 }

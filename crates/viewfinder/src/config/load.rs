@@ -98,6 +98,9 @@ impl Loaded {
     }
 }
 
+/// The HTTP library's buffers are no smaller.
+const LEAST_HEAD_BYTES: usize = 8192;
+
 /// A configuration in the making.
 #[derive(Default)]
 pub(super) struct Layers {
@@ -154,6 +157,9 @@ impl Layers {
                 wrong.push(("listen", format!("`{address}` is no address to listen on: {error}")));
             }
         }
+        for address in config.listen_keys.keys().filter(|address| !config.listen.contains(address)) {
+            wrong.push(("listen_keys", format!("`{address}` is not among the addresses of `listen`")));
+        }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log_level) {
             wrong.push(("log.level", error.to_string()));
         }
@@ -175,11 +181,18 @@ impl Layers {
             ("limits.held_bytes", config.limits_held_bytes == 0),
             ("limits.body_time", config.limits_body_time.is_zero()),
             ("limits.head_time", config.limits_head_time.is_zero()),
+            ("limits.answer_time", config.limits_answer_time.is_zero()),
+            ("limits.headers", config.limits_headers == 0),
             ("limits.connections", config.limits_connections == 0),
+            ("limits.node_time", config.limits_node_time.is_zero()),
+            ("limits.node_connect_time", config.limits_node_connect_time.is_zero()),
         ] {
             if zero {
                 wrong.push((key, "must be more than 0".to_owned()));
             }
+        }
+        if config.limits_head_bytes < LEAST_HEAD_BYTES {
+            wrong.push(("limits.head_bytes", format!("must be at least {LEAST_HEAD_BYTES}")));
         }
         for (key, message) in wrong {
             let origin = self.origins.get(key).unwrap_or(&Origin::Default);

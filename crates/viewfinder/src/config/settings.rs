@@ -5,7 +5,7 @@ use std::time::Duration;
 use viewfinder_runtime::Device;
 
 use super::aliases;
-use super::value::{Kind, LogColour, LogFormat, NodeEntry, OcrProfile, Preload, Value};
+use super::value::{KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, Preload, Value};
 
 /// Where a flag for a setting is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,7 @@ settings! {
             "HTTP_PORT" => aliases::another_port
         ];
     /// Key that MT Photos must send in its `api-key` header. Change the default if others can reach the port.
+    /// An address with a key of its own, see `listen_keys`, wants that one instead.
     api_key: String = "mt_photos_ai_extra".to_owned();
         "api_key", "VIEWFINDER_API_KEY", flag "api-key" Serve, aliases ["API_AUTH_KEY"], secret true;
 
@@ -219,6 +220,12 @@ settings! {
     /// speech, as for jieba.
     catalog_user_dictionary: Option<PathBuf> = None;
         "catalog.user_dictionary", "VIEWFINDER_CATALOG_USER_DICTIONARY", example "/etc/viewfinder/words.txt";
+    /// Folder of the small pictures that the page of photos shows. Without it, thumbnails in the user's data folder.
+    catalog_thumbnails: Option<PathBuf> = None;
+        "catalog.thumbnails", "VIEWFINDER_CATALOG_THUMBNAILS", example "/var/cache/viewfinder/thumbnails";
+    /// Bytes of all small pictures together; the oldest make room.
+    catalog_thumbnail_bytes: u64 = 2_000_000_000;
+        "catalog.thumbnail_bytes", "VIEWFINDER_CATALOG_THUMBNAIL_BYTES";
     /// What `viewfinder index` looks for: ocr, clip, faces.
     index_kinds: Vec<Kind> = vec![Kind::Ocr, Kind::Clip, Kind::Faces];
         "index.kinds", "VIEWFINDER_INDEX_KINDS";
@@ -301,9 +308,24 @@ settings! {
     /// Seconds that a request's head may take to arrive, and that a kept connection may be idle.
     limits_head_time: Duration = Duration::from_mins(1);
         "limits.head_time", "VIEWFINDER_HEAD_TIME";
-    /// Connections at once; more wait to be accepted.
+    /// Seconds that a client may take to fetch an answer.
+    limits_answer_time: Duration = Duration::from_mins(1);
+        "limits.answer_time", "VIEWFINDER_ANSWER_TIME";
+    /// Bytes that a request's head may have, at least 8192. Past it, the answer is 431.
+    limits_head_bytes: usize = 65_536;
+        "limits.head_bytes", "VIEWFINDER_HEAD_BYTES";
+    /// Lines that a request's head may have. Past it, the answer is 431.
+    limits_headers: usize = 100;
+        "limits.headers", "VIEWFINDER_HEADERS";
+    /// Connections at once to each address; more wait to be accepted.
     limits_connections: usize = 1024;
         "limits.connections", "VIEWFINDER_CONNECTIONS";
+    /// Seconds that a node may take for one request. A first one waits for its model to be fetched and loaded.
+    limits_node_time: Duration = Duration::from_mins(4);
+        "limits.node_time", "VIEWFINDER_NODE_TIME";
+    /// Seconds that a connection to a node may take to stand.
+    limits_node_connect_time: Duration = Duration::from_secs(3);
+        "limits.node_connect_time", "VIEWFINDER_NODE_CONNECT_TIME";
 
     /// Address of an Immich machine-learning server that gets every task which no other is for: short for a node
     /// called `immich`, without which `nodes` and `routes` say more.
@@ -324,6 +346,13 @@ settings! {
     hold_bytes: u64 = 256_000_000;
         "hold.bytes", "VIEWFINDER_HOLD_BYTES";
 
+    /// Tasks about pictures that failed for good and are remembered; the oldest give way. 0 remembers none.
+    failures_count: usize = 1000;
+        "failures.count", "VIEWFINDER_FAILURES";
+    /// File that keeps them when the server ends, one JSON object a line, for one server alone. Never the pictures.
+    failures_file: Option<PathBuf> = None;
+        "failures.file", "VIEWFINDER_FAILURES_FILE", example "/var/lib/viewfinder/failures.jsonl";
+
     /// Which engines get a task: clip.visual, clip.textual, facial-recognition or ocr, perhaps with `:MODEL`, or default.
     /// Engines stand in order of preference; those in brackets of their own share the work. `local` is this process.
     /// Without routes, nodes get everything, and `local` what none of them can take.
@@ -336,14 +365,25 @@ settings! {
         "aliases", "VIEWFINDER_ALIASES", flag "alias" Serve,
         example "\"ViT-B-16__openai\" = \"cn-clip/ViT-B-16\"";
 
+    /// Keys that every request to an address of `listen` must show, as `Authorization: Bearer`, `api-key` or `x-api-key`,
+    /// MT Photos' requests too. Only `/ping` wants none. Addresses that are not named here are open.
+    /// A key is written as such or kept in a file, { file = "…" }; in the environment as ADDRESS=KEY or ADDRESS=@FILE.
+    listen_keys: BTreeMap<String, KeySource> = BTreeMap::new();
+        "listen_keys", "VIEWFINDER_LISTEN_KEYS",
+        example "\"[::]:8443\" = { file = \"/run/secrets/viewfinder\" }";
+
     /// Other engines that can be given tasks. Their kinds: viewfinder, immich-ml (Immich's own server), mt-photos.
+    /// MT Photos' protocol names no models: such a node answers with its own, whichever is asked for. Give it only tasks
+    /// that this is right for, such as `clip.visual:cn-clip/ViT-B-16` and clip.textual with the same. Least scores are
+    /// kept here, on its answers.
     nodes: Vec<NodeEntry> = Vec::new();
         "nodes", "", example "\
 [[nodes]]
 name = \"strong\"
 kind = \"viewfinder\"
-url = \"http://gaming-pc:3003\"
-key = \"…\"";
+url = \"https://gaming-pc:8443\"
+key_file = \"strong.key\"  # or key = \"…\"
+ca_file = \"my-ca.pem\"   # authorities that may sign its certificate; without it, the public ones";
 
     /// Models of your own, of a known family: paddle-ocr, insight-face, chinese-clip, open-clip, m-clip or nllb.
     /// The folder holds detection/model.onnx, recognition/model.onnx, visual/model.onnx or textual/model.onnx.

@@ -4,9 +4,7 @@ use serde_json::json;
 
 use super::load::{Loaded, Severity};
 use super::settings::{Config, SETTINGS, Setting};
-
-/// What stands for a secret that is set.
-const HIDDEN: &str = "(hidden)";
+use super::value::HIDDEN;
 
 /// The value as it may be shown.
 fn shown(setting: &Setting, config: &Config) -> Option<toml::Value> {

@@ -428,8 +428,73 @@ impl Value for toml::Table {
     }
 }
 
+/// What stands for a secret that is set.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// Where a key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeySource {
+    /// In the configuration itself.
+    Written(String),
+    /// In a file that holds nothing else.
+    File(PathBuf),
+}
+
+/// Keys by address.
+impl Value for BTreeMap<String, KeySource> {
+    const LIST: bool = true;
+
+    /// `ADDRESS=KEY` or `ADDRESS=@FILE`. What is wrong is not repeated: it may be a key.
+    fn from_text(text: &str) -> Result<Self, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (address, key) = pair.split_once('=').ok_or("expected ADDRESS=KEY or ADDRESS=@FILE")?;
+                let source = match key.trim().strip_prefix('@') {
+                    Some(file) => KeySource::File(PathBuf::from_text(file)?),
+                    None => KeySource::Written(key.trim().to_owned()),
+                };
+                Ok((address.trim().to_owned(), source))
+            })
+            .collect()
+    }
+
+    fn from_toml(value: &toml::Value, base: &Path) -> Result<Self, String> {
+        let table = value.as_table().ok_or("expected a table of keys by address")?;
+        let source = |value: &toml::Value| match value {
+            toml::Value::String(key) => Ok(KeySource::Written(key.clone())),
+            toml::Value::Table(table) if table.len() == 1 => {
+                let file = table.get("file").ok_or("expected { file = \"…\" }")?;
+                PathBuf::from_toml(file, base).map(KeySource::File)
+            }
+            _ => Err("expected a key, or { file = \"…\" }".to_owned()),
+        };
+        table
+            .iter()
+            .map(|(address, value)| match source(value) {
+                Ok(source) => Ok((address.clone(), source)),
+                Err(message) => Err(format!("{address}: {message}")),
+            })
+            .collect()
+    }
+
+    /// For showing: keys stay hidden.
+    fn to_toml(&self) -> Option<toml::Value> {
+        let shown = |source: &KeySource| match source {
+            KeySource::Written(_) => HIDDEN.into(),
+            KeySource::File(path) => {
+                toml::Table::from_iter(path.to_toml().map(|path| ("file".to_owned(), path))).into()
+            }
+        };
+        Some(toml::Value::Table(
+            self.iter().map(|(address, source)| (address.clone(), shown(source))).collect(),
+        ))
+    }
+}
+
 /// A `[[nodes]]` entry.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NodeEntry {
     /// What routes call it.
@@ -440,6 +505,10 @@ pub(crate) struct NodeEntry {
     pub(crate) url: String,
     /// What it wants to be shown.
     pub(crate) key: Option<String>,
+    /// A file that holds the key and nothing else.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Certificates of the authorities that may sign its own, as PEM.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Value for NodeEntry {
@@ -447,8 +516,16 @@ impl Value for NodeEntry {
         Err("can only be written in the configuration file".to_owned())
     }
 
-    fn from_toml(value: &toml::Value, _: &Path) -> Result<Self, String> {
-        value.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    fn from_toml(value: &toml::Value, base: &Path) -> Result<Self, String> {
+        let mut entry: Self =
+            value.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        if entry.key.is_some() && entry.key_file.is_some() {
+            return Err(format!("node {} has a key and a file with one; it needs one of them", entry.name));
+        }
+        for path in [&mut entry.key_file, &mut entry.ca_file].into_iter().flatten() {
+            *path = base.join(expand_home(&path.to_string_lossy()));
+        }
+        Ok(entry)
     }
 
     /// For showing: the key stays hidden.
@@ -458,7 +535,10 @@ impl Value for NodeEntry {
             table.insert(key.to_owned(), value.clone().into());
         }
         if self.key.is_some() {
-            table.insert("key".to_owned(), "(hidden)".into());
+            table.insert("key".to_owned(), HIDDEN.into());
+        }
+        for (key, path) in [("key_file", &self.key_file), ("ca_file", &self.ca_file)] {
+            table.extend(path.to_toml().map(|path| (key.to_owned(), path)));
         }
         Some(table.into())
     }

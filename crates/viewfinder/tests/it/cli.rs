@@ -18,6 +18,7 @@ fn help_names_the_commands_and_the_exit_codes() {
         "models",
         "config",
         "doctor",
+        "failures",
         "completions",
         "man",
         "Exit codes:",
@@ -36,6 +37,7 @@ fn help_names_the_commands_and_the_exit_codes() {
         "models",
         "config",
         "doctor",
+        "failures",
         "completions",
         "man",
     ] {

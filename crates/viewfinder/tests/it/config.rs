@@ -391,3 +391,53 @@ fn check_says_valid_or_exits_2() {
     assert!(stdout(&output).contains("valid"));
     Run::new().file("viewfinder.toml", "listen = []\n").args(["config", "--check"]).exits(2);
 }
+
+#[test]
+fn keys_of_addresses_come_from_anywhere_and_are_never_shown() {
+    let file = "listen = [\"[::]:1\", \"[::]:2\"]\n[listen_keys]\n\"[::]:1\" = \"geheim\"\n\"[::]:2\" = { file = \"two.key\" }\n";
+    let run = Run::new().file("viewfinder.toml", file);
+    let path = run.folder().join("two.key");
+    let config = effective(run);
+    assert_eq!(
+        value(&config, "listen_keys"),
+        json!({"[::]:1": "(hidden)", "[::]:2": {"file": path.to_str().unwrap()}})
+    );
+    let run = Run::new()
+        .env("VIEWFINDER_LISTEN", "[::]:1,[::]:2")
+        .env("VIEWFINDER_LISTEN_KEYS", "[::]:1=geheim==, [::]:2=@/run/secrets/two");
+    let output = run.args(["config"]).succeeds();
+    let text = stdout(&output);
+    assert!(text.contains("\"[::]:1\" = \"(hidden)\"") && text.contains("/run/secrets/two"), "{text}");
+    assert!(!text.contains("geheim"), "{text}");
+}
+
+#[test]
+fn keys_that_would_protect_nothing_are_errors() {
+    for (variable, file, word) in [
+        ("[::]:3004=geheim", "", "`[::]:3004` is not among the addresses"),
+        ("geheim", "", "expected ADDRESS=KEY or ADDRESS=@FILE"),
+        ("", "listen_keys = \"geheim\"", "expected a table of keys by address"),
+        ("", "[listen_keys]\n\"[::]:3003\" = { fiel = \"geheim\" }", "expected { file"),
+        ("", "[listen_keys]\n\"[::]:3003\" = 5", "expected a key"),
+        (
+            "",
+            "[[nodes]]\nname = \"n\"\nkind = \"viewfinder\"\nurl = \"http://n\"\nkey = \"geheim\"\nkey_file = \"k\"",
+            "node n has a key and a file",
+        ),
+    ] {
+        let run = Run::new().env("VIEWFINDER_LISTEN_KEYS", variable).file("viewfinder.toml", file);
+        let told = stderr(&run.args(["config"]).exits(2));
+        assert!(told.contains(word) && !told.contains("geheim"), "{told}");
+    }
+}
+
+#[test]
+fn files_of_nodes_are_relative_to_the_configuration() {
+    let file = "[[nodes]]\nname = \"n\"\nkind = \"viewfinder\"\nurl = \"https://n\"\nkey_file = \"n.key\"\nca_file = \"/etc/ca.pem\"\n";
+    let run = Run::new().file("viewfinder.toml", file);
+    let key = run.folder().join("n.key");
+    let config = effective(run);
+    let node = &value(&config, "nodes")[0];
+    assert_eq!(node["key_file"], key.to_str().unwrap());
+    assert_eq!(node["ca_file"], "/etc/ca.pem");
+}

@@ -21,13 +21,14 @@ const PICTURES: [(&str, &str); 6] = [
     ("sub/card.jpg", "library/0005.jpg"),
 ];
 
-struct Library {
+/// A folder of pictures and its catalogue.
+pub(crate) struct Library {
     pictures: TempDir,
     catalogue: TempDir,
 }
 
 impl Library {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         need_ocr();
         need_faces();
         let library = Self { pictures: TempDir::new().unwrap(), catalogue: TempDir::new().unwrap() };
@@ -38,13 +39,13 @@ impl Library {
         library
     }
 
-    fn put(&self, name: &str, content: &[u8]) {
+    pub(crate) fn put(&self, name: &str, content: &[u8]) {
         let path = self.root().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.pictures.path().canonicalize().unwrap()
     }
 
@@ -53,7 +54,7 @@ impl Library {
     }
 
     /// The program with the tests' small models and this catalogue.
-    fn run<const N: usize>(&self, args: [&str; N]) -> Run {
+    pub(crate) fn run<const N: usize>(&self, args: [&str; N]) -> Run {
         Run::with_models()
             .env("VIEWFINDER_FACES_MODEL", "probe")
             .env("VIEWFINDER_CLIP_MODEL", "tiny")
@@ -62,11 +63,11 @@ impl Library {
             .args(args)
     }
 
-    fn index(&self) -> Run {
+    pub(crate) fn index(&self) -> Run {
         self.run(["index"]).args([self.root()])
     }
 
-    fn store(&self) -> SqliteStore {
+    pub(crate) fn store(&self) -> SqliteStore {
         SqliteStore::open(&self.catalog(), Arc::new(Segmenter::new(None).unwrap())).unwrap()
     }
 

@@ -1,12 +1,16 @@
 //! Everything that is tested through the built program. One binary, so that it links once.
 //!
 //! `cli` holds what concerns the command line itself, `config` the configuration, `pictures` the commands that look at
-//! pictures, `index` the commands about a catalogue, `models` the model store's commands and `doctor`, `serve` the server.
+//! pictures, `index` the commands about a catalogue, `models` the model store's commands and `doctor`, `serve` the server,
+//! `photos` its page of photos, `failures` what it says of failed tasks, `deploy` what is told to those who watch it.
 
 mod cli;
 mod config;
+mod deploy;
+mod failures;
 mod index;
 mod models;
+mod photos;
 mod pictures;
 mod serve;
 mod support;

@@ -12,16 +12,16 @@ use crate::support::{Run, Running, fixture, need_ocr, stderr};
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// A server that listens.
-struct Server {
+pub(crate) struct Server {
     running: Running,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     log: BufReader<ChildStderr>,
     said: String,
 }
 
 impl Server {
     /// Starts on a free port and waits until it says where it listens.
-    fn start(run: Run, flags: &[&str]) -> Self {
+    pub(crate) fn start(run: Run, flags: &[&str]) -> Self {
         let mut running = run.args(["serve", "--listen", "127.0.0.1:0"]).args(flags).spawn();
         let mut log = BufReader::new(running.process.stderr.take().unwrap());
         let mut said = String::new();
@@ -36,28 +36,28 @@ impl Server {
         }
     }
 
-    fn get(&self, path: &str) -> (u16, Vec<u8>) {
+    pub(crate) fn get(&self, path: &str) -> (u16, Vec<u8>) {
         exchange(self.address, &format!("GET {path} HTTP/1.1\r\n"), b"")
     }
 
-    fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         serde_json::from_slice(&self.get(path).1).unwrap()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let pid = self.running.process.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
     /// Waits for its end; answers the exit code and everything it logged.
-    fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
         self.log.read_to_string(&mut self.said).unwrap();
         (self.running.wait().status.code(), self.said)
     }
 }
 
 /// One request on a connection of its own.
-fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
+pub(crate) fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let head =
@@ -72,7 +72,12 @@ fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> (u16, Vec<u8>) {
 }
 
 /// Immich's question for the text in a picture.
-fn predict(address: SocketAddr) -> (u16, Vec<u8>) {
+pub(crate) fn predict(address: SocketAddr) -> (u16, Vec<u8>) {
+    predict_with(address, "")
+}
+
+/// The same with more headers.
+fn predict_with(address: SocketAddr, headers: &str) -> (u16, Vec<u8>) {
     let entries = r#"{"ocr":{"detection":{"modelName":"PP-OCRv6_small","options":{"minScore":0.5,"maxResolution":736}},"recognition":{"modelName":"PP-OCRv6_small","options":{"minScore":0.8}}}}"#;
     let mut body = format!(
         "--x\r\nContent-Disposition: form-data; name=\"entries\"\r\n\r\n{entries}\r\n\
@@ -81,8 +86,9 @@ fn predict(address: SocketAddr) -> (u16, Vec<u8>) {
     .into_bytes();
     body.extend(std::fs::read(fixture("ocr/ch_en_num.jpg")).unwrap());
     body.extend(b"\r\n--x--\r\n");
-    let head = "POST /predict HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\n";
-    exchange(address, head, &body)
+    let head =
+        format!("POST /predict HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=x\r\n{headers}");
+    exchange(address, &head, &body)
 }
 
 #[test]
@@ -149,6 +155,93 @@ fn a_node_gets_the_work_and_its_failure_is_seen() {
     assert_eq!(code, Some(0), "{log}");
     for part in ["node immich (immich-ml)", "the engine is down"] {
         assert!(log.contains(part), "{part} is missing in {log}");
+    }
+}
+
+/// A node behind a key that a front asks with a key of its own.
+fn behind_a_key(key: &str) -> (Server, Server) {
+    let strong = Run::with_models()
+        .env("VIEWFINDER_LISTEN_KEYS", "127.0.0.1:0=@strong.key")
+        .env("VIEWFINDER_LOG_LEVEL", "debug")
+        .file("strong.key", "the-right-key\n");
+    let strong = Server::start(strong, &[]);
+    let nodes = format!(
+        "[routes]\ndefault = \"strong\"\n[[nodes]]\nname = \"strong\"\nkind = \"viewfinder\"\n\
+         url = \"http://{}\"\nkey_file = \"front.key\"\n",
+        strong.address
+    );
+    let front = Run::new()
+        .env("VIEWFINDER_OFFLINE", "true")
+        .env("VIEWFINDER_HOLD_TIME", "1")
+        .file("viewfinder.toml", nodes)
+        .file("front.key", key);
+    (Server::start(front, &[]), strong)
+}
+
+#[test]
+fn a_node_behind_a_key_works_and_both_logs_name_the_same_request() {
+    need_ocr();
+    let (front, strong) = behind_a_key("the-right-key");
+    assert_eq!(strong.get("/ping").0, 200);
+    assert_eq!(strong.get("/health").0, 401);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let headers = format!("x-request-id: job-17\r\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\r\n");
+    let (status, body) = predict_with(front.address, &headers);
+    assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
+    for server in [front, strong] {
+        server.signal("-TERM");
+        let (code, log) = server.end();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(!log.contains("the-right-key"), "{log}");
+        if log.contains("for whoever has its key") {
+            let named =
+                |line: &str| line.contains("job-17") && line.contains(trace) && line.contains("/predict");
+            assert!(log.lines().any(named), "{log}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_key_is_one_clear_line() {
+    let (front, strong) = behind_a_key("a-wrong-key");
+    let (status, body) = predict(front.address);
+    assert_eq!(status, 503, "{}", String::from_utf8_lossy(&body));
+    assert!(String::from_utf8_lossy(&body).contains("does not accept the key"));
+    let started = Instant::now();
+    while front.json("/health")["nodes"][0]["up"] == true {
+        assert!(started.elapsed() < LIMIT, "the probe has not noticed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    front.signal("-TERM");
+    let (_, log) = front.end();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("engine is down")).collect();
+    assert!(
+        matches!(lines[..], [line] if line.contains("strong") && line.contains("does not accept the key")),
+        "{log}"
+    );
+    strong.signal("-TERM");
+    let (_, strong) = strong.end();
+    assert_eq!(strong.matches("refused without the right key").count(), 1, "{strong}");
+    for log in [log, strong] {
+        assert!(!log.contains("a-wrong-key") && !log.contains("the-right-key"), "{log}");
+    }
+}
+
+#[test]
+fn keys_and_certificates_that_cannot_be_read_end_it_at_start() {
+    let node = "[[nodes]]\nname = \"n\"\nkind = \"viewfinder\"\nurl = \"https://n\"\n";
+    for (text, variable, word) in [
+        (String::new(), "127.0.0.1:0=@missing.key", "missing.key"),
+        (format!("{node}key_file = \"missing.key\"\n"), "", "node n: the key cannot be read from"),
+        (format!("{node}ca_file = \"missing.pem\"\n"), "", "missing.pem"),
+        (format!("{node}ca_file = \"viewfinder.toml\"\n"), "", "certificates of the node's authorities"),
+    ] {
+        let run = Run::new()
+            .file("viewfinder.toml", &text)
+            .env("VIEWFINDER_OFFLINE", "true")
+            .env("VIEWFINDER_LISTEN_KEYS", variable);
+        let output = run.args(["serve", "--listen", "127.0.0.1:0"]).exits(2);
+        assert!(stderr(&output).contains(word), "{text}: {}", stderr(&output));
     }
 }
 

@@ -1,0 +1,73 @@
+//! The photo page of a server: the catalogue over HTTP, where there is one.
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher, Similarity};
+use viewfinder_catalog::unit;
+use viewfinder_engine::{Engine, SentenceRequest};
+use viewfinder_gateway::Backend;
+use viewfinder_index::{Stop, Tools};
+use viewfinder_web::{Photos, PhotosConfig};
+
+use crate::catalogue::{self, Catalogue};
+use crate::cli::CatalogArgs;
+use crate::config::Loaded;
+use crate::wiring::{self, data_folder};
+
+/// The small pictures' folder in the user's data folder.
+const THUMBNAILS: &str = "thumbnails";
+
+/// Opens the catalogue and starts what serves it; none without a catalogue. Whatever is wrong with it is logged: it must not
+/// keep those from their answers who only want those of the engine. Within a Tokio runtime.
+pub(crate) fn start(
+    loaded: &Loaded,
+    engine: &Engine,
+    backend: &Arc<dyn Backend>,
+    stop: &Stop,
+) -> Option<Arc<Photos>> {
+    let config = &loaded.config;
+    let args = CatalogArgs::default();
+    if !catalogue::exists(&args, config) {
+        tracing::info!(
+            "no catalogue of photos; `viewfinder index DIR` makes one, for /photos after the next start"
+        );
+        return None;
+    }
+    let opened = tokio::task::block_in_place(|| catalogue::open(&args, loaded, false));
+    let Catalogue { store, segmenter } = match opened {
+        Ok(catalogue) => catalogue,
+        Err(failure) => {
+            tracing::error!(error = %failure, "the catalogue cannot be opened; serving without /photos");
+            return None;
+        }
+    };
+    let models = wiring::index_models(config, engine);
+    let sentence_model = wiring::sentence_model(config).to_owned();
+    let embedder: Arc<dyn Embedder> = {
+        let (backend, model, clip) = (Arc::clone(backend), sentence_model.clone(), models.clip.clone());
+        let runtime = Handle::current();
+        Arc::new(move |text: &str| {
+            let request = SentenceRequest { model: model.clone(), text: text.to_owned(), language: None };
+            let vector = runtime.block_on(backend.sentence(request));
+            let vector = vector.map_err(|error| EmbedError(error.to_string()))?;
+            Ok(QueryVector { model: clip.clone(), vector: unit(&vector) })
+        })
+    };
+    let searcher = Searcher::new(Arc::clone(&store), segmenter, Some(embedder), Similarity::default());
+    let thumbnails =
+        config.catalog_thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
+    Some(Photos::start(PhotosConfig {
+        store,
+        searcher: Arc::new(searcher),
+        backend: Arc::clone(backend),
+        models,
+        sentence_model,
+        kinds: config.index_kinds.iter().map(|kind| (*kind).into()).collect(),
+        same_person: config.faces_same_person,
+        tools: Tools::find(),
+        limits: wiring::limits(config),
+        thumbnails,
+        thumbnail_bytes: config.catalog_thumbnail_bytes,
+        stop: stop.clone(),
+    }))
+}

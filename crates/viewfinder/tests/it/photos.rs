@@ -1,0 +1,278 @@
+//! The page of photos and its API, over real pictures, as programs and as a browser see them.
+use serde_json::{Value, json};
+use viewfinder_catalog::Store as _;
+use viewfinder_test_support::Browser;
+
+use crate::{
+    index::Library,
+    serve::{Server, exchange},
+    support::Run,
+};
+
+/// What the picture of an order says.
+const ORDER: &str = "SN65797543";
+
+/// A server over an indexed folder, in which one file is no picture.
+fn serving(library: &Library, flags: &[&str]) -> Server {
+    library.index().exits(1);
+    Server::start(library.run([]), flags)
+}
+
+fn ask(server: &Server, head: &str, body: &Value) -> (u16, Value) {
+    let head = format!("{head} HTTP/1.1\r\nContent-Type: application/json\r\n");
+    let (status, answer) = exchange(server.address, &head, body.to_string().as_bytes());
+    (status, serde_json::from_slice(&answer).unwrap_or(Value::Null))
+}
+
+fn get(server: &Server, path: &str) -> (u16, Value) {
+    ask(server, &format!("GET {path}"), &Value::Null)
+}
+
+/// The only hit of a search.
+fn the_hit(server: &Server, query: &str) -> Value {
+    let (status, found) = get(server, &format!("/api/v1/search?q={query}"));
+    assert_eq!((status, found["hits"].as_array().map(Vec::len)), (200, Some(1)), "{query}: {found}");
+    found["hits"][0].clone()
+}
+
+#[test]
+fn a_search_says_what_it_found_and_where() {
+    let library = Library::new();
+    let server = serving(&library, &[]);
+    let (_, all) = get(&server, "/api/v1/search?limit=5");
+    assert_eq!(all["hits"].as_array().unwrap().len(), 5);
+    let (_, rest) = get(&server, &format!("/api/v1/search?limit=5&cursor={}", all["next"].as_str().unwrap()));
+    assert_eq!((rest["hits"].as_array().unwrap().len(), &rest["next"]), (2, &Value::Null));
+
+    let hit = the_hit(&server, &format!("ocr:{ORDER}"));
+    assert_eq!(hit["asset"]["name"], "screen.jpg");
+    assert_eq!((&hit["reason"], &hit["closeness"]), (&json!("text"), &json!("phrase")));
+    let line = &hit["lines"][0];
+    let [from, to] = [0, 1].map(|end| line["marks"][0][end].as_u64().unwrap() as usize);
+    let units: Vec<u16> = line["text"].as_str().unwrap().encode_utf16().collect();
+    assert_eq!(String::from_utf16(&units[from..to]).unwrap(), ORDER);
+    for corner in line["box"].as_array().unwrap() {
+        assert!((0.0..=1.0).contains(&corner[0].as_f64().unwrap()), "{line}");
+    }
+
+    let id = &hit["asset"]["id"];
+    let (status, similar) = get(&server, &format!("/api/v1/assets/{id}/similar"));
+    assert_eq!(status, 200);
+    let similarities: Vec<f64> =
+        similar["hits"].as_array().unwrap().iter().map(|hit| hit["similarity"].as_f64().unwrap()).collect();
+    assert!(similarities.len() == 5 && similarities.is_sorted_by(|a, b| a >= b), "{similar}");
+
+    let (status, small) = server.get(&format!("{}&size=320", hit["asset"]["thumbnail"].as_str().unwrap()));
+    let small = viewfinder_image::decode(&small, &viewfinder_image::Limits::default()).unwrap();
+    assert_eq!((status, small.width().max(small.height())), (200, 320));
+    let (status, file) = server.get(hit["asset"]["file"].as_str().unwrap());
+    assert!(status == 200 && file == std::fs::read(library.root().join("screen.jpg")).unwrap());
+
+    let (_, failures) = get(&server, "/api/v1/failures");
+    assert_eq!(failures["assets"][0]["name"], "broken.jpg");
+    assert_eq!(failures["assets"][0]["analysis"]["ocr"]["code"], "image_undecodable");
+    let (_, state) = get(&server, "/api/v1/status");
+    assert_eq!(
+        (&state["counts"]["assets"], &state["waiting"], &state["failed"]),
+        (&json!(7), &json!(0), &json!(1))
+    );
+}
+
+#[test]
+fn every_mistake_is_a_problem_with_a_code() {
+    let library = Library::new();
+    let server = serving(&library, &[]);
+    let (status, problem) = get(&server, "/api/v1/search?q=ocr:a%20%22b");
+    assert_eq!((status, &problem["code"], &problem["character"]), (400, &json!("query_invalid"), &json!(6)));
+    for (head, body, status, code) in [
+        ("GET /api/v1/search?q=a&cursor=nonsense", json!(null), 400, "cursor_invalid"),
+        ("GET /api/v1/assets/999", json!(null), 404, "not_found"),
+        ("GET /api/v1/assets/999/thumbnail", json!(null), 404, "not_found"),
+        ("GET /api/v1/assets/seven", json!(null), 404, "not_found"),
+        ("PATCH /api/v1/assets/1/lines/999", json!({"text": "a"}), 404, "not_found"),
+        ("PATCH /api/v1/assets/1/lines/0", json!({"text": " "}), 400, "line_unfit"),
+        ("PATCH /api/v1/assets/1/lines/0", json!({"txet": "a"}), 422, "body_invalid"),
+        ("POST /api/v1/assets/1/rerun", json!({"kinds": ["smell"]}), 400, "kind_unknown"),
+        ("PATCH /api/v1/people/999", json!({"name": "Ana"}), 404, "not_found"),
+    ] {
+        let (got, problem) = ask(&server, head, &body);
+        assert_eq!((got, &problem["code"]), (status, &json!(code)), "{head}: {problem}");
+    }
+    let broken =
+        library.store().by_path(library.root().join("broken.jpg").to_str().unwrap()).unwrap().unwrap();
+    let (status, problem) = get(&server, &format!("/api/v1/assets/{}/thumbnail", broken.id.0));
+    assert_eq!((status, &problem["code"]), (422, &json!("picture_unreadable")));
+}
+
+#[test]
+fn a_correction_is_found_at_once_and_survives_another_reading() {
+    let library = Library::new();
+    let server = serving(&library, &[]);
+    let hit = the_hit(&server, &format!("ocr:{ORDER}"));
+    let (id, line) = (hit["asset"]["id"].clone(), hit["lines"][0]["line"].clone());
+    let (status, asset) =
+        ask(&server, &format!("PATCH /api/v1/assets/{id}/lines/{line}"), &json!({"text": "Quixotic 7"}));
+    assert_eq!((status, &asset["lines"][line.as_u64().unwrap() as usize]["corrected"]), (200, &json!(true)));
+    assert_eq!(the_hit(&server, "ocr:quixotic")["asset"]["id"], id);
+    let (_, gone) = get(&server, &format!("/api/v1/search?q=ocr:{ORDER}"));
+    assert_eq!(gone["hits"], json!([]));
+
+    let rerun = |replace: bool| {
+        let body = json!({"kinds": ["ocr"], "replace_corrections": replace});
+        let (status, queued) = ask(&server, &format!("POST /api/v1/assets/{id}/rerun"), &body);
+        assert_eq!((status, &queued["assets"]), (202, &json!(1)));
+        loop {
+            let (_, jobs) = get(&server, "/api/v1/jobs");
+            let job = jobs["jobs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|job| job["id"] == queued["job"])
+                .unwrap()
+                .clone();
+            match job["state"].as_str().unwrap() {
+                "done" => return,
+                "failed" => panic!("{job}"),
+                _ => std::thread::sleep(std::time::Duration::from_millis(50)),
+            }
+        }
+    };
+    rerun(false);
+    assert_eq!(the_hit(&server, "ocr:quixotic")["asset"]["id"], id);
+    rerun(true);
+    assert_eq!(the_hit(&server, &format!("ocr:{ORDER}"))["asset"]["id"], id);
+}
+
+#[test]
+fn photos_are_shown_to_other_machines_only_with_a_key() {
+    let library = Library::new();
+    let server = serving(&library, &[]);
+    for header in ["X-Forwarded-For: 203.0.113.9\r\n", "Via: 1.1 proxy\r\n"] {
+        let head = format!("GET /api/v1/search HTTP/1.1\r\n{header}");
+        let (status, problem) = exchange(server.address, &head, b"");
+        let problem: Value = serde_json::from_slice(&problem).unwrap();
+        assert_eq!((status, &problem["code"]), (403, &json!("key_needed")));
+    }
+    let key = "a-long-secret";
+    let server =
+        Server::start(library.run([]).env("VIEWFINDER_LISTEN_KEYS", format!("127.0.0.1:0={key}")), &[]);
+    assert_eq!(server.get("/api/v1/search").0, 401);
+    assert_eq!(server.get("/photos").0, 200);
+    assert_eq!(ask(&server, "POST /api/v1/session", &json!({"key": "wrong"})).0, 401);
+    let shown = format!(
+        "GET /api/v1/search HTTP/1.1\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer {key}\r\n"
+    );
+    assert_eq!(exchange(server.address, &shown, b"").0, 200);
+}
+
+#[test]
+fn without_a_catalogue_there_is_no_page_and_everything_else_works() {
+    let server = Server::start(Run::with_models(), &[]);
+    assert_eq!(
+        (server.get("/photos").0, server.get("/api/v1/search").0, server.get("/ping").0),
+        (404, 404, 200)
+    );
+}
+
+/// The texts of the tiles.
+const TILES: &str =
+    "[...document.querySelectorAll('#grid a')].map((tile) => tile.querySelector('img').alt).join()";
+
+fn text(id: &str) -> String {
+    format!("document.getElementById('{id}').textContent")
+}
+
+async fn search(browser: &mut Browser, query: &str) {
+    let enter = format!("document.getElementById('query').value = {}", json!(query));
+    browser.value(&enter).await;
+    browser.value("document.getElementById('search').requestSubmit()").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
+async fn the_page_searches_shows_copies_corrects_and_reads_again() {
+    let library = Library::new();
+    let server = serving(&library, &[]);
+    let mut browser = Browser::open().await;
+    browser.go(&format!("http://{}/photos", server.address), "en-GB", 1200, "light").await;
+    browser.until(&text("summary"), json!("7 pictures")).await;
+    browser.until("document.querySelectorAll('#grid a').length", json!(7)).await;
+    browser.until(&text("failures-open"), json!("1 could not be read")).await;
+
+    search(&mut browser, &format!("ocr:{}", ORDER.to_lowercase())).await;
+    browser.until(TILES, json!("screen.jpg")).await;
+    assert_eq!(browser.value("document.querySelector('#grid mark').textContent").await, ORDER);
+    assert!(browser.value("location.search").await.as_str().unwrap().starts_with("?q=ocr"));
+
+    // By keyboard, as without a mouse.
+    browser.value("document.querySelector('#grid a').focus()").await;
+    browser.press("Enter", "\r").await;
+    browser.until("document.getElementById('viewer').open", json!(true)).await;
+    browser.until("document.querySelectorAll('#text .line.found').length", json!(1)).await;
+    browser.until("document.getElementById('picture').naturalWidth > 0", json!(true)).await;
+    // The text lies over the picture: the line where its box says, and as wide.
+    let place = |what: &str| {
+        format!("(() => {{ const picture = document.getElementById('picture').getBoundingClientRect();
+            const line = document.querySelector('#text .line.found').getBoundingClientRect(); return {what}; }})()")
+    };
+    let inside = "line.left >= picture.left - 1 && line.right <= picture.right + 1 && line.top >= picture.top - 1 && line.bottom <= picture.bottom + 1";
+    browser.until(&place(inside), json!(true)).await;
+    let stretched = "Math.abs(document.querySelector('#text .line.found span').getBoundingClientRect().width - line.width) < 2";
+    browser.until(&place(stretched), json!(true)).await;
+    let selected = "(() => { getSelection().selectAllChildren(document.querySelector('#text .line.found')); return getSelection().toString(); })()";
+    assert!(browser.value(selected).await.as_str().unwrap().contains(ORDER));
+
+    browser.value("[...document.querySelectorAll('#lines button')].find((button) => button.ariaLabel.includes('SN6')).click()").await;
+    browser.value("document.querySelector('#lines input').value = 'Quixotic <b>7</b>'").await;
+    browser.value("document.querySelector('#lines form').requestSubmit()").await;
+    browser.until("document.querySelectorAll('#lines small').length", json!(1)).await;
+    assert_eq!(browser.value("document.querySelectorAll('#lines b').length").await, 0);
+
+    browser.value("window.confirm = () => true").await;
+    browser.value("document.getElementById('rerun-ocr').click()").await;
+    browser.until(&text("done"), json!("Done")).await;
+    browser.until("document.querySelectorAll('#lines small').length", json!(0)).await;
+    browser.value("document.getElementById('rerun-clip').click()").await;
+    browser.until(&text("done"), json!("Done")).await;
+
+    browser.press("Escape", "").await;
+    browser.until("document.getElementById('viewer').open", json!(false)).await;
+    assert_eq!(browser.value("document.activeElement.dataset.place").await, "0");
+
+    search(&mut browser, "\"never closed").await;
+    browser.until("document.getElementById('problem').hidden", json!(false)).await;
+    assert_eq!(browser.value("document.getElementById('query').selectionStart").await, 0);
+    let complaints: Vec<_> =
+        browser.complaints.iter().filter(|complaint| !complaint.to_string().contains("/api/v1/")).collect();
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
+async fn the_page_speaks_three_languages_fits_a_phone_and_asks_for_a_key() {
+    let library = Library::new();
+    library.index().exits(1);
+    let key = "a-long-secret";
+    let server =
+        Server::start(library.run([]).env("VIEWFINDER_LISTEN_KEYS", format!("127.0.0.1:0={key}")), &[]);
+    let mut browser = Browser::open().await;
+    browser.go(&format!("http://{}/photos", server.address), "zh-CN", 390, "dark").await;
+    browser.until("document.getElementById('key-dialog').open", json!(true)).await;
+    browser.value("document.getElementById('key').value = 'wrong'").await;
+    browser.value("document.getElementById('key-form').requestSubmit()").await;
+    browser.until(&text("key-problem"), json!("密钥不正确")).await;
+    browser.value(&format!("document.getElementById('key').value = '{key}'")).await;
+    browser.value("document.getElementById('key-form').requestSubmit()").await;
+    browser.until(&text("summary"), json!("7 张图片")).await;
+    // Pictures are shown too: the browser sends what stands for the key.
+    browser.until("document.querySelector('#grid img')?.naturalWidth > 0", json!(true)).await;
+    assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
+    assert_eq!(browser.value("document.documentElement.lang").await, "zh-CN");
+    browser.value("document.getElementById('language').value = 'es'").await;
+    browser.value("document.getElementById('language').dispatchEvent(new Event('change'))").await;
+    browser.until(&text("summary"), json!("7 fotos")).await;
+    browser.value("document.querySelector('#grid a').click()").await;
+    browser.until("document.getElementById('viewer').open", json!(true)).await;
+    assert_eq!(browser.value(&text("rerun-ocr")).await, "Regenerar datos de OCR");
+    assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
+}

@@ -1,0 +1,230 @@
+//! Work that a request starts and does not wait for: analyses done again, one job after the other.
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
+};
+
+use serde::Serialize;
+use tokio::{
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+};
+use viewfinder_catalog::{AnalysisKind, AssetId, Store};
+use viewfinder_gateway::Backend;
+use viewfinder_index::{
+    Analysis, Event, IndexError, Listener, Models, Problems, Scope, Stop, Tools, analyse_and_group, prepare,
+};
+
+/// Jobs that are remembered after they ended.
+const REMEMBERED: usize = 100;
+/// Jobs that may wait; more are refused.
+const WAITING: usize = 1000;
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub(crate) enum Work {
+    /// These analyses of these assets.
+    Rerun { kinds: Vec<AnalysisKind>, assets: Vec<AssetId> },
+    /// Whatever was never done of these kinds.
+    Pending { kinds: Vec<AnalysisKind> },
+}
+
+/// A job as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct JobView {
+    id: u64,
+    kinds: Vec<AnalysisKind>,
+    state: JobState,
+    /// Assets to do, where that is known beforehand.
+    assets: Option<usize>,
+    /// Assets done so far.
+    done: u64,
+    /// Of those, assets for which something failed for good.
+    failed: u64,
+    /// What stands in the way now, or ended it.
+    message: Option<String>,
+    queued_ms: u64,
+    ended_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum JobState {
+    Queued,
+    Running,
+    Done,
+    Failed,
+}
+
+/// There is no room for another job.
+#[derive(Debug, thiserror::Error)]
+#[error("{WAITING} jobs wait already; try again when some are done")]
+pub(crate) struct Full;
+
+/// The jobs, and the thread of work that does them.
+pub(crate) struct Jobs {
+    list: Arc<Mutex<List>>,
+    queue: mpsc::Sender<(u64, Work)>,
+}
+
+#[derive(Default)]
+struct List {
+    last: u64,
+    jobs: VecDeque<JobView>,
+}
+
+/// Everything that analyses need.
+pub(crate) struct Means {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) models: Models,
+    pub(crate) tools: Tools,
+    pub(crate) max_bytes: u64,
+    /// Least cosine of two faces of one person.
+    pub(crate) same_person: f32,
+    pub(crate) stop: Stop,
+}
+
+impl Jobs {
+    /// Starts working, until asked to stop. Must be called within a Tokio runtime.
+    pub(crate) fn start(means: Means) -> Self {
+        let list = Arc::new(Mutex::new(List::default()));
+        let (queue, mut waiting) = mpsc::channel::<(u64, Work)>(WAITING);
+        let shown = Arc::clone(&list);
+        tokio::spawn(async move {
+            while let Some((id, work)) = waiting.recv().await {
+                if means.stop.asked() {
+                    return;
+                }
+                let told = Told { list: Arc::clone(&shown), id };
+                told.change(|job| job.state = JobState::Running);
+                let result = work.run(&means, &told).await;
+                told.change(|job| job.end(result));
+            }
+        });
+        Self { list, queue }
+    }
+
+    /// Adds a job, and tells its number.
+    pub(crate) fn add(&self, work: Work) -> Result<u64, Full> {
+        let place = self.queue.try_reserve().map_err(|_| Full)?;
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        list.last += 1;
+        let id = list.last;
+        let (kinds, assets) = match &work {
+            Work::Rerun { kinds, assets } => (kinds.clone(), Some(assets.len())),
+            Work::Pending { kinds } => (kinds.clone(), None),
+        };
+        list.jobs.push_front(JobView {
+            id,
+            kinds,
+            state: JobState::Queued,
+            assets,
+            done: 0,
+            failed: 0,
+            message: None,
+            queued_ms: now_ms(),
+            ended_ms: None,
+        });
+        let over = list.jobs.iter().rposition(|job| job.ended_ms.is_some());
+        if let Some(oldest) = over.filter(|_| list.jobs.len() > REMEMBERED) {
+            list.jobs.remove(oldest);
+        }
+        place.send((id, work));
+        Ok(id)
+    }
+
+    /// All jobs, newest first.
+    pub(crate) fn all(&self) -> Vec<JobView> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner).jobs.iter().cloned().collect()
+    }
+}
+
+impl Work {
+    async fn run(self, means: &Means, told: &Told) -> Result<(), IndexError> {
+        let (kinds, scope) = match self {
+            Self::Rerun { kinds, assets } => {
+                (kinds, Scope::Assets(assets.into_iter().collect::<HashSet<_>>()))
+            }
+            Self::Pending { kinds } => (kinds, Scope::All),
+        };
+        let listener = Arc::new(told.clone());
+        let store = Arc::clone(&means.store);
+        if matches!(scope, Scope::All) {
+            let (store, stop, listener) = (Arc::clone(&store), means.stop.clone(), Arc::clone(&listener));
+            let (kinds, models) = (kinds.clone(), means.models.clone());
+            let prepared = spawn_blocking(move || prepare(&kinds, &models, &*store, &stop, &*listener)).await;
+            prepared.map_err(|error| IndexError::Internal(error.to_string()))??;
+        }
+        let analysis = Analysis {
+            kinds,
+            models: means.models.clone(),
+            scope,
+            tools: means.tools.clone(),
+            max_bytes: means.max_bytes,
+        };
+        let (_complete, complete) = watch::channel(true);
+        let backend = Arc::clone(&means.backend);
+        let (analysed, _) =
+            analyse_and_group(analysis, means.same_person, store, backend, &means.stop, listener, complete)
+                .await?;
+        told.change(|job| {
+            job.failed = analysed.failed;
+            job.message = first(&analysed.problems).or(job.message.take());
+        });
+        Ok(())
+    }
+}
+
+/// What to say of files that could not be analysed and will be tried again.
+fn first(problems: &Problems) -> Option<String> {
+    let (_, problem) = problems.iter().next()?;
+    let (file, message) = problem.files.first()?;
+    Some(format!("{file}: {message}"))
+}
+
+/// Changes one job's entry as its work goes on.
+#[derive(Clone)]
+struct Told {
+    list: Arc<Mutex<List>>,
+    id: u64,
+}
+
+impl Told {
+    fn change(&self, change: impl FnOnce(&mut JobView)) {
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(job) = list.jobs.iter_mut().find(|job| job.id == self.id) {
+            change(job);
+        }
+    }
+}
+
+impl Listener for Told {
+    fn tell(&self, event: Event) {
+        self.change(|job| match event {
+            Event::Analysed => {
+                job.done += 1;
+                job.message = None;
+            }
+            Event::Paused { reason } | Event::LeftOut { reason, .. } => job.message = Some(reason),
+            Event::Walked { .. } | Event::Waiting { .. } => {}
+        });
+    }
+}
+
+impl JobView {
+    fn end(&mut self, result: Result<(), IndexError>) {
+        self.ended_ms = Some(now_ms());
+        self.state = if result.is_ok() { JobState::Done } else { JobState::Failed };
+        if let Err(error) = result {
+            tracing::warn!(%error, "a job failed");
+            self.message = Some(error.to_string());
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,17 @@
+//! The catalogue over HTTP, and the page to find photos with.
+//!
+//! [`router()`] offers the API ([`ROUTES`], under `/api/v1`) and the page (`/photos`), to be merged into the gateway's server,
+//! which brings limits, ids, logs and keys. `access` decides who may see photos, `jobs` does analyses again, `thumbnail`
+//! makes small pictures, `view` holds what is shown, `extract` reads what is asked, `problem` how the API says no.
+
+mod access;
+mod extract;
+mod jobs;
+mod page;
+mod problem;
+mod routes;
+mod session;
+mod thumbnail;
+mod view;
+
+pub use routes::{Photos, PhotosConfig, ROUTES, open_paths, router};

@@ -1,0 +1,80 @@
+//! How the API says no: problem details (RFC 9457), with a stable code.
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use viewfinder_catalog::StoreError;
+
+/// Why a request got no answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Problem {
+    #[serde(serialize_with = "number")]
+    pub(crate) status: StatusCode,
+    /// Stable and machine-readable.
+    pub(crate) code: &'static str,
+    /// What kind of problem it is, the same for a code.
+    pub(crate) title: &'static str,
+    /// One line for people.
+    pub(crate) detail: String,
+    /// The character of a query that it is about, counted from zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) character: Option<usize>,
+}
+
+impl Problem {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl ToString,
+    ) -> Self {
+        Self { status, code, title, detail: detail.to_string(), character: None }
+    }
+
+    pub(crate) fn no_such(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", format!("there is no such {what}"))
+    }
+
+    pub(crate) fn bad(code: &'static str, detail: impl ToString) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, "The request cannot be understood", detail)
+    }
+
+    pub(crate) fn internal(detail: impl ToString) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail)
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let (status, code) = match &error {
+            StoreError::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "catalogue_away"),
+            StoreError::TooNew { .. } | StoreError::Unusable(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "catalogue_unusable")
+            }
+            StoreError::Internal(_) => return Self::internal(error),
+        };
+        Self::new(status, code, "The catalogue does not answer", error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        if self.status.is_server_error() {
+            tracing::warn!(code = self.code, detail = self.detail, "the catalogue's API failed");
+        }
+        let mut response = (self.status, Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers
+            .insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, axum::http::HeaderValue::from(5));
+        }
+        response
+    }
+}
+
+fn number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u16(status.as_u16())
+}

@@ -1,0 +1,62 @@
+//! One asset: what is known about it, and what a person corrects.
+use axum::{Json, extract::State};
+use serde::Deserialize;
+use viewfinder_catalog::AssetId;
+
+use super::Shared;
+use crate::{
+    extract::{Body, Numbers},
+    problem::Problem,
+    view::{FaceView, FullAssetView, PersonView},
+};
+
+/// Longer lines are refused, in characters.
+const LONGEST_LINE: usize = 1000;
+
+/// `GET /api/v1/assets/{id}`.
+pub(super) async fn asset(
+    State(photos): Shared,
+    Numbers([id]): Numbers<1>,
+) -> Result<Json<FullAssetView>, Problem> {
+    let id = AssetId(id);
+    let asset = photos.asset(id).await?;
+    let (lines, faces, everybody) = photos
+        .ask(move |store| {
+            let lines = store.lines(&[id])?.pop().unwrap_or_default();
+            Ok((lines, store.faces(id)?, store.people()?))
+        })
+        .await?;
+    let mut people: Vec<PersonView> = Vec::new();
+    for person in faces.iter().filter_map(|face| face.person) {
+        if people.iter().all(|known| known.id != person.0) {
+            let name = everybody.iter().find(|known| known.id == person).map(|known| known.name.clone());
+            people.push(PersonView { id: person.0, name: name.unwrap_or_default() });
+        }
+    }
+    let faces = faces.into_iter().map(FaceView::from).collect();
+    Ok(Json(FullAssetView { asset: asset.into(), lines, faces, people }))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Correction {
+    text: String,
+}
+
+/// `PATCH /api/v1/assets/{id}/lines/{line}`: what a line really says.
+pub(super) async fn correct(
+    State(photos): Shared,
+    Numbers([id, line]): Numbers<2>,
+    Body(Correction { text }): Body<Correction>,
+) -> Result<Json<FullAssetView>, Problem> {
+    let text = text.trim().to_owned();
+    if text.is_empty() || text.chars().count() > LONGEST_LINE || text.chars().any(char::is_control) {
+        let detail = format!("a line is one to {LONGEST_LINE} characters long, without line breaks");
+        return Err(Problem::bad("line_unfit", detail));
+    }
+    let line = usize::try_from(line).map_err(|_| Problem::no_such("line"))?;
+    let found = photos.ask(move |store| store.correct(AssetId(id), line, &text)).await?;
+    if !found {
+        return Err(Problem::no_such("line"));
+    }
+    asset(State(photos), Numbers([id])).await
+}

@@ -1,0 +1,94 @@
+//! Analyses done again.
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use viewfinder_catalog::{AnalysisKind, AssetId};
+
+use super::{Photos, Shared, search};
+use crate::{
+    extract::{Body, Numbers},
+    jobs::{JobView, Work},
+    problem::Problem,
+    view::kind,
+};
+
+/// Assets that one request may have done again; more are a matter for the command line.
+const MOST: usize = 10_000;
+
+#[derive(Deserialize)]
+pub(super) struct RerunOne {
+    kinds: Vec<String>,
+    /// Replace lines that a person corrected, too.
+    #[serde(default)]
+    replace_corrections: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RerunMany {
+    kinds: Vec<String>,
+    /// Which: a search.
+    query: String,
+    #[serde(default)]
+    replace_corrections: bool,
+}
+
+#[derive(Serialize)]
+pub(super) struct Queued {
+    /// Number of the job.
+    job: u64,
+    /// Assets in it.
+    assets: usize,
+}
+
+#[derive(Serialize)]
+pub(super) struct AllJobs {
+    jobs: Vec<JobView>,
+}
+
+/// `POST /api/v1/assets/{id}/rerun`.
+pub(super) async fn rerun_one(
+    State(photos): Shared,
+    Numbers([id]): Numbers<1>,
+    Body(RerunOne { kinds, replace_corrections }): Body<RerunOne>,
+) -> Result<(StatusCode, Json<Queued>), Problem> {
+    let asset = photos.asset(AssetId(id)).await?;
+    rerun(&photos, vec![asset.id], &kinds, replace_corrections).await
+}
+
+/// `POST /api/v1/rerun`.
+pub(super) async fn rerun_many(
+    State(photos): Shared,
+    Body(RerunMany { kinds, query, replace_corrections }): Body<RerunMany>,
+) -> Result<(StatusCode, Json<Queued>), Problem> {
+    let assets = search::all(&photos, &query, MOST).await?;
+    rerun(&photos, assets, &kinds, replace_corrections).await
+}
+
+/// `GET /api/v1/jobs`.
+pub(super) async fn jobs(State(photos): Shared) -> Json<AllJobs> {
+    Json(AllJobs { jobs: photos.jobs.all() })
+}
+
+async fn rerun(
+    photos: &std::sync::Arc<Photos>,
+    assets: Vec<AssetId>,
+    names: &[String],
+    replace_corrections: bool,
+) -> Result<(StatusCode, Json<Queued>), Problem> {
+    let offered = &photos.config.kinds;
+    let kinds: Option<Vec<AnalysisKind>> =
+        names.iter().map(|name| kind(name).filter(|kind| offered.contains(kind))).collect();
+    let Some(kinds) = kinds.filter(|kinds| !kinds.is_empty()) else {
+        let known: Vec<_> = offered.iter().map(|kind| kind.as_str()).collect();
+        return Err(Problem::bad("kind_unknown", format!("kinds must name some of {}", known.join(", "))));
+    };
+    let (again, ids) = (kinds.clone(), assets.clone());
+    photos
+        .ask(move |store| again.iter().try_for_each(|kind| store.forget(*kind, &ids, replace_corrections)))
+        .await?;
+    let count = assets.len();
+    let job = photos
+        .jobs
+        .add(Work::Rerun { kinds, assets })
+        .map_err(|full| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many jobs", full))?;
+    Ok((StatusCode::ACCEPTED, Json(Queued { job, assets: count })))
+}

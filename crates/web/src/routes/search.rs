@@ -1,0 +1,153 @@
+//! Searches.
+use std::sync::Arc;
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use tokio::task::spawn_blocking;
+use viewfinder_catalog::{
+    AssetId,
+    search::{
+        Closeness, Cursor, Hit, LineMatch, MOST_HITS, Note, Page, Reason, Results, SearchError, Searcher,
+    },
+};
+
+use super::{Photos, Shared};
+use crate::{
+    extract::{Numbers, Parameters},
+    problem::Problem,
+    view::AssetView,
+};
+
+/// Hits on a page, unless asked for otherwise, and at most.
+const USUAL: usize = 60;
+const MOST: usize = 200;
+
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    #[serde(default)]
+    q: String,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A page of hits, best first.
+#[derive(Serialize)]
+pub(super) struct ResultsView {
+    hits: Vec<HitView>,
+    next: Option<Cursor>,
+    /// Hits on all pages; none where nothing was searched for.
+    found: Option<usize>,
+    notes: Vec<Note>,
+}
+
+#[derive(Serialize)]
+struct HitView {
+    asset: AssetView,
+    /// Relevance, 0 to 1.
+    score: f32,
+    reason: Reason,
+    similarity: Option<f32>,
+    /// How well the text fits.
+    closeness: Option<Closeness>,
+    /// Lines to show and to highlight.
+    lines: Vec<LineView>,
+}
+
+#[derive(Serialize)]
+struct LineView {
+    line: usize,
+    text: String,
+    #[serde(rename = "box")]
+    corners: [[f32; 2]; 4],
+    /// Parts that fit, from and to, in the units of a browser's texts.
+    marks: Vec<[usize; 2]>,
+}
+
+/// `GET /api/v1/search`.
+pub(super) async fn search(
+    State(photos): Shared,
+    Parameters(Wanted { q, limit, cursor }): Parameters<Wanted>,
+) -> Result<Json<ResultsView>, Problem> {
+    let page = page(limit, cursor);
+    Ok(Json(ask(&photos, move |searcher| searcher.search(&q, &page)).await?.into()))
+}
+
+/// `GET /api/v1/assets/{id}/similar`.
+pub(super) async fn similar(
+    State(photos): Shared,
+    Numbers([id]): Numbers<1>,
+    Parameters(Wanted { limit, cursor, .. }): Parameters<Wanted>,
+) -> Result<Json<ResultsView>, Problem> {
+    let page = page(limit, cursor);
+    Ok(Json(ask(&photos, move |searcher| searcher.similar(AssetId(id), &page)).await?.into()))
+}
+
+/// Everything that a query finds, at most so much.
+pub(super) async fn all(photos: &Arc<Photos>, query: &str, most: usize) -> Result<Vec<AssetId>, Problem> {
+    let query = query.to_owned();
+    let collect = move |searcher: &Searcher| {
+        let mut found = Vec::new();
+        let mut page = Page { cursor: None, limit: MOST_HITS };
+        loop {
+            let Results { hits, next, .. } = searcher.search(&query, &page)?;
+            found.extend(hits.into_iter().map(|hit| hit.asset.id));
+            page.cursor = next;
+            if page.cursor.is_none() || found.len() >= most {
+                found.truncate(most);
+                return Ok(found);
+            }
+        }
+    };
+    ask(photos, collect).await
+}
+
+fn page(limit: Option<usize>, cursor: Option<String>) -> Page {
+    Page { cursor: cursor.map(Cursor), limit: limit.unwrap_or(USUAL).clamp(1, MOST) }
+}
+
+/// Searches on a thread that may wait.
+async fn ask<T: Send + 'static>(
+    photos: &Arc<Photos>,
+    question: impl FnOnce(&Searcher) -> Result<T, SearchError> + Send + 'static,
+) -> Result<T, Problem> {
+    let searcher = Arc::clone(&photos.config.searcher);
+    Ok(spawn_blocking(move || question(&searcher)).await.map_err(Problem::internal)??)
+}
+
+impl From<SearchError> for Problem {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Query(error) => {
+                Self { character: Some(error.character), ..Self::bad("query_invalid", &error) }
+            }
+            SearchError::BadCursor => Self::bad("cursor_invalid", error),
+            SearchError::NoVector => {
+                Self::new(StatusCode::NOT_FOUND, "vector_missing", "Nothing to compare", error)
+            }
+            SearchError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Results> for ResultsView {
+    fn from(Results { hits, next, found, notes }: Results) -> Self {
+        Self { hits: hits.into_iter().map(HitView::from).collect(), next, found, notes }
+    }
+}
+
+impl From<Hit> for HitView {
+    fn from(Hit { asset, score, reason, text, similarity }: Hit) -> Self {
+        let closeness = text.as_ref().map(|text| text.closeness);
+        let lines = text.map(|text| text.lines).unwrap_or_default();
+        let lines = lines.into_iter().map(LineView::from).collect();
+        Self { asset: asset.into(), score, reason, similarity, closeness, lines }
+    }
+}
+
+impl From<LineMatch> for LineView {
+    fn from(LineMatch { line, text, corners, spans }: LineMatch) -> Self {
+        let units = |byte: usize| text[..byte].encode_utf16().count();
+        let marks = spans.iter().map(|span| span.map(units)).collect();
+        Self { line, marks, corners, text }
+    }
+}

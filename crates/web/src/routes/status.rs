@@ -1,0 +1,74 @@
+//! How far everything is.
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use viewfinder_catalog::Counts;
+
+use super::Shared;
+use crate::{problem::Problem, view::AssetView};
+
+/// Failures that are listed.
+const FAILURES: usize = 500;
+
+#[derive(Serialize)]
+pub(super) struct Status {
+    version: &'static str,
+    counts: Counts,
+    /// Assets that wait for the analysis of which most are waiting.
+    waiting: u64,
+    /// Assets that failed in the analysis of which most failed.
+    failed: u64,
+    models: Models,
+    /// Changes whenever a search could find something else.
+    revision: i64,
+}
+
+#[derive(Serialize)]
+struct Models {
+    ocr: String,
+    clip: String,
+    faces: String,
+    sentences: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Failures {
+    assets: Vec<AssetView>,
+}
+
+/// `GET /api/v1/status`.
+pub(super) async fn status(State(photos): Shared) -> Result<Json<Status>, Problem> {
+    let (counts, revision) = photos.ask(|store| Ok((store.counts()?, store.revision()?))).await?;
+    let config = &photos.config;
+    let most = |state: usize| {
+        config.kinds.iter().map(|kind| counts.states[*kind as usize][state]).max().unwrap_or(0)
+    };
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION"),
+        waiting: most(0),
+        failed: most(2),
+        counts,
+        models: Models {
+            ocr: config.models.ocr.clone(),
+            clip: config.models.clip.clone(),
+            faces: config.models.faces.clone(),
+            sentences: config.sentence_model.clone(),
+        },
+        revision,
+    }))
+}
+
+/// `GET /api/v1/failures`.
+pub(super) async fn failures(State(photos): Shared) -> Result<Json<Failures>, Problem> {
+    let assets = photos.ask(|store| store.failures(FAILURES)).await?;
+    Ok(Json(Failures { assets: assets.into_iter().map(AssetView::from).collect() }))
+}
+
+/// `GET /api/v1/openapi.json`.
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
+}

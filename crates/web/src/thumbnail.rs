@@ -1,0 +1,145 @@
+//! Small pictures, made when first asked for and kept in a folder of bounded size.
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+    time::SystemTime,
+};
+
+use tokio::sync::Semaphore;
+use viewfinder_catalog::ContentHash;
+use viewfinder_image::{Alpha, DecodeError, Limits, RgbImage, decode, encode, resize};
+
+/// Longer sides that are offered, in pixels: a tile, and a screen.
+pub(crate) const SIZES: [usize; 2] = [320, 1600];
+/// Quality of the JPEG files, 1 to 100.
+const QUALITY: f32 = 82.0;
+/// The folder is tidied after this many new files.
+const TIDY_EVERY: u64 = 256;
+
+/// Makes and keeps small pictures.
+pub(crate) struct Thumbnails {
+    folder: Option<PathBuf>,
+    /// Bytes of all files together.
+    limit: u64,
+    /// Decoding takes memory; only so many at once.
+    pub(crate) places: Semaphore,
+    made: AtomicU64,
+}
+
+impl Thumbnails {
+    pub(crate) fn new(folder: Option<PathBuf>, limit: u64, at_once: usize) -> Self {
+        Self { folder, limit, places: Semaphore::new(at_once), made: AtomicU64::new(0) }
+    }
+
+    /// A kept picture.
+    pub(crate) fn kept(&self, hash: &ContentHash, size: usize) -> Option<Vec<u8>> {
+        fs::read(self.path(hash, size)?).ok()
+    }
+
+    /// Makes a picture of an encoded one, and keeps it. Blocks.
+    pub(crate) fn make(
+        &self,
+        hash: &ContentHash,
+        size: usize,
+        bytes: &[u8],
+        limits: &Limits,
+    ) -> Result<Vec<u8>, DecodeError> {
+        let picture = decode(bytes, limits)?.into_rgb(true, Alpha::Contrast);
+        let jpeg = encode::jpeg(&shrink(picture, size), QUALITY);
+        let kept = self.path(hash, size).map_or(Ok(()), |path| self.keep(&path, &jpeg));
+        // A picture that cannot be kept is made again.
+        if let Err(error) = kept {
+            tracing::debug!(%error, "a thumbnail is not kept");
+        }
+        Ok(jpeg)
+    }
+
+    fn path(&self, hash: &ContentHash, size: usize) -> Option<PathBuf> {
+        let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(self.folder.as_ref()?.join(&name[..2]).join(format!("{name}-{size}.jpg")))
+    }
+
+    /// By rename, so that nobody reads half a file.
+    fn keep(&self, path: &Path, jpeg: &[u8]) -> io::Result<()> {
+        let made = self.made.fetch_add(1, Ordering::Relaxed);
+        let partial = path.with_extension(format!("{}-{made}.part", std::process::id()));
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(&partial, jpeg)?;
+        fs::rename(&partial, path)?;
+        match &self.folder {
+            Some(folder) if made % TIDY_EVERY == TIDY_EVERY - 1 => tidy(folder, self.limit),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Removes the oldest files until a tenth of the room is free again.
+fn tidy(folder: &Path, limit: u64) -> io::Result<()> {
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
+    for part in fs::read_dir(folder)? {
+        for file in fs::read_dir(part?.path())? {
+            let file = file?;
+            let about = file.metadata()?;
+            files.push((about.modified()?, about.len(), file.path()));
+        }
+    }
+    let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+    if bytes <= limit {
+        return Ok(());
+    }
+    files.sort_unstable();
+    for (_, size, path) in files {
+        if bytes <= limit / 10 * 9 {
+            break;
+        }
+        fs::remove_file(path)?;
+        bytes -= size;
+    }
+    Ok(())
+}
+
+/// The picture with a longer side of `size` pixels, if it is larger.
+fn shrink(picture: RgbImage, size: usize) -> RgbImage {
+    let (width, height) = (picture.width(), picture.height());
+    let longer = width.max(height);
+    if longer <= size {
+        return picture;
+    }
+    let scaled = |side: usize| (side * size / longer).max(1);
+    resize::bicubic(&picture, scaled(width), scaled(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_shrunk_kept_and_in_time_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let thumbnails = Thumbnails::new(Some(folder.path().to_owned()), 3000, 1);
+        let file = encode::png(&RgbImage::filled(800, 400, [9, 99, 199]));
+        let first = [0; 32];
+        let made = thumbnails.make(&first, 320, &file, &Limits::default()).unwrap();
+        let read = decode(&made, &Limits::default()).unwrap();
+        assert_eq!((read.width(), read.height()), (320, 160));
+        assert_eq!(thumbnails.kept(&first, 320), Some(made));
+        assert_eq!(thumbnails.kept(&first, 1600), None);
+        for count in 1..=TIDY_EVERY {
+            let mut hash = [1; 32];
+            hash[..8].copy_from_slice(&count.to_le_bytes());
+            thumbnails.make(&hash, 320, &file, &Limits::default()).unwrap();
+        }
+        assert_eq!(thumbnails.kept(&first, 320), None, "the oldest went first");
+    }
+
+    #[test]
+    fn a_small_picture_keeps_its_size_and_a_thin_one_a_pixel() {
+        let of = |width, height| {
+            let small = shrink(RgbImage::filled(width, height, [0; 3]), 320);
+            (small.width(), small.height())
+        };
+        assert_eq!(of(200, 100), (200, 100));
+        assert_eq!(of(2000, 3), (320, 1));
+    }
+}

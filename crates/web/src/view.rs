@@ -1,0 +1,92 @@
+//! What the API shows of the catalogue.
+use serde::Serialize;
+use viewfinder_catalog::{AnalysisKind, AnalysisState, Asset, FaceRecord, PersonId, TextLine};
+
+/// An asset in a list.
+#[derive(Debug, Serialize)]
+pub(crate) struct AssetView {
+    id: i64,
+    /// The file's name.
+    name: String,
+    path: String,
+    bytes: u64,
+    width: Option<u32>,
+    height: Option<u32>,
+    /// When it was taken, on the clock of the place: `2024-05-31T12:30:00`.
+    taken: Option<String>,
+    analysis: Analyses,
+    /// Address of a small picture; `&size=` chooses its longer side.
+    thumbnail: String,
+    /// Address of the file itself.
+    file: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Analyses {
+    ocr: AnalysisState,
+    clip: AnalysisState,
+    faces: AnalysisState,
+}
+
+/// An asset with what was found in it.
+#[derive(Debug, Serialize)]
+pub(crate) struct FullAssetView {
+    #[serde(flatten)]
+    pub(crate) asset: AssetView,
+    pub(crate) lines: Vec<TextLine>,
+    pub(crate) faces: Vec<FaceView>,
+    pub(crate) people: Vec<PersonView>,
+}
+
+/// A face, without its vector: whoever has that can recognise the person elsewhere.
+#[derive(Debug, Serialize)]
+pub(crate) struct FaceView {
+    #[serde(rename = "box")]
+    corners: [f32; 4],
+    score: f32,
+    person: Option<PersonId>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct PersonView {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+}
+
+impl From<FaceRecord> for FaceView {
+    fn from(face: FaceRecord) -> Self {
+        Self { corners: face.corners, score: face.score, person: face.person }
+    }
+}
+
+impl From<Asset> for AssetView {
+    fn from(asset: Asset) -> Self {
+        let Asset { id, file, properties, states: [ocr, clip, faces] } = asset;
+        // A changed file gets other addresses, so that browsers may keep what they have for ever.
+        let version: String = file.hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let address = |what: &str| format!("/api/v1/assets/{}/{what}?v={version}", id.0);
+        Self {
+            id: id.0,
+            name: file.path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
+            bytes: file.size,
+            width: properties.width,
+            height: properties.height,
+            taken: properties.taken_ms.and_then(wall_clock),
+            analysis: Analyses { ocr, clip, faces },
+            thumbnail: address("thumbnail"),
+            file: address("file"),
+            path: file.path,
+        }
+    }
+}
+
+/// Milliseconds since 1970 as a date and time without a zone.
+fn wall_clock(ms: i64) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(ms).ok()?;
+    Some(jiff::tz::Offset::UTC.to_datetime(time).strftime("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+/// The kinds of analysis by their names.
+pub(crate) fn kind(name: &str) -> Option<AnalysisKind> {
+    AnalysisKind::ALL.into_iter().find(|kind| kind.as_str() == name)
+}
