@@ -57,7 +57,7 @@ fn civil_ms(moment: &DateTime) -> Option<i64> {
 
 /// What a clock shows, as milliseconds since it showed the beginning of 1970.
 pub(crate) fn clock_ms(shown: jiff::civil::DateTime) -> Option<i64> {
-    jiff::tz::Offset::UTC.to_timestamp(shown).ok().map(|moment| moment.as_millisecond())
+    jiff::tz::Offset::UTC.to_timestamp(shown).ok().map(jiff::Timestamp::as_millisecond)
 }
 
 #[cfg(test)]

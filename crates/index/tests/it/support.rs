@@ -6,7 +6,9 @@ use std::{
 };
 
 use tempfile::TempDir;
-use viewfinder_catalog::{AnalysisKind, Asset, SqliteStore, Store, text::Segmenter};
+use viewfinder_catalog::{
+    AnalysisKind, Asset, PostgresConfig, PostgresStore, SqliteStore, Store, text::Segmenter,
+};
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_gateway::Backend;
 use viewfinder_index::{
@@ -35,7 +37,8 @@ impl Listener for Told {
 pub(crate) struct Library {
     folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
-    _catalogue: TempDir,
+    /// The catalogue's folder, if it is a file.
+    _catalogue: Option<TempDir>,
 }
 
 impl Library {
@@ -43,7 +46,14 @@ impl Library {
         let catalogue = TempDir::new().unwrap();
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
         let store = Arc::new(SqliteStore::open(&catalogue.path().join("catalog.db"), segmenter).unwrap());
-        Self { folder: TempDir::new().unwrap(), store, _catalogue: catalogue }
+        Self { folder: TempDir::new().unwrap(), store, _catalogue: Some(catalogue) }
+    }
+
+    /// With its catalogue in a database.
+    pub(crate) fn in_database(url: &str) -> Self {
+        let segmenter = Arc::new(Segmenter::new(None).unwrap());
+        let store = Arc::new(PostgresStore::open(&PostgresConfig::new(url), segmenter).unwrap());
+        Self { folder: TempDir::new().unwrap(), store, _catalogue: None }
     }
 
     /// The folder of pictures.
@@ -121,7 +131,16 @@ impl Library {
 
     /// Compares, analyses and groups.
     pub(crate) fn index(&self, analysis: Analysis, backend: Arc<dyn Backend>) -> Summary {
-        let listener = Arc::new(Told::default());
+        self.index_telling(analysis, backend, Arc::new(Told::default()))
+    }
+
+    /// The same, telling somebody.
+    pub(crate) fn index_telling(
+        &self,
+        analysis: Analysis,
+        backend: Arc<dyn Backend>,
+        listener: Arc<dyn Listener>,
+    ) -> Summary {
         let scan = Scan { kinds: analysis.kinds.clone(), tools: analysis.tools.clone(), ..self.plan() };
         let (store, stop) = (Arc::clone(&self.store), Stop::default());
         runtime()
