@@ -54,16 +54,9 @@ impl Score {
 
 /// Scores of a search by kind of query. `search` returns paths of pictures, best first.
 pub(crate) fn measure(cases: &[Case], mut search: impl FnMut(&str) -> Vec<String>) -> BTreeMap<Kind, Score> {
-    let verbose = std::env::var_os("VERBOSE").is_some();
     let mut scores: BTreeMap<Kind, Score> = BTreeMap::new();
     for case in cases {
         let hits = search(&case.query);
-        if verbose {
-            let found = hits.iter().filter(|hit| case.relevant.contains(*hit)).count();
-            if found < case.relevant.len().min(FIRST) || hits.len() > found && case.relevant.len() < FIRST {
-                eprintln!("{:?} {}: {:?} of {:?}", case.kind, case.query, hits, case.relevant);
-            }
-        }
         scores.entry(case.kind).or_default().add(case, &hits);
     }
     scores

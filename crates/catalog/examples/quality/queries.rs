@@ -144,7 +144,8 @@ pub(crate) fn cases(truth: &Truth, segmenter: &Segmenter) -> Vec<Case> {
     };
     for (path, lines) in truth {
         let spanish = lines.iter().any(|line| line.contains(['ñ', 'ó', 'º']) || line.starts_with("Fecha"));
-        let japanese = lines.iter().all(|line| line.chars().any(|c| matches!(c, 'ぁ'..='ヶ')));
+        let has_kana = |line: &str| line.chars().any(|c| matches!(c, 'ぁ'..='ヶ'));
+        let japanese = path.contains("library/") && lines.iter().any(|line| has_kana(line));
         for line in lines {
             add(Kind::WholeLine, line.clone());
             for word in line.split_whitespace() {
@@ -178,7 +179,7 @@ pub(crate) fn cases(truth: &Truth, segmenter: &Segmenter) -> Vec<Case> {
                 let length = (2 + chance.below(3)).min(run.len());
                 let start = chance.below(run.len() - length + 1);
                 let piece: String = run[start..start + length].iter().collect();
-                if japanese {
+                if japanese || has_kana(line) {
                     add(Kind::Japanese, piece);
                 } else if run.iter().all(|c| is_han(*c)) {
                     let borders = borders(&run.iter().collect::<String>(), segmenter);
