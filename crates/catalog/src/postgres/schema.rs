@@ -11,8 +11,8 @@ const LOCK: i64 = 0x5646_6e64;
 /// The first pgvector that goes on searching when a filter leaves too few rows, and has half-precision indices.
 const PGVECTOR: (u32, u32) = (0, 8);
 
-/// A vector belongs to a `model`: a name and a width. Each has an index of its own over its part of the table, made with the first
-/// vector. Vectors stay in their row (`main`), which a scan reads three times faster than from beside the table.
+/// A vector belongs to a `model`: a name and a width. Each has an index of its own over its part of the table, made with
+/// the first vector. Vectors stay in their rows (`main`): a comparison of all need not look each up beside the table.
 /// `analysis.state`: 0 never, 1 done, 2 failed. A time that is not known is the least number.
 /// The index on `tokens` has no list of pending entries: each search would have to read it.
 const V1: &str = "
