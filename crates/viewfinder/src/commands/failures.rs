@@ -62,7 +62,7 @@ fn find(config: &Config) -> Result<Vec<Entry>, Failure> {
         return Ok(Vec::new());
     }
     let entries = read(file).with_context(|| format!("cannot read {}", file.display()));
-    Ok(entries.map_err(Failure::Environment)?)
+    entries.map_err(Failure::Environment)
 }
 
 /// Where a server with this configuration can be reached from here, and with which key.
