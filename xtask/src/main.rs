@@ -9,7 +9,10 @@ mod machine;
 mod predict;
 mod process;
 mod quality;
+mod report;
+mod search;
 mod server;
+mod side;
 mod soak;
 mod test;
 

@@ -12,8 +12,9 @@ use serde_json::Value;
 use strsim::levenshtein;
 
 use crate::{
+    bench,
     machine::{Need, provide},
-    process::{self, cargo, say},
+    process::{self, cargo},
     workspace,
 };
 
@@ -22,9 +23,15 @@ pub(crate) struct Arguments {
     /// Profiles to measure.
     #[arg(default_values = ["viewfinder", "rapidocr"])]
     profiles: Vec<String>,
+    /// Measure how well searches find text instead, beside Immich's own; writes its section of BENCHMARKS.md.
+    #[arg(long)]
+    search: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.search {
+        return crate::search::run();
+    }
     provide(&[Need::Pip, Need::Assembler])?;
     let store = prepare()?;
     let mut table = Table::default();
@@ -34,8 +41,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             table.add("RapidOCR's results in the fixtures", *set, set.judge(&reference)?, None);
         }
         for profile in &arguments.profiles {
-            let mut side = crate::bench::Side::ours(&store, profile)?;
-            let round = side.read(&set.files()?)?;
+            let mut side = bench::ours(&store, profile)?;
+            let round = bench::read(&mut side, &set.files()?)?;
             table.add(profile, *set, set.judge(&round.lines)?, Some(round.files as f64 / round.seconds));
         }
     }
@@ -229,47 +236,9 @@ fn normalise(text: &str) -> String {
     text.split_whitespace().collect::<String>().to_lowercase()
 }
 
-/// Writes the first part of BENCHMARKS.md, and leaves its sections.
-pub(crate) fn report(folder: &Path, text: &str) -> Result<()> {
-    rewrite(folder, |before| {
-        let sections = before.find("\n## ").map_or("", |start| &before[start..]);
-        format!("{text}{sections}")
-    })
-}
-
-/// Writes a section of BENCHMARKS.md, `text` without its heading, in place of the one of that name or at the end.
-pub(crate) fn report_section(folder: &Path, heading: &str, text: &str) -> Result<()> {
-    rewrite(folder, |before| replace_section(before, heading, text))
-}
-
-fn replace_section(before: &str, heading: &str, text: &str) -> String {
-    let title = format!("\n## {heading}\n");
-    let (head, rest) = before.split_once(&title).unwrap_or((before, ""));
-    let tail = rest.find("\n## ").map_or("", |start| &rest[start..]);
-    format!("{}\n{title}\n{}\n{tail}", head.trim_end(), text.trim_end())
-}
-
-fn rewrite(folder: &Path, change: impl FnOnce(&str) -> String) -> Result<()> {
-    let path = folder.join("BENCHMARKS.md");
-    let before = if path.exists() { fs::read_to_string(&path)? } else { String::new() };
-    fs::write(&path, change(&before))?;
-    say(&format!("wrote {}", path.display()));
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_section_of_the_report_replaces_itself_only() {
-        let first = replace_section("# Title\n\ntext\n", "One", "1");
-        assert_eq!(first, "# Title\n\ntext\n\n## One\n\n1\n");
-        let second = replace_section(&first, "Two", "2\n");
-        let third = replace_section(&second, "One", "1 again");
-        assert_eq!(third, "# Title\n\ntext\n\n## One\n\n1 again\n\n## Two\n\n2\n");
-        assert_eq!(replace_section(&third, "Two", "2"), third);
-    }
 
     /// The published figures of the reference reading fix what the words in the table mean.
     #[test]

@@ -70,7 +70,7 @@ impl Drop for Server {
 }
 
 /// Bytes that the kernel counts for a process under `field`: `VmRSS` is now, `VmHWM` the most ever.
-fn memory(process: u32, field: &str) -> Result<u64> {
+pub(crate) fn memory(process: u32, field: &str) -> Result<u64> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path).with_context(|| path.clone())?;
     amount(&status, field).with_context(|| format!("{field} in {path}"))

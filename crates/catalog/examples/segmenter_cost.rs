@@ -3,7 +3,7 @@ use std::{fs, time::Instant};
 
 use viewfinder_catalog::text::Segmenter;
 
-#[expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement")]
+#[expect(clippy::print_stdout, reason = "a measurement")]
 fn main() {
     let memory = || -> u64 {
         let status = fs::read_to_string("/proc/self/status").unwrap();

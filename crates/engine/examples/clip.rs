@@ -1,7 +1,7 @@
 //! One side of a benchmark: embeds pictures and sentences as fast as the engine can.
 //!
 //! Arguments: store folder, model. Then one JSON object per line on standard input: `{"pictures": [files]}` or
-//! `{"sentences": […]}` is answered by `{"seconds", "peak_mb"}`; with both, the sentences come one after the other while
+//! `{"sentences": […]}` is answered by `{"seconds"}`; with both, the sentences come one after the other while
 //! the pictures keep every worker busy, and `{"p95_ms"}` says how long 95 in 100 of them waited at most.
 
 use std::{
@@ -43,7 +43,7 @@ fn main() {
             _ => under_load(&engine, &model, &pictures, &sentences),
         };
         let answer = json!({
-            "seconds": started.elapsed().as_secs_f64(), "peak_mb": peak_mb(), "p95_ms": p95(waits),
+            "seconds": started.elapsed().as_secs_f64(), "p95_ms": p95(waits),
         });
         writeln!(output, "{answer}").and_then(|()| output.flush()).expect("standard output is open");
     }
@@ -95,12 +95,4 @@ fn embed_text(engine: &Engine, model: &str, text: &str) -> f64 {
 fn p95(mut waits: Vec<f64>) -> Option<f64> {
     waits.sort_by(f64::total_cmp);
     waits.get((waits.len() * 95 / 100).min(waits.len().saturating_sub(1))).copied()
-}
-
-/// The most memory this process ever held.
-fn peak_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: Option<f64> = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
 }

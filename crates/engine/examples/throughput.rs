@@ -1,7 +1,7 @@
 //! One side of a benchmark: reads pictures as fast as the engine can and reports what it read.
 //!
 //! Arguments: store folder, OCR profile. Then one JSON object per line on standard input, `{"files": […]}`, each
-//! answered by one line `{"seconds", "peak_mb", "results": [{"file", "lines": [{"text", "score", "box"}]}]}`.
+//! answered by one line `{"seconds", "results": [{"file", "lines": [{"text", "score", "box"}]}]}`.
 
 use std::{
     io::{BufRead as _, Write as _},
@@ -66,7 +66,7 @@ fn read_all(engine: &Engine, files: &[&str], options: &Options) -> Value {
     });
     let seconds = started.elapsed().as_secs_f64();
     let results = results.into_inner().expect("no reader panics");
-    json!({ "seconds": seconds, "peak_mb": peak_mb(), "results": results })
+    json!({ "seconds": seconds, "results": results })
 }
 
 fn read(engine: &Engine, file: &str, options: &Options) -> Vec<Value> {
@@ -88,12 +88,4 @@ fn read(engine: &Engine, file: &str, options: &Options) -> Vec<Value> {
             .collect(),
         other => panic!("{file}: {other:?}"),
     }
-}
-
-/// The most memory this process ever held.
-fn peak_mb() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib: Option<f64> = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
 }

@@ -20,3 +20,4 @@ pub use types::{
     SentenceRequest,
 };
 pub use variant::{LEAST_COSINE, Made};
+pub use viewfinder_runtime::resident_bytes;

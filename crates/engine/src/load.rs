@@ -1,7 +1,10 @@
 //! From a model's name and role to a network with what belongs to it.
 
+use std::path::Path;
+
+use viewfinder_convert::tune;
 use viewfinder_models::{Family, ModelError, ModelFiles, Role};
-use viewfinder_runtime::{Calls, LibraryError, Runtime, Session, SessionError};
+use viewfinder_runtime::{Calls, Device, LibraryError, Runtime, Session, SessionError};
 use viewfinder_vision::{
     Network, NetworkError, OcrError,
     clip::{ChineseTokenizer, ClipError, HfFamily, HfText, ImagePreprocess, TextTokenizer, declared_side},
@@ -31,7 +34,7 @@ pub(crate) enum Kit {
 
 pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, EngineError> {
     let calls = if files.role == Role::Detection { Calls::OnePerPicture } else { Calls::Many };
-    let session = runtime.open(&files.model, calls)?;
+    let session = open(runtime, &files.model, calls)?;
     let kit = match (files.family, files.role) {
         (Family::PaddleOcr, Role::Recognition) => {
             let characters = session.metadata("character").ok_or_else(|| {
@@ -73,6 +76,27 @@ pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, Engi
         _ => Kit::Nothing,
     };
     Ok(Loaded { session, kit })
+}
+
+/// Opens a model in the form that suits the device best.
+fn open(runtime: &Runtime, file: &Path, calls: Calls) -> Result<Session, SessionError> {
+    if runtime.device() == Device::Cpu {
+        // Weights are looked for beside the file itself, not beside a link to it.
+        let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+        let tuned = match tune(&real) {
+            Ok(None) => None,
+            Ok(Some(graph)) => {
+                Some(runtime.open_rewritten(&real, &graph, calls).map_err(|error| error.to_string()))
+            }
+            Err(error) => Some(Err(error.to_string())),
+        };
+        match tuned {
+            Some(Ok(session)) => return Ok(session),
+            Some(Err(error)) => tracing::debug!(file = %file.display(), error, "model is used as published"),
+            None => {}
+        }
+    }
+    runtime.open(file, calls)
 }
 
 fn extra(files: &ModelFiles, name: &str) -> Result<Vec<u8>, EngineError> {

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::Response,
 };
@@ -109,10 +109,10 @@ pub(crate) async fn guard(
     if OPEN.contains(&path) || open.contains(&path) {
         return next.run(request).await;
     }
-    let (code, message) = if shown(request.headers()).next().is_none() {
-        ("key_missing", "this address wants a key, as Authorization: Bearer, api-key or x-api-key")
-    } else {
+    let (code, message) = if shown(request.headers()).next().is_some() {
         ("key_wrong", "Invalid API key")
+    } else {
+        ("key_missing", "this address wants a key, as Authorization: Bearer, api-key or x-api-key")
     };
     let failure = Failure::caller(StatusCode::UNAUTHORIZED, code, message);
     let refusal = routes::refuse(request.uri().path(), request.headers(), &failure);
@@ -127,7 +127,7 @@ fn shown(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
         scheme.eq_ignore_ascii_case(b"Bearer ").then(|| key.trim_ascii())
     });
     let plain = ["api-key", "x-api-key"];
-    bearers.chain(plain.into_iter().flat_map(|name| headers.get_all(name)).map(|value| value.as_bytes()))
+    bearers.chain(plain.into_iter().flat_map(|name| headers.get_all(name)).map(HeaderValue::as_bytes))
 }
 
 /// Every token that a request's cookies show.

@@ -4,7 +4,7 @@ use std::{sync::OnceLock, time::Instant};
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use viewfinder_engine::EngineStatus;
+use viewfinder_engine::{EngineStatus, resident_bytes};
 
 const TASKS: &str = "viewfinder_tasks_total";
 const TASK_SECONDS: &str = "viewfinder_task_seconds";
@@ -71,13 +71,6 @@ pub(crate) fn render(status: &EngineStatus, held: usize) -> String {
         gauge!(RESIDENT).set(bytes as f64);
     }
     recorder.render()
-}
-
-/// Resident memory, where the system tells it as Linux does.
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// A task was entered into the ledger.

@@ -53,7 +53,7 @@ pub struct Entry {
 
 impl Entry {
     /// A first failure, now.
-    pub(crate) fn new(failed: Failed, picture: &Picture, request: Option<&str>) -> Self {
+    pub(crate) fn new(failed: &Failed, picture: &Picture, request: Option<&str>) -> Self {
         let now = Timestamp::now();
         // Rounding to seconds is possible for every time that a clock can show.
         let now = now.round(Unit::Second).unwrap_or(now);
@@ -94,8 +94,10 @@ pub(crate) struct Picture {
 
 impl Picture {
     pub(crate) fn of(picture: &[u8]) -> Self {
-        let sum = Sha256::digest(picture);
-        let sha256 = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut sha256 = String::with_capacity(64);
+        for byte in Sha256::digest(picture) {
+            sha256.push_str(&format!("{byte:02x}"));
+        }
         Self { bytes: picture.len() as u64, sha256 }
     }
 }

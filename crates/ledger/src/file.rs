@@ -174,8 +174,7 @@ mod tests {
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
         let failed =
             Failed { task: "ocr", model: "m".into(), code: "c", message: "m".into(), engine: "e".into() };
-        let entries: Vec<_> =
-            [1, 2, 3].map(|byte| Entry::new(failed.clone(), &Picture::of(&[byte]), None)).into();
+        let entries: Vec<_> = [1, 2, 3].map(|byte| Entry::new(&failed, &Picture::of(&[byte]), None)).into();
         let mut file = File { path: path.clone(), lines: 0, most_lines: 64, whole: true, refused: None };
         let begin = Instant::now();
         file.append(&entries[0], Vec::new, begin);

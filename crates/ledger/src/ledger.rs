@@ -95,7 +95,7 @@ impl Ledger {
         let picture = Picture::of(picture);
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         for failed in failed {
-            let entry = self.entries().count(Entry::new(failed, &picture, request));
+            let entry = self.entries().count(Entry::new(&failed, &picture, request));
             if let Some(file) = &mut *file {
                 file.append(&entry, || self.newest(usize::MAX), Instant::now());
             }

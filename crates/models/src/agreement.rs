@@ -30,18 +30,16 @@ impl Agreement {
     }
 }
 
-/// Why sentences of one model cannot search pictures of another.
+/// Why a query embedded by one model cannot search pictures embedded by another.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Disagreement {
     /// They are no precisions of one model.
-    #[error(
-        "{pictures} and {sentences} are different models: their vectors have nothing to do with each other"
-    )]
+    #[error("{stored} and {query} are different models: their vectors have nothing to do with each other")]
     Models {
-        /// What embedded the pictures.
-        pictures: String,
-        /// What embeds the sentences.
-        sentences: String,
+        /// What embedded the stored pictures.
+        stored: String,
+        /// What embeds the query.
+        query: String,
     },
     /// Nobody measured how closely the variant follows its base.
     #[error("how closely {name} ({role}) follows {base} was never measured on this machine")]
@@ -76,24 +74,41 @@ impl Store {
         serde_json::from_slice(&fs::read(files.model.with_file_name(FILE)).ok()?).ok()
     }
 
-    /// May vectors of sentences by one model search vectors of pictures by another?
+    /// May a query embedded by one model search stored vectors of pictures embedded by another? The error says why not, in a
+    /// sentence for people.
+    ///
+    /// `stored` and `query` are names of models, or aliases of the catalogue; names that are not in it are compared as they
+    /// are. `by` says what the query is: [`Role::Textual`] for a sentence, [`Role::Visual`] for a picture that others are to
+    /// resemble. `least` is the setting `clip.least_cosine`.
     ///
     /// Always if they are the same model in the same precision. In different precisions, each that is not the published
-    /// one must follow it with a cosine of at least `least`, as measured when it was made.
-    pub fn may_search(&self, pictures: &str, sentences: &str, least: f64) -> Result<(), Disagreement> {
+    /// one must follow it with a cosine of at least `least`, as measured when it was made. Different models never may.
+    ///
+    /// It reads a few small files: cheap enough to be asked with every search.
+    ///
+    /// ```no_run
+    /// # use viewfinder_models::{Role, Store, StoreConfig};
+    /// # let store = Store::open(StoreConfig::new("models"))?;
+    /// // A library was indexed in fp32, and a small machine searches it.
+    /// if let Err(reason) = store.may_search("cn-clip/ViT-B-16", "cn-clip/ViT-B-16@int8", Role::Textual, 0.99) {
+    ///     eprintln!("the library cannot be searched: {reason}");
+    /// }
+    /// # Ok::<(), viewfinder_models::ModelError>(())
+    /// ```
+    pub fn may_search(&self, stored: &str, query: &str, by: Role, least: f64) -> Result<(), Disagreement> {
         let of = |name: &str| {
             let entry = self.catalogue().find(name);
             let name = entry.map_or(name, |entry| &entry.name).to_owned();
             let base = entry.and_then(|entry| Some(entry.variant.as_ref()?.base.clone()));
             (name, base)
         };
-        let sides = [(of(pictures), Role::Visual), (of(sentences), Role::Textual)];
+        let sides = [(of(stored), Role::Visual), (of(query), by)];
         let [((a, base_a), _), ((b, base_b), _)] = &sides;
         if a == b {
             return Ok(());
         }
         if base_a.as_ref().unwrap_or(a) != base_b.as_ref().unwrap_or(b) {
-            return Err(Disagreement::Models { pictures: a.clone(), sentences: b.clone() });
+            return Err(Disagreement::Models { stored: a.clone(), query: b.clone() });
         }
         for ((name, base), role) in sides {
             let Some(base) = base else { continue };

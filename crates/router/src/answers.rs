@@ -81,11 +81,12 @@ fn trouble(node: &Node, error: &NodeError) -> Trouble {
     } else {
         match error {
             NodeError::Busy { .. } => Verdict::Busy,
-            NodeError::Unsuited { .. } => Verdict::Unsuited,
-            NodeError::Refused { status: ..500, .. } => Verdict::Unsuited,
-            // It lacks the model, or the model fails over this picture: it may do others.
-            NodeError::Refused { code: Some(code), .. } if *code == error.code() => Verdict::Unsuited,
-            NodeError::Refused { .. } | NodeError::Garbage(_) => Verdict::Crashed,
+            NodeError::Unsuited { .. } | NodeError::Refused { status: ..500, .. } => Verdict::Unsuited,
+            NodeError::Refused { code, .. } => {
+                // It lacks the model, or the model fails over this picture: it may do others.
+                if *code == Some(error.code()) { Verdict::Unsuited } else { Verdict::Crashed }
+            }
+            NodeError::Garbage(_) => Verdict::Crashed,
             _ => Verdict::Sick,
         }
     };

@@ -166,15 +166,12 @@ impl Member {
 
     /// Notes what an answer says of it. `flaw` is what a task in it failed with.
     fn end<T>(&self, work: &Work<'_>, result: &mut Result<T, Trouble>, flaw: Option<ErrorCode>) {
-        let outcome = match result {
-            Err(trouble) => {
-                self.heard(!matches!(trouble.verdict, Verdict::Crashed | Verdict::Sick), &trouble.error);
-                Some(self.sign(&mut trouble.error))
-            }
-            Ok(_) => {
-                self.heard(true, &"");
-                flaw
-            }
+        let outcome = if let Err(trouble) = result {
+            self.heard(!matches!(trouble.verdict, Verdict::Crashed | Verdict::Sick), &trouble.error);
+            Some(self.sign(&mut trouble.error))
+        } else {
+            self.heard(true, &"");
+            flaw
         };
         metric::asked(&self.name, outcome.map_or("ok", ErrorCode::as_str));
         if outcome.is_none() {

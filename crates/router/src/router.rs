@@ -11,7 +11,6 @@ use viewfinder_engine::{
     EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
 };
 use viewfinder_gateway::{Backend, NodeStatus, Reply};
-use viewfinder_trace::carried;
 
 use crate::{
     answers::{Answers, Local, Trouble},
@@ -143,6 +142,7 @@ impl Router {
         let mut waiting = up.into_iter().chain(down.into_iter().take(1)).cloned();
         let mut running = JoinSet::new();
         let mut last = EngineError::new(ErrorCode::Busy, "no engine for sentences is up");
+        let mut reason = None;
         let mut patience = Duration::ZERO;
         loop {
             let slow = match timeout(patience, running.join_next()).await {
@@ -153,7 +153,7 @@ impl Router {
                     return Ok(vector);
                 }
                 Ok(Some(Ok((_, Err(Trouble { error, verdict }))))) => {
-                    metric::retried(verdict.as_str());
+                    reason = Some(verdict);
                     last = error;
                     false
                 }
@@ -167,10 +167,12 @@ impl Router {
             if let Some(member) = waiting.next() {
                 if slow {
                     metric::hedged();
+                } else if let Some(reason) = reason.take() {
+                    metric::retried(reason.as_str());
                 }
                 patience = member.hedge_after();
                 let request = request.clone();
-                running.spawn(carried(async move { (slow, member.sentence(request).await) }));
+                running.spawn(async move { (slow, member.sentence(request).await) });
             } else if running.is_empty() {
                 return Err(last);
             } else {

@@ -172,21 +172,30 @@ impl Runtime {
 
     /// Opens a model file.
     pub fn open(&self, file: &Path, calls: Calls) -> Result<Session, SessionError> {
+        self.open_source(Source { file, graph: None }, calls)
+    }
+
+    /// Opens a `graph`, the bytes of a model, that was made of `file` and may leave its weights there.
+    pub fn open_rewritten(&self, file: &Path, graph: &[u8], calls: Calls) -> Result<Session, SessionError> {
+        self.open_source(Source { file, graph: Some(graph) }, calls)
+    }
+
+    fn open_source(&self, source: Source<'_>, calls: Calls) -> Result<Session, SessionError> {
         let total = self.cores.total();
         let threads = self.config.threads.clamp(1, total);
-        let small = std::fs::metadata(file).is_ok_and(|meta| meta.len() <= WIDE_LIMIT_BYTES);
-        let narrow = self.session(file, threads)?;
+        let small = std::fs::metadata(source.file).is_ok_and(|meta| meta.len() <= WIDE_LIMIT_BYTES);
+        let narrow = self.session(source, threads)?;
         let wide = if self.device == Device::Cpu && calls == Calls::OnePerPicture && threads < total && small
         {
-            Some(self.session(file, total)?)
+            Some(self.session(source, total)?)
         } else {
             None
         };
         Session::new(narrow, wide, self, threads)
-            .map_err(|reason| SessionError::Model { file: file.to_owned(), reason })
+            .map_err(|reason| SessionError::Model { file: source.file.to_owned(), reason })
     }
 
-    fn session(&self, file: &Path, threads: usize) -> Result<OrtSession, SessionError> {
+    fn session(&self, source: Source<'_>, threads: usize) -> Result<OrtSession, SessionError> {
         let build = || -> Result<OrtSession, String> {
             SessionBuilder::new(self.library.environment())
                 .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?))
@@ -203,10 +212,29 @@ impl Runtime {
                 .and_then(|builder| {
                     Ok(builder.with_execution_providers(providers(self.device, self.config.device_id))?)
                 })
-                .and_then(|mut builder| builder.commit_from_file(file))
+                .and_then(|builder| source.commit(builder))
                 .map_err(|error| error.to_string())
         };
-        build().map_err(|reason| SessionError::Model { file: file.to_owned(), reason })
+        build().map_err(|reason| SessionError::Model { file: source.file.to_owned(), reason })
+    }
+}
+
+/// Where a session's model comes from.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    file: &'a Path,
+    /// The graph to use in place of the file's.
+    graph: Option<&'a [u8]>,
+}
+
+impl Source<'_> {
+    fn commit(self, mut builder: SessionBuilder) -> ort::Result<OrtSession> {
+        let Some(graph) = self.graph else { return builder.commit_from_file(self.file) };
+        let folder = self.file.parent().unwrap_or(Path::new("")).to_string_lossy();
+        // Where a model without a file of its own finds weights that it names by file.
+        builder
+            .with_config_entry("session.model_external_initializers_file_folder_path", folder)?
+            .commit_from_memory(graph)
     }
 }
 

@@ -288,6 +288,8 @@ impl List {
 pub enum Format {
     /// `cn_clip`'s `.pt`.
     CnClip,
+    /// The same with the names that weights have while they are trained with flash attention.
+    FlashAttention,
     /// Hugging Face's `pytorch_model.bin`. Query, key and value are views of one storage and projections are transposed
     /// views, as its own conversion saves them.
     HuggingFace,
@@ -308,24 +310,27 @@ pub enum Precision {
 pub fn write(path: &Path, model: &Architecture, format: Format, precision: Precision) -> io::Result<()> {
     let entries = match format {
         Format::CnClip => model.tensors().into_iter().map(cn_clip).collect(),
+        Format::FlashAttention => flash_attention(model),
         Format::HuggingFace | Format::Safetensors => hugging_face(model, format == Format::HuggingFace),
     };
     let file = BufWriter::new(File::create(path)?);
     match format {
-        Format::CnClip => write_torch(file, model.name, &entries, precision, |pickle, state| {
-            // What `cn_clip`'s training saves beside the state.
-            state(
-                pickle
-                    .raw(b"}(")
-                    .text("epoch")
-                    .int(0)
-                    .text("name")
-                    .text(model.name)
-                    .text("state_dict")
-                    .raw(b"}("),
-            )
-            .raw(b"uu")
-        }),
+        Format::CnClip | Format::FlashAttention => {
+            write_torch(file, model.name, &entries, precision, |pickle, state| {
+                // What `cn_clip`'s training saves beside the state.
+                state(
+                    pickle
+                        .raw(b"}(")
+                        .text("epoch")
+                        .int(0)
+                        .text("name")
+                        .text(model.name)
+                        .text("state_dict")
+                        .raw(b"}("),
+                )
+                .raw(b"uu")
+            })
+        }
         Format::HuggingFace => {
             write_torch(file, "archive", &entries, precision, |pickle, state| {
                 // The attribute `_metadata` that state dictionaries carry.
@@ -361,6 +366,8 @@ enum Numbers {
     Weights { first: usize, len: usize },
     /// The weights of a matrix, column by column.
     Columns,
+    /// The weights of a text's query, key and value, one below the other. The tensor is the query.
+    QueryKeyValue,
     /// Whole numbers from 0.
     Count,
 }
@@ -403,6 +410,7 @@ impl Entry {
     fn elements(&self) -> usize {
         match self.numbers {
             Numbers::Weights { len, .. } => len,
+            Numbers::QueryKeyValue => 3 * self.tensor.len(),
             Numbers::Columns | Numbers::Count => self.tensor.len(),
         }
     }
@@ -418,19 +426,26 @@ impl Entry {
 
     fn write(&self, out: &mut impl Write, precision: Precision) -> io::Result<()> {
         let mut out = BufWriter::with_capacity(1 << 16, out);
-        let weight = |index| -> usize {
+        let parts = ["query", "key", "value"]
+            .map(|part| Tensor { name: self.tensor.name.replace("query", part), ..self.tensor.clone() });
+        let weight = |index: usize| -> f32 {
             match (self.numbers, self.tensor.shape.as_slice()) {
-                (Numbers::Weights { first, .. }, _) => first + index,
-                (Numbers::Columns, &[rows, columns]) => (index % rows) * columns + index / rows,
-                _ => index,
+                (Numbers::Weights { first, .. }, _) => self.tensor.weight(first + index),
+                (Numbers::Columns, &[rows, columns]) => {
+                    self.tensor.weight((index % rows) * columns + index / rows)
+                }
+                (Numbers::QueryKeyValue, _) => {
+                    parts[index / self.tensor.len()].weight(index % self.tensor.len())
+                }
+                _ => self.tensor.weight(index),
             }
         };
         for index in 0..self.elements() {
             match (self.numbers, precision) {
                 (Numbers::Count, _) => out.write_all(&(index as i64).to_le_bytes())?,
-                (_, Precision::Single) => out.write_all(&self.tensor.weight(weight(index)).to_le_bytes())?,
+                (_, Precision::Single) => out.write_all(&weight(index).to_le_bytes())?,
                 (_, Precision::Half) => {
-                    out.write_all(&f16::from_f32(self.tensor.weight(weight(index))).to_le_bytes())?;
+                    out.write_all(&f16::from_f32(weight(index)).to_le_bytes())?;
                 }
             }
         }
@@ -441,6 +456,31 @@ impl Entry {
 fn cn_clip(tensor: Tensor) -> Entry {
     let name = format!("module.{}", tensor.name);
     Entry::whole(tensor, name)
+}
+
+/// What `convert_state_dict` of the package's `model.py` makes of the tensors.
+fn flash_attention(model: &Architecture) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for tensor in model.tensors() {
+        let text = tensor.name.starts_with("bert.");
+        let is = |part: &str| text && tensor.name.contains(part);
+        if is(".self.key.") || is(".self.value.") {
+            continue;
+        }
+        if is(".self.query.") {
+            let mut shape = tensor.shape.clone();
+            shape[0] *= 3;
+            let view = View::all(format!("module.{}", tensor.name.replace(".query.", ".Wqkv.")), &shape);
+            entries.push(Entry { tensor, numbers: Numbers::QueryKeyValue, views: vec![view] });
+            continue;
+        }
+        let name = match text {
+            true => tensor.name.replace(".attention.output.dense.", ".attention.self.out_proj."),
+            false => tensor.name.replace(".attn.in_proj_", ".attn.Wqkv."),
+        };
+        entries.push(Entry::whole(tensor, format!("module.{name}")));
+    }
+    entries
 }
 
 fn hugging_face(model: &Architecture, views: bool) -> Vec<Entry> {

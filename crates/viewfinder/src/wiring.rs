@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use serde::Deserialize as _;
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_image::Limits;
-use viewfinder_models::{ModelEntry, Part, RuntimeFlavour, Source, Store, StoreConfig};
+use viewfinder_models::{ModelEntry, Part, Role, RuntimeFlavour, Source, Store, StoreConfig};
 use viewfinder_runtime::Device;
 use viewfinder_vision::ocr::{Options, Profile};
 
@@ -156,7 +156,12 @@ pub(crate) fn index_models(config: &Config, engine: &Engine) -> viewfinder_index
 /// agree.
 pub(crate) fn check_sentence_model(config: &Config, store: &Store) -> Result<(), Failure> {
     store
-        .may_search(&config.clip_model, sentence_model(config), f64::from(config.clip_least_cosine))
+        .may_search(
+            &config.clip_model,
+            sentence_model(config),
+            Role::Textual,
+            f64::from(config.clip_least_cosine),
+        )
         .context("clip.model and clip.text_model")
         .map_err(Failure::Usage)
 }

@@ -30,7 +30,11 @@ impl Sql {
         match expr {
             TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix),
             TextExpr::All(parts) => {
+                let before = self.params.len();
                 let parts: Option<Vec<String>> = parts.iter().map(|part| self.query(cutter, part)).collect();
+                if parts.is_none() {
+                    self.params.truncate(before); // the database refuses parameters that nothing uses
+                }
                 join(&parts?, " && ")
             }
             TextExpr::Any(parts) => {

@@ -166,7 +166,14 @@ fn provide_pgvector(work: &mut Work<'_>) -> Result<()> {
 
 /// Checks that the database has a text search configuration.
 pub(super) fn require_config(work: &mut Work<'_>, config: &str) -> Result<()> {
-    if work.one("SELECT to_regconfig($1) IS NOT NULL", &[&config])? {
+    let exists: bool = work.one(
+        "SELECT EXISTS (
+             SELECT FROM pg_ts_config AS config JOIN pg_namespace ON pg_namespace.oid = cfgnamespace
+             WHERE nspname || '.' || cfgname = $1 OR cfgname = $1 AND pg_ts_config_is_visible(config.oid)
+         )",
+        &[&config],
+    )?;
+    if exists {
         return Ok(());
     }
     Err(Trouble::Store(StoreError::Unusable(format!(

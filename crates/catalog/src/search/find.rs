@@ -34,8 +34,9 @@ pub(super) fn find(needle: &[Letter], line: &[Letter]) -> Option<Found> {
         }
         let range = start..start + needle.len();
         let fit = match (is_border(line, range.start), is_border(line, range.end)) {
+            (true, true) if !joins_numbers(needle, place) => Fit::Whole,
+            _ if gaps_differ(needle, place) => continue,
             (true, true) => Fit::Whole,
-            _ if runs_over_space(needle, place) => continue,
             (true, false) => Fit::Start,
             (false, _) => Fit::Inside,
         };
@@ -55,13 +56,29 @@ fn is_border(line: &[Letter], at: usize) -> bool {
     line[at].gap != Gap::None || is_cjk(one) || is_cjk(next) || one.is_numeric() != next.is_numeric()
 }
 
-/// Has the line a space where the needle has none? `tonly` does not stand in `exit only`.
-fn runs_over_space(needle: &[Letter], place: &[Letter]) -> bool {
+/// Fewer digits stand side by side by chance.
+const LONG_NUMBER: usize = 6;
+
+/// Is the needle a short number that the line has only as the neighbours `12 34`?
+fn joins_numbers(needle: &[Letter], place: &[Letter]) -> bool {
+    needle.len() < LONG_NUMBER
+        && (1..needle.len()).any(|at| {
+            needle[at].gap == Gap::None
+                && place[at].gap == Gap::Space
+                && place[at - 1].value.is_numeric()
+                && place[at].value.is_numeric()
+        })
+}
+
+/// Do words or numbers end at other places? `tonly` does not stand in `exit only`, nor `4.99` in `49.90`. Signs that the needle leaves
+/// out make no difference, and in Chinese, Japanese and Korean none does.
+fn gaps_differ(needle: &[Letter], place: &[Letter]) -> bool {
     (1..needle.len()).any(|at| {
-        needle[at].gap == Gap::None
-            && place[at].gap == Gap::Space
-            && !is_cjk(place[at - 1].value)
-            && !is_cjk(place[at].value)
+        let differ = match needle[at].gap {
+            Gap::None => place[at].gap == Gap::Space,
+            Gap::Joint | Gap::Space => place[at].gap == Gap::None,
+        };
+        differ && !is_cjk(place[at - 1].value) && !is_cjk(place[at].value)
     })
 }
 
@@ -91,7 +108,10 @@ pub(super) fn find_mistaken(needle: &[Letter], line: &[Letter]) -> Option<Found>
     let mut best: Option<(usize, Range<usize>)> = None;
     for (at, letter) in line.iter().enumerate() {
         let mut diagonal = column[0];
-        column[0] = if is_border(line, at + 1) { (0, at + 1) } else { (never, at + 1) };
+        column[0] = match is_border(line, at + 1) {
+            true => (0, at + 1),
+            false => (diagonal.0 + lone(letter), diagonal.1),
+        };
         for (row, wanted) in needle.iter().enumerate() {
             let changed = match (wanted.value, letter.value) {
                 (one, other) if one == other => 0,
@@ -140,6 +160,10 @@ mod tests {
             ("20240105", "2024-01-05", Some(Fit::Whole)),
             ("024-01", "2024-01-05", Some(Fit::Inside)),
             ("tonly", "exit only", None),
+            ("4.99", "49.90", None),
+            ("4.99", "134.99", Some(Fit::Inside)),
+            ("0313", "06-03 13:27", None),
+            ("13812345678", "138 1234 5678", Some(Fit::Whole)),
             ("exitonly", "exit only", Some(Fit::Whole)),
             ("no parking", "noparking", Some(Fit::Whole)),
             ("北至", "重庆北 至 厦门", Some(Fit::Whole)),

@@ -37,7 +37,8 @@ impl Closeness {
             Self::Inside => (0.5, 0.65),
             Self::Picture => (0.65, 0.8),
             Self::Line => (0.8, 0.9),
-            Self::Phrase => (0.9, 1.0),
+            // Short of 1, so that what a picture shows can still add to it.
+            Self::Phrase => (0.9, 0.98),
         }
     }
 }
@@ -102,7 +103,7 @@ pub(super) fn judge(
             all_letters += needle.letters.len();
         }
         let Some(places) = places else {
-            if decides && leniency < Leniency::SomeWords || needle.required {
+            if needle.exact || decides && leniency < Leniency::SomeWords {
                 return None;
             }
             if decides {

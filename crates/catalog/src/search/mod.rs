@@ -1,8 +1,8 @@
 //! Searches: what a query finds, in which order, and why.
 //!
-//! Text comes first. The store proposes pictures ([`wanted`]); their lines are then read and judged here ([`judge`]), so
+//! Text comes first. The store proposes pictures (`wanted.rs`); their lines are then read and judged here (`judge.rs`), so
 //! that the order does not depend on the database and every hit can say why it is one. Pictures that show what was asked for
-//! come from the vectors, and both meet in [`fuse`].
+//! come from the vectors, and both meet in [`fuse`] and [`Similarity`].
 mod cursor;
 mod find;
 mod fuse;
@@ -34,7 +34,7 @@ pub const MOST_HITS: usize = 1000;
 const MOST_SIMILAR: usize = 200;
 
 /// Pictures to compare similarities with.
-const BACKGROUND: usize = 256;
+const BACKGROUND: usize = 128;
 
 /// Turns words into the vector of what they mean. Called on the thread that searches.
 pub trait Embedder: Send + Sync {
@@ -378,7 +378,7 @@ impl Searcher {
     }
 }
 
-/// Both lists as one, best first; those of the same relevance with the newest number first. Without `alone`, pictures that only show it are
+/// Both lists as one, best first; of the same relevance, the more similar and then the newer ones first. Without `alone`, pictures that only show it are
 /// no hits.
 fn fused(text: Vec<TextHit>, similar: Vec<(Scored, f32)>, alone: bool) -> Vec<Ranked> {
     let mut all: HashMap<AssetId, Ranked> = HashMap::with_capacity(text.len() + similar.len());
@@ -395,7 +395,11 @@ fn fused(text: Vec<TextHit>, similar: Vec<(Scored, f32)>, alone: bool) -> Vec<Ra
         }
     }
     let mut all: Vec<Ranked> = all.into_values().collect();
-    all.sort_unstable_by(|one, other| other.score.total_cmp(&one.score).then(other.asset.cmp(&one.asset)));
+    let similarity = |ranked: &Ranked| ranked.similarity.unwrap_or(f32::NEG_INFINITY);
+    all.sort_unstable_by(|one, other| {
+        let order = other.score.total_cmp(&one.score);
+        order.then(similarity(other).total_cmp(&similarity(one))).then(other.asset.cmp(&one.asset))
+    });
     all.truncate(MOST_HITS);
     all
 }

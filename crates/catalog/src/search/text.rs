@@ -1,9 +1,9 @@
 //! Finds pictures by their text, in steps: what is exact first, and what is less so only while there is little.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     MOST_HITS, Ranked,
-    judge::{Leniency, TextMatch, judge},
+    judge::{Closeness, Leniency, TextMatch, judge},
     wanted::Wanted,
 };
 use crate::{AssetId, Filter, Scored, Store, StoreError};
@@ -13,6 +13,9 @@ const ENOUGH: usize = 10;
 
 /// So many proposals of the store are read and judged; others follow in the store's order.
 const READ: usize = 128;
+
+/// The same mistake is hardly made in more pictures.
+const SAME_MISTAKE: usize = 2;
 
 /// A picture with fitting text.
 pub(super) struct TextHit {
@@ -46,6 +49,7 @@ pub(super) fn find(
             break;
         }
         let Some(expr) = expr else { continue };
+        let found_before = hits.len();
         let proposals = store.find_text(&expr, filter, MOST_HITS)?;
         let best = proposals.first().map_or(1.0, |first| first.score).max(f32::EPSILON);
         let (read, others) = proposals.split_at(proposals.len().min(READ));
@@ -58,6 +62,9 @@ pub(super) fn find(
                 hits.push(TextHit { asset, relevance, found: Some(found) });
             }
         }
+        if leniency == Leniency::Mistakes && found_before > 0 {
+            drop_other_words(&mut hits);
+        }
         if leniency == Leniency::Exact {
             // Below all that fit exactly.
             let unread = |proposal: &Scored| TextHit {
@@ -69,6 +76,19 @@ pub(super) fn find(
         }
     }
     Ok(hits)
+}
+
+/// Drops hits with a mistake that many pictures have: then it is none, but another word, such as `while` beside `white`.
+fn drop_other_words(hits: &mut Vec<TextHit>) {
+    let words = |hit: &TextHit| {
+        let found = hit.found.as_ref().filter(|found| found.closeness == Closeness::Mistakes)?;
+        Some(found.words.join(" ").to_lowercase())
+    };
+    let mut pictures: HashMap<String, usize> = HashMap::new();
+    for words in hits.iter().filter_map(words) {
+        *pictures.entry(words).or_default() += 1;
+    }
+    hits.retain(|hit| words(hit).is_none_or(|words| pictures[&words] <= SAME_MISTAKE));
 }
 
 /// Reads the lines of those that were not read yet.

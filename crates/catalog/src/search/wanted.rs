@@ -87,8 +87,9 @@ impl Wanted {
 
     /// Pictures that have some of it; none for a single word.
     pub(super) fn some(&self) -> Option<TextExpr> {
-        let loose = self.needles.len() > 1 && !self.needles.iter().any(|needle| needle.exact);
-        loose.then(|| TextExpr::Any(self.needles.iter().map(Needle::exactly).collect()))
+        let deciding: Vec<&Needle> = self.deciding().collect();
+        let loose = deciding.len() > 1 && !deciding.iter().any(|needle| needle.exact);
+        loose.then(|| TextExpr::Any(deciding.into_iter().map(Needle::exactly).collect()))
     }
 }
 

@@ -3,5 +3,7 @@ mod data;
 mod endurance;
 mod places;
 mod postgres;
+mod quality;
+mod searches;
 mod sqlite;
 mod suite;

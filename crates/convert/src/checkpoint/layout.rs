@@ -47,6 +47,15 @@ impl Layout {
         turned
     }
 
+    /// One of three equal parts, which lie one below the other; an element has so many bytes. There must be an outermost
+    /// dimension that three divides.
+    pub(super) fn third(&self, third: usize, element: usize) -> Layout {
+        let mut part = self.clone();
+        part.shape[0] /= 3;
+        part.offset += (third * part.shape[0] * part.strides[0] * element) as u64;
+        part
+    }
+
     /// Checks that all elements lie in a storage of so many bytes, and that no product overflows afterwards.
     pub(super) fn check(&self, tensor: &str, element: usize, storage: u64) -> Result<(), CheckpointError> {
         if self.shape.contains(&0) {
@@ -124,6 +133,14 @@ mod tests {
         ] {
             assert_eq!(layout.check("t", 4, storage).is_ok(), fits, "{layout:?} in {storage}");
         }
+    }
+
+    #[test]
+    fn thirds_lie_behind_each_other() {
+        let whole = layout(8, &[6, 5], &[5, 1]);
+        assert_eq!(whole.third(0, 2), layout(8, &[2, 5], &[5, 1]));
+        assert_eq!(whole.third(2, 2), layout(8 + 40, &[2, 5], &[5, 1]));
+        assert_eq!(layout(0, &[3, 4], &[1, 3]).third(1, 4), layout(4, &[1, 4], &[1, 3]));
     }
 
     #[test]

@@ -93,21 +93,22 @@ impl Checkpoint {
     /// Reads a tensor of floats, row-major. NaN and infinities are refused.
     pub fn read(&self, name: &str) -> Result<Vec<f32>, CheckpointError> {
         let mut out = Vec::new();
-        self.append(name, Layout::clone, &mut out)?;
+        self.append(name, |layout, _| layout.clone(), &mut out)?;
         Ok(out)
     }
 
     /// Reads a tensor in place of what the buffer holds.
     pub fn read_into(&self, name: &str, out: &mut Vec<f32>) -> Result<(), CheckpointError> {
         out.clear();
-        self.append(name, Layout::clone, out)
+        self.append(name, |layout, _| layout.clone(), out)
     }
 
-    /// Reads a tensor, seen in another layout, behind what the buffer holds.
+    /// Reads a tensor behind what the buffer holds, seen in another layout, which is made of its own and the bytes of an
+    /// element.
     fn append(
         &self,
         name: &str,
-        view: impl FnOnce(&Layout) -> Layout,
+        view: impl FnOnce(&Layout, usize) -> Layout,
         out: &mut Vec<f32>,
     ) -> Result<(), CheckpointError> {
         let tensor = self.get(name)?;
@@ -117,7 +118,8 @@ impl Checkpoint {
         })?;
         let storage = &self.contents.storages[tensor.storage];
         let from = out.len();
-        storage.read_tensor(&self.source, float, tensor.dtype.size(), &view(&tensor.layout), out)?;
+        let element = tensor.dtype.size();
+        storage.read_tensor(&self.source, float, element, &view(&tensor.layout, element), out)?;
         match out[from..].iter().position(|value| !value.is_finite()) {
             None => Ok(()),
             Some(index) => {

@@ -1,9 +1,13 @@
-//! Names of a Chinese-CLIP's tensors: those of the `cn_clip` package, and those of Hugging Face's `ChineseCLIPModel`.
+//! Names of a Chinese-CLIP's tensors: those of the `cn_clip` package, with and without flash attention, and those of Hugging
+//! Face's `ChineseCLIPModel`.
 
 /// Who named the tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Naming {
     CnClip,
+    /// `cn_clip`'s, from a training with flash attention. The package itself renames such weights when it saves or loads a
+    /// file; a state dictionary that was saved otherwise still has these names.
+    FlashAttention,
     HuggingFace,
 }
 
@@ -16,11 +20,16 @@ pub(super) enum Origin {
     Transposed(String),
     /// Several, one below the other.
     Joined([String; 3]),
+    /// A third of the rows of one: the first is 0.
+    Third(String, usize),
 }
 
 /// Present in every checkpoint of the kind, and only there.
 pub(super) const CN_CLIP_MARK: &str = "visual.conv1.weight";
 pub(super) const HUGGING_FACE_MARK: &str = "vision_model.embeddings.patch_embedding.weight";
+
+/// Present wherever there is flash attention: the text's network always has it, the picture's may be a `ResNet`.
+pub(super) const FLASH_ATTENTION_MARK: &str = "bert.encoder.layer.0.attention.self.Wqkv.weight";
 
 /// Single tensors, `cn_clip`'s name first.
 const SINGLE: [(&str, &str); 4] = [
@@ -57,11 +66,30 @@ const BLOCK_PARTS: [(&str, &str); 5] = [
 /// Query, key and value, which `cn_clip` keeps as one.
 const BLOCK_PACKED: [(&str, &str); 2] = [("attn.in_proj_weight", "weight"), ("attn.in_proj_bias", "bias")];
 
+/// The text's attention: parts of one tensor with flash attention, in this order.
+const QUERY_KEY_VALUE: [&str; 3] =
+    [".attention.self.query.", ".attention.self.key.", ".attention.self.value."];
+
 /// Where a tensor comes from; none if such a file never has it.
 pub(super) fn origin(naming: Naming, name: &str) -> Option<Origin> {
-    if naming == Naming::CnClip {
-        return Some(Origin::Same(name.to_owned()));
+    match naming {
+        Naming::CnClip => Some(Origin::Same(name.to_owned())),
+        Naming::FlashAttention => Some(flash_attention(name)),
+        Naming::HuggingFace => hugging_face(name),
     }
+}
+
+fn flash_attention(name: &str) -> Origin {
+    if name.starts_with(BLOCKS.0) {
+        return Origin::Same(name.replace(".attn.in_proj_", ".attn.Wqkv."));
+    }
+    match QUERY_KEY_VALUE.iter().position(|part| name.contains(part)) {
+        Some(third) => Origin::Third(name.replace(QUERY_KEY_VALUE[third], ".attention.self.Wqkv."), third),
+        None => Origin::Same(name.replace(".attention.output.dense.", ".attention.self.out_proj.")),
+    }
+}
+
+fn hugging_face(name: &str) -> Option<Origin> {
     if let Some(other) = exact(&SINGLE, name) {
         return Some(Origin::Same(other.to_owned()));
     }
@@ -84,7 +112,7 @@ pub(super) fn origin(naming: Naming, name: &str) -> Option<Origin> {
 /// The file's name for what numbered parts begin with: `visual.transformer.resblocks.` and such, with the last dot.
 pub(super) fn numbered(naming: Naming, prefix: &str) -> String {
     match naming {
-        Naming::CnClip => prefix.to_owned(),
+        Naming::CnClip | Naming::FlashAttention => prefix.to_owned(),
         Naming::HuggingFace if prefix == BLOCKS.0 => BLOCKS.1.to_owned(),
         Naming::HuggingFace => prefixed(&PARTS, prefix).unwrap_or_else(|| prefix.to_owned()),
     }
@@ -124,5 +152,37 @@ mod tests {
         );
         assert_eq!(origin("visual.layer1.0.conv1.weight"), None);
         assert_eq!(origin("visual.transformer.resblocks.0.attn.Wqkv.weight"), None);
+    }
+
+    #[test]
+    fn names_of_flash_attention() {
+        let origin = |name| origin(Naming::FlashAttention, name).unwrap();
+        let same = |name: &str| Origin::Same(name.to_owned());
+        for (name, expected) in [
+            (
+                "visual.transformer.resblocks.3.attn.in_proj_bias",
+                same("visual.transformer.resblocks.3.attn.Wqkv.bias"),
+            ),
+            (
+                "visual.transformer.resblocks.3.attn.out_proj.bias",
+                same("visual.transformer.resblocks.3.attn.out_proj.bias"),
+            ),
+            (
+                "bert.encoder.layer.11.attention.self.value.weight",
+                Origin::Third("bert.encoder.layer.11.attention.self.Wqkv.weight".to_owned(), 2),
+            ),
+            (
+                "bert.encoder.layer.0.attention.output.dense.bias",
+                same("bert.encoder.layer.0.attention.self.out_proj.bias"),
+            ),
+            (
+                "bert.encoder.layer.0.attention.output.LayerNorm.bias",
+                same("bert.encoder.layer.0.attention.output.LayerNorm.bias"),
+            ),
+            ("bert.encoder.layer.0.output.dense.bias", same("bert.encoder.layer.0.output.dense.bias")),
+            ("visual.attnpool.q_proj.weight", same("visual.attnpool.q_proj.weight")),
+        ] {
+            assert_eq!(origin(name), expected, "{name}");
+        }
     }
 }

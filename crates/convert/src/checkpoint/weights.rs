@@ -1,7 +1,6 @@
 //! A Chinese-CLIP's weights under one set of names.
 use super::{
     Checkpoint, CheckpointError,
-    layout::Layout,
     names::{self, Naming, Origin},
 };
 use std::collections::BTreeSet;
@@ -17,7 +16,9 @@ pub struct Weights {
 impl Weights {
     /// Finds out whose names a checkpoint has.
     pub fn new(checkpoint: Checkpoint) -> Result<Weights, CheckpointError> {
-        let naming = if checkpoint.contains(names::CN_CLIP_MARK) {
+        let naming = if checkpoint.contains(names::FLASH_ATTENTION_MARK) {
+            Naming::FlashAttention
+        } else if checkpoint.contains(names::CN_CLIP_MARK) {
             Naming::CnClip
         } else if checkpoint.contains(names::HUGGING_FACE_MARK) {
             Naming::HuggingFace
@@ -33,7 +34,9 @@ impl Weights {
     /// Is there such a tensor?
     pub fn contains(&self, name: &str) -> bool {
         match names::origin(self.naming, name) {
-            Some(Origin::Same(one) | Origin::Transposed(one)) => self.checkpoint.contains(&one),
+            Some(Origin::Same(one) | Origin::Transposed(one) | Origin::Third(one, _)) => {
+                self.checkpoint.contains(&one)
+            }
             Some(Origin::Joined(parts)) => parts.iter().all(|part| self.checkpoint.contains(part)),
             None => false,
         }
@@ -45,6 +48,17 @@ impl Weights {
             Origin::Same(one) => self.checkpoint.shape(&one).map(<[usize]>::to_vec),
             Origin::Transposed(one) => {
                 self.checkpoint.shape(&one).map(|shape| shape.iter().rev().copied().collect())
+            }
+            Origin::Third(one, _) => {
+                let mut shape = self.checkpoint.shape(&one)?.to_vec();
+                match shape.first_mut() {
+                    Some(rows) if rows.is_multiple_of(3) => *rows /= 3,
+                    _ => {
+                        let reason = "it should be query, key and value, one below the other".to_owned();
+                        return Err(CheckpointError::Malformed { item: one, reason });
+                    }
+                }
+                Ok(shape)
             }
             Origin::Joined(parts) => {
                 let mut joined = self.checkpoint.shape(&parts[0])?.to_vec();
@@ -86,11 +100,16 @@ impl Weights {
         }
         out.clear();
         match self.origin(name)? {
-            Origin::Same(one) => self.checkpoint.append(&one, Layout::clone, out),
-            Origin::Transposed(one) => self.checkpoint.append(&one, Layout::transposed, out),
+            Origin::Same(one) => self.checkpoint.append(&one, |layout, _| layout.clone(), out),
+            Origin::Transposed(one) => self.checkpoint.append(&one, |layout, _| layout.transposed(), out),
+            Origin::Third(one, third) => {
+                self.checkpoint.append(&one, |layout, element| layout.third(third, element), out)
+            }
             Origin::Joined(parts) => {
                 out.reserve_exact(expected.iter().product());
-                parts.iter().try_for_each(|part| self.checkpoint.append(part, Layout::clone, out))
+                parts
+                    .iter()
+                    .try_for_each(|part| self.checkpoint.append(part, |layout, _| layout.clone(), out))
             }
         }
     }

@@ -4,23 +4,23 @@ use std::{borrow::Cow, collections::HashMap};
 use crate::onnx::proto::{Attribute, ElementType, Graph, Node, Tensor};
 
 /// Values known before the network runs: initialisers and `Constant` nodes.
-pub(super) struct Constants<'a> {
+pub(crate) struct Constants<'a> {
     tensors: HashMap<&'a str, Cow<'a, Tensor>>,
     makers: HashMap<&'a str, &'a Node>,
 }
 
 /// A product's weights, found behind whatever the exporter put between.
-pub(super) struct Weight<'a> {
+pub(crate) struct Weight<'a> {
     /// As the file has them.
-    pub(super) tensor: &'a Tensor,
+    pub(crate) tensor: &'a Tensor,
     /// A transposition stands between.
-    pub(super) transposed: bool,
+    pub(crate) transposed: bool,
     /// Their type where the product takes them.
-    pub(super) kind: ElementType,
+    pub(crate) kind: ElementType,
 }
 
 impl<'a> Constants<'a> {
-    pub(super) fn of(graph: &'a Graph) -> Self {
+    pub(crate) fn of(graph: &'a Graph) -> Self {
         let mut tensors: HashMap<&str, Cow<'_, Tensor>> =
             graph.initializer.iter().map(|tensor| (tensor.name.as_str(), Cow::Borrowed(tensor))).collect();
         let mut makers = HashMap::new();
@@ -34,22 +34,22 @@ impl<'a> Constants<'a> {
     }
 
     /// The constant of this name.
-    pub(super) fn get(&self, name: &str) -> Option<&Tensor> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name).map(AsRef::as_ref)
     }
 
     /// All constants.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Tensor> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Tensor> {
         self.tensors.values().map(AsRef::as_ref)
     }
 
     /// The node that makes a value.
-    pub(super) fn maker(&self, name: &str) -> Option<&'a Node> {
+    pub(crate) fn maker(&self, name: &str) -> Option<&'a Node> {
         self.makers.get(name).copied()
     }
 
     /// The constant behind a value that is one but for its type and the order of its two axes.
-    pub(super) fn weight(&self, name: &str) -> Option<Weight<'_>> {
+    pub(crate) fn weight(&self, name: &str) -> Option<Weight<'_>> {
         let (mut name, mut transposed, mut kind) = (name, false, None);
         loop {
             if let Some(tensor) = self.get(name) {
@@ -73,22 +73,22 @@ impl<'a> Constants<'a> {
 }
 
 /// Is it one of ONNX's own operators, of this kind?
-pub(super) fn is(node: &Node, operator: &str) -> bool {
+pub(crate) fn is(node: &Node, operator: &str) -> bool {
     node.op_type == operator && is_standard(node)
 }
 
 /// Is it one of ONNX's own operators?
-pub(super) fn is_standard(node: &Node) -> bool {
+pub(crate) fn is_standard(node: &Node) -> bool {
     node.domain.is_empty() || node.domain == "ai.onnx"
 }
 
 /// An attribute.
-pub(super) fn attribute<'n>(node: &'n Node, name: &str) -> Option<&'n Attribute> {
+pub(crate) fn attribute<'n>(node: &'n Node, name: &str) -> Option<&'n Attribute> {
     node.attribute.iter().find(|attribute| attribute.name == name)
 }
 
 /// An integer attribute.
-pub(super) fn integer(node: &Node, name: &str) -> Option<i64> {
+pub(crate) fn integer(node: &Node, name: &str) -> Option<i64> {
     attribute(node, name).map(|attribute| attribute.i)
 }
 

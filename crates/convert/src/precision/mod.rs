@@ -3,7 +3,7 @@
 //! Both passes take any ONNX file and work tensor by tensor: the graph and a few tensors are in memory, never all
 //! weights.
 
-mod constants;
+pub(crate) mod constants;
 mod fp16;
 mod int8;
 mod output;

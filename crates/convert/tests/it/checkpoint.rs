@@ -1,7 +1,10 @@
 //! Checkpoints of the real tools, and the same weights in every format.
 use crate::support::{floats, one_tensor, open, torch};
 use half::f16;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 use tempfile::TempDir;
 use viewfinder_convert::checkpoint::{Checkpoint, CheckpointError, Dtype, Weights};
 use viewfinder_test_support::{
@@ -14,7 +17,8 @@ use viewfinder_test_support::{
 };
 use zip::CompressionMethod::{Deflated, Stored};
 
-const FORMATS: [Format; 3] = [Format::CnClip, Format::HuggingFace, Format::Safetensors];
+const FORMATS: [Format; 4] =
+    [Format::CnClip, Format::FlashAttention, Format::HuggingFace, Format::Safetensors];
 
 fn written(folder: &TempDir, model: &Architecture, format: Format, precision: Precision) -> PathBuf {
     // The name says nothing: the format is found by content.
@@ -62,6 +66,20 @@ fn every_format_gives_the_same_weights() {
 }
 
 #[test]
+fn derived_files_have_hugging_faces_own_names() {
+    let names = std::fs::read(fixtures().join("models/tiny.hf.json")).unwrap();
+    let names: BTreeMap<String, Vec<usize>> = serde_json::from_slice(&names).unwrap();
+    let folder = TempDir::new().unwrap();
+    for format in [Format::HuggingFace, Format::Safetensors] {
+        let checkpoint = Checkpoint::open(&written(&folder, &TINY, format, Precision::Half)).unwrap();
+        let found = checkpoint.tensors().map(|tensor| (tensor.name.to_owned(), tensor.shape.to_vec()));
+        // Older versions keep these in the file.
+        let found = found.filter(|(name, _)| !name.ends_with(".position_ids"));
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), names, "{format:?}");
+    }
+}
+
+#[test]
 fn half_precision_is_widened() {
     let folder = TempDir::new().unwrap();
     let rounded = |value: f32| f16::from_f32(value).to_f32();
@@ -80,7 +98,16 @@ fn a_resnet_keeps_its_counters_apart() {
     let vision = Vision::ResNet { stages: [2, 1, 1, 1], width: 8 };
     let model = Architecture { name: "small", resolution: 64, vision, ..TINY };
     let folder = TempDir::new().unwrap();
-    let weights = weights(&written(&folder, &model, Format::CnClip, Precision::Single));
+    // Flash attention is only in the text's network then.
+    for format in [Format::CnClip, Format::FlashAttention] {
+        a_resnet_keeps_its_counters_apart_in(
+            &model,
+            &weights(&written(&folder, &model, format, Precision::Single)),
+        );
+    }
+}
+
+fn a_resnet_keeps_its_counters_apart_in(model: &Architecture, weights: &Weights) {
     for tensor in model.tensors() {
         let read = weights.read(&tensor.name, &tensor.shape);
         if tensor.is_counter() {
@@ -120,12 +147,30 @@ fn wrong_and_missing_tensors_are_named() {
         let missing = weights.read("visual.transformer.resblocks.2.attn.in_proj_bias", &[384]).unwrap_err();
         let name = match format {
             Format::CnClip => "visual.transformer.resblocks.2.attn.in_proj_bias",
+            Format::FlashAttention => "visual.transformer.resblocks.2.attn.Wqkv.bias",
             _ => "vision_model.encoder.layers.2.self_attn.q_proj.bias",
         };
         assert_eq!(missing.to_string(), format!("tensor {name:?} is missing"));
+        if format == Format::FlashAttention {
+            let missing = weights.read("bert.encoder.layer.2.attention.self.key.bias", &[64]).unwrap_err();
+            let name = "bert.encoder.layer.2.attention.self.Wqkv.bias";
+            assert_eq!(missing.to_string(), format!("tensor {name:?} is missing"));
+        }
         let never = weights.read("visual.layer1.0.conv1.weight", &[]).unwrap_err();
         assert_eq!(never.to_string(), "tensor \"visual.layer1.0.conv1.weight\" is missing");
     }
+}
+
+#[test]
+fn attention_that_is_no_stack_of_three_is_refused() {
+    let entry = |pickle: Pickle, name: &str| pickle.text(name).tensor("FloatStorage", "0", 4, 0, &[4], &[1]);
+    let names = ["visual.conv1.weight", "bert.encoder.layer.0.attention.self.Wqkv.weight"];
+    let pickle = names.into_iter().fold(Pickle::new().raw(b"}("), entry).raw(b"u").finish();
+    let weights = Weights::new(open(&torch(&pickle, &[&floats(&[1.0; 4])], Stored)).unwrap()).unwrap();
+    assert_eq!(
+        weights.read("bert.encoder.layer.0.attention.self.key.weight", &[1]).unwrap_err().to_string(),
+        "\"bert.encoder.layer.0.attention.self.Wqkv.weight\" is damaged: it should be query, key and value, one below the other"
+    );
 }
 
 #[test]

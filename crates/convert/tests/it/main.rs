@@ -6,3 +6,4 @@ mod net;
 mod precision;
 mod strides;
 mod support;
+mod tune;

@@ -12,7 +12,7 @@ use viewfinder_convert::onnx::{
         ValueInfo,
     },
 };
-use viewfinder_runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig};
+use viewfinder_runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
 use viewfinder_test_support::ort_library;
 use viewfinder_vision::{Network as _, Tensor as Input};
 
@@ -111,13 +111,25 @@ pub(crate) fn integers(name: &str, dims: &[i64], values: &[i64]) -> Tensor {
 
 /// Runs a model; all its outputs.
 pub(crate) fn run(file: &Path, inputs: &[Input]) -> Vec<Vec<f32>> {
+    outputs(&runtime().open(file, Calls::Many).unwrap(), inputs)
+}
+
+/// Runs a model as it is rewritten for a processor; all its outputs.
+pub(crate) fn run_rewritten(file: &Path, inputs: &[Input]) -> Vec<Vec<f32>> {
+    let graph = viewfinder_convert::tune(file).unwrap().unwrap();
+    outputs(&runtime().open_rewritten(file, &graph, Calls::Many).unwrap(), inputs)
+}
+
+fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
-    let runtime = RUNTIME.get_or_init(|| {
+    RUNTIME.get_or_init(|| {
         let library = Library::load(&ort_library()).unwrap();
         let config = RuntimeConfig { device: Device::Cpu, device_id: 0, cpu_fallback: false, threads: 1 };
         Runtime::new(library, config, Arc::new(Cores::new(2))).unwrap()
-    });
-    let session = runtime.open(file, Calls::Many).unwrap();
+    })
+}
+
+fn outputs(session: &Session, inputs: &[Input]) -> Vec<Vec<f32>> {
     let mut out = Vec::new();
     session
         .run(inputs.to_vec(), &mut |views| out = views.iter().map(|view| view.data.to_vec()).collect())

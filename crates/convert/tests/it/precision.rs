@@ -143,6 +143,39 @@ fn gemm_with_all_its_options() {
 }
 
 #[test]
+fn a_row_that_is_added_becomes_part_of_the_product() {
+    let net = || {
+        Net::new()
+            .weight("w", &[64, 48], &weights())
+            .weight("b", &[48], &noise(5, N))
+            .op("MatMul", &["x", "w"], "p")
+            .op("Add", &["b", "p"], "y")
+            .output("y")
+    };
+    // What a node of this kind in the integer model adds to a product, by the names of its inputs.
+    let added = |both: &Both| -> Vec<Vec<String>> {
+        let graph = both.int8_graph();
+        graph.node.iter().filter(|node| node.op_type == "Add").map(|node| node.input.clone()).collect()
+    };
+    let alone = both(net(), 17, &[rows()]).expect(1, 0);
+    assert_eq!(added(&alone), [["p/int8/most", "b"]]);
+    // Somebody else wants the product without the row.
+    let shown = both(net().output("p"), 17, &[rows()]).expect(1, 0);
+    assert_eq!(added(&shown), [["b", "p"]]);
+    assert!(cosine(&shown.original[1], &shown.int8.0[1]) > 0.999);
+    let twice = both(net().op("Relu", &["p"], "z").output("z"), 17, &[rows()]).expect(1, 0);
+    assert_eq!(added(&twice), [["b", "p"]]);
+    // A matrix is no row.
+    let matrix = Net::new()
+        .weight("w", &[64, 48], &weights())
+        .weight("b", &[5, 48], &noise(5, 5 * N))
+        .op("MatMul", &["x", "w"], "p")
+        .op("Add", &["p", "b"], "y")
+        .output("y");
+    assert_eq!(added(&both(matrix, 17, &[rows()]).expect(1, 0)), [["p", "b"]]);
+}
+
+#[test]
 fn weights_behind_other_nodes() {
     let mut net = Net::new();
     net.graph.initializer.push(half("h", &[48, 64], &turned()));
@@ -251,7 +284,11 @@ fn activations_with_outliers_keep_their_digits() {
     weights[3 * N..4 * N].iter_mut().for_each(|weight| *weight *= 0.02);
     weights[40 * N..41 * N].iter_mut().for_each(|weight| *weight *= 0.02);
     let net = Net::new().weight("w", &[64, 48], &weights).op("MatMul", &["x", "w"], "y").output("y");
-    both(net, 17, &[Input::f32([1, 5, K], values)]).expect(1, 0);
+    both(net.clone(), 17, &[Input::f32([1, 5, K], values)]).expect(1, 0);
+    // One value alone, in one of many rows.
+    let mut values = noise(4, 200 * K);
+    values[77 * K + 40] = 80.0;
+    both(net, 17, &[Input::f32([1, 200, K], values)]).expect(1, 0);
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn networks_made_from_a_checkpoint_are_those_of_the_original_package() {
     };
     let checkpoints = [
         fixtures().join("models/tiny.pt"),
+        written("flash_attention.pt", Format::FlashAttention),
         written("pytorch_model.bin", Format::HuggingFace),
         written("model.safetensors", Format::Safetensors),
     ];
@@ -150,8 +151,8 @@ fn a_full_size_is_converted_on_first_use_and_keeps_its_vectors_in_every_precisio
             let found = cosine(&embed_text(&engine, model, text), expected);
             assert!(found >= least, "{model}, {text}: {found}");
         }
-        engine.store().may_search(model, "cn-clip/RN50", 0.99).unwrap();
-        engine.store().may_search("cn-clip/RN50", model, 0.99).unwrap();
+        engine.store().may_search(model, "cn-clip/RN50", Role::Textual, 0.99).unwrap();
+        engine.store().may_search("cn-clip/RN50", model, Role::Textual, 0.99).unwrap();
     }
     let agreement = engine.store().agreement("cn-clip/RN50@int8", Role::Visual).unwrap();
     assert!((0.995..=1.0).contains(&agreement.least) && agreement.samples == 8, "{agreement:?}");

@@ -114,7 +114,9 @@ impl App {
         if failed.is_empty() {
             return;
         }
-        failed.iter().for_each(|failed| metric::failed(failed.task, failed.code));
+        for failed in &failed {
+            metric::failed(failed.task, failed.code);
+        }
         let (ledger, picture) = (Arc::clone(&self.ledger), asked.bytes.clone());
         let context = viewfinder_trace::current();
         // Sums the picture and writes to the disk.

@@ -22,20 +22,27 @@ fn precisions_search_each_other_only_as_far_as_they_agree() {
     let folder = tempfile::tempdir().unwrap();
     let store = measured(folder.path(), 0.995);
     for same in [("a", "a"), ("a", "same"), ("same@int8", "a@int8"), ("unknown", "unknown")] {
-        store.may_search(same.0, same.1, 1.0).unwrap();
+        store.may_search(same.0, same.1, Role::Textual, 1.0).unwrap();
     }
-    store.may_search("a@int8", "a", 0.99).unwrap();
+    store.may_search("a@int8", "a", Role::Textual, 0.99).unwrap();
     assert!(matches!(
-        store.may_search("a@int8", "a", 0.999),
+        store.may_search("a@int8", "a", Role::Textual, 0.999),
         Err(Disagreement::Loose { found, .. }) if (found - 0.995).abs() < 1e-12
+    ));
+    // A picture asks as well as a sentence, by the network that was measured.
+    store.may_search("a", "a@int8", Role::Visual, 0.99).unwrap();
+    store.may_search("a@int8", "a", Role::Visual, 0.99).unwrap();
+    assert!(matches!(
+        store.may_search("a", "a@int8", Role::Visual, 0.999),
+        Err(Disagreement::Loose { role: Role::Visual, .. })
     ));
     // Nobody ever made these.
     for (pictures, sentences) in [("a", "a@int8"), ("a@fp16", "a"), ("a@int8", "a@fp16")] {
-        let error = store.may_search(pictures, sentences, 0.99).unwrap_err();
+        let error = store.may_search(pictures, sentences, Role::Textual, 0.99).unwrap_err();
         assert!(matches!(error, Disagreement::Unmeasured { .. }), "{pictures} {sentences}: {error}");
     }
     for (pictures, sentences) in [("a", "b"), ("a@int8", "b@int8"), ("a", "unknown")] {
-        let error = store.may_search(pictures, sentences, 0.0).unwrap_err();
+        let error = store.may_search(pictures, sentences, Role::Textual, 0.0).unwrap_err();
         assert!(matches!(error, Disagreement::Models { .. }), "{pictures} {sentences}: {error}");
     }
 }

@@ -72,7 +72,6 @@ async fn in_front_of(kind: NodeKind, service: SocketAddr) -> SocketAddr {
         kind,
         url: format!("http://{service}"),
         key: None,
-        authorities: None,
         request_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(30),
     });
@@ -185,7 +184,7 @@ async fn mt_photos_is_answered_by_immichs_service() {
             "/ocr",
             json!({"ocr": {
                 "text": ["INVOICE"], "boxScore": [0.91], "textScore": [0.99312],
-                "box": [0.1, 0.2, 0.45, 0.2, 0.45, 0.25972223, 0.1, 0.25972223]}}),
+                "box": [0.1, 0.2, 0.45, 0.2, 0.45, 0.259_722_23, 0.1, 0.259_722_23]}}),
         ),
         (
             "/represent",

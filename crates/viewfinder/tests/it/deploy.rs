@@ -50,19 +50,21 @@ fn shown(text: &str) -> BTreeMap<&str, BTreeSet<&str>> {
 
 /// Metrics that the program describes, whether or not anything was counted yet.
 fn described() -> BTreeSet<String> {
-    let sources = [read("crates/gateway/src/metric.rs"), read("crates/router/src/metric.rs")].concat();
-    let constant = |name: &str| {
-        let (_, rest) = sources.split_once(&format!("const {name}: &str = \""))?;
-        rest.split('"').next().map(str::to_owned)
-    };
     let mut names = BTreeSet::new();
-    for kind in ["counter", "gauge", "histogram"] {
-        for call in sources.split(&format!("describe_{kind}!(")).skip(1) {
-            let name = words(call).next().and_then(constant).expect("described by a constant");
-            if kind == "histogram" {
-                names.insert(format!("{name}_bucket"));
+    for path in ["crates/gateway/src/metric.rs", "crates/router/src/metric.rs"] {
+        let source = read(path);
+        let constant = |name: &str| {
+            let (_, rest) = source.split_once(&format!("const {name}: &str = \""))?;
+            rest.split('"').next().map(str::to_owned)
+        };
+        for kind in ["counter", "gauge", "histogram"] {
+            for call in source.split(&format!("describe_{kind}!(")).skip(1) {
+                let name = words(call).next().and_then(constant).expect("described by a constant");
+                if kind == "histogram" {
+                    names.insert(format!("{name}_bucket"));
+                }
+                names.insert(name);
             }
-            names.insert(name);
         }
     }
     names

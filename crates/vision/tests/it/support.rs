@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::Value;
+use viewfinder_convert::tune;
 use viewfinder_image::{Alpha, Limits, RgbImage, decode};
 use viewfinder_runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
 use viewfinder_test_support::{fixtures, ort_library};
@@ -23,7 +24,11 @@ pub(crate) fn open_file(file: &Path) -> Session {
         let config = RuntimeConfig { device: Device::Cpu, device_id: 0, cpu_fallback: false, threads: 1 };
         Runtime::new(library, config, Arc::new(Cores::new(2))).unwrap()
     });
-    runtime.open(file, Calls::OnePerPicture).unwrap()
+    // As the engine opens networks for a processor.
+    match tune(file).unwrap() {
+        Some(graph) => runtime.open_rewritten(file, &graph, Calls::OnePerPicture).unwrap(),
+        None => runtime.open(file, Calls::OnePerPicture).unwrap(),
+    }
 }
 
 /// A file of the fixtures.
