@@ -2,9 +2,10 @@
 //!
 //! [`index()`] does it all, one step after the other:
 //! [`scan()`] compares folders (`walk`) with the catalogue and records what is new, changed, moved or gone, with hashes
-//! and what the headers tell (`properties`). [`analyse()`] takes what was never analysed, reads it (`source`, with the
-//! system's `tools` for what Viewfinder does not decode itself), asks a [`Backend`](viewfinder_gateway::Backend) about
-//! it and records what it `found`. [`analyse_and_group()`] does that and puts faces together (`people`), [`Watch`] tells which folders change.
+//! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed, [`read()`]s it, with the
+//! system's [`Tools`] for what Viewfinder does not decode itself, asks a [`Backend`](viewfinder_gateway::Backend) about it
+//! (`analyse`), records what it `found` (`record`) and puts faces together (`people`). [`Watch`] tells which folders
+//! change.
 //!
 //! The catalogue is always right about what it says is done: whatever ends a run loses at most the batch in flight, and
 //! the next run goes on from there.

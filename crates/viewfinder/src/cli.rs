@@ -168,6 +168,7 @@ pub(crate) struct CatalogArgs {
 
 /// What to look for.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct KindArgs {
     /// Look for text, and for nothing that is not named too (setting index.kinds)
     #[arg(long, conflicts_with = "no_ocr")]
@@ -191,6 +192,7 @@ pub(crate) struct KindArgs {
 
 /// Flags of `index`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct IndexArgs {
     /// Folders
     #[arg(required_unless_present = "status", value_name = "DIR")]

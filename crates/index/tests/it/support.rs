@@ -153,8 +153,11 @@ impl Library {
         let complete = tokio::sync::watch::channel(true).1;
         let (store, listener) = (Arc::clone(&self.store), Arc::new(Told::default()));
         runtime()
-            .block_on(viewfinder_index::analyse(analysis, store, backend, stop, listener, complete))
+            .block_on(viewfinder_index::analyse_and_group(
+                analysis, 0.99, store, backend, stop, listener, complete,
+            ))
             .unwrap()
+            .0
     }
 }
 

@@ -50,10 +50,8 @@ pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure>
             async move { once(&loaded.config, scan, analysis, store, backend, &stop, watching).await }
         };
         // Before the first round, so that nothing is missed between it and the watching.
-        let mut watch = match args.watch {
-            true => Some(Watch::start(&roots).map_err(|error| Failure::Environment(error.into()))?),
-            false => None,
-        };
+        let watch = args.watch.then(|| Watch::start(&roots)).transpose();
+        let mut watch = watch.map_err(|error| Failure::Environment(error.into()))?;
         let (mut outcome, mut unsettled) = round(Vec::new(), args.watch).await?;
         while let Some(watch) = watch.as_mut() {
             // Files that were still being written are somewhere; where exactly was not kept.
