@@ -125,7 +125,7 @@ impl Run {
 
     pub(crate) fn spawn(mut self) -> Running {
         let process = self.command.spawn().unwrap();
-        Running { process, folder: self.folder }
+        Running { process, _folder: self.folder }
     }
 
     /// Runs to its end, which must be the given exit code.
@@ -147,18 +147,38 @@ impl Run {
     }
 }
 
-/// A program that runs. Its folder lives as long.
+/// A program that runs. Its folder lives as long; whoever drops it ends the program.
 pub(crate) struct Running {
     pub(crate) process: Child,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Running {
-    pub(crate) fn wait(self) -> Output {
-        let output = self.process.wait_with_output().unwrap();
-        drop(self.folder);
-        output
+    pub(crate) fn wait(mut self) -> Output {
+        drop(self.process.stdin.take());
+        let errors = self.process.stderr.take();
+        // Read beside the other, so that neither fills up.
+        let errors = std::thread::spawn(move || read(errors));
+        let stdout = read(self.process.stdout.take());
+        let status = self.process.wait().unwrap();
+        Output { status, stdout, stderr: errors.join().unwrap() }
     }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn read(pipe: Option<impl std::io::Read>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        pipe.read_to_end(&mut bytes).unwrap();
+    }
+    bytes
 }
 
 pub(crate) fn stdout(output: &Output) -> String {
