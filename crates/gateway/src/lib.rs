@@ -26,6 +26,6 @@ pub use backend::{Backend, NodeStatus, Reply};
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
 pub use key::{AddressKey, Admitted, BadKey, Key};
 pub use metric::install as install_metrics;
-pub use routes::ROUTES;
+pub use routes::{ROUTES, page_file};
 pub use server::{BindError, Server};
 pub use stream::Peer;

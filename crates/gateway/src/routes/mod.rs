@@ -7,6 +7,8 @@ mod mt_photos;
 mod operations;
 mod page;
 
+pub use page::page_file;
+
 use std::{sync::Arc, time::Instant};
 
 use axum::{

@@ -30,20 +30,21 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 
 /// The page itself, without anything of what it will show.
 pub(super) fn page() -> Response {
-    asset("text/html; charset=utf-8", include_str!("../page/index.html"))
+    page_file("text/html; charset=utf-8", include_str!("../page/index.html"))
 }
 
 /// `GET /ui/style.css`.
 pub(super) async fn style() -> Response {
-    asset("text/css; charset=utf-8", include_str!("../page/style.css"))
+    page_file("text/css; charset=utf-8", include_str!("../page/style.css"))
 }
 
 /// `GET /ui/script.js`.
 pub(super) async fn script() -> Response {
-    asset("text/javascript; charset=utf-8", include_str!("../page/script.js"))
+    page_file("text/javascript; charset=utf-8", include_str!("../page/script.js"))
 }
 
-fn asset(content_type: &'static str, text: &'static str) -> Response {
+/// A file of a page, of which browsers run and show nothing from elsewhere.
+pub fn page_file(content_type: &'static str, text: &'static str) -> Response {
     let headers: [(HeaderName, &'static str); 5] = [
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-cache"),

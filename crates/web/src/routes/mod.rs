@@ -16,7 +16,7 @@ use axum::{
 };
 use tokio::task::spawn_blocking;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store, StoreError};
-use viewfinder_gateway::Backend;
+use viewfinder_gateway::{Backend, page_file};
 use viewfinder_image::Limits;
 use viewfinder_index::{Models, Stop, Tools};
 
@@ -150,7 +150,7 @@ pub fn router(photos: Arc<Photos>) -> Router {
     page::FILES
         .into_iter()
         .fold(api.merge(open), |router, (path, content_type, text)| {
-            router.route(path, get(move || async move { page::file(content_type, text) }))
+            router.route(path, get(move || async move { page_file(content_type, text) }))
         })
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }
