@@ -15,7 +15,7 @@ use crate::{
     machine::{Need, provide},
     process::{self, say},
     quality::{self, Readings, Set, Table},
-    workspace,
+    report, workspace,
 };
 
 /// Pictures that each side reads before it is the next side's turn.
@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// What to compare.
     #[arg(default_value = "ocr")]
     subject: Subject,
-    /// Print the tables of `ocr` without writing BENCHMARKS.md.
+    /// Print the tables of `ocr` and `forwarding` without writing BENCHMARKS.md.
     #[arg(long)]
     dry_run: bool,
 }
@@ -39,11 +39,15 @@ enum Subject {
     Ocr,
     /// Chinese-CLIP, with the original package's export in ONNX Runtime.
     Clip,
+    /// What a gateway adds to a node's answer, and how much it forwards; writes BENCHMARKS.md.
+    Forwarding,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    if let Subject::Clip = arguments.subject {
-        return crate::clip::bench();
+    match arguments.subject {
+        Subject::Ocr => {}
+        Subject::Clip => return crate::clip::bench(),
+        Subject::Forwarding => return crate::forwarding::bench(arguments.dry_run),
     }
     provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
     let store = quality::prepare()?;
@@ -81,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 
     let mut text = format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench`: all programs in one run, taking turns every {TURN} pictures, all \
+        "Written by `cargo xtask bench`: all programs in one run, taking turns every {TURN} pictures, all \
          with PP-OCRv6 small.\nMachine: {}. ONNX Runtime {}; {}.\n\n{}\n",
         machine(),
         runtime_version(&store),
@@ -111,7 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         return Ok(());
     }
-    quality::report(&workspace(), &text)
+    report::write("Text", &text)
 }
 
 /// A program that reads pictures on demand.

@@ -17,6 +17,8 @@ pub(crate) enum Need {
     Browser,
     /// Runs the original Chinese-CLIP package, for the system's own Python.
     Torch,
+    /// Sends more requests a second than anything else.
+    LoadGenerator,
     /// Assembles the fast paths of the JPEG decoder; without it the decoder is slower.
     Assembler,
 }
@@ -29,6 +31,7 @@ impl Need {
             Self::Venv => "python3-venv",
             Self::Browser => "chromium",
             Self::Torch => "python3-torch python3-six",
+            Self::LoadGenerator => "wrk",
             Self::Assembler => "nasm",
         }
     }
@@ -41,6 +44,8 @@ impl Need {
             Self::Browser => ["chromium", "chromium-browser", "google-chrome"]
                 .iter()
                 .any(|browser| works(browser, &["--version"])),
+            // It ends with 1 after telling its version.
+            Self::LoadGenerator => works("sh", &["-c", "command -v wrk"]),
             Self::Assembler => works("nasm", &["-v"]),
         }
     }

@@ -3,11 +3,14 @@
 mod bench;
 mod clip;
 mod demo;
+mod drill;
+mod forwarding;
 mod http;
 mod machine;
 mod predict;
 mod process;
 mod quality;
+mod report;
 mod server;
 mod soak;
 mod test;
@@ -40,6 +43,8 @@ enum Chore {
     Quality(quality::Arguments),
     /// Send a server thousands of requests, one in ten broken, and watch its answers and its memory.
     Soak(soak::Arguments),
+    /// Break two nodes behind a gateway in every way, one after the other, and watch that no picture is lost.
+    Drill(drill::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Chore::BenchPredict(arguments) => predict::run(&arguments),
         Chore::Quality(arguments) => quality::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
+        Chore::Drill(arguments) => drill::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,7 +13,7 @@ use strsim::levenshtein;
 
 use crate::{
     machine::{Need, provide},
-    process::{self, cargo, say},
+    process::{self, cargo},
     workspace,
 };
 
@@ -227,13 +227,6 @@ fn read_json(path: &Path) -> Result<Value> {
 
 fn normalise(text: &str) -> String {
     text.split_whitespace().collect::<String>().to_lowercase()
-}
-
-pub(crate) fn report(folder: &Path, text: &str) -> Result<()> {
-    let path = folder.join("BENCHMARKS.md");
-    fs::write(&path, text)?;
-    say(&format!("wrote {}", path.display()));
-    Ok(())
 }
 
 #[cfg(test)]
