@@ -62,8 +62,8 @@ const OUTAGES: [(Outage, &str); 9] = [
     (Outage::BothKilled, "both killed with -9"),
 ];
 
-/// How long an outage lasts, and the time for which all is well before the next.
-const AWAY: Duration = Duration::from_secs(12);
+/// How long an outage lasts, and the time for which all is well before the next. A frozen node is noticed within 11 s.
+const AWAY: Duration = Duration::from_secs(14);
 const CALM: Duration = Duration::from_secs(5);
 /// How long the sharing of work is watched.
 const SHARING: Duration = Duration::from_secs(30);
