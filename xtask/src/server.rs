@@ -109,6 +109,13 @@ impl Server {
         memory(self.id(), "VmRSS").with_context(|| format!("the server is gone; see {}", self.log.display()))
     }
 
+    /// Time that the server spent on processors so far, in the kernel's ticks.
+    pub(crate) fn ticks(&self) -> Result<u64> {
+        let path = format!("/proc/{}/stat", self.id());
+        let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
+        ticks(&stat).with_context(|| format!("no times in {path}"))
+    }
+
     /// Sends the server a signal: `KILL`, `STOP`, `CONT`, `TERM`.
     pub(crate) fn signal(&self, name: &str) -> Result<()> {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status()?;
@@ -178,6 +185,13 @@ fn amount(status: &str, field: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Ticks of a process in its own code and in the kernel, from its stat file.
+fn ticks(stat: &str) -> Option<u64> {
+    // The name stands in brackets and may hold anything; the times are the 12th and 13th words behind it.
+    let mut words = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    Some(words.next()?.parse::<u64>().ok()? + words.next()?.parse::<u64>().ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +204,14 @@ mod tests {
         assert_eq!(amount(status, "Vm"), None);
         assert_eq!(amount(status, "Threads"), None);
         assert_eq!(amount("", "VmRSS"), None);
+    }
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 900 0 3 0 250 31 5 6 20 0 9 0 1234 99 42";
+        assert_eq!(ticks(stat), Some(281));
+        assert_eq!(ticks("7 (a) S 1 2"), None);
+        assert_eq!(ticks(""), None);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port: u16 = std::env::args().nth(1).ok_or("a port is missing")?.parse()?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-    let vector: Vec<String> = (0..512_u32).map(|index| format!("{:.7}", f64::from(index).sin() / 16.0)).collect();
+    let vector: Vec<String> =
+        (0..512_u32).map(|index| format!("{:.7}", f64::from(index).sin() / 16.0)).collect();
     let answer = format!(r#"{{"clip":"[{}]","imageHeight":1440,"imageWidth":1920}}"#, vector.join(","));
     let answer = Bytes::from(answer);
     loop {

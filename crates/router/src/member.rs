@@ -25,9 +25,9 @@ const WORK: &str = "viewfinder_engine_requests_total";
 
 /// How often a well engine is probed.
 const CALM: Duration = Duration::from_secs(5);
-/// How often one that is down is probed: after two good answers it gets work, within two seconds of its return. One that
-/// just failed, too: if it is frozen, what it has in flight can only be done elsewhere.
-const ANXIOUS: Duration = Duration::from_millis(750);
+/// How often one that is down is probed: after two good answers it gets the next piece of work, within two seconds of its
+/// return. One that just failed, too: if it is frozen, what it has in flight can only be done elsewhere.
+const ANXIOUS: Duration = Duration::from_millis(600);
 /// How long a probe may take.
 const PROBE_TIME: Duration = Duration::from_secs(2);
 

@@ -162,16 +162,6 @@ impl Node {
     fn server(&self) -> Result<&Server> {
         self.server.as_ref().with_context(|| format!("{} is not running", self.name))
     }
-
-    /// Pictures answered since its start.
-    fn answered(&self) -> Result<f64> {
-        let metrics = http::get(&self.installation.address(), "/metrics")?;
-        let counts = metrics.lines().filter(|line| {
-            let counted = line.starts_with("viewfinder_tasks_total{") && line.contains("outcome=\"ok\"");
-            counted && !line.contains("task=\"clip.textual\"")
-        });
-        counts.map(|line| Ok(line.rsplit(' ').next().unwrap_or_default().parse::<f64>()?)).sum()
-    }
 }
 
 /// The gateway, which answers nothing by itself.
@@ -225,14 +215,14 @@ impl Gateway {
     }
 }
 
-/// Each node's share of the pictures that are answered meanwhile.
+/// Each node's share of the work for a while: of the processors' time, since a text takes as long as many vectors.
 fn shares(
     gateway: &Gateway,
     nodes: &[Node; 2],
     questions: &Questions,
     findings: &mut Findings,
 ) -> Result<[f64; 2]> {
-    let count = || -> Result<[f64; 2]> { Ok([nodes[0].answered()?, nodes[1].answered()?]) };
+    let count = || -> Result<[u64; 2]> { Ok([nodes[0].server()?.ticks()?, nodes[1].server()?.ticks()?]) };
     let tally = Tally::default();
     let course = Course::new();
     let address = gateway.installation.address();
@@ -244,8 +234,8 @@ fn shares(
     });
     let after = count()?;
     findings.take(tally);
-    let done = [after[0] - before[0], after[1] - before[1]];
-    Ok(done.map(|pictures| pictures / (done[0] + done[1])))
+    let spent = [after[0] - before[0], after[1] - before[1]];
+    Ok(spent.map(|ticks| ticks as f64 / (spent[0] + spent[1]).max(1) as f64))
 }
 
 /// Does something while a node runs for a third of the time.
@@ -442,8 +432,11 @@ impl Findings {
         writeln!(text, "| the gateway's memory, mean of each quarter, MB | {} |", quarters.join(", "))?;
         writeln!(text, "| the gateway's memory, most, MB | {:.0} |", self.most_memory() as f64 / 1e6)?;
         let [north, south] = self.equal.map(|share| 100.0 * share);
-        writeln!(text, "| shares of two equal nodes | {north:.1} % and {south:.1} % |")?;
-        writeln!(text, "| work of a node three times slower | {:.2} of the other's |", self.ratio)?;
+        writeln!(
+            text,
+            "| shares of two equal nodes in the work, by processor time | {north:.1} % and {south:.1} % |"
+        )?;
+        writeln!(text, "| work of a node three times slower, likewise | {:.2} of the other's |", self.ratio)?;
         Ok(text)
     }
 
