@@ -45,6 +45,8 @@ enum Subject {
     Clip,
     /// Searches in made-up catalogues of 100,000 pictures.
     Catalogue,
+    /// What a gateway adds to a node's answer, and how much it forwards.
+    Forwarding,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -52,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Subject::Ocr => {}
         Subject::Clip => return crate::clip::bench(arguments.dry_run),
         Subject::Catalogue => return crate::catalogue::bench(arguments.million, arguments.dry_run),
+        Subject::Forwarding => return crate::forwarding::bench(arguments.dry_run),
     }
     provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
     let store = quality::prepare()?;

@@ -21,6 +21,8 @@ pub(crate) enum Need {
     Decoders,
     /// Runs the original Chinese-CLIP package, for the system's own Python.
     Torch,
+    /// Sends more requests a second than anything else.
+    LoadGenerator,
     /// Assembles the fast paths of the JPEG decoder; without it the decoder is slower.
     Assembler,
 }
@@ -35,6 +37,7 @@ impl Need {
             Self::Browser => "chromium",
             Self::Decoders => "libheif-examples libraw-bin ffmpeg",
             Self::Torch => "python3-torch python3-six",
+            Self::LoadGenerator => "wrk",
             Self::Assembler => "nasm",
         }
     }
@@ -54,6 +57,8 @@ impl Need {
             Self::Browser => ["chromium", "chromium-browser", "google-chrome"]
                 .iter()
                 .any(|browser| works(browser, &["--version"])),
+            // It ends with 1 after telling its version.
+            Self::LoadGenerator => works("sh", &["-c", "command -v wrk"]),
             Self::Assembler => works("nasm", &["-v"]),
         }
     }

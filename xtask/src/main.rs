@@ -4,6 +4,8 @@ mod bench;
 mod catalogue;
 mod clip;
 mod demo;
+mod drill;
+mod forwarding;
 mod http;
 mod machine;
 mod predict;
@@ -44,6 +46,8 @@ enum Chore {
     Quality(quality::Arguments),
     /// Send a server thousands of requests, one in ten broken, and watch its answers and its memory.
     Soak(soak::Arguments),
+    /// Break two nodes behind a gateway in every way, one after the other, and watch that no picture is lost.
+    Drill(drill::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Chore::BenchPredict(arguments) => predict::run(&arguments),
         Chore::Quality(arguments) => quality::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
+        Chore::Drill(arguments) => drill::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

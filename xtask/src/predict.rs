@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::{
     bench::machine,
-    http::{self, BOUNDARY},
+    http,
     machine::{Need, provide},
     process::{self, cargo, say},
     quality::{self, Set},
@@ -175,10 +175,8 @@ fn with_faces(library: &[PathBuf], faces: &[PathBuf], several: &Path) -> Vec<Pat
 }
 
 fn picture(path: &Path, entries: &str) -> Result<Picture> {
-    let mut body = Vec::new();
-    http::part(&mut body, "entries", false, entries.as_bytes());
-    http::part(&mut body, "image", true, &fs::read(path).with_context(|| path.display().to_string())?);
-    http::end(&mut body);
+    let content = fs::read(path).with_context(|| path.display().to_string())?;
+    let body = http::question(entries, "image", &content);
     Ok(Picture { name: path.display().to_string(), body })
 }
 
@@ -200,7 +198,8 @@ impl Side {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 pictures.get(index).map(|picture| (index, picture))
             } {
-                let body = self.ask(picture).with_context(|| format!("{}: {}", self.name, picture.name))?;
+                let body = http::predict(&self.address, &picture.body)
+                    .with_context(|| format!("{}: {}", self.name, picture.name))?;
                 answers.lock().expect("no client panics while it stores an answer")[index] = body;
             }
             Ok(())
@@ -214,17 +213,6 @@ impl Side {
         let answers = answers.into_inner().expect("all clients are done");
         let answers = answers.iter().map(|answer| Ok(serde_json::from_str(answer)?));
         Ok((took, answers.collect::<Result<_>>()?))
-    }
-
-    fn ask(&self, picture: &Picture) -> Result<String> {
-        let head = format!(
-            "POST /predict HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nUser-Agent: immich-server/2.7.5\r\n\
-             Content-Type: multipart/form-data; boundary={BOUNDARY}\r\nContent-Length: {}\r\n\r\n",
-            picture.body.len()
-        );
-        let (status, body) = http::send(&self.address, &head, &picture.body)?;
-        ensure!(status == 200, "{status} {body:.200}");
-        Ok(body)
     }
 }
 

@@ -17,6 +17,63 @@ pub(crate) fn program() -> PathBuf {
     workspace().join("target/release/viewfinder")
 }
 
+/// The requests that Immich sends, for the fixtures' small models: see [`small_models`].
+pub(crate) const TEXT: &str = r#"{"ocr":{"detection":{"modelName":"PP-OCRv6_small","options":{"minScore":0.5,"maxResolution":736}},"recognition":{"modelName":"PP-OCRv6_small","options":{"minScore":0.8}}}}"#;
+pub(crate) const FACES: &str = r#"{"facial-recognition":{"detection":{"modelName":"scrfd_2.5g","options":{"minScore":0.7}},"recognition":{"modelName":"buffalo_l"}}}"#;
+pub(crate) const CLIP: &str = r#"{"clip":{"visual":{"modelName":"ViT-B-32__openai"}}}"#;
+pub(crate) const SENTENCE: &str =
+    r#"{"clip":{"textual":{"modelName":"ViT-B-32__openai","options":{"language":"en"}}}}"#;
+
+/// The settings by which a server finds small real models: text readers and a face detector in the tests' store, the rest
+/// in the fixtures' cache.
+pub(crate) fn small_models() -> String {
+    let path = |path: &str| workspace().join(path).display().to_string();
+    format!(
+        "[store]\nroot = {:?}\nimmich_caches = [{:?}]\n",
+        path("target/test-store"),
+        path("tests/fixtures/immich-cache")
+    )
+}
+
+/// Our server with an address, a configuration and a folder of its own.
+pub(crate) struct Installation {
+    port: u16,
+    folder: PathBuf,
+}
+
+impl Installation {
+    /// Writes the configuration to `target/NAME`: the address, and `settings`.
+    pub(crate) fn new(name: &str, port: u16, settings: &str) -> Result<Self> {
+        let folder = workspace().join("target").join(name);
+        fs::create_dir_all(&folder)?;
+        let config = format!("listen = [\"127.0.0.1:{port}\"]\n{settings}");
+        fs::write(folder.join("viewfinder.toml"), config)?;
+        Ok(Self { port, folder })
+    }
+
+    /// HOST:PORT
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program());
+        command.arg("--config").arg(self.folder.join("viewfinder.toml"));
+        command
+    }
+
+    /// Fetches what [`small_models`] needs.
+    pub(crate) fn pull_small_models(&self) -> Result<()> {
+        let names = ["runtime", "PP-OCRv6_small", "scrfd_2.5g"];
+        names.iter().try_for_each(|name| process::run(self.command().args(["models", "pull", name])))
+    }
+
+    /// Starts the server.
+    pub(crate) fn start(&self) -> Result<Server> {
+        Server::start(self.command().arg("serve"), self.port, &self.folder)
+    }
+}
+
 /// A server that ends with its owner.
 pub(crate) struct Server {
     child: Child,
@@ -52,9 +109,23 @@ impl Server {
         memory(self.id(), "VmRSS").with_context(|| format!("the server is gone; see {}", self.log.display()))
     }
 
+    /// Time that the server spent on processors so far, in the kernel's ticks.
+    pub(crate) fn ticks(&self) -> Result<u64> {
+        let path = format!("/proc/{}/stat", self.id());
+        let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
+        ticks(&stat).with_context(|| format!("no times in {path}"))
+    }
+
+    /// Sends the server a signal: `KILL`, `STOP`, `CONT`, `TERM`.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status()?;
+        ensure!(sent.success(), "the server is gone; see {}", self.log.display());
+        Ok(())
+    }
+
     /// Asks the server to end, as a system would, and expects a good end.
     pub(crate) fn stop(mut self) -> Result<()> {
-        process::run(Command::new("kill").args(["-TERM", &self.id().to_string()]))?;
+        self.signal("TERM")?;
         let status = self.child.wait()?;
         ensure!(status.success(), "the server ended with {status}; see {}", self.log.display());
         Ok(())
@@ -114,6 +185,13 @@ fn amount(status: &str, field: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Ticks of a process in its own code and in the kernel, from its stat file.
+fn ticks(stat: &str) -> Option<u64> {
+    // The name stands in brackets and may hold anything; the times are the 12th and 13th words behind it.
+    let mut words = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    Some(words.next()?.parse::<u64>().ok()? + words.next()?.parse::<u64>().ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +204,14 @@ mod tests {
         assert_eq!(amount(status, "Vm"), None);
         assert_eq!(amount(status, "Threads"), None);
         assert_eq!(amount("", "VmRSS"), None);
+    }
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 900 0 3 0 250 31 5 6 20 0 9 0 1234 99 42";
+        assert_eq!(ticks(stat), Some(281));
+        assert_eq!(ticks("7 (a) S 1 2"), None);
+        assert_eq!(ticks(""), None);
     }
 
     #[test]

@@ -5,7 +5,6 @@
 use std::{
     collections::BTreeMap,
     fs,
-    process::Command,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -20,7 +19,7 @@ use crate::{
     machine::{Need, provide},
     process::{self, cargo, say},
     quality,
-    server::{self, Server},
+    server::{self, Installation, Server},
     workspace,
 };
 
@@ -126,22 +125,14 @@ impl Request {
     /// The request with this number: its kind and what is broken about it follow from the number alone.
     fn number(index: u64, pictures: &Pictures) -> Self {
         const KINDS: &[(&str, &str, &str)] = &[
-            ("clip.visual", "/predict", r#"{"clip":{"visual":{"modelName":"ViT-B-32__openai"}}}"#),
+            ("clip.visual", "/predict", server::CLIP),
             (
                 "clip.textual",
                 "/predict",
                 r#"{"clip":{"textual":{"modelName":"ViT-B-32__openai","options":{"language":"zh-CN"}}}}"#,
             ),
-            (
-                "ocr",
-                "/predict",
-                r#"{"ocr":{"detection":{"modelName":"PP-OCRv6_small","options":{"minScore":0.5,"maxResolution":736}},"recognition":{"modelName":"PP-OCRv6_small","options":{"minScore":0.8}}}}"#,
-            ),
-            (
-                "faces",
-                "/predict",
-                r#"{"facial-recognition":{"detection":{"modelName":"scrfd_2.5g","options":{"minScore":0.7}},"recognition":{"modelName":"buffalo_l"}}}"#,
-            ),
+            ("ocr", "/predict", server::TEXT),
+            ("faces", "/predict", server::FACES),
             ("mt.ocr", "/ocr", ""),
             ("mt.clip.img", "/clip/img", ""),
             ("mt.clip.txt", "/clip/txt", ""),
@@ -299,30 +290,17 @@ impl Tally {
 
 /// Starts a server of its own, with the fixtures' small models.
 fn start(port: u16) -> Result<Server> {
-    let folder = workspace().join("target/soak");
-    fs::create_dir_all(&folder)?;
-    let fixtures = workspace().join("tests/fixtures");
-    let file = |path: &str| fixtures.join(path).display().to_string();
-    let config = format!(
-        "listen = [\"127.0.0.1:{port}\"]\napi_key = \"soak\"\n\
-         [store]\nroot = {:?}\nimmich_caches = [{:?}]\n\
-         [clip]\nmodel = \"tiny\"\n[limits]\nmax_bytes = 20000000\nmax_pixels = 50000000\n\
+    let fixture = |path: &str| workspace().join("tests/fixtures").join(path).display().to_string();
+    let settings = format!(
+        "api_key = \"soak\"\n{}[clip]\nmodel = \"tiny\"\n\
+         [limits]\nmax_bytes = 20000000\nmax_pixels = 50000000\n\
          [[models]]\nname = \"tiny\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
          [models.visual]\nsources = [{{ file = {:?} }}]\n[models.textual]\nsources = [{{ file = {:?} }}]\n",
-        workspace().join("target/test-store").display().to_string(),
-        file("immich-cache"),
-        file("models/tiny.img.onnx"),
-        file("models/tiny.txt.onnx"),
+        server::small_models(),
+        fixture("models/tiny.img.onnx"),
+        fixture("models/tiny.txt.onnx"),
     );
-    let config_path = folder.join("viewfinder.toml");
-    fs::write(&config_path, config)?;
-    let program = || {
-        let mut command = Command::new(server::program());
-        command.arg("--config").arg(&config_path);
-        command
-    };
-    for name in ["runtime", "PP-OCRv6_small", "scrfd_2.5g"] {
-        process::run(program().args(["models", "pull", name]))?;
-    }
-    Server::start(program().arg("serve"), port, &folder)
+    let installation = Installation::new("soak", port, &settings)?;
+    installation.pull_small_models()?;
+    installation.start()
 }

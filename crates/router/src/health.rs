@@ -35,6 +35,11 @@ impl Health {
         self.up
     }
 
+    /// Does nothing speak against the state?
+    pub(crate) fn is_settled(self) -> bool {
+        self.against == 0
+    }
+
     /// Takes a result in, and tells whether the state changed.
     pub(crate) fn heard(&mut self, well: bool) -> bool {
         if well == self.up {

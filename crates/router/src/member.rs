@@ -26,8 +26,9 @@ use crate::{
 
 /// How often a well engine is probed.
 const CALM: Duration = Duration::from_secs(5);
-/// How often one that is down is probed: after two good answers it gets work, within two seconds of its return.
-const ANXIOUS: Duration = Duration::from_millis(750);
+/// How often one that is down is probed: after two good answers it gets the next piece of work, within two seconds of its
+/// return. One that just failed, too: if it is frozen, what it has in flight can only be done elsewhere.
+const ANXIOUS: Duration = Duration::from_millis(600);
 /// How long a probe may take.
 const PROBE_TIME: Duration = Duration::from_secs(2);
 
@@ -91,6 +92,12 @@ impl Member {
     /// How many pieces of work it did.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// How long until it is looked at again.
+    fn pause(&self) -> Duration {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        jittered(if health.is_up() && health.is_settled() { CALM } else { ANXIOUS })
     }
 
     /// Takes in how it fared; `why` is for the log.
@@ -201,7 +208,7 @@ impl Drop for Work<'_> {
 pub(crate) async fn watch(member: Weak<Member>) {
     loop {
         let Some(now) = member.upgrade() else { return };
-        let pause = jittered(if now.is_up() { CALM } else { ANXIOUS });
+        let pause = now.pause();
         let mut up = now.up.subscribe();
         drop(now);
         tokio::select! {
