@@ -1,6 +1,7 @@
 //! Photos and what is known about them, and finding them again.
 //!
-//! [`types`] holds plain data, [`Store`] keeps it, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by, [`query`] reads searches, and [`search`] makes them.
+//! [`Store`] keeps plain data, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by, [`query`] reads
+//! searches, and [`search`] makes them.
 
 mod bytes;
 mod corrections;

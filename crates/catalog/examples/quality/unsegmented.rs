@@ -9,11 +9,11 @@ impl Plain {
     pub(crate) fn new(readings: &Readings) -> Self {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(
-            "CREATE VIRTUAL TABLE text USING fts5(path UNINDEXED, text, tokenize = 'unicode61')",
+            "CREATE VIRTUAL TABLE picture USING fts5(path UNINDEXED, text, tokenize = 'unicode61')",
         )
         .unwrap();
         for (path, lines) in readings {
-            db.execute("INSERT INTO text VALUES (?, ?)", params![path, lines.join("\n")]).unwrap();
+            db.execute("INSERT INTO picture VALUES (?, ?)", params![path, lines.join("\n")]).unwrap();
         }
         Self(db)
     }
@@ -21,8 +21,10 @@ impl Plain {
     pub(crate) fn search(&self, query: &str) -> Vec<String> {
         let words: Vec<String> =
             query.split_whitespace().map(|word| format!("\"{}\"", word.replace('"', "\"\""))).collect();
-        let mut statement =
-            self.0.prepare_cached("SELECT path FROM text WHERE text MATCH ? ORDER BY rank LIMIT 10").unwrap();
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT path FROM picture WHERE picture MATCH ? ORDER BY rank LIMIT 10")
+            .unwrap();
         let paths = statement.query_map([words.join(" ")], |row| row.get(0)).unwrap();
         paths.map(Result::unwrap).collect()
     }

@@ -4,7 +4,7 @@ use postgres::types::ToSql;
 use super::{
     Cutter,
     session::storable,
-    text::{LONGEST_TOKEN, quoted},
+    text::{GRAM_MARK, LONGEST_TOKEN, quoted},
 };
 use crate::{Field, Filter, TextExpr, fold::UNKNOWN_TIME, fold::folded};
 
@@ -65,9 +65,9 @@ impl Sql {
                 .collect();
             return join(&words, " && ");
         }
-        let weight = match field {
-            Field::Words => "A",
-            Field::Grams => "B",
+        let (mark, weight) = match field {
+            Field::Words => (None, "A"),
+            Field::Grams => (Some(GRAM_MARK), "B"),
         };
         let last = tokens.len() - 1;
         let lexemes: Vec<String> = tokens

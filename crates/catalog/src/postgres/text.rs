@@ -17,6 +17,9 @@ use crate::{
 pub(super) const LONGEST_TOKEN: usize = 2046;
 /// PostgreSQL keeps no places beyond this: what stands there in a very long text is left out.
 const LAST_PLACE: usize = 16_383;
+/// Stands before grams. Without it, a word and a gram that are alike and have the same place would be one for PostgreSQL, and
+/// only the word.
+pub(super) const GRAM_MARK: char = '+';
 
 /// Remembers which segmenter cuts texts from now on. If it is another than before, all texts are to be cut anew.
 pub(super) fn note_version(work: &mut Work<'_>, cutter: &Cutter) -> Result<()> {
@@ -173,7 +176,8 @@ fn vector_text(cutter: &Cutter, lines: &[&str]) -> String {
         let tokens = cutter.segmenter.line(line);
         // With a configuration, words are the database's to find.
         let words = if cutter.config.is_some() { Vec::new() } else { tokens.words };
-        for (place, weight, tokens) in [(&mut word, 'A', words), (&mut gram, 'B', tokens.grams)] {
+        let grams = tokens.grams.into_iter().map(|gram| format!("{GRAM_MARK}{gram}")).collect();
+        for (place, weight, tokens) in [(&mut word, 'A', words), (&mut gram, 'B', grams)] {
             for token in tokens {
                 *place += 1;
                 if *place <= LAST_PLACE && token.len() <= LONGEST_TOKEN {

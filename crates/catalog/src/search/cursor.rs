@@ -65,7 +65,9 @@ impl Position {
 
 /// Tells cursors of different queries apart.
 fn mark_of(query: &str) -> String {
-    Sha256::digest(query).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(query);
+    let start = digest.iter().take(6).fold(0_u64, |start, byte| (start << 8) | u64::from(*byte));
+    format!("{start:012x}")
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::text::{Gap, Letter, is_cjk};
 /// How something stands in a line, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
-    /// With this many wrong letters.
+    /// With a few wrong letters.
     Mistaken,
     /// Inside a word or number.
     Inside,
@@ -33,12 +33,17 @@ pub(super) fn find(needle: &[Letter], line: &[Letter]) -> Option<Found> {
             continue;
         }
         let range = start..start + needle.len();
-        let fit = match (is_border(line, range.start), is_border(line, range.end)) {
-            (true, true) if !joins_numbers(needle, place) => Fit::Whole,
-            _ if gaps_differ(needle, place) => continue,
-            (true, true) => Fit::Whole,
-            (true, false) => Fit::Start,
-            (false, _) => Fit::Inside,
+        let (starts, ends) = (is_border(line, range.start), is_border(line, range.end));
+        let whole = starts && ends;
+        if (!whole || joins_numbers(needle, place)) && gaps_differ(needle, place) {
+            continue;
+        }
+        let fit = if whole {
+            Fit::Whole
+        } else if starts {
+            Fit::Start
+        } else {
+            Fit::Inside
         };
         if best.as_ref().is_none_or(|best| best.fit < fit) {
             best = Some(Found { range, fit });
@@ -108,10 +113,8 @@ pub(super) fn find_mistaken(needle: &[Letter], line: &[Letter]) -> Option<Found>
     let mut best: Option<(usize, Range<usize>)> = None;
     for (at, letter) in line.iter().enumerate() {
         let mut diagonal = column[0];
-        column[0] = match is_border(line, at + 1) {
-            true => (0, at + 1),
-            false => (diagonal.0 + lone(letter), diagonal.1),
-        };
+        column[0] =
+            if is_border(line, at + 1) { (0, at + 1) } else { (diagonal.0 + lone(letter), diagonal.1) };
         for (row, wanted) in needle.iter().enumerate() {
             let changed = match (wanted.value, letter.value) {
                 (one, other) if one == other => 0,

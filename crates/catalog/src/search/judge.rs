@@ -117,7 +117,7 @@ pub(super) fn judge(
             common.retain(|line| places.found.iter().any(|(place, _)| place == line));
         }
         for (line, found) in places.found {
-            marks.add(line, found);
+            marks.add(line, &found);
         }
     }
     if 2 * found_letters < all_letters || found_letters == 0 {
@@ -197,7 +197,7 @@ struct Marks<'a> {
 }
 
 impl Marks<'_> {
-    fn add(&mut self, line: usize, found: Found) {
+    fn add(&mut self, line: usize, found: &Found) {
         let [start, end] = self.bytes(line, [found.range.start, found.range.end]);
         let word = self.lines[line].text[start..end].to_owned();
         if !self.words.contains(&word) {
