@@ -64,8 +64,8 @@ struct Alone {
 impl Alone {
     fn find(graph: &Graph) -> Option<Self> {
         let (constants, users, ranks) = (Constants::of(graph), Users::of(graph), ranks(graph));
-        let ends = (0..graph.node.len()).filter(|&at| takes_first(&graph.node[at], &constants));
-        ends.into_iter().find_map(|end| {
+        let mut ends = (0..graph.node.len()).filter(|&at| takes_first(&graph.node[at], &constants));
+        ends.find_map(|end| {
             let alone = Self::before(graph, end, &constants, &users)?;
             let is_worth_it = alone.nodes.iter().any(|&at| is(&graph.node[at], "MatMul"));
             let is_sure = alone.frontier.iter().all(|name| ranks.get(name.as_str()) == Some(&3));

@@ -43,7 +43,7 @@ pub fn tune(file: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     let Some(graph) = &mut model.graph else { return Ok(None) };
     drop_identities(graph);
     let rewritten = upsampling::rewrite(graph)
-        | channel_block().is_some_and(|block| blocks::rewrite(graph, block))
+        | blocks::rewrite(graph, channel_block())
         | class_token::rewrite(graph, opset);
     if rewritten {
         // Extents of values in between may be others now; ONNX Runtime infers them anyway.
@@ -113,15 +113,17 @@ fn drop_identities(graph: &mut Graph) {
     });
 }
 
-/// How many channels ONNX Runtime keeps together on this processor: as many floats as a register holds. None where that is
-/// not known.
-fn channel_block() -> Option<usize> {
+/// How many channels ONNX Runtime keeps together on this processor: as many floats as a register holds. One, which every
+/// map fills, where that is not known.
+fn channel_block() -> usize {
     #[cfg(target_arch = "x86_64")]
     {
-        Some(if std::arch::is_x86_feature_detected!("avx512f") { 16 } else { 8 })
+        if std::arch::is_x86_feature_detected!("avx512f") { 16 } else { 8 }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    None
+    {
+        1
+    }
 }
 
 /// The numbers of a tensor of 32-bit floats that stands in the graph.

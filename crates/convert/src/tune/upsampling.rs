@@ -63,8 +63,10 @@ impl Pair {
             return None;
         }
         let (constants, users) = (Constants::of(graph), Users::of(graph));
-        let firsts = (0..graph.node.len()).filter_map(|at| Layer::read(graph, at, &constants));
-        firsts.into_iter().find_map(|first| Self::from(graph, first, &constants, &users))
+        (0..graph.node.len()).find_map(|at| {
+            let first = Layer::read(graph, at, &constants)?;
+            Self::from(graph, first, &constants, &users)
+        })
     }
 
     fn from(graph: &Graph, first: Layer, constants: &Constants<'_>, users: &Users<'_>) -> Option<Self> {
