@@ -231,7 +231,7 @@ fn run(command: &mut Command) -> String {
     let output = command
         .current_dir("/")
         .output()
-        .unwrap_or_else(|error| panic!("{:?} does not start: {error}", command.get_program()));
+        .unwrap_or_else(|error| panic!("{} does not start: {error}", command.get_program().display()));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
     text.trim_end().to_owned()
