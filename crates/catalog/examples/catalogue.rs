@@ -60,7 +60,8 @@ fn main() -> Result<()> {
             let mut found: Value = serde_json::from_str(&step(rest, "--measure", &["measure", place])?.0)?;
             found["fill_seconds"] = json!(seconds);
             found["bytes"] = json!(fs::metadata(place)?.len());
-            show(&found)
+            show(&found);
+            Ok(())
         }
         ["postgres", count, ref rest @ ..] => {
             let server = PostgresServer::start(SERVER);
@@ -85,16 +86,16 @@ fn main() -> Result<()> {
                 json!(bytes("SELECT pg_relation_size('viewfinder.embedding_of_model_1')")?);
             found["text_index_bytes"] =
                 json!(bytes("SELECT pg_relation_size('viewfinder.tokens_by_token')")?);
-            show(&found)
+            show(&found);
+            Ok(())
         }
         _ => Err("usage: catalogue sqlite|postgres COUNT [--fill WORD…] [--measure WORD…]".into()),
     }
 }
 
 #[expect(clippy::print_stdout, reason = "the result")]
-fn show(found: &Value) -> Result<()> {
+fn show(found: &Value) {
     println!("{found}");
-    Ok(())
 }
 
 /// Runs this program with the words that belong before it, and returns what it printed and its seconds.
@@ -206,7 +207,7 @@ impl Vocabulary {
             "pre",
         ];
         let english = (0..30_000)
-            .map(|_| (0..1 + random.below(4)).map(|_| syllables[random.below(16) as usize]).collect())
+            .map(|_| (0..=random.below(4)).map(|_| syllables[random.below(16) as usize]).collect())
             .collect();
         Self { chinese, english }
     }
@@ -217,7 +218,7 @@ impl Vocabulary {
             match (random.below(12), is_chinese) {
                 (0, _) => line.push_str(&format!("{} ", random.below(1_000_000))),
                 (1, _) => {
-                    line.push_str(&format!("2024-{:02}-{:02} ", 1 + random.below(12), 1 + random.below(28)))
+                    line.push_str(&format!("2024-{:02}-{:02} ", 1 + random.below(12), 1 + random.below(28)));
                 }
                 (_, true) => line.push_str(&self.chinese[random.rank(30_000) as usize]),
                 (_, false) => {
@@ -236,7 +237,9 @@ fn vector(cluster: u64, i: u64, spread: f32) -> Vec<f32> {
     let mut own = Random::new(2_000_000_011 + i);
     let mut vector: Vec<f32> = (0..WIDTH).map(|_| middle.signed() + spread * own.signed()).collect();
     let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|value| *value /= length);
+    for value in &mut vector {
+        *value /= length;
+    }
     vector
 }
 

@@ -14,7 +14,7 @@ use viewfinder_catalog::{
 const PICTURES: usize = 3000;
 /// Searches of each kind for each model.
 const SEARCHES: usize = 60;
-/// Deviation and middle of a model's similarities: as of OpenAI's CLIP, of Chinese-CLIP, of SigLIP.
+/// Deviation and middle of a model's similarities: as of `OpenAI`'s CLIP, of Chinese-CLIP, of SigLIP.
 const MODELS: [(f32, f32); 3] = [(0.02, 0.2), (0.05, 0.3), (0.015, 0.0)];
 
 /// What one search finds, and what it should.

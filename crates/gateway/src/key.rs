@@ -47,7 +47,7 @@ impl Key {
     fn token(&self) -> String {
         let digest =
             Sha256::new().chain_update(b"viewfinder cookie\0").chain_update(self.0.as_bytes()).finalize();
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }
 
     fn is_shown_by(&self, headers: &HeaderMap) -> bool {

@@ -11,6 +11,7 @@ use viewfinder_engine::{
     EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
 };
 use viewfinder_gateway::{Backend, NodeStatus, Reply};
+use viewfinder_trace::carried;
 
 use crate::{
     answers::{Answers, Local, Trouble},
@@ -172,7 +173,7 @@ impl Router {
                 }
                 patience = member.hedge_after();
                 let request = request.clone();
-                running.spawn(async move { (slow, member.sentence(request).await) });
+                running.spawn(carried(async move { (slow, member.sentence(request).await) }));
             } else if running.is_empty() {
                 return Err(last);
             } else {

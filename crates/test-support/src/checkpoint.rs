@@ -474,9 +474,10 @@ fn flash_attention(model: &Architecture) -> Vec<Entry> {
             entries.push(Entry { tensor, numbers: Numbers::QueryKeyValue, views: vec![view] });
             continue;
         }
-        let name = match text {
-            true => tensor.name.replace(".attention.output.dense.", ".attention.self.out_proj."),
-            false => tensor.name.replace(".attn.in_proj_", ".attn.Wqkv."),
+        let name = if text {
+            tensor.name.replace(".attention.output.dense.", ".attention.self.out_proj.")
+        } else {
+            tensor.name.replace(".attn.in_proj_", ".attn.Wqkv.")
         };
         entries.push(Entry::whole(tensor, format!("module.{name}")));
     }

@@ -24,6 +24,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    #[expect(clippy::needless_pass_by_value, reason = "errors end here")]
     pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
@@ -75,6 +76,7 @@ impl IntoResponse for Problem {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn number<S: serde::Serializer>(status: &StatusCode, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u16(status.as_u16())
 }

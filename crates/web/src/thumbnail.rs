@@ -10,6 +10,8 @@ use tokio::sync::Semaphore;
 use viewfinder_catalog::ContentHash;
 use viewfinder_image::{Alpha, DecodeError, Limits, RgbImage, decode, encode, resize};
 
+use crate::view;
+
 /// Longer sides that are offered, in pixels: a tile, and a screen.
 pub(crate) const SIZES: [usize; 2] = [320, 1600];
 /// Quality of the JPEG files, 1 to 100.
@@ -56,7 +58,7 @@ impl Thumbnails {
     }
 
     fn path(&self, hash: &ContentHash, size: usize) -> Option<PathBuf> {
-        let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = view::hex(hash);
         Some(self.folder.as_ref()?.join(&name[..2]).join(format!("{name}-{size}.jpg")))
     }
 

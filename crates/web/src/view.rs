@@ -63,7 +63,7 @@ impl From<Asset> for AssetView {
     fn from(asset: Asset) -> Self {
         let Asset { id, file, properties, states: [ocr, clip, faces] } = asset;
         // A changed file gets other addresses, so that browsers may keep what they have for ever.
-        let version: String = file.hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let version = hex(&file.hash[..6]);
         let address = |what: &str| format!("/api/v1/assets/{}/{what}?v={version}", id.0);
         Self {
             id: id.0,
@@ -84,6 +84,11 @@ impl From<Asset> for AssetView {
 fn wall_clock(ms: i64) -> Option<String> {
     let time = jiff::Timestamp::from_millisecond(ms).ok()?;
     Some(jiff::tz::Offset::UTC.to_datetime(time).strftime("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+/// Bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// The kinds of analysis by their names.

@@ -66,15 +66,16 @@ impl Sql {
             return join(&words, " && ");
         }
         let (mark, weight) = match field {
-            Field::Words => (None, "A"),
-            Field::Grams => (Some(GRAM_MARK), "B"),
+            Field::Words => ("", "A"),
+            Field::Grams => (GRAM_MARK, "B"),
         };
         let last = tokens.len() - 1;
         let lexemes: Vec<String> = tokens
             .iter()
             .enumerate()
             .map(|(i, token)| {
-                format!("{}:{}{weight}", quoted(token), if prefix && i == last { "*" } else { "" })
+                let lexeme = quoted(&format!("{mark}{token}"));
+                format!("{lexeme}:{}{weight}", if prefix && i == last { "*" } else { "" })
             })
             .collect();
         let phrase = self.param(lexemes.join(" <-> "));

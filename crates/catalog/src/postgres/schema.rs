@@ -6,7 +6,7 @@ use crate::StoreError;
 /// one.
 const STEPS: &[&str] = &[V1];
 
-/// The number of the lock under which tables change ("VFnd").
+/// The number of the lock under which tables change (`VFnd`).
 const LOCK: i64 = 0x5646_6e64;
 /// The first pgvector that goes on searching when a filter leaves too few rows, and has half-precision indices.
 const PGVECTOR: (u32, u32) = (0, 8);

@@ -19,7 +19,7 @@ pub(super) const LONGEST_TOKEN: usize = 2046;
 const LAST_PLACE: usize = 16_383;
 /// Stands before grams. Without it, a word and a gram that are alike and have the same place would be one for PostgreSQL, and
 /// only the word.
-pub(super) const GRAM_MARK: char = '+';
+pub(super) const GRAM_MARK: &str = "+";
 
 /// Remembers which segmenter cuts texts from now on. If it is another than before, all texts are to be cut anew.
 pub(super) fn note_version(work: &mut Work<'_>, cutter: &Cutter) -> Result<()> {

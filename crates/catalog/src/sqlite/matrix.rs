@@ -209,18 +209,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::unit;
 
     fn exact(rows: &HashMap<i64, Vec<f32>>, query: &[f32]) -> Vec<(f32, i64)> {
         let score = |row: &Vec<f32>| row.iter().zip(query).map(|(a, b)| a * b).sum::<f32>();
         let mut scores: Vec<_> = rows.iter().map(|(id, row)| (score(row), *id)).collect();
         scores.sort_by(|a, b| b.0.total_cmp(&a.0));
         scores
-    }
-
-    fn unit(mut vector: Vec<f32>) -> Vec<f32> {
-        let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
-        vector.iter_mut().for_each(|value| *value /= length);
-        vector
     }
 
     proptest! {
@@ -234,18 +229,15 @@ mod tests {
         ) {
             let (mut matrix, mut rows) = (Matrix::new(16), HashMap::new());
             for (id, vector) in steps {
-                match vector.map(unit) {
-                    Some(vector) => {
-                        matrix.put(id, &vector);
-                        rows.insert(id, vector);
-                    }
-                    None => {
-                        matrix.remove(id);
-                        rows.remove(&id);
-                    }
+                if let Some(vector) = vector.map(|vector| unit(&vector)) {
+                    matrix.put(id, &vector);
+                    rows.insert(id, vector);
+                } else {
+                    matrix.remove(id);
+                    rows.remove(&id);
                 }
             }
-            let query = unit(query);
+            let query = unit(&query);
             let expected = exact(&rows, &query);
             let found = matrix.best(&query, count, None);
             prop_assert_eq!(found.len(), count.min(rows.len()));

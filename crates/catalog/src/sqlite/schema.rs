@@ -1,7 +1,7 @@
 //! Tables, and how older files become newer ones.
 use rusqlite::Connection;
 
-/// Marks a file as a catalogue ("VFnd"), so that no other program's database is taken for one.
+/// Marks a file as a catalogue (`VFnd`), so that no other program's database is taken for one.
 pub(super) const APPLICATION_ID: i32 = 0x5646_6e64;
 
 /// What brings a file from one format to the next; the first makes an empty file into format 1. Never change an entry that was

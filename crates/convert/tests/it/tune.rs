@@ -1,5 +1,8 @@
 //! Rewritten graphs beside the originals, in the real ONNX Runtime.
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    slice::from_ref,
+};
 
 use viewfinder_convert::{
     onnx::{
@@ -31,7 +34,7 @@ fn operators(model: &Model) -> Vec<&str> {
 
 /// The largest difference between what the file and its rewritten form answer, as a share of the largest answer.
 fn difference(file: &Path, input: &Tensor) -> f32 {
-    let (expected, found) = (run(file, &[input.clone()]), run_rewritten(file, &[input.clone()]));
+    let (expected, found) = (run(file, from_ref(input)), run_rewritten(file, from_ref(input)));
     assert_eq!(expected[0].len(), found[0].len());
     let greatest = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
     let largest = greatest(&mut expected[0].iter().copied());

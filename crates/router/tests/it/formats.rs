@@ -72,6 +72,7 @@ async fn in_front_of(kind: NodeKind, service: SocketAddr) -> SocketAddr {
         kind,
         url: format!("http://{service}"),
         key: None,
+        authorities: None,
         request_timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(30),
     });

@@ -15,8 +15,10 @@ use crate::{DOWN, Fake, Mood, equals, faces, picture, route, router, sentence};
 
 /// A gateway in front of a router. It lives as long as the test.
 pub(crate) async fn serve(router: Arc<Router>) -> SocketAddr {
-    let config =
-        GatewayConfig { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], ..GatewayConfig::default() };
+    let config = GatewayConfig {
+        listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
+        ..GatewayConfig::default()
+    };
     let server = Server::bind(config, router).await.unwrap();
     let address = server.addresses()[0];
     tokio::spawn(server.run(std::future::pending()));

@@ -39,21 +39,20 @@ pub(super) async fn thumbnail(
     let hash = asset.file.hash;
     let kept =
         spawn_blocking(move || shared.thumbnails.kept(&hash, size)).await.map_err(Problem::internal)?;
-    let jpeg = match kept {
-        Some(jpeg) => jpeg,
-        None => {
-            let place = photos.thumbnails.places.acquire().await.map_err(Problem::internal)?;
-            let shared = std::sync::Arc::clone(&photos);
-            let made = spawn_blocking(move || {
-                let config = &shared.config;
-                let Converted { bytes, .. } = content(&asset, &config.tools, config.limits.max_bytes)?;
-                let made = shared.thumbnails.make(&hash, size, &bytes, &config.limits);
-                made.map_err(|error| unshowable(&error))
-            });
-            let made = made.await.map_err(Problem::internal)?;
-            drop(place);
-            made?
-        }
+    let jpeg = if let Some(jpeg) = kept {
+        jpeg
+    } else {
+        let place = photos.thumbnails.places.acquire().await.map_err(Problem::internal)?;
+        let shared = std::sync::Arc::clone(&photos);
+        let made = spawn_blocking(move || {
+            let config = &shared.config;
+            let Converted { bytes, .. } = content(&asset, &config.tools, config.limits.max_bytes)?;
+            let made = shared.thumbnails.make(&hash, size, &bytes, &config.limits);
+            made.map_err(|error| unshowable(&error))
+        });
+        let made = made.await.map_err(Problem::internal)?;
+        drop(place);
+        made?
     };
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], [(header::CACHE_CONTROL, FOR_EVER)], jpeg).into_response())
 }

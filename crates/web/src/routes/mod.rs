@@ -104,7 +104,7 @@ impl Photos {
         let jobs = Jobs::start(means);
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
         let thumbnails = Thumbnails::new(config.thumbnails.clone(), config.thumbnail_bytes, at_once);
-        let photos = Self { thumbnails, jobs, config };
+        let photos = Self { config, thumbnails, jobs };
         if photos.jobs.add(Work::Pending { kinds: photos.config.kinds.clone() }).is_err() {
             tracing::error!("what was left undone is not taken up");
         }

@@ -148,6 +148,6 @@ impl From<LineMatch> for LineView {
     fn from(LineMatch { line, text, corners, spans }: LineMatch) -> Self {
         let units = |byte: usize| text[..byte].encode_utf16().count();
         let marks = spans.iter().map(|span| span.map(units)).collect();
-        Self { line, marks, corners, text }
+        Self { line, text, corners, marks }
     }
 }
