@@ -13,8 +13,8 @@ use crate::{
     corrections::{StoredLine, merge},
 };
 
-/// Bytes of a token that PostgreSQL takes; longer ones are left out.
-pub(super) const LONGEST_TOKEN: usize = 2046;
+/// Bytes of a token that PostgreSQL takes, one of them for [`GRAM_MARK`]; longer ones are left out.
+pub(super) const LONGEST_TOKEN: usize = 2045;
 /// PostgreSQL keeps no places beyond this: what stands there in a very long text is left out.
 const LAST_PLACE: usize = 16_383;
 /// Stands before grams. Without it, a word and a gram that are alike and have the same place would be one for PostgreSQL, and

@@ -48,6 +48,7 @@ pub fn tune(file: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     if rewritten {
         // Extents of values in between may be others now; ONNX Runtime infers them anyway.
         graph.value_info.clear();
+        drop_unused_weights(graph);
     }
     let lightened = in_place::refer(graph, &bytes, file);
     Ok((rewritten || lightened).then(|| model.encode_to_vec()))
@@ -111,6 +112,21 @@ fn drop_identities(graph: &mut Graph) {
         }
         !is_copy
     });
+}
+
+/// Weights that a rewriting has replaced; ONNX Runtime would complain of each.
+fn drop_unused_weights(graph: &mut Graph) {
+    if has_bodies(graph) {
+        return;
+    }
+    let values = |values: &[crate::onnx::proto::ValueInfo]| -> Vec<String> {
+        values.iter().map(|value| value.name.clone()).collect()
+    };
+    let mut used: HashSet<String> = graph.node.iter().flat_map(|node| node.input.iter().cloned()).collect();
+    used.extend(values(&graph.output));
+    // A weight that is an input, too, is that input's usual value.
+    used.extend(values(&graph.input));
+    graph.initializer.retain(|tensor| used.contains(&tensor.name));
 }
 
 /// How many channels ONNX Runtime keeps together on this processor: as many floats as a register holds. One, which every
