@@ -21,6 +21,7 @@ use crate::{
     machine::{Need, provide},
     process::{self, cargo, say},
     quality::{self, Set},
+    report,
     server::{self, Server},
     workspace,
 };
@@ -31,7 +32,8 @@ pub(crate) struct Arguments {
     /// The other server must use the same files.
     #[arg(long)]
     cache: PathBuf,
-    /// Address of Immich's machine-learning server, such as `http://127.0.0.1:3003`. Without it, only ours is measured.
+    /// Address of Immich's machine-learning server, such as `http://127.0.0.1:3003`; the comparison is a section of
+    /// BENCHMARKS.md. Without it, only ours is measured.
     #[arg(long)]
     against: Option<String>,
     /// Process of that server; its memory, with that of its children, is reported.
@@ -55,6 +57,9 @@ const TEXT: &str = r#"{"ocr":{"detection":{"modelName":"PP-OCRv5_mobile","option
 const FACES: &str = r#"{"facial-recognition":{"detection":{"modelName":"buffalo_l","options":{"minScore":0.7}},"recognition":{"modelName":"buffalo_l"}}}"#;
 const CLIP: &str = r#"{"clip":{"visual":{"modelName":"ViT-B-16__openai"}}}"#;
 
+const HEAD: &str = "Written by `cargo xtask bench-predict --against …`: the requests of Immich 2.7.5, to Viewfinder and to Immich's own server over one \
+                    model cache,\ntaking turns every 12 pictures. Each server is as it is by default.";
+
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     provide(&[Need::Pip, Need::Assembler])?;
     process::run(cargo().args(["build", "--release", "--package", "viewfinder"]))?;
@@ -76,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let rows = jobs.iter().map(|job| measure(job, &sides)).collect::<Result<Vec<_>>>()?;
 
-    let mut text = format!("Machine: {}.\n\n{}", machine(), table(&sides, &rows));
+    let mut text = format!("{HEAD}\nMachine: {}.\n\n{}", machine(), table(&sides, &rows));
     text.push_str("\n| server | most memory held, MB |\n| --- | --- |\n");
     for side in &sides {
         if let Some(process) = side.process {
@@ -84,10 +89,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             writeln!(text, "| {} | {:.0} |", side.name, peak as f64 / 1e6)?;
         }
     }
-    #[expect(clippy::print_stdout, reason = "the result")]
-    {
-        println!("{text}");
-    }
+    report::write("Immich's machine-learning server", &text, arguments.against.is_none())?;
     server.stop()?;
     for (job, row) in jobs.iter().zip(&rows) {
         let Some(agreement) = &row.agreement else { continue };

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use viewfinder_catalog::search::Similarity;
 use viewfinder_catalog::text::Segmenter;
 use viewfinder_catalog::{AnalysisKind, PostgresConfig, PostgresStore, SqliteStore, Store, StoreError};
 
@@ -26,6 +27,15 @@ pub(crate) struct Catalogue {
 enum Place {
     File(PathBuf),
     Database(String),
+}
+
+/// What counts as similar to words, as configured.
+pub(crate) fn similarity(config: &Config) -> Similarity {
+    Similarity {
+        floor: config.search_similarity_floor,
+        share: config.search_similarity_share,
+        weight: config.search_similarity_weight,
+    }
 }
 
 /// Opens the catalogue that the command line names, else the configuration, else the user's own. `make` it if it is not there.

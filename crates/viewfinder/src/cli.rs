@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
+use viewfinder_catalog::query::LANGUAGE;
 use viewfinder_convert::precision::Precision;
 
 use crate::config::{Flags, SETTINGS, Scope};
@@ -53,6 +54,7 @@ pub(crate) enum Verb {
     ///
     /// Words are looked for in text and in what pictures show. `ocr:` before them searches text only, `clip:` only what
     /// pictures show; "an exact phrase", -word, path:, after:2024-05, before:2024 and person: narrow it down.
+    #[command(after_long_help = LANGUAGE)]
     Search(SearchArgs),
     /// Analyse pictures of the catalogue once more
     Rerun(RerunArgs),

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher, Similarity};
+use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
 use viewfinder_engine::{Engine, SentenceRequest};
 use viewfinder_gateway::Backend;
@@ -12,6 +12,7 @@ use viewfinder_web::{Photos, PhotosConfig};
 use crate::catalogue::{self, Catalogue};
 use crate::cli::CatalogArgs;
 use crate::config::Loaded;
+use crate::failure::Failure;
 use crate::wiring::{self, data_folder};
 
 /// The small pictures' folder in the user's data folder.
@@ -33,9 +34,16 @@ pub(crate) fn start(
         );
         return None;
     }
-    let opened = tokio::task::block_in_place(|| catalogue::open(&args, loaded, false));
+    let opened = tokio::task::block_in_place(|| {
+        let catalogue = catalogue::open(&args, loaded, false)?;
+        let photos = catalogue.store.counts()?.assets;
+        Ok::<_, Failure>((catalogue, photos))
+    });
     let Catalogue { store, segmenter } = match opened {
-        Ok(catalogue) => catalogue,
+        Ok((catalogue, photos)) => {
+            tracing::info!("{photos} photos in the catalogue, to be found at /photos");
+            catalogue
+        }
         Err(failure) => {
             tracing::error!(error = %failure, "the catalogue cannot be opened; serving without /photos");
             return None;
@@ -53,7 +61,7 @@ pub(crate) fn start(
             Ok(QueryVector { model: clip.clone(), vector: unit(&vector) })
         })
     };
-    let searcher = Searcher::new(Arc::clone(&store), segmenter, Some(embedder), Similarity::default());
+    let searcher = Searcher::new(Arc::clone(&store), segmenter, Some(embedder), catalogue::similarity(config));
     let thumbnails =
         config.catalog_thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
     Some(Photos::start(PhotosConfig {

@@ -54,7 +54,8 @@ fn table(columns: &[(&str, BTreeMap<Kind, Score>)]) -> String {
     let row = |name: &str, queries: usize, cells: Vec<String>| {
         format!("| {name} | {queries} | {} |\n", cells.join(" | "))
     };
-    let percent = |part: f64| format!("{:.1} %", 100.0 * part);
+    // Without any hit there is no precision.
+    let percent = |part: f64| if part.is_nan() { "–".to_owned() } else { format!("{:.1} %", 100.0 * part) };
     let pair = |score: &Score| format!("{} / {}", percent(score.recall()), percent(score.precision()));
     let mut text = format!(
         "| query | queries | {} |\n",

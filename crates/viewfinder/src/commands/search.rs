@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use viewfinder_catalog::search::{
-    EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher, Similarity,
+    EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher,
 };
 use viewfinder_catalog::unit;
 use viewfinder_engine::SentenceRequest;
@@ -50,14 +50,14 @@ pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure
 
 /// A searcher that asks the engines for the meaning of words, if there are any. Their models are loaded only then.
 pub(super) fn searcher(catalogue: &Catalogue, loaded: &Loaded) -> Searcher {
-    let loaded = loaded.clone();
-    let embedder = move |text: &str| embed(text, &loaded).map_err(|failure| EmbedError(failure.to_string()));
+    let ours = loaded.clone();
+    let embedder = move |text: &str| embed(text, &ours).map_err(|failure| EmbedError(failure.to_string()));
     let embedder: Option<Arc<dyn Embedder>> = Some(Arc::new(embedder));
     Searcher::new(
         Arc::clone(&catalogue.store),
         Arc::clone(&catalogue.segmenter),
         embedder,
-        Similarity::default(),
+        catalogue::similarity(&loaded.config),
     )
 }
 

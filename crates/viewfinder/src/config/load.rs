@@ -163,12 +163,16 @@ impl Layers {
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log_level) {
             wrong.push(("log.level", error.to_string()));
         }
-        if !(0.0..=1.0).contains(&config.faces_min_score) {
-            wrong.push(("faces.min_score", format!("{} is not between 0 and 1", config.faces_min_score)));
-        }
-        if !(-1.0..=1.0).contains(&config.faces_same_person) {
-            let cosine = config.faces_same_person;
-            wrong.push(("faces.same_person", format!("{cosine} is not between -1 and 1")));
+        for (key, value, least, most) in [
+            ("faces.min_score", config.faces_min_score, 0.0, 1.0),
+            ("faces.same_person", config.faces_same_person, -1.0, 1.0),
+            ("search.similarity_floor", config.search_similarity_floor, 0.0, 100.0),
+            ("search.similarity_share", config.search_similarity_share, 0.0, 1.0),
+            ("search.similarity_weight", config.search_similarity_weight, 0.0, 1.0),
+        ] {
+            if !(least..=most).contains(&value) {
+                wrong.push((key, format!("{value} is not between {least} and {most}")));
+            }
         }
         if config.index_kinds.is_empty() {
             wrong.push(("index.kinds", "at least one kind is needed".to_owned()));

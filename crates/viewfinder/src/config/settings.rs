@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use viewfinder_catalog::search::Similarity;
 use viewfinder_runtime::Device;
 
 use super::aliases;
@@ -226,6 +227,16 @@ settings! {
     /// Bytes of all small pictures together; the oldest make room.
     catalog_thumbnail_bytes: u64 = 2_000_000_000;
         "catalog.thumbnail_bytes", "VIEWFINDER_CATALOG_THUMBNAIL_BYTES";
+    /// Pictures are found by what they show if their similarity to the words lies at least so many deviations above that
+    /// of other pictures.
+    search_similarity_floor: f32 = Similarity::default().floor;
+        "search.similarity_floor", "VIEWFINDER_SEARCH_SIMILARITY_FLOOR";
+    /// And if it lies at least at this part of the most similar picture's, 0 to 1.
+    search_similarity_share: f32 = Similarity::default().share;
+        "search.similarity_share", "VIEWFINDER_SEARCH_SIMILARITY_SHARE";
+    /// Relevance of a picture that shows exactly what was asked for, beside 1 for text that says it.
+    search_similarity_weight: f32 = Similarity::default().weight;
+        "search.similarity_weight", "VIEWFINDER_SEARCH_SIMILARITY_WEIGHT";
     /// What `viewfinder index` looks for: ocr, clip, faces.
     index_kinds: Vec<Kind> = vec![Kind::Ocr, Kind::Clip, Kind::Faces];
         "index.kinds", "VIEWFINDER_INDEX_KINDS";

@@ -3,45 +3,31 @@ use std::ffi::OsStr;
 
 use crate::support::{Run, stderr, stdout};
 
+const COMMANDS: &[&str] = &[
+    "serve",
+    "ocr",
+    "faces",
+    "embed",
+    "index",
+    "search",
+    "rerun",
+    "people",
+    "models",
+    "config",
+    "doctor",
+    "failures",
+    "completions",
+    "man",
+];
+
 #[test]
 fn help_names_the_commands_and_the_exit_codes() {
     let text = stdout(&Run::new().args(["--help"]).succeeds());
-    for word in [
-        "serve",
-        "ocr",
-        "faces",
-        "embed",
-        "index",
-        "search",
-        "rerun",
-        "people",
-        "models",
-        "config",
-        "doctor",
-        "failures",
-        "completions",
-        "man",
-        "Exit codes:",
-    ] {
+    for word in COMMANDS.iter().chain(&["Exit codes:"]) {
         assert!(text.contains(word), "{word} is missing in {text}");
     }
-    for command in [
-        "serve",
-        "ocr",
-        "faces",
-        "embed",
-        "index",
-        "search",
-        "rerun",
-        "people",
-        "models",
-        "config",
-        "doctor",
-        "failures",
-        "completions",
-        "man",
-    ] {
-        let text = stdout(&Run::new().args([command, "--help"]).succeeds());
+    for command in COMMANDS {
+        let text = stdout(&Run::new().args([*command, "--help"]).succeeds());
         assert!(text.contains("Usage: viewfinder"), "{text}");
     }
 }
