@@ -10,23 +10,24 @@ use crate::{Field, Filter, TextExpr, fold::UNKNOWN_TIME, fold::folded};
 
 /// A statement's text and parameters as they grow.
 #[derive(Default)]
-pub(super) struct Sql {
-    pub(super) params: Vec<Box<dyn ToSql + Sync>>,
+pub struct Sql {
+    params: Vec<Box<dyn ToSql + Sync>>,
 }
 
 impl Sql {
     /// Adds a parameter, and returns what stands for it.
-    pub(super) fn param(&mut self, value: impl ToSql + Sync + 'static) -> String {
+    pub fn param(&mut self, value: impl ToSql + Sync + 'static) -> String {
         self.params.push(Box::new(value));
         format!("${}", self.params.len())
     }
 
-    pub(super) fn refs(&self) -> Vec<&(dyn ToSql + Sync)> {
+    /// The parameters, for [`Work`](super::Work).
+    pub fn refs(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.params.iter().map(AsRef::as_ref).collect()
     }
 
     /// The expression as a `tsquery`; none if it can match nothing.
-    pub(super) fn query(&mut self, cutter: &Cutter, expr: &TextExpr) -> Option<String> {
+    pub fn query(&mut self, cutter: &Cutter, expr: &TextExpr) -> Option<String> {
         match expr {
             TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix),
             TextExpr::All(parts) => {

@@ -25,18 +25,22 @@ pub(super) fn find_text(
     let conditions = sql.conditions(cutter, filter);
     let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
     let limit = sql.param(at_most(limit));
-    // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
+    let score = text_score("tokens.tokens", &query);
     let rows = work.rows(
         &format!(
-            "SELECT tokens.asset, greatest(
-                 ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', tokens.tokens, {query}, 1), 1e-9
-             )::float8 AS score
+            "SELECT tokens.asset, {score} AS score
              FROM tokens {asset} WHERE tokens.tokens @@ {query}{conditions}
              ORDER BY score DESC, tokens.asset LIMIT {limit}"
         ),
         &sql.refs(),
     )?;
     Ok(rows.iter().map(scored).collect())
+}
+
+/// How well a `tsvector` fits a `tsquery`, above zero; an expression of type `float8`.
+pub fn text_score(vector: &str, query: &str) -> String {
+    // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
+    format!("greatest(ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', {vector}, {query}, 1), 1e-9)::float8")
 }
 
 pub(super) fn nearest(

@@ -1,0 +1,10 @@
+//! An Immich's library through a real PostgreSQL with Immich's tables.
+mod backend;
+mod filters;
+mod follow;
+mod items;
+mod meaning;
+mod scope;
+mod text;
+mod versions;
+mod world;
