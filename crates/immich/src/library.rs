@@ -8,7 +8,7 @@ use viewfinder_catalog::{
 use viewfinder_gateway::Backend;
 use viewfinder_vision::ocr;
 
-use crate::{Error, ask::Asker, follow::Pulse, schema::Schema, tables};
+use crate::{Error, ask::Asker, follow::Pulse, schema::Schema, settings::Settings, tables};
 
 /// Where Immich's database is, and who helps.
 #[derive(Clone)]
@@ -98,5 +98,15 @@ impl Library {
         let schema = self.pool().read(Schema::probe)??;
         *self.0.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
         Ok(())
+    }
+
+    /// Numbers in a vector of the database, and the model that Immich is set to.
+    pub(crate) fn vectors(schema: &Schema, settings: &Settings) -> Result<(usize, String), Error> {
+        let vectors = schema.vectors.as_ref();
+        let vectors =
+            vectors.ok_or_else(|| Error::NoMeaning("the database has no vectors of a known kind".into()))?;
+        let model = settings.clip.clone();
+        let model = model.ok_or_else(|| Error::NoMeaning("Immich's smart search is switched off".into()))?;
+        Ok((vectors.width, model))
     }
 }

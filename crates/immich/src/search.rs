@@ -74,15 +74,11 @@ impl Library {
         text: String,
         language: Option<String>,
     ) -> Result<QueryVector, Error> {
-        let vectors = schema.vectors.as_ref();
-        let vectors =
-            vectors.ok_or_else(|| Error::NoMeaning("the database has no vectors of a known kind".into()))?;
-        let model = settings.clip.clone();
-        let model = model.ok_or_else(|| Error::NoMeaning("Immich's smart search is switched off".into()))?;
+        let (width, model) = Self::vectors(schema, settings)?;
         let request = SentenceRequest { model: model.clone(), text, language };
         let vector = self.asker().sentence(&request)?;
-        if vector.len() != vectors.width {
-            return Err(Error::Width { model, vector: vector.len(), column: vectors.width });
+        if vector.len() != width {
+            return Err(Error::Width { model, vector: vector.len(), column: width });
         }
         Ok(QueryVector { model, vector: unit(&vector) })
     }

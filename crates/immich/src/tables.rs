@@ -28,7 +28,9 @@ CREATE TABLE viewfinder.immich_state (
     compared_up_to UUID,
     laps BIGINT NOT NULL DEFAULT 0,
     changed_up_to TIMESTAMPTZ NOT NULL DEFAULT now(),
-    read_up_to TIMESTAMPTZ NOT NULL DEFAULT now()
+    read_up_to TIMESTAMPTZ NOT NULL DEFAULT now(),
+    ocr_up_to UUID,
+    clip_up_to UUID
 );
 INSERT INTO viewfinder.immich_state DEFAULT VALUES;
 "];

@@ -4,6 +4,8 @@ mod filters;
 mod follow;
 mod items;
 mod meaning;
+mod reindex;
+mod rerun;
 mod scope;
 mod text;
 mod versions;
