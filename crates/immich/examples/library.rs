@@ -6,7 +6,10 @@ use pgvector::Vector;
 use postgres::{Client, NoTls};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use viewfinder_catalog::text::{Segmenter, letters};
+use viewfinder_catalog::{
+    search::Similarity,
+    text::{Segmenter, letters},
+};
 use viewfinder_engine::{
     EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
 };
@@ -82,6 +85,7 @@ fn main() -> Result<()> {
         backend: Arc::new(Words),
         runtime: runtime.handle().clone(),
         ocr: ocr::Options::immich(0.5, 0.8, 736),
+        similarity: Similarity::default(),
     })?;
     let start = Instant::now();
     while !library.follow()? {}

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
 use viewfinder_catalog::{
     postgres::{Cutter, Pool, require_config},
+    search::Similarity,
     text::Segmenter,
 };
 use viewfinder_gateway::Backend;
@@ -26,6 +27,8 @@ pub struct LibraryConfig {
     pub runtime: Handle,
     /// How text is read, but for model and thresholds, which Immich's settings say.
     pub ocr: ocr::Options,
+    /// What counts as similar to words.
+    pub similarity: Similarity,
 }
 
 /// An Immich's library. Copies share everything.
@@ -38,6 +41,7 @@ struct Inner {
     asker: Asker,
     schema: Mutex<Arc<Schema>>,
     pulse: Mutex<Pulse>,
+    similarity: Similarity,
 }
 
 impl Library {
@@ -68,6 +72,7 @@ impl Library {
             asker,
             schema: Mutex::new(Arc::new(schema)),
             pulse: Mutex::default(),
+            similarity: config.similarity,
         })))
     }
 
@@ -81,6 +86,10 @@ impl Library {
 
     pub(crate) fn asker(&self) -> &Asker {
         &self.0.asker
+    }
+
+    pub(crate) fn similarity(&self) -> Similarity {
+        self.0.similarity
     }
 
     /// How following goes.

@@ -3,7 +3,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use viewfinder_catalog::{
     Filter,
-    search::{EmbedError, QueryVector, Ranker, Similarity, excluded},
+    search::{EmbedError, QueryVector, Ranker, excluded},
     unit,
 };
 use viewfinder_engine::SentenceRequest;
@@ -96,7 +96,7 @@ fn rank(
         source: allowed,
         segmenter: &library.cutter().segmenter,
         embedder: Some(&embedder),
-        similarity: Similarity::default(),
+        similarity: library.similarity(),
     };
     let filter = Filter { without: excluded(&request.query), ..Filter::default() };
     let (ranked, _) = ranker.rank(&request.query, filter)?;

@@ -8,7 +8,7 @@ use postgres::{Client, NoTls, types::ToSql};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
-use viewfinder_catalog::text::Segmenter;
+use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_immich::{Caller, Error, Library, LibraryConfig, Page, SearchRequest};
 use viewfinder_test_support::PostgresServer;
 use viewfinder_vision::ocr;
@@ -42,6 +42,7 @@ pub(crate) fn config(url: &str, answers: &Arc<Answers>) -> LibraryConfig {
         backend: Arc::clone(answers) as _,
         runtime: runtime().handle().clone(),
         ocr: ocr::Options::immich(0.5, 0.8, 736),
+        similarity: Similarity::default(),
     }
 }
 
