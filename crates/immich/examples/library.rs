@@ -1,5 +1,5 @@
-//! Fills a made-up Immich and measures how long searches of its library take: `library COUNT` prints a line of JSON. The words' vectors are
-//! at hand; what a network would add is not measured.
+//! Fills a made-up Immich and measures how long searches of its library take: `library COUNT` prints a line of JSON. With the address of a
+//! database after it, that one is filled if it is empty, and kept. The words' vectors are at hand; what a network would add is not measured.
 use std::{error::Error, sync::Arc, time::Instant};
 
 use pgvector::Vector;
@@ -72,11 +72,16 @@ impl Backend for Words {
 }
 
 fn main() -> Result<()> {
-    let count: u64 = std::env::args().nth(1).ok_or("usage: library COUNT")?.parse()?;
+    let mut arguments = std::env::args().skip(1);
+    let count: u64 = arguments.next().ok_or("usage: library COUNT [URL]")?.parse()?;
     let server = PostgresServer::start(SERVER);
-    let url = server.new_database();
+    let url = arguments.next().unwrap_or_else(|| server.new_database());
     let vocabulary = Vocabulary::new();
-    let me = fill(&url, &vocabulary, count)?;
+    let mut client = Client::connect(&url, NoTls)?;
+    if client.query_one("SELECT to_regclass('public.asset') IS NULL", &[])?.get(0) {
+        fill(&mut client, &vocabulary, count)?;
+    }
+    let me = client.query_one("SELECT id FROM \"user\"", &[])?.get(0);
     let runtime = tokio::runtime::Runtime::new()?;
     let library = Library::open(LibraryConfig {
         database_url: url.clone(),
@@ -90,7 +95,7 @@ fn main() -> Result<()> {
     let start = Instant::now();
     while !library.follow()? {}
     let catch_up_s = start.elapsed().as_secs_f64();
-    Client::connect(&url, NoTls)?.batch_execute("VACUUM ANALYZE")?;
+    client.batch_execute("VACUUM ANALYZE")?;
     let mut found = measure(&library, me, &vocabulary, count)?;
     found["catch_up_s"] = json!(catch_up_s);
     let start = Instant::now();
@@ -105,9 +110,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Writes pictures of one user with what Immich's jobs would have found; returns the user.
-fn fill(url: &str, vocabulary: &Vocabulary, count: u64) -> Result<Uuid> {
-    let mut client = Client::connect(url, NoTls)?;
+/// Writes pictures of one user with what Immich's jobs would have found.
+fn fill(client: &mut Client, vocabulary: &Vocabulary, count: u64) -> Result<()> {
     client.batch_execute(TABLES)?;
     // A large index is built much faster at once.
     client.batch_execute("DROP INDEX clip_index")?;
@@ -162,7 +166,7 @@ fn fill(url: &str, vocabulary: &Vocabulary, count: u64) -> Result<Uuid> {
         "CREATE INDEX clip_index ON smart_search USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 300, m = 16)",
     )?;
     client.batch_execute("VACUUM ANALYZE")?;
-    Ok(me)
+    Ok(())
 }
 
 fn id(n: u64) -> Uuid {
@@ -202,7 +206,7 @@ fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> 
 
 /// What a person may look for: a word or two of some picture, or a piece of a line.
 fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
-    let mut random = Random::new(77_000 + seed);
+    let mut random = Random::new(1_000_000 * (77_000 + seed));
     loop {
         let lines = vocabulary.lines(random.below(count));
         if lines.is_empty() {

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Up to this many allowed pictures are compared one by one; more are looked for through the index.
-const FEW: i64 = 5000;
+const FEW: usize = 2500;
 /// Candidates that pgvector keeps at most while it walks its graph: its own limit.
 const BROADEST: usize = 1000;
 
@@ -130,26 +130,28 @@ impl<'a> Allowed<'a> {
         limit: usize,
     ) -> Result<Vec<Row>> {
         let asset = &self.schema.asset;
-        let few = {
+        let allowed = {
             let mut sql = Sql::default();
             let conditions = self.conditions_with(filter, &mut sql);
             let statement = format!(
-                "SELECT count(*) FROM (SELECT FROM {asset} AS asset WHERE {conditions} LIMIT {FEW} + 1) AS allowed"
+                "SELECT asset.id FROM {asset} AS asset WHERE {conditions} LIMIT {}",
+                at_most(FEW + 1)
             );
-            work.one::<i64>(&statement, &sql.refs())? <= FEW
+            work.rows(&statement, &sql.refs())?
         };
+        let limit = at_most(limit);
         let mut sql = Sql::default();
         let vector = sql.param(Vector::from(vector.to_vec()));
-        let conditions = self.conditions_with(filter, &mut sql);
-        let limit = at_most(limit);
         let near = format!(
             "SELECT asset.id, (1 - (s.embedding <=> {vector}::vector))::float8 AS score, asset.\"fileCreatedAt\" AS taken
-             FROM {asset} AS asset JOIN public.smart_search AS s ON s.\"assetId\" = asset.id WHERE {conditions}"
+             FROM {asset} AS asset JOIN public.smart_search AS s ON s.\"assetId\" = asset.id"
         );
-        let statement = if few || vectors.index == Index::None {
+        let statement = if allowed.len() <= FEW {
+            let ids = sql.param(allowed.iter().map(|row| row.get(0)).collect::<Vec<Uuid>>());
             // Materialized, so that the index is not asked, which would walk past most rows.
             format!(
-                "WITH allowed AS MATERIALIZED ({near}) SELECT * FROM allowed ORDER BY score DESC, taken DESC, id LIMIT {limit}"
+                "WITH allowed AS MATERIALIZED ({near} WHERE asset.id = ANY({ids}))
+                 SELECT * FROM allowed ORDER BY score DESC, taken DESC, id LIMIT {limit}"
             )
         } else {
             let settings = match vectors.index {
@@ -162,8 +164,9 @@ impl<'a> Allowed<'a> {
                 Index::None => String::new(),
             };
             work.batch(&settings)?;
+            let conditions = self.conditions_with(filter, &mut sql);
             format!(
-                "SELECT * FROM ({near} ORDER BY s.embedding <=> {vector}::vector LIMIT {limit}) AS near
+                "SELECT * FROM ({near} WHERE {conditions} ORDER BY s.embedding <=> {vector}::vector LIMIT {limit}) AS near
                  ORDER BY score DESC, taken DESC, id"
             )
         };
@@ -175,13 +178,19 @@ impl Source for Allowed<'_> {
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
         let mut sql = Sql::default();
         let Some(query) = sql.query(self.cutter, expr) else { return Ok(Vec::new()) };
+        let loose = sql.loose_query(self.cutter, expr).unwrap_or_else(|| query.clone());
         let conditions = self.conditions_with(filter, &mut sql);
-        let score = text_score("t.tokens", &query);
+        let score = text_score("c.tokens", &query);
+        // The newest first, and no more of them are looked at than are wanted: a text is fetched for each, and a frequent word is in many.
         let statement = format!(
-            "SELECT t.asset, {score} AS score, asset.\"fileCreatedAt\" AS taken
-             FROM viewfinder.immich_text AS t JOIN {} AS asset ON asset.id = t.asset
-             WHERE t.tokens @@ {query} AND {conditions}
-             ORDER BY score DESC, taken DESC, t.asset LIMIT {}",
+            "SELECT * FROM (
+                 SELECT c.asset, {score} AS score, a.taken FROM (
+                     SELECT asset, tokens FROM viewfinder.immich_text WHERE tokens @@ {loose}
+                     ORDER BY taken DESC NULLS LAST, asset OFFSET 0
+                 ) AS c, LATERAL (
+                     SELECT \"fileCreatedAt\" AS taken FROM {} AS asset WHERE asset.id = c.asset AND {conditions} OFFSET 0
+                 ) AS a WHERE c.tokens @@ {query} LIMIT {}
+             ) AS found ORDER BY score DESC, taken DESC, asset",
             self.schema.asset,
             at_most(limit)
         );

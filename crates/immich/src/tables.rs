@@ -4,10 +4,13 @@ use std::time::SystemTime;
 use uuid::Uuid;
 use viewfinder_catalog::postgres::{Cutter, Result, Sql, Work, bring_up, storable};
 
+use crate::schema::Schema;
+
 /// What brings the tables from one format to the next. Never change an entry that was released: add one.
 ///
 /// `immich_text` has a row for each picture whose text was read. `corners` are eight numbers a line. `read_at` is Immich's `ocrAt`;
-/// without one, this program read the text itself. `generation` tells which segmenter cut the tokens.
+/// without one, this program read the text itself. `taken` is its
+/// `fileCreatedAt`, for the order in which texts are looked at. `generation` tells which segmenter cut the tokens.
 /// There are no references to Immich's tables: it may restore or rename them at any time.
 const STEPS: &[&str] = &["
 CREATE TABLE viewfinder.immich_text (
@@ -16,6 +19,7 @@ CREATE TABLE viewfinder.immich_text (
     scores REAL[] NOT NULL,
     corners REAL[] NOT NULL,
     read_at TIMESTAMPTZ,
+    taken TIMESTAMPTZ,
     generation INTEGER NOT NULL,
     tokens TSVECTOR
 );
@@ -54,6 +58,7 @@ impl OwnText {
     pub(crate) fn write(
         &self,
         work: &mut Work<'_>,
+        schema: &Schema,
         cutter: &Cutter,
         asset: Uuid,
         read_at: Option<SystemTime>,
@@ -66,12 +71,14 @@ impl OwnText {
         let tokens = cutter.vector(&mut sql, &lines).unwrap_or_else(|| "NULL::tsvector".into());
         work.execute(
             &format!(
-                "INSERT INTO viewfinder.immich_text (asset, texts, scores, corners, read_at, generation, tokens)
-                 SELECT {asset}, {texts}, {scores}, {corners}, {read_at}, generation, {tokens}
-                 FROM viewfinder.immich_state
+                "INSERT INTO viewfinder.immich_text (asset, texts, scores, corners, read_at, taken, generation, tokens)
+                 SELECT {asset}, {texts}, {scores}, {corners}, {read_at}, (
+                     SELECT \"fileCreatedAt\" FROM {} WHERE id = {asset}
+                 ), generation, {tokens} FROM viewfinder.immich_state
                  ON CONFLICT (asset) DO UPDATE SET texts = excluded.texts, scores = excluded.scores,
-                     corners = excluded.corners, read_at = excluded.read_at, generation = excluded.generation,
-                     tokens = excluded.tokens"
+                     corners = excluded.corners, read_at = excluded.read_at, taken = excluded.taken,
+                     generation = excluded.generation, tokens = excluded.tokens",
+                schema.asset
             ),
             &sql.refs(),
         )?;

@@ -28,23 +28,41 @@ impl Sql {
 
     /// The expression as a `tsquery`; none if it can match nothing.
     pub fn query(&mut self, cutter: &Cutter, expr: &TextExpr) -> Option<String> {
+        self.build(cutter, expr, " <-> ")
+    }
+
+    /// The same with the tokens of phrases anywhere: it fits more texts, and the index alone tells which.
+    pub fn loose_query(&mut self, cutter: &Cutter, expr: &TextExpr) -> Option<String> {
+        self.build(cutter, expr, " & ")
+    }
+
+    fn build(&mut self, cutter: &Cutter, expr: &TextExpr, then: &str) -> Option<String> {
         match expr {
-            TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix),
+            TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix, then),
             TextExpr::All(parts) => {
                 let before = self.params.len();
-                let parts: Option<Vec<String>> = parts.iter().map(|part| self.query(cutter, part)).collect();
+                let parts: Option<Vec<String>> =
+                    parts.iter().map(|part| self.build(cutter, part, then)).collect();
                 if parts.is_none() {
                     self.params.truncate(before); // the database refuses parameters that nothing uses
                 }
                 join(&parts?, " && ")
             }
-            TextExpr::Any(parts) => {
-                join(&parts.iter().filter_map(|part| self.query(cutter, part)).collect::<Vec<_>>(), " || ")
-            }
+            TextExpr::Any(parts) => join(
+                &parts.iter().filter_map(|part| self.build(cutter, part, then)).collect::<Vec<_>>(),
+                " || ",
+            ),
         }
     }
 
-    fn phrase(&mut self, cutter: &Cutter, field: Field, tokens: &[String], prefix: bool) -> Option<String> {
+    fn phrase(
+        &mut self,
+        cutter: &Cutter,
+        field: Field,
+        tokens: &[String],
+        prefix: bool,
+        then: &str,
+    ) -> Option<String> {
         // What is neither letter nor digit parts tokens, as in the other store.
         let tokens: Vec<&str> = tokens
             .iter()
@@ -66,20 +84,21 @@ impl Sql {
                 .collect();
             return join(&words, " && ");
         }
-        let (mark, weight) = match field {
-            Field::Words => ("", "A"),
-            Field::Grams => (GRAM_MARK, "B"),
+        let mark = match field {
+            Field::Words => "",
+            Field::Grams => GRAM_MARK,
         };
         let last = tokens.len() - 1;
+        // Without weights, which the index does not know: each text would have to be read.
         let lexemes: Vec<String> = tokens
             .iter()
             .enumerate()
             .map(|(i, token)| {
                 let lexeme = quoted(&format!("{mark}{token}"));
-                format!("{lexeme}:{}{weight}", if prefix && i == last { "*" } else { "" })
+                if prefix && i == last { format!("{lexeme}:*") } else { lexeme }
             })
             .collect();
-        let phrase = self.param(lexemes.join(" <-> "));
+        let phrase = self.param(lexemes.join(then));
         Some(format!("{phrase}::text::tsquery"))
     }
 
