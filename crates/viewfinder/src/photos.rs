@@ -61,7 +61,8 @@ pub(crate) fn start(
             Ok(QueryVector { model: clip.clone(), vector: unit(&vector) })
         })
     };
-    let searcher = Searcher::new(Arc::clone(&store), segmenter, Some(embedder), catalogue::similarity(config));
+    let searcher =
+        Searcher::new(Arc::clone(&store), segmenter, Some(embedder), catalogue::similarity(config));
     let thumbnails =
         config.catalog_thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
     Some(Photos::start(PhotosConfig {
