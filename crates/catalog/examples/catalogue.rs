@@ -14,23 +14,26 @@ use std::{
 
 use serde_json::{Value, json};
 use viewfinder_catalog::{
-    Field, FileRecord, Filter, Finding, Outcome, PostgresConfig, PostgresStore, Properties, SqliteStore,
-    Store, TextExpr, TextLine,
-    text::{Segmenter, gram_phrase, letters},
+    FileRecord, Filter, Finding, Outcome, PostgresConfig, PostgresStore, Properties, SqliteStore, Store,
+    TextLine,
+    search::{EmbedError, Page, QueryVector, Searcher, Similarity},
+    text::{Segmenter, letters},
 };
 use viewfinder_test_support::{
     PostgresServer,
     made_up::{CLUSTERS, Random, Vocabulary, vector},
 };
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 const MODEL: &str = "cn-clip/ViT-B-16";
 const WIDTH: usize = 512;
 const BATCH: usize = 500;
 const QUERIES: u64 = 300;
-/// Results of each list that a hybrid search fuses.
+/// Pictures that a search by vectors finds.
 const LIMIT: usize = 200;
+/// Hits that a page shows.
+const PAGE: usize = 50;
 /// Settings that a server with a gigabyte to spare gets.
 const SERVER: &[&str] = &[
     "shared_buffers=1GB",
@@ -45,7 +48,7 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["fill", place, count] => fill(&*open(place)?, count.parse()?),
+        ["fill", place, count] => fill(&*open(place, Arc::new(Segmenter::new(None)?))?, count.parse()?),
         ["measure", place] => {
             #[expect(clippy::print_stdout, reason = "the result")]
             {
@@ -115,8 +118,7 @@ fn step(rest: &[&str], name: &str, arguments: &[&str]) -> Result<(String, f64)> 
     Ok((String::from_utf8(output.stdout)?, start.elapsed().as_secs_f64()))
 }
 
-fn open(place: &str) -> Result<Box<dyn Store>> {
-    let segmenter = Arc::new(Segmenter::new(None)?);
+fn open(place: &str, segmenter: Arc<Segmenter>) -> Result<Box<dyn Store>> {
     Ok(if place.starts_with("postgresql:") {
         Box::new(PostgresStore::open(&PostgresConfig::new(place), segmenter)?)
     } else {
@@ -178,73 +180,89 @@ fn lines(vocabulary: &Vocabulary, i: u64) -> Vec<TextLine> {
     vocabulary.lines(i).into_iter().enumerate().map(line).collect()
 }
 
-/// What a person may look for: a word or two of some picture, or a piece of a line, as words and as grams.
-fn query(segmenter: &Segmenter, vocabulary: &Vocabulary, seed: u64, count: u64) -> TextExpr {
+/// What a person may look for: in turn a word or two of some picture, and a piece of a line.
+fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
     let mut random = Random::new(77_000 + seed);
-    let text = loop {
+    loop {
         let lines = lines(vocabulary, random.below(count));
-        if !lines.is_empty() {
-            let line: Vec<char> = lines[random.below(lines.len() as u64) as usize].text.chars().collect();
-            let start = random.below(line.len() as u64) as usize;
-            let piece: String = line[start..].iter().take(2 + random.below(6) as usize).collect();
-            if letters(&piece).len() >= 2 {
-                break piece;
-            }
+        if lines.is_empty() {
+            continue;
         }
-    };
-    let words = segmenter.line(&text).words;
-    let phrase = |field, tokens, prefix| TextExpr::Phrase { field, tokens, prefix };
-    let words = words.into_iter().map(|word| phrase(Field::Words, vec![word], false)).collect();
-    let mut parts = vec![TextExpr::All(words)];
-    if let Some((tokens, prefix)) = gram_phrase(&letters(&text)) {
-        parts.push(phrase(Field::Grams, tokens, prefix));
+        let line = &lines[random.below(lines.len() as u64) as usize].text;
+        let piece = if seed % 2 == 0 && line.is_ascii() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let start = random.below(words.len() as u64) as usize;
+            words[start..].iter().take(1 + random.below(2) as usize).copied().collect::<Vec<_>>().join(" ")
+        } else {
+            let line: Vec<char> = line.chars().collect();
+            let start = random.below(line.len() as u64) as usize;
+            line[start..].iter().take(2 + random.below(6) as usize).collect()
+        };
+        // A dash before a word would exclude it.
+        let piece = piece.trim_matches(|c: char| !c.is_alphanumeric());
+        if letters(piece).len() >= 2 {
+            return piece.to_owned();
+        }
     }
-    TextExpr::Any(parts)
+}
+
+/// A vector near one of the clusters, another one for each text.
+fn meaning(text: &str) -> Vec<f32> {
+    let seed = text.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    vector(WIDTH, seed % CLUSTERS, 5_000_000_000 + seed, 1.0)
 }
 
 fn measure(place: &str) -> Result<Value> {
+    let segmenter = Arc::new(Segmenter::new(None)?);
     let start = Instant::now();
-    let store = open(place)?;
+    let store: Arc<dyn Store> = open(place, Arc::clone(&segmenter))?.into();
     let open_ms = start.elapsed().as_secs_f64() * 1e3;
     let count = store.counts()?.assets;
     let before_mb = resident_mb();
-    let segmenter = Segmenter::new(None)?;
     let vocabulary = Vocabulary::new();
+    let queries: Vec<String> = (0..QUERIES).map(|seed| query(&vocabulary, seed, count)).collect();
     let all = Filter::default();
-    let queries: Vec<TextExpr> =
-        (0..QUERIES).map(|seed| query(&segmenter, &vocabulary, seed, count)).collect();
-    let vectors: Vec<Vec<f32>> =
-        (0..QUERIES).map(|seed| vector(WIDTH, seed * 31 % CLUSTERS, 5_000_000_000 + seed, 1.0)).collect();
-    drop(segmenter);
+    let near = |text: &str, limit| store.nearest(MODEL, &meaning(text), &all, limit);
     let start = Instant::now();
-    store.nearest(MODEL, &vectors[0], &all, LIMIT)?;
+    near(&queries[0], LIMIT)?;
     let first_ms = start.elapsed().as_secs_f64() * 1e3;
 
-    let (mut text, mut near, mut both, mut hits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (query, vector) in queries.iter().zip(&vectors) {
+    let embedder = |text: &str| -> Result<QueryVector, EmbedError> {
+        Ok(QueryVector { model: MODEL.to_owned(), vector: meaning(text) })
+    };
+    let searcher =
+        Searcher::new(Arc::clone(&store), segmenter, Some(Arc::new(embedder)), Similarity::default());
+    let page = Page { limit: PAGE, cursor: None };
+    let timed = |job: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
         let start = Instant::now();
-        hits.push(store.find_text(query, &all, LIMIT)?.len() as f64);
-        let middle = Instant::now();
-        store.nearest(MODEL, vector, &all, LIMIT)?;
-        text.push((middle - start).as_secs_f64() * 1e3);
-        near.push(middle.elapsed().as_secs_f64() * 1e3);
-        both.push(start.elapsed().as_secs_f64() * 1e3);
+        job()?;
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    };
+    let (mut text, mut vectors, mut both, mut hits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for query in &queries {
+        text.push(timed(&mut || {
+            let found = searcher.search(&format!("ocr:{query}"), &page)?.found;
+            hits.push(found.unwrap_or(0) as f64);
+            Ok(())
+        })?);
+        vectors.push(timed(&mut || Ok(drop(near(query, LIMIT)?)))?);
+        both.push(timed(&mut || Ok(drop(searcher.search(query, &page)?)))?);
     }
     let after_mb = resident_mb();
     // More results than an index holds are found by comparing all.
     let mut found = 0;
     let exact = 20;
-    for vector in &vectors[..exact] {
-        let near = store.nearest(MODEL, vector, &all, 10)?;
-        let true_ones = store.nearest(MODEL, vector, &all, 1001)?;
-        found += near
+    for query in &queries[..exact] {
+        let quickly = near(query, 10)?;
+        let true_ones = near(query, 1001)?;
+        found += quickly
             .iter()
             .filter(|scored| true_ones[..10].iter().any(|other| other.asset == scored.asset))
             .count();
     }
     Ok(json!({
         "count": count, "open_ms": open_ms, "first_vector_ms": first_ms,
-        "text_ms": spread(text), "vector_ms": spread(near), "hybrid_ms": spread(both), "text_hits": spread(hits),
+        "text_ms": spread(text), "vector_ms": spread(vectors), "hybrid_ms": spread(both), "text_hits": spread(hits),
         "memory_mb": after_mb, "memory_before_mb": before_mb, "recall_at_10": found as f64 / (10 * exact) as f64,
     }))
 }

@@ -204,7 +204,7 @@ fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> 
     Ok(kinds)
 }
 
-/// What a person may look for: a word or two of some picture, or a piece of a line.
+/// What a person may look for: in turn a word or two of some picture, and a piece of a line.
 fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
     let mut random = Random::new(1_000_000 * (77_000 + seed));
     loop {
@@ -212,11 +212,20 @@ fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
         if lines.is_empty() {
             continue;
         }
-        let line: Vec<char> = lines[random.below(lines.len() as u64) as usize].chars().collect();
-        let start = random.below(line.len() as u64) as usize;
-        let piece: String = line[start..].iter().take(2 + random.below(6) as usize).collect();
-        if letters(&piece).len() >= 2 && !piece.trim().starts_with('-') {
-            return piece.trim().to_owned();
+        let line = &lines[random.below(lines.len() as u64) as usize];
+        let piece = if seed % 2 == 0 && line.is_ascii() {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let start = random.below(words.len() as u64) as usize;
+            words[start..].iter().take(1 + random.below(2) as usize).copied().collect::<Vec<_>>().join(" ")
+        } else {
+            let line: Vec<char> = line.chars().collect();
+            let start = random.below(line.len() as u64) as usize;
+            line[start..].iter().take(2 + random.below(6) as usize).collect()
+        };
+        // A dash before a word would exclude it.
+        let piece = piece.trim_matches(|c: char| !c.is_alphanumeric());
+        if letters(piece).len() >= 2 {
+            return piece.to_owned();
         }
     }
 }

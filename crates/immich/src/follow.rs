@@ -222,13 +222,9 @@ impl Library {
         }
         let theirs = if schema.ocr { theirs(work, schema, ids)? } else { HashMap::new() };
         let rows = work.rows(
-            &format!(
-                "SELECT t.asset, texts, scores, corners, read_at,
-                     generation = (SELECT generation FROM viewfinder.immich_state)
-                         AND taken IS NOT DISTINCT FROM a.\"fileCreatedAt\"
-                 FROM viewfinder.immich_text AS t JOIN {} AS a ON a.id = t.asset WHERE t.asset = ANY($1)",
-                schema.asset
-            ),
+            "SELECT asset, texts, scores, corners, read_at,
+                 generation = (SELECT generation FROM viewfinder.immich_state)
+             FROM viewfinder.immich_text WHERE asset = ANY($1)",
             &[&ids],
         )?;
         let ours: HashMap<Uuid, Own> = rows
@@ -241,9 +237,9 @@ impl Library {
         for id in ids {
             let own = ours.get(id);
             let Some(their) = theirs.get(id) else {
-                // Read by us, or about to be read again by Immich: only what we add may be old.
+                // Read by us, or about to be read again by Immich: only the cut may be old.
                 if let Some(own) = own.filter(|own| !own.current) {
-                    own.text.write(work, schema, self.cutter(), *id, own.read_at)?;
+                    own.text.write(work, self.cutter(), *id, own.read_at)?;
                 }
                 continue;
             };
@@ -252,8 +248,8 @@ impl Library {
             let same = |own: &&Own| own.read_at == at && (their.lines == 0 || own.text == their.text);
             match own.filter(same) {
                 Some(own) if own.current => {}
-                Some(own) => own.text.write(work, schema, self.cutter(), *id, at)?,
-                None => their.text.write(work, schema, self.cutter(), *id, at)?,
+                Some(own) => own.text.write(work, self.cutter(), *id, at)?,
+                None => their.text.write(work, self.cutter(), *id, at)?,
             }
         }
         Ok(())
@@ -264,7 +260,7 @@ impl Library {
 struct Own {
     text: OwnText,
     read_at: Option<SystemTime>,
-    /// Was it cut by the segmenter of now, and is its time right?
+    /// Was it cut by the segmenter of now?
     current: bool,
 }
 

@@ -146,7 +146,7 @@ impl Library {
             )?;
             read_at = Some(at);
         }
-        OwnText { texts, scores, corners }.write(work, schema, self.cutter(), id, read_at)
+        OwnText { texts, scores, corners }.write(work, self.cutter(), id, read_at)
     }
 }
 

@@ -10,7 +10,7 @@ use postgres::Row;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
-    postgres::{Cutter, Pool, Result, Sql, Work, at_most, text_score},
+    postgres::{Cutter, Order, Pool, Result, Sql, Work, at_most, has_phrase, text_score},
     query::Query,
     search::Source,
 };
@@ -95,7 +95,9 @@ impl<'a> Allowed<'a> {
     /// The same, with those of the ranking.
     fn conditions_with(&self, filter: &Filter, sql: &mut Sql) -> String {
         let mut conditions = self.conditions(sql);
-        if let Some(without) = filter.without.as_ref().and_then(|expr| sql.query(self.cutter, expr)) {
+        if let Some(without) =
+            filter.without.as_ref().and_then(|expr| sql.query(self.cutter, expr, Order::Kept))
+        {
             conditions.push_str(&format!(
                 " AND NOT EXISTS (SELECT FROM viewfinder.immich_text AS n WHERE n.asset = asset.id AND n.tokens @@ {without})"
             ));
@@ -177,19 +179,26 @@ impl<'a> Allowed<'a> {
 impl Source for Allowed<'_> {
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
         let mut sql = Sql::default();
-        let Some(query) = sql.query(self.cutter, expr) else { return Ok(Vec::new()) };
-        let loose = sql.loose_query(self.cutter, expr).unwrap_or_else(|| query.clone());
+        let Some(query) = sql.query(self.cutter, expr, Order::Kept) else { return Ok(Vec::new()) };
+        // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell.
+        let (candidate, phrases) = if has_phrase(self.cutter, expr) {
+            let Some(candidate) = sql.query(self.cutter, expr, Order::Any) else { return Ok(Vec::new()) };
+            (candidate, format!("WHERE c.tokens @@ {query}"))
+        } else {
+            (query.clone(), String::new())
+        };
         let conditions = self.conditions_with(filter, &mut sql);
-        let score = text_score("c.tokens", &query);
-        // The newest first, and no more of them are looked at than are wanted: a text is fetched for each, and a frequent word is in many.
+        let score = text_score("tokens", &query);
+        // As the catalogue does, the shortest texts first, and no more of them are read than are wanted: a frequent word is in many.
+        // What OFFSET 0 parts is done one after the other.
         let statement = format!(
-            "SELECT * FROM (
-                 SELECT c.asset, {score} AS score, a.taken FROM (
-                     SELECT asset, tokens FROM viewfinder.immich_text WHERE tokens @@ {loose}
-                     ORDER BY taken DESC NULLS LAST, asset OFFSET 0
+            "SELECT asset, {score} AS score, taken FROM (
+                 SELECT c.asset, c.tokens, a.taken, row_number() OVER () AS place FROM (
+                     SELECT asset, tokens FROM viewfinder.immich_text WHERE tokens @@ {candidate}
+                     ORDER BY size, asset OFFSET 0
                  ) AS c, LATERAL (
                      SELECT \"fileCreatedAt\" AS taken FROM {} AS asset WHERE asset.id = c.asset AND {conditions} OFFSET 0
-                 ) AS a WHERE c.tokens @@ {query} LIMIT {}
+                 ) AS a {phrases} LIMIT {}
              ) AS found ORDER BY score DESC, taken DESC, asset",
             self.schema.asset,
             at_most(limit)

@@ -4,13 +4,10 @@ use std::time::SystemTime;
 use uuid::Uuid;
 use viewfinder_catalog::postgres::{Cutter, Result, Sql, Work, bring_up, storable};
 
-use crate::schema::Schema;
-
 /// What brings the tables from one format to the next. Never change an entry that was released: add one.
 ///
 /// `immich_text` has a row for each picture whose text was read. `corners` are eight numbers a line. `read_at` is Immich's `ocrAt`;
-/// without one, this program read the text itself. `taken` is its
-/// `fileCreatedAt`, for the order in which texts are looked at. `generation` tells which segmenter cut the tokens.
+/// without one, this program read the text itself. `generation` tells which segmenter cut the tokens.
 /// There are no references to Immich's tables: it may restore or rename them at any time.
 const STEPS: &[&str] = &["
 CREATE TABLE viewfinder.immich_text (
@@ -19,9 +16,9 @@ CREATE TABLE viewfinder.immich_text (
     scores REAL[] NOT NULL,
     corners REAL[] NOT NULL,
     read_at TIMESTAMPTZ,
-    taken TIMESTAMPTZ,
     generation INTEGER NOT NULL,
-    tokens TSVECTOR
+    tokens TSVECTOR,
+    size INTEGER GENERATED ALWAYS AS (length(tokens)) STORED
 );
 CREATE INDEX immich_text_by_token ON viewfinder.immich_text USING gin (tokens) WITH (fastupdate = off);
 
@@ -58,7 +55,6 @@ impl OwnText {
     pub(crate) fn write(
         &self,
         work: &mut Work<'_>,
-        schema: &Schema,
         cutter: &Cutter,
         asset: Uuid,
         read_at: Option<SystemTime>,
@@ -71,14 +67,12 @@ impl OwnText {
         let tokens = cutter.vector(&mut sql, &lines).unwrap_or_else(|| "NULL::tsvector".into());
         work.execute(
             &format!(
-                "INSERT INTO viewfinder.immich_text (asset, texts, scores, corners, read_at, taken, generation, tokens)
-                 SELECT {asset}, {texts}, {scores}, {corners}, {read_at}, (
-                     SELECT \"fileCreatedAt\" FROM {} WHERE id = {asset}
-                 ), generation, {tokens} FROM viewfinder.immich_state
+                "INSERT INTO viewfinder.immich_text (asset, texts, scores, corners, read_at, generation, tokens)
+                 SELECT {asset}, {texts}, {scores}, {corners}, {read_at}, generation, {tokens}
+                 FROM viewfinder.immich_state
                  ON CONFLICT (asset) DO UPDATE SET texts = excluded.texts, scores = excluded.scores,
-                     corners = excluded.corners, read_at = excluded.read_at, taken = excluded.taken,
-                     generation = excluded.generation, tokens = excluded.tokens",
-                schema.asset
+                     corners = excluded.corners, read_at = excluded.read_at, generation = excluded.generation,
+                     tokens = excluded.tokens"
             ),
             &sql.refs(),
         )?;

@@ -28,13 +28,8 @@ impl Vocabulary {
                 (0..length).map(|_| character(&mut random)).collect()
             })
             .collect();
-        let syllables = [
-            "an", "ber", "con", "de", "er", "fi", "gra", "ho", "in", "ja", "ke", "lo", "mi", "no", "or",
-            "pre",
-        ];
-        let english = (0..30_000)
-            .map(|_| (0..=random.below(4)).map(|_| syllables[random.below(16) as usize]).collect())
-            .collect();
+        let english =
+            (0..30_000).map(|_| (0..=random.below(4)).map(|_| syllable(&mut random)).collect()).collect();
         Self { chinese, english }
     }
 
@@ -67,6 +62,18 @@ impl Vocabulary {
         }
         line
     }
+}
+
+/// A syllable of European words, with as many forms as these have.
+fn syllable(random: &mut Random) -> String {
+    const ONSETS: [&str; 24] = [
+        "", "t", "s", "r", "n", "l", "d", "c", "m", "p", "f", "b", "h", "g", "v", "w", "st", "pr", "th",
+        "ch", "tr", "gr", "br", "qu",
+    ];
+    const VOWELS: [&str; 9] = ["e", "a", "i", "o", "u", "ea", "ou", "io", "ie"];
+    const CODAS: [&str; 14] = ["", "n", "r", "s", "t", "l", "d", "m", "ng", "st", "nd", "ck", "x", "ll"];
+    let mut part = |of: &[&'static str]| of[random.rank(of.len() as u64) as usize];
+    [part(&ONSETS), part(&VOWELS), part(&CODAS)].concat()
 }
 
 /// A vector of unit length from a cluster: its middle, and `spread` times as much noise.

@@ -8,6 +8,25 @@ use super::{
 };
 use crate::{Field, Filter, TextExpr, fold::UNKNOWN_TIME, fold::folded};
 
+/// How tokens of a phrase must stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One after the other.
+    Kept,
+    /// Anywhere. The index alone can tell whether a text has them so.
+    Any,
+}
+
+/// Does the order of tokens matter?
+pub fn has_phrase(cutter: &Cutter, expr: &TextExpr) -> bool {
+    match expr {
+        // The database may cut a word of ours into several.
+        TextExpr::Phrase { field: Field::Words, .. } if cutter.config.is_some() => true,
+        TextExpr::Phrase { tokens, .. } => tokens.len() > 1,
+        TextExpr::All(parts) | TextExpr::Any(parts) => parts.iter().any(|part| has_phrase(cutter, part)),
+    }
+}
+
 /// A statement's text and parameters as they grow.
 #[derive(Default)]
 pub struct Sql {
@@ -27,41 +46,33 @@ impl Sql {
     }
 
     /// The expression as a `tsquery`; none if it can match nothing.
-    pub fn query(&mut self, cutter: &Cutter, expr: &TextExpr) -> Option<String> {
-        self.build(cutter, expr, " <-> ")
-    }
-
-    /// The same with the tokens of phrases anywhere: it fits more texts, and the index alone tells which.
-    pub fn loose_query(&mut self, cutter: &Cutter, expr: &TextExpr) -> Option<String> {
-        self.build(cutter, expr, " & ")
-    }
-
-    fn build(&mut self, cutter: &Cutter, expr: &TextExpr, then: &str) -> Option<String> {
+    pub fn query(&mut self, cutter: &Cutter, expr: &TextExpr, order: Order) -> Option<String> {
         match expr {
-            TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix, then),
+            TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix, order),
             TextExpr::All(parts) => {
                 let before = self.params.len();
                 let parts: Option<Vec<String>> =
-                    parts.iter().map(|part| self.build(cutter, part, then)).collect();
+                    parts.iter().map(|part| self.query(cutter, part, order)).collect();
                 if parts.is_none() {
                     self.params.truncate(before); // the database refuses parameters that nothing uses
                 }
                 join(&parts?, " && ")
             }
-            TextExpr::Any(parts) => join(
-                &parts.iter().filter_map(|part| self.build(cutter, part, then)).collect::<Vec<_>>(),
-                " || ",
-            ),
+            TextExpr::Any(parts) => {
+                let parts = parts.iter().filter_map(|part| self.query(cutter, part, order));
+                join(&parts.collect::<Vec<_>>(), " || ")
+            }
         }
     }
 
+    /// Grams bear a mark instead of asking for their weight: the index does not know of weights.
     fn phrase(
         &mut self,
         cutter: &Cutter,
         field: Field,
         tokens: &[String],
         prefix: bool,
-        then: &str,
+        order: Order,
     ) -> Option<String> {
         // What is neither letter nor digit parts tokens, as in the other store.
         let tokens: Vec<&str> = tokens
@@ -75,11 +86,15 @@ impl Sql {
         if let (Field::Words, Some(config)) = (field, &cutter.config) {
             // Its words may begin and end elsewhere than ours: each of ours is looked for by itself.
             let config = self.param(config.clone());
+            let function = match order {
+                Order::Kept => "phraseto_tsquery",
+                Order::Any => "plainto_tsquery",
+            };
             let words: Vec<String> = tokens
                 .iter()
                 .map(|token| {
                     let token = self.param((*token).to_owned());
-                    format!("phraseto_tsquery({config}::text::regconfig, {token}::text)")
+                    format!("{function}({config}::text::regconfig, {token}::text)")
                 })
                 .collect();
             return join(&words, " && ");
@@ -89,16 +104,19 @@ impl Sql {
             Field::Grams => GRAM_MARK,
         };
         let last = tokens.len() - 1;
-        // Without weights, which the index does not know: each text would have to be read.
         let lexemes: Vec<String> = tokens
             .iter()
             .enumerate()
             .map(|(i, token)| {
                 let lexeme = quoted(&format!("{mark}{token}"));
-                if prefix && i == last { format!("{lexeme}:*") } else { lexeme }
+                format!("{lexeme}{}", if prefix && i == last { ":*" } else { "" })
             })
             .collect();
-        let phrase = self.param(lexemes.join(then));
+        let between = match order {
+            Order::Kept => " <-> ",
+            Order::Any => " & ",
+        };
+        let phrase = self.param(lexemes.join(between));
         Some(format!("{phrase}::text::tsquery"))
     }
 
@@ -126,7 +144,8 @@ impl Sql {
             let group = self.param(group.iter().map(|person| person.0).collect::<Vec<i64>>());
             add(format!("asset.id IN (SELECT face.asset FROM face WHERE face.person = ANY({group}))"));
         }
-        if let Some(without) = filter.without.as_ref().and_then(|expr| self.query(cutter, expr)) {
+        if let Some(without) = filter.without.as_ref().and_then(|expr| self.query(cutter, expr, Order::Kept))
+        {
             add(format!("asset.id NOT IN (SELECT t.asset FROM tokens t WHERE t.tokens @@ {without})"));
         }
         if let Some(among) = &filter.among {

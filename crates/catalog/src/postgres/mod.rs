@@ -21,7 +21,7 @@ use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, text::Segmenter,
 };
-pub use expression::Sql;
+pub use expression::{Order, Sql, has_phrase};
 pub use schema::{bring_up, require_config};
 pub use search::text_score;
 pub use session::{Params, Pool, Result, Trouble, Work, at_most, storable};

@@ -14,7 +14,8 @@ const PGVECTOR: (u32, u32) = (0, 8);
 /// A vector belongs to a `model`: a name and a width. Each has an index of its own over its part of the table, made with
 /// the first vector. Vectors stay in their rows (`main`): a comparison of all need not look each up beside the table.
 /// `analysis.state`: 0 never, 1 done, 2 failed. A time that is not known is the least number.
-/// The index on `tokens` has no list of pending entries: each search would have to read it.
+/// The index on `tokens` has no list of pending entries: each search would have to read it. A text's `size` is in its row, its tokens
+/// mostly beside the table.
 const V1: &str = "
 CREATE TABLE state (
     one BOOLEAN PRIMARY KEY DEFAULT true CHECK (one),
@@ -63,7 +64,8 @@ CREATE TABLE line (
 
 CREATE TABLE tokens (
     asset BIGINT PRIMARY KEY REFERENCES asset ON DELETE CASCADE,
-    tokens TSVECTOR NOT NULL
+    tokens TSVECTOR NOT NULL,
+    size INTEGER NOT NULL GENERATED ALWAYS AS (length(tokens)) STORED
 );
 CREATE INDEX tokens_by_token ON tokens USING gin (tokens) WITH (fastupdate = off);
 

@@ -4,7 +4,7 @@ use postgres::Row;
 
 use super::{
     Cutter,
-    expression::Sql,
+    expression::{Order, Sql, has_phrase},
     session::{Result, Work, at_most},
     vectors,
 };
@@ -12,6 +12,10 @@ use crate::{AssetId, Filter, Scored, TextExpr, store::GRAMS_WEIGHT};
 
 /// Up to this many allowed assets are compared one by one; more are looked for through the index.
 const FEW: i64 = 5000;
+
+/// So many texts are ranked, the shortest: the rank prefers short ones, and reading the tokens of a text takes longer than
+/// finding it. Others follow by their size.
+const RANKED: i64 = 256;
 
 pub(super) fn find_text(
     work: &mut Work<'_>,
@@ -21,26 +25,43 @@ pub(super) fn find_text(
     limit: usize,
 ) -> Result<Vec<Scored>> {
     let mut sql = Sql::default();
-    let Some(query) = sql.query(cutter, expr) else { return Ok(Vec::new()) };
+    let Some(query) = sql.query(cutter, expr, Order::Kept) else { return Ok(Vec::new()) };
+    // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell, and only they.
+    let (candidate, phrases) = if has_phrase(cutter, expr) {
+        let Some(candidate) = sql.query(cutter, expr, Order::Any) else { return Ok(Vec::new()) };
+        (candidate, format!("WHERE tokens @@ {query}"))
+    } else {
+        (query.clone(), String::new())
+    };
     let conditions = sql.conditions(cutter, filter);
     let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
     let limit = sql.param(at_most(limit));
-    let score = text_score("tokens.tokens", &query);
+    let score = text_score("tokens", &query);
+    // OFFSET 0 keeps the two conditions apart.
     let rows = work.rows(
         &format!(
-            "SELECT tokens.asset, {score} AS score
-             FROM tokens {asset} WHERE tokens.tokens @@ {query}{conditions}
-             ORDER BY score DESC, tokens.asset LIMIT {limit}"
+            "SELECT asset, {score} AS score
+             FROM (
+                 SELECT asset, tokens, row_number() OVER () AS place FROM (
+                     SELECT tokens.asset, tokens.tokens FROM tokens {asset} WHERE tokens.tokens @@ {candidate}{conditions}
+                     ORDER BY tokens.size, tokens.asset OFFSET 0
+                 ) AS candidate {phrases} LIMIT {limit}
+             ) AS found ORDER BY score DESC, asset"
         ),
         &sql.refs(),
     )?;
     Ok(rows.iter().map(scored).collect())
 }
 
-/// How well a `tsvector` fits a `tsquery`, above zero; an expression of type `float8`.
+/// How well a `tsvector` fits a `tsquery`, above zero, where the number of the row, from 1 and by size, is `place`; an expression of
+/// type `float8`.
 pub fn text_score(vector: &str, query: &str) -> String {
     // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
-    format!("greatest(ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', {vector}, {query}, 1), 1e-9)::float8")
+    format!(
+        "CASE WHEN place > {RANKED} THEN 1e-9 / place ELSE greatest(
+             ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', {vector}, {query}, 1), 1e-9
+         )::float8 END"
+    )
 }
 
 pub(super) fn nearest(
