@@ -1,0 +1,44 @@
+//! What Immich's apps are told of the server.
+
+use hyper::{
+    Method, Request, Response,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG},
+};
+use serde_json::{Value, json};
+use viewfinder_proxy::{Body, Visitor};
+
+use crate::{Companion, Offers, ask, reply};
+
+/// The route of features.
+pub(crate) const PATH: &str = "/api/server/features";
+
+/// Immich's own answer, with what the library adds to it.
+pub(crate) async fn answer(
+    companion: &Companion,
+    request: Request<Body>,
+    visitor: &Visitor,
+) -> Response<Body> {
+    let offers = companion.offers();
+    if offers == Offers::default() {
+        return companion.proxy.forward(request, visitor).await;
+    }
+    let (parts, body) = request.into_parts();
+    let asked = ask::as_sender(&companion.proxy, visitor, &parts, Method::GET, PATH, None).await;
+    let Ok(answer) = asked else {
+        return companion.proxy.forward(Request::from_parts(parts, body), visitor).await;
+    };
+    let Some(Value::Object(mut features)) = answer.json() else { return answer.relay() };
+    for (name, offered) in [("smartSearch", offers.meaning), ("ocr", offers.text)] {
+        if offered {
+            features.insert(name.to_owned(), json!(true));
+        }
+    }
+    let mut response = reply::json(&parts.headers, &Value::Object(features));
+    for (name, value) in &answer.headers {
+        if ![CONTENT_ENCODING, CONTENT_LENGTH, ETAG].contains(name) && !response.headers().contains_key(name)
+        {
+            response.headers_mut().append(name, value.clone());
+        }
+    }
+    response
+}
