@@ -6,6 +6,7 @@
 mod catalogue;
 mod cli;
 mod commands;
+mod companion;
 mod config;
 mod counting;
 mod dump;
