@@ -16,8 +16,8 @@ use viewfinder_proxy::{Body, Proxy, Visitor, empty, full};
 
 /// The most bytes of a request that is read here. A search with thousands of people in its filter has less.
 const REQUEST_BYTES: usize = 1 << 20;
-/// The most bytes of an answer to a question of our own.
-const ANSWER_BYTES: usize = 4 << 20;
+/// The most bytes of an answer to a question of our own; previews are the largest, with a megabyte or two.
+const ANSWER_BYTES: usize = 32 << 20;
 
 /// Headers that describe a request's body or ask for part of an answer, which another request must not inherit.
 const OWN: [HeaderName; 10] = [
@@ -117,7 +117,7 @@ pub(crate) async fn as_sender(
     visitor: &Visitor,
     parts: &Parts,
     method: Method,
-    path: &'static str,
+    path: &str,
     body: Option<&Value>,
 ) -> Result<Answer, String> {
     let mut request = Request::new(body.map_or_else(empty, |body| full(body.to_string())));
@@ -127,7 +127,7 @@ pub(crate) async fn as_sender(
     for name in &OWN {
         headers.remove(name);
     }
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if body.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -157,16 +157,28 @@ async fn gather(mut body: Body, most: usize) -> Result<Bytes, String> {
     Ok(bytes.freeze())
 }
 
-/// Another path with the same query.
-pub(crate) fn with_path(uri: &Uri, path: &'static str) -> Uri {
-    let target = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-    // A query that was part of a URI is part of this one as well.
-    target.parse().unwrap_or_else(|_| Uri::from_static(path))
+/// Another path, perhaps with a query of its own, with the query that there is.
+pub(crate) fn with_path(uri: &Uri, path: &str) -> Uri {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let target = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}{joint}{query}"));
+    // Both parts come from URIs.
+    target.parse().unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queries_are_kept_behind_a_paths_own() {
+        for (uri, path, expected) in [
+            ("/a?k=v&w", "/b", "/b?k=v&w"),
+            ("/a?k=v", "/b?size=preview", "/b?size=preview&k=v"),
+            ("/a", "/b?size=preview", "/b?size=preview"),
+        ] {
+            assert_eq!(with_path(&uri.parse().unwrap(), path).to_string(), expected);
+        }
+    }
 
     #[test]
     fn shared_links_are_recognised_by_all_that_carry_them() {

@@ -7,19 +7,19 @@ use hyper::{
 use serde_json::{Value, json};
 use viewfinder_proxy::{Body, Visitor};
 
-use crate::{Companion, Offers, ask, reply};
+use crate::{Companion, ask, reply};
 
 /// The route of features.
 pub(crate) const PATH: &str = "/api/server/features";
 
-/// Immich's own answer, with what the library adds to it.
+/// Immich's own answer, and yes to text where the library has it. Search by meaning is on here where it is in Immich, whose
+/// vectors and settings it uses.
 pub(crate) async fn answer(
     companion: &Companion,
     request: Request<Body>,
     visitor: &Visitor,
 ) -> Response<Body> {
-    let offers = companion.offers();
-    if offers == Offers::default() {
+    if !companion.offers().text {
         return companion.proxy.forward(request, visitor).await;
     }
     let (parts, body) = request.into_parts();
@@ -28,11 +28,7 @@ pub(crate) async fn answer(
         return companion.proxy.forward(Request::from_parts(parts, body), visitor).await;
     };
     let Some(Value::Object(mut features)) = answer.json() else { return answer.relay() };
-    for (name, offered) in [("smartSearch", offers.meaning), ("ocr", offers.text)] {
-        if offered {
-            features.insert(name.to_owned(), json!(true));
-        }
-    }
+    features.insert("ocr".to_owned(), json!(true));
     let mut response = reply::json(&parts.headers, &Value::Object(features));
     for (name, value) in &answer.headers {
         if ![CONTENT_ENCODING, CONTENT_LENGTH, ETAG].contains(name) && !response.headers().contains_key(name)

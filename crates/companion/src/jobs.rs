@@ -1,9 +1,11 @@
 //! Jobs for single assets that a stock Immich lacks.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use hyper::{Request, Response, StatusCode};
+use bytes::Bytes;
+use hyper::{Method, Request, Response, StatusCode, http::request::Parts};
 use serde_json::{Map, Value, json};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 use viewfinder_proxy::{Body, Visitor};
 
@@ -21,7 +23,7 @@ const LABEL: &str = "jobs";
 
 /// Does a job again, or lets Immich do its own.
 pub(crate) async fn answer(
-    companion: &Companion,
+    companion: &Arc<Companion>,
     request: Request<Body>,
     visitor: &Visitor,
 ) -> Response<Body> {
@@ -50,7 +52,7 @@ fn kind(body: &Map<String, Value>) -> Option<RerunKind> {
 }
 
 async fn run(
-    companion: &Companion,
+    companion: &Arc<Companion>,
     kind: RerunKind,
     body: &Map<String, Value>,
     read: &Read,
@@ -74,7 +76,8 @@ async fn run(
         }
     };
     let Some(assets) = assets(body) else { return refused("each value in assetIds must be a UUID") };
-    let done = companion.with_library(move |library| library.rerun(&caller, kind, &assets)).await;
+    let previews = previews(Arc::clone(companion), read.parts.clone(), visitor.clone());
+    let done = companion.with_library(move |library| library.rerun(&caller, kind, &assets, &previews)).await;
     match done {
         Ok(()) => ("answered", reply::done()),
         Err(LibraryError::NotYours) => refused("Not found or no asset.update access"),
@@ -89,4 +92,22 @@ async fn run(
 fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
     let ids = body.get("assetIds")?.as_array()?;
     ids.iter().map(|id| Uuid::parse_str(id.as_str()?).ok()).collect()
+}
+
+/// Previews by Immich's API, for the sender of a request. The unedited ones, as Immich itself analyses them.
+fn previews(
+    companion: Arc<Companion>,
+    parts: Parts,
+    visitor: Visitor,
+) -> impl Fn(Uuid) -> Result<Bytes, String> + Send {
+    let runtime = Handle::current();
+    move |asset| {
+        let path = format!("/api/assets/{asset}/thumbnail?size=preview&edited=false");
+        let asked = ask::as_sender(&companion.proxy, &visitor, &parts, Method::GET, &path, None);
+        let answer = runtime.block_on(asked)?;
+        if answer.status != StatusCode::OK {
+            return Err(format!("Immich answers {}", answer.status));
+        }
+        Ok(answer.bytes)
+    }
 }

@@ -21,5 +21,5 @@ mod script;
 mod search;
 
 pub use companion::{Companion, CompanionConfig, Status};
-pub use library::{Caller, Library, LibraryError, Offers, Page, RerunKind};
+pub use library::{Caller, Library, LibraryError, Offers, Page, Previews, RerunKind};
 pub use metric::describe as describe_metrics;

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -32,9 +33,9 @@ pub struct Page {
 /// What a library can do right now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Offers {
-    /// Search for text in pictures, and read it again.
+    /// Text: it is searched, and read again.
     pub text: bool,
-    /// Search for what pictures show, and make their vectors again.
+    /// Vectors of what is shown: they are searched, and made again.
     pub meaning: bool,
 }
 
@@ -57,6 +58,9 @@ pub enum LibraryError {
     },
 }
 
+/// Gives the preview of an asset, as Immich made it, or says in one line why not. Blocks.
+pub type Previews<'a> = dyn Fn(Uuid) -> Result<Bytes, String> + 'a;
+
 /// An Immich's library, as far as Viewfinder knows it. Its methods may block.
 pub trait Library: Send + Sync + 'static {
     /// Answers the body of a `POST /api/search/smart`, or of a `POST /api/search/metadata` with `ocr` and without `query`,
@@ -64,7 +68,13 @@ pub trait Library: Send + Sync + 'static {
     fn search(&self, caller: &Caller, body: &Value) -> Result<Page, LibraryError>;
 
     /// Does something again for assets, all of which must be the caller's own.
-    fn rerun(&self, caller: &Caller, kind: RerunKind, assets: &[Uuid]) -> Result<(), LibraryError>;
+    fn rerun(
+        &self,
+        caller: &Caller,
+        kind: RerunKind,
+        assets: &[Uuid],
+        previews: &Previews<'_>,
+    ) -> Result<(), LibraryError>;
 
     /// What it can do right now. Returns at once.
     fn offers(&self) -> Offers;

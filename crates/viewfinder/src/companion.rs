@@ -4,12 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use viewfinder_companion::{Companion, CompanionConfig};
+use viewfinder_companion::{Companion, CompanionConfig, Library};
+use viewfinder_gateway::Backend;
+use viewfinder_immich::LibraryConfig;
 use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
 
+use crate::catalogue;
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::immich::Immich;
+use crate::wiring;
 
 /// A companion that listens but does not answer yet.
 pub(crate) struct Listening {
@@ -20,14 +26,18 @@ pub(crate) struct Listening {
 impl Listening {
     /// Listens where the configuration says; nowhere without an Immich. Within a Tokio runtime, and after the recorder of
     /// metrics was installed.
-    pub(crate) async fn bind(config: &Config, drain: Duration) -> Result<Option<Self>, Failure> {
+    pub(crate) async fn bind(
+        config: &Config,
+        backend: &Arc<dyn Backend>,
+        drain: Duration,
+    ) -> Result<Option<Self>, Failure> {
         let Some(url) = &config.companion_immich_url else { return Ok(None) };
         let way = ProxyConfig { connect_time: config.companion_connect_time, ..ProxyConfig::new(url) };
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         viewfinder_companion::describe_metrics();
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy,
-            library: None,
+            library: library(config, backend)?,
             time: config.companion_search_time,
             script: config.companion_script,
         }));
@@ -59,6 +69,23 @@ impl Listening {
             })
             .await
     }
+}
+
+/// What is known of Immich's library, where its database may be asked.
+fn library(config: &Config, backend: &Arc<dyn Backend>) -> Result<Option<Arc<dyn Library>>, Failure> {
+    let Some(database_url) = config.companion_database_url.clone() else {
+        tracing::info!("without companion.database_url, Immich itself searches for text");
+        return Ok(None);
+    };
+    let library = Immich::start(LibraryConfig {
+        database_url,
+        text_search_config: config.companion_text_search_config.clone(),
+        segmenter: catalogue::segmenter(config)?,
+        backend: Arc::clone(backend),
+        runtime: Handle::current(),
+        ocr: wiring::ocr_options(config.immich_ocr_profile),
+    })?;
+    Ok(Some(Arc::new(library)))
 }
 
 fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {

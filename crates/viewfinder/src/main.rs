@@ -11,6 +11,7 @@ mod config;
 mod counting;
 mod dump;
 mod failure;
+mod immich;
 mod keys;
 mod listen;
 mod log;

@@ -10,7 +10,7 @@ async fn features_are_those_with_the_companion() {
     running.immich.forget_ocr();
     let conditional = ["If-None-Match: \"immich\"", "Accept-Encoding: gzip"];
     let answer = running.get("/api/server/features", &conditional).await;
-    // All are as captured: two were off, and are on with the companion.
+    // All are as captured: text was off, and is on with the companion.
     assert_eq!((answer.status, answer.json()), (200, captured("server-features")));
     assert_eq!(answer.header("etag"), None);
     assert_eq!(answer.header("x-immich-cid"), Some("c"));
@@ -21,7 +21,6 @@ async fn features_are_those_with_the_companion() {
     running.immich.forget_ocr();
     let answer = running.get("/api/server/features", &[]).await;
     assert_eq!(answer.json()["ocr"], false);
-    assert_eq!(answer.json()["smartSearch"], false);
     assert_eq!(answer.header("etag"), Some("\"immich\""));
 }
 

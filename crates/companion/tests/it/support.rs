@@ -14,7 +14,7 @@ use tokio::{
 };
 use uuid::Uuid;
 use viewfinder_companion::{
-    Caller, Companion, CompanionConfig, Library, LibraryError, Offers, Page, RerunKind,
+    Caller, Companion, CompanionConfig, Library, LibraryError, Offers, Page, Previews, RerunKind,
 };
 use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
 
@@ -46,13 +46,21 @@ impl Library for Shelf {
         Ok(Page { items: found(), next_page: Some(3) })
     }
 
-    fn rerun(&self, caller: &Caller, kind: RerunKind, assets: &[Uuid]) -> Result<(), LibraryError> {
+    fn rerun(
+        &self,
+        caller: &Caller,
+        kind: RerunKind,
+        assets: &[Uuid],
+        previews: &Previews<'_>,
+    ) -> Result<(), LibraryError> {
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }
         if assets.iter().any(|asset| asset.to_string() != OWN) {
             return Err(LibraryError::NotYours);
         }
+        let pictures: Vec<_> = assets.iter().map(|asset| previews(*asset).unwrap()).collect();
+        assert_eq!(pictures, vec!["preview size=preview&edited=false"; assets.len()]);
         self.reruns.lock().unwrap().push((*caller, kind, assets.to_vec()));
         Ok(())
     }

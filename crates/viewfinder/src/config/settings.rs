@@ -248,6 +248,14 @@ settings! {
     /// its menus. Without it, there is no companion.
     companion_immich_url: Option<String> = None;
         "companion.immich_url", "VIEWFINDER_COMPANION_IMMICH_URL", example "http://immich-server:2283";
+    /// Immich's PostgreSQL database. With it, Viewfinder searches and ranks by itself, and text and vectors of single photos
+    /// can be done again. Without it, Immich itself searches for text. A schema `viewfinder` is made in it, and nothing else.
+    companion_database_url: Option<String> = None;
+        "companion.database_url", "VIEWFINDER_COMPANION_DATABASE_URL",
+        example "postgres://postgres:password@database/immich", secret true;
+    /// Text search configuration of that database, such as zhparser's, that shall find words instead of Viewfinder.
+    companion_text_search_config: Option<String> = None;
+        "companion.text_search_config", "VIEWFINDER_COMPANION_TEXT_SEARCH_CONFIG", example "chinese";
     /// Addresses at which people open Immich, as HOST:PORT.
     companion_listen: Vec<String> = vec!["[::]:2284".to_owned()];
         "companion.listen", "VIEWFINDER_COMPANION_LISTEN";

@@ -1,13 +1,18 @@
 //! An Immich opened through the server.
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use viewfinder_test_support::PostgresServer;
 
 use crate::serve::{Server, exchange};
 use crate::support::{Run, stderr};
 
-/// Answers every request with a page, and one on a connection.
+/// Who asks, by the word of that Immich.
+const USER: &str = "7a545f09-508b-408d-bd23-bea659519770";
+
+/// Answers every request with a page or as if it were granted, and one on a connection.
 fn immich() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -20,14 +25,18 @@ fn immich() -> SocketAddr {
 }
 
 fn answer(mut stream: TcpStream) {
-    let head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-    if head.count() == 0 {
-        return;
-    }
-    let page = "<html><head></head><body>Immich</body></html>";
+    let mut head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let Some(first) = head.next() else { return };
+    head.for_each(drop);
+    let path = first.split(' ').nth(1).unwrap();
+    let (kind, body) = match path {
+        "/api/users/me" => ("application/json", format!("{{\"id\":\"{USER}\"}}")),
+        _ if path.starts_with("/api/") => ("application/json", "{\"by\":\"Immich\"}".to_owned()),
+        _ => ("text/html", "<html><head></head><body>Immich</body></html>".to_owned()),
+    };
     let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{page}",
-        page.len()
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
     );
     stream.write_all(answer.as_bytes()).unwrap();
 }
@@ -94,4 +103,59 @@ fn without_an_immich_there_is_no_companion_and_a_wrong_address_is_an_error() {
     let output = run("http://user:hunter2@immich").args(["serve", "--listen", "127.0.0.1:0"]).exits(2);
     let said = stderr(&output);
     assert!(said.contains("companion.immich_url") && !said.contains("hunter2"), "{said}");
+}
+
+/// Immich's tables, with a picture that has text.
+fn database(server: &PostgresServer) -> String {
+    let url = server.new_database();
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    client.batch_execute(include_str!("../../../immich/tests/it/immich.sql")).unwrap();
+    let asset = "c0ffee00-508b-408d-bd23-bea659519770";
+    client
+        .batch_execute(&format!(
+            "INSERT INTO \"user\" (id, name) VALUES ('{USER}', 'me');
+             INSERT INTO asset (id, \"deviceAssetId\", \"ownerId\", \"deviceId\", type, \"originalPath\", \"fileCreatedAt\",
+                 \"fileModifiedAt\", \"localDateTime\", checksum, \"originalFileName\")
+             VALUES ('{asset}', 'a', '{USER}', 'phone', 'IMAGE', '/data/a.jpg', '2024-01-01', '2024-01-01', '2024-01-01',
+                 sha224('a'), 'invoice.jpg');
+             INSERT INTO asset_exif (\"assetId\") VALUES ('{asset}');
+             INSERT INTO asset_ocr (\"assetId\", x1, y1, x2, y2, x3, y3, x4, y4, \"boxScore\", \"textScore\", text)
+             VALUES ('{asset}', 0.1, 0.1, 0.9, 0.1, 0.9, 0.2, 0.1, 0.2, 0.9, 0.95, '增值税专用发票');
+             INSERT INTO asset_job_status (\"assetId\", \"ocrAt\") VALUES ('{asset}', now());"
+        ))
+        .unwrap();
+    url
+}
+
+const SEARCH: &str = "POST /api/search/smart HTTP/1.1\r\nContent-Type: application/json\r\nx-api-key: k\r\n";
+
+#[test]
+fn a_database_is_searched_when_it_comes_and_immich_answers_when_it_goes() {
+    let mut postgres = PostgresServer::start(&[]);
+    let url = database(&postgres);
+    postgres.stop();
+    let run = run(&format!("http://{}", immich())).env("VIEWFINDER_COMPANION_DATABASE_URL", &url);
+    let server = Server::start(run, &[]);
+    let companion = opened(&server);
+    let search = || -> Value {
+        let (status, body) = exchange(companion, SEARCH, "{\"query\":\"ocr:发票\"}".as_bytes());
+        assert_eq!(status, 200);
+        serde_json::from_slice(&body).unwrap()
+    };
+    assert_eq!(search()["by"], "Immich");
+    postgres.start_again();
+    let mut found = search();
+    while found["assets"]["count"] != 1 {
+        std::thread::sleep(Duration::from_millis(100));
+        found = search();
+    }
+    assert_eq!(found["assets"]["items"][0]["originalFileName"], "invoice.jpg");
+    assert_eq!(server.json("/health")["companion"]["library"]["text"], true);
+    postgres.stop();
+    assert_eq!(search()["by"], "Immich");
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("Immich's database is open"), "{log}");
+    assert!(!log.contains(&url), "{log}");
 }
