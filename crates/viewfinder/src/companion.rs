@@ -84,6 +84,7 @@ fn library(config: &Config, backend: &Arc<dyn Backend>) -> Result<Option<Arc<dyn
         backend: Arc::clone(backend),
         runtime: Handle::current(),
         ocr: wiring::ocr_options(config.immich_ocr_profile),
+        similarity: catalogue::similarity(config),
     })?;
     Ok(Some(Arc::new(library)))
 }
