@@ -95,9 +95,12 @@ fn pieces(mut source: impl AsyncRead + Send + Unpin + 'static) -> Body {
         loop {
             let mut piece = bytes::BytesMut::with_capacity(PIECE);
             let read = source.read_buf(&mut piece).await;
-            let ended = matches!(read, Ok(0) | Err(_));
+            if matches!(read, Ok(0)) {
+                return;
+            }
+            let failed = read.is_err();
             let piece = read.map(|_| Frame::data(piece.freeze())).map_err(Into::into);
-            if ended && piece.is_ok() || give.send(piece).await.is_err() || ended {
+            if give.send(piece).await.is_err() || failed {
                 return;
             }
         }
