@@ -71,6 +71,9 @@ pub(crate) enum Verb {
     ///
     /// A server that runs here is asked; without one, the file of failures.file is read.
     Failures(FailuresArgs),
+    /// Look after the library of an Immich whose database the companion has
+    #[command(subcommand)]
+    Immich(ImmichVerb),
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -395,6 +398,39 @@ pub(crate) struct DoctorArgs {
     /// The server's settings
     #[command(flatten)]
     pub settings: ServeFlags,
+}
+
+/// What `immich` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImmichVerb {
+    /// Show models, widths of vectors, what is missing, and how much can be found
+    Status {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read text or make vectors where they are missing, with the models that Immich is set to
+    ///
+    /// Results are written as Immich writes them, picture by picture, so that nothing is missing meanwhile. Whatever was
+    /// stopped goes on with the same command.
+    Reindex(ImmichReindexArgs),
+}
+
+/// Flags of `immich reindex`.
+#[derive(Debug, Args)]
+pub(crate) struct ImmichReindexArgs {
+    /// What to make
+    #[arg(value_parser = PossibleValuesParser::new(["ocr", "clip"]))]
+    pub kind: String,
+    /// All pictures, not only those without
+    #[arg(long)]
+    pub all: bool,
+    /// Immich's folder of media, as it is seen here; previews are read from it
+    #[arg(long, value_name = "DIR")]
+    pub media: PathBuf,
+    /// What paths of that folder begin with in the database
+    #[arg(long, value_name = "PATH", default_value = "/data")]
+    pub media_prefix: String,
 }
 
 /// Flags of `failures`.

@@ -73,11 +73,20 @@ impl Listening {
 
 /// What is known of Immich's library, where its database may be asked.
 fn library(config: &Config, backend: &Arc<dyn Backend>) -> Result<Option<Arc<dyn Library>>, Failure> {
-    let Some(database_url) = config.companion_database_url.clone() else {
+    let Some(library) = library_config(config, backend)? else {
         tracing::info!("without companion.database_url, Immich itself searches for text");
         return Ok(None);
     };
-    let library = Immich::start(LibraryConfig {
+    Ok(Some(Arc::new(Immich::start(library)?)))
+}
+
+/// How to open Immich's database, if it is configured. Within a Tokio runtime.
+pub(crate) fn library_config(
+    config: &Config,
+    backend: &Arc<dyn Backend>,
+) -> Result<Option<LibraryConfig>, Failure> {
+    let Some(database_url) = config.companion_database_url.clone() else { return Ok(None) };
+    Ok(Some(LibraryConfig {
         database_url,
         text_search_config: config.companion_text_search_config.clone(),
         segmenter: catalogue::segmenter(config)?,
@@ -85,8 +94,7 @@ fn library(config: &Config, backend: &Arc<dyn Backend>) -> Result<Option<Arc<dyn
         runtime: Handle::current(),
         ocr: wiring::ocr_options(config.immich_ocr_profile),
         similarity: catalogue::similarity(config),
-    })?;
-    Ok(Some(Arc::new(library)))
+    }))
 }
 
 fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {

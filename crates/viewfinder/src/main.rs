@@ -75,6 +75,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Models(verb) => commands::models::run(verb, &loaded),
         Verb::Doctor(args) => commands::doctor::run(args, &loaded),
         Verb::Failures(args) => commands::failures::run(args, &loaded),
+        Verb::Immich(verb) => commands::immich::run(verb, &loaded),
         Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } => Ok(Outcome::Done),
     }
 }

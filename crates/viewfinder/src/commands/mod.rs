@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod embed;
 pub(crate) mod faces;
 pub(crate) mod failures;
+pub(crate) mod immich;
 pub(crate) mod index;
 mod look;
 pub(crate) mod man;

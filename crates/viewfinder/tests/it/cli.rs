@@ -16,6 +16,7 @@ const COMMANDS: &[&str] = &[
     "config",
     "doctor",
     "failures",
+    "immich",
     "completions",
     "man",
 ];

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use viewfinder_test_support::PostgresServer;
 
 use crate::serve::{Server, exchange};
-use crate::support::{Run, stderr};
+use crate::support::{Run, stderr, stdout};
 
 /// Who asks, by the word of that Immich.
 const USER: &str = "7a545f09-508b-408d-bd23-bea659519770";
@@ -158,4 +158,22 @@ fn a_database_is_searched_when_it_comes_and_immich_answers_when_it_goes() {
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains("Immich's database is open"), "{log}");
     assert!(!log.contains(&url), "{log}");
+}
+
+#[test]
+fn the_library_is_described_and_what_is_missing_is_done() {
+    let postgres = PostgresServer::start(&[]);
+    let url = database(&postgres);
+    let run = || Run::new().env("VIEWFINDER_COMPANION_DATABASE_URL", &url);
+    let json = stdout(&run().args(["immich", "status", "--json"]).succeeds());
+    let status: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&status["immich"], &status["assets"]), (&"v2".into(), &1.into()));
+    assert_eq!((&status["clip"]["width"], &status["follower"]["read"]), (&512.into(), &1.into()));
+    let text = stdout(&run().args(["immich", "status"]).succeeds());
+    assert!(text.contains("PP-OCRv5_mobile, read by Immich; 0 not read yet"), "{text}");
+    // There is no preview yet, so there is nothing to do.
+    let done = stdout(&run().args(["immich", "reindex", "clip", "--media", "."]).succeeds());
+    assert_eq!(done, "0 of 0 done, 0 failed\n");
+    let said = stderr(&Run::new().args(["immich", "status"]).exits(2));
+    assert!(said.contains("companion.database_url"), "{said}");
 }

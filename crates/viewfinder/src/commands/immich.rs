@@ -1,0 +1,87 @@
+//! An Immich's library: what is missing in it, and doing it again.
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::anyhow;
+use tokio::task::block_in_place;
+use viewfinder_immich::{Error, Library, MediaFolder, Progress, RerunKind, Status, Which};
+
+use super::index::{Session, with_engine};
+use super::look::json_line;
+use crate::cli::{ImmichReindexArgs, ImmichVerb};
+use crate::companion::library_config;
+use crate::config::Loaded;
+use crate::failure::{Failure, Outcome};
+use crate::output;
+
+/// Progress is told after so many pictures.
+const TOLD: u64 = 100;
+/// So many failures are told one by one.
+const NAMED: usize = 20;
+
+/// Opens the database of the companion, and tells its state or does pictures again.
+pub(crate) fn run(verb: &ImmichVerb, loaded: &Loaded) -> Result<Outcome, Failure> {
+    with_engine(loaded, false, |Session { backend, stop, .. }| async move {
+        let config = library_config(&loaded.config, &backend)?.ok_or_else(|| {
+            Failure::Usage(anyhow!("no database of Immich's is configured; set companion.database_url"))
+        })?;
+        block_in_place(|| {
+            let library = Library::open(config).map_err(failure)?;
+            match verb {
+                ImmichVerb::Status { json: true } => json_line(&library.status().map_err(failure)?)?,
+                ImmichVerb::Status { json: false } => {
+                    output::text(&shown(&library.status().map_err(failure)?))?;
+                }
+                ImmichVerb::Reindex(args) => return reindex(&library, args, || !stop.asked()),
+            }
+            Ok(Outcome::Done)
+        })
+    })
+}
+
+fn failure(error: Error) -> Failure {
+    Failure::Environment(error.into())
+}
+
+fn shown(status: &Status) -> String {
+    let Status { immich, assets, ocr, clip, follower } = status;
+    let reader = if ocr.by_immich { "Immich" } else { "Viewfinder" };
+    let model = clip.model.as_deref().unwrap_or("switched off");
+    let width =
+        clip.width.map_or_else(|| "of an unknown kind".to_owned(), |width| format!("{width} numbers"));
+    let state = if follower.caught_up { "" } else { ", still catching up" };
+    format!(
+        "Immich:  {immich}, {assets} pictures and videos\n\
+         text:    {}, read by {reader}; {} not read yet\n\
+         vectors: {model}, {width}, index {}; {} there, {} missing\n\
+         search:  {} of {} texts can be found{state}\n",
+        ocr.model, ocr.missing, clip.index, clip.vectors, clip.missing, follower.taken_over, follower.read
+    )
+}
+
+fn reindex(
+    library: &Library,
+    args: &ImmichReindexArgs,
+    goes_on: impl Fn() -> bool,
+) -> Result<Outcome, Failure> {
+    let kind = if args.kind == "ocr" { RerunKind::Ocr } else { RerunKind::Clip };
+    let which = if args.all { Which::All } else { Which::Missing };
+    let media = MediaFolder { prefix_in_database: args.media_prefix.clone(), folder: args.media.clone() };
+    let named = AtomicUsize::new(0);
+    let Progress { all, done, failed } = library
+        .reindex(kind, which, &|id| library.preview_in(&media, id), |progress, failure| {
+            if let Some(error) = failure.filter(|_| named.fetch_add(1, Ordering::Relaxed) < NAMED) {
+                output::complain(&error.to_string());
+            }
+            let Progress { all, done, failed } = progress;
+            if (done + failed) % TOLD == 0 {
+                output::complain(&format!("{done} of {all} done, {failed} failed"));
+            }
+            goes_on()
+        })
+        .map_err(failure)?;
+    output::line(&format!("{done} of {all} done, {failed} failed"))?;
+    if done + failed < all {
+        output::complain("stopped; the same command goes on from here");
+    }
+    Ok(if done == all { Outcome::Done } else { Outcome::SomeFailed })
+}
