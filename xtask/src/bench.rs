@@ -47,6 +47,8 @@ enum Subject {
     Catalogue,
     /// What a gateway adds to a node's answer, and how much it forwards.
     Forwarding,
+    /// What the companion's proxy adds to direct access, and its memory with large bodies.
+    Proxy,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -55,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Subject::Clip => return crate::clip::bench(arguments.dry_run),
         Subject::Catalogue => return crate::catalogue::bench(arguments.million, arguments.dry_run),
         Subject::Forwarding => return crate::forwarding::bench(arguments.dry_run),
+        Subject::Proxy => return crate::proxy::bench(arguments.dry_run),
     }
     provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
     let store = quality::prepare()?;

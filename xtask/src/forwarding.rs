@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -100,10 +100,15 @@ pub(crate) fn bench(dry_run: bool) -> Result<()> {
 }
 
 /// Times in order.
-struct Times(Vec<Duration>);
+pub(crate) struct Times(Vec<Duration>);
 
 impl Times {
-    fn at(&self, percent: usize) -> Duration {
+    pub(crate) fn new(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        Self(times)
+    }
+
+    pub(crate) fn at(&self, percent: usize) -> Duration {
         self.0[(self.0.len() - 1) * percent / 100]
     }
 }
@@ -124,10 +129,7 @@ fn alternate(direct: &str, through: &str) -> Result<[Times; 2]> {
             }
         }
     }
-    Ok(times.map(|mut times| {
-        times.sort_unstable();
-        Times(times)
-    }))
+    Ok(times.map(Times::new))
 }
 
 /// Bytes without pattern, as in a compressed picture.
@@ -164,6 +166,11 @@ fn load(address: &str, script: &Path) -> Result<f64> {
         .arg(script)
         .arg(format!("http://{address}/predict"));
     let output = command.stderr(Stdio::inherit()).output().context("cannot start wrk")?;
+    rate(&output)
+}
+
+/// The rate that `wrk` tells; fails if one answer was no good one.
+pub(crate) fn rate(output: &Output) -> Result<f64> {
     let text = String::from_utf8_lossy(&output.stdout);
     say(text.trim());
     ensure!(

@@ -95,6 +95,17 @@ impl Kept {
         let head = predict_head("keep-alive", body.len());
         self.0.get_mut().write_all(head.as_bytes())?;
         self.0.get_mut().write_all(body)?;
+        self.answer()
+    }
+
+    /// Gets a page; returns the body of a good answer.
+    pub(crate) fn get(&mut self, path: &str) -> Result<Vec<u8>> {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        self.0.get_mut().write_all(head.as_bytes())?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Result<Vec<u8>> {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             ensure!(self.0.read_until(b'\n', &mut head)? > 0, "the connection was closed");

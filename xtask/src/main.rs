@@ -10,6 +10,7 @@ mod http;
 mod machine;
 mod predict;
 mod process;
+mod proxy;
 mod quality;
 mod report;
 mod search;

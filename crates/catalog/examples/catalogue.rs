@@ -19,14 +19,15 @@ use viewfinder_catalog::{
     search::{EmbedError, Page, QueryVector, Searcher, Similarity},
     text::{Segmenter, letters},
 };
-use viewfinder_test_support::PostgresServer;
+use viewfinder_test_support::{
+    PostgresServer,
+    made_up::{CLUSTERS, Random, Vocabulary, vector},
+};
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 const MODEL: &str = "cn-clip/ViT-B-16";
 const WIDTH: usize = 512;
-/// Groups of pictures that show about the same.
-const CLUSTERS: u64 = 1000;
 const BATCH: usize = 500;
 const QUERIES: u64 = 300;
 /// Pictures that a search by vectors finds.
@@ -142,7 +143,7 @@ fn fill(store: &dyn Store, count: usize) -> Result<()> {
                     at_ms: i as i64,
                     finding,
                 };
-                let vector = vector(i % CLUSTERS, i, 0.5);
+                let vector = vector(WIDTH, i % CLUSTERS, i, 0.5);
                 [
                     found("PP-OCRv6_small", Finding::Text(lines(&vocabulary, i))),
                     found(MODEL, Finding::Embedding(vector)),
@@ -165,16 +166,9 @@ fn picture(i: u64) -> (FileRecord, Properties) {
     )
 }
 
-/// Text as it is in a family's library: most pictures have none, some a sign or two, a tenth is a document.
+/// Lines from the top of a picture on.
 fn lines(vocabulary: &Vocabulary, i: u64) -> Vec<TextLine> {
-    let mut random = Random::new(i);
-    let count = match random.below(100) {
-        0..70 => 0,
-        70..90 => 1 + random.below(5),
-        _ => 20 + random.below(41),
-    };
-    let is_chinese = random.below(2) == 0;
-    let line = |n: u64, text| {
+    let line = |(n, text)| {
         let y = n as f32 / 61.0;
         TextLine {
             text,
@@ -183,73 +177,7 @@ fn lines(vocabulary: &Vocabulary, i: u64) -> Vec<TextLine> {
             corrected: false,
         }
     };
-    (0..count).map(|n| line(n, vocabulary.line(&mut random, is_chinese))).collect()
-}
-
-/// Words as frequent as in real text: the n-th a n-th as often as the first.
-struct Vocabulary {
-    chinese: Vec<String>,
-    english: Vec<String>,
-}
-
-impl Vocabulary {
-    fn new() -> Self {
-        let mut random = Random::new(42);
-        let character = |random: &mut Random| {
-            char::from_u32(0x4e00 + (random.rank(2500) * 7919 % 20_900) as u32).unwrap_or('一')
-        };
-        let chinese = (0..30_000)
-            .map(|_| {
-                let length = [1, 2, 2, 2, 2, 3, 4][random.below(7) as usize];
-                (0..length).map(|_| character(&mut random)).collect()
-            })
-            .collect();
-        let english =
-            (0..30_000).map(|_| (0..=random.below(4)).map(|_| syllable(&mut random)).collect()).collect();
-        Self { chinese, english }
-    }
-
-    fn line(&self, random: &mut Random, is_chinese: bool) -> String {
-        let mut line = String::new();
-        for _ in 0..3 + random.below(6) {
-            match (random.below(12), is_chinese) {
-                (0, _) => line.push_str(&format!("{} ", random.below(1_000_000))),
-                (1, _) => {
-                    line.push_str(&format!("2024-{:02}-{:02} ", 1 + random.below(12), 1 + random.below(28)));
-                }
-                (_, true) => line.push_str(&self.chinese[random.rank(30_000) as usize]),
-                (_, false) => {
-                    line.push_str(&self.english[random.rank(30_000) as usize]);
-                    line.push(' ');
-                }
-            }
-        }
-        line
-    }
-}
-
-/// A syllable of European words, with as many forms as these have.
-fn syllable(random: &mut Random) -> String {
-    const ONSETS: [&str; 24] = [
-        "", "t", "s", "r", "n", "l", "d", "c", "m", "p", "f", "b", "h", "g", "v", "w", "st", "pr", "th",
-        "ch", "tr", "gr", "br", "qu",
-    ];
-    const VOWELS: [&str; 9] = ["e", "a", "i", "o", "u", "ea", "ou", "io", "ie"];
-    const CODAS: [&str; 14] = ["", "n", "r", "s", "t", "l", "d", "m", "ng", "st", "nd", "ck", "x", "ll"];
-    let mut part = |of: &[&'static str]| of[random.rank(of.len() as u64) as usize];
-    [part(&ONSETS), part(&VOWELS), part(&CODAS)].concat()
-}
-
-/// A vector of a cluster: its middle, and `spread` times as much noise.
-fn vector(cluster: u64, i: u64, spread: f32) -> Vec<f32> {
-    let mut middle = Random::new(1_000_000_007 + cluster);
-    let mut own = Random::new(2_000_000_011 + i);
-    let mut vector: Vec<f32> = (0..WIDTH).map(|_| middle.signed() + spread * own.signed()).collect();
-    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
-    for value in &mut vector {
-        *value /= length;
-    }
-    vector
+    vocabulary.lines(i).into_iter().enumerate().map(line).collect()
 }
 
 /// What a person may look for: in turn a word or two of some picture, and a piece of a line.
@@ -281,7 +209,7 @@ fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
 /// A vector near one of the clusters, another one for each text.
 fn meaning(text: &str) -> Vec<f32> {
     let seed = text.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    vector(seed % CLUSTERS, 5_000_000_000 + seed, 1.0)
+    vector(WIDTH, seed % CLUSTERS, 5_000_000_000 + seed, 1.0)
 }
 
 fn measure(place: &str) -> Result<Value> {
@@ -349,36 +277,4 @@ fn resident_mb() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).map_or(0.0, |kb: f64| kb / 1024.0)
-}
-
-/// Numbers that look random, the same in each run.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-    }
-
-    /// One step of splitmix64.
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn signed(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u32 << 23) as f32 - 1.0
-    }
-
-    /// A number below `end`, n about 1/n as likely as 1.
-    fn rank(&mut self, end: u64) -> u64 {
-        let uniform = (self.next() >> 11) as f64 / (1u64 << 53) as f64;
-        ((end as f64 + 1.0).powf(uniform) as u64).clamp(1, end) - 1
-    }
 }

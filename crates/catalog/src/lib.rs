@@ -8,7 +8,7 @@ mod corrections;
 mod faces;
 mod fold;
 mod overlap;
-mod postgres;
+pub mod postgres;
 pub mod query;
 pub mod search;
 mod sqlite;

@@ -40,7 +40,7 @@ const LEAST_HEAD_BYTES: usize = 8192;
 /// The HTTP server, listening but not yet answering.
 pub struct Server {
     listeners: Vec<(TcpListener, Option<Key>)>,
-    app: Arc<App>,
+    app: App,
     more: Router,
     /// Paths of `more` that want no key.
     open: Arc<[&'static str]>,
@@ -58,7 +58,7 @@ impl Server {
                 "the key of the MT Photos routes is the well-known default; set API_AUTH_KEY to change it"
             );
         }
-        let app = Arc::new(App::new(config, backend));
+        let app = App::new(config, backend);
         Ok(Self { listeners, app, more: Router::new(), open: Arc::new([]) })
     }
 
@@ -70,6 +70,17 @@ impl Server {
     #[must_use]
     pub fn with(self, more: Router, open: impl IntoIterator<Item = &'static str>) -> Self {
         Self { more, open: open.into_iter().collect(), ..self }
+    }
+
+    /// Adds a part to what `/health` answers, made anew each time. It does not decide whether the answer is 200.
+    #[must_use]
+    pub fn with_health(
+        mut self,
+        name: &'static str,
+        part: impl Fn() -> serde_json::Value + Send + Sync + 'static,
+    ) -> Self {
+        self.app.health.push((name, Box::new(part)));
+        self
     }
 
     /// The addresses really listened on, which matters where port 0 was asked for.
@@ -88,11 +99,12 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
         let limits = self.app.config.limits;
         let drain = self.app.config.drain;
+        let app = Arc::new(self.app);
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         for (listener, key) in self.listeners {
             let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open) });
-            let router = router(Arc::clone(&self.app), self.more.clone(), guard);
+            let router = router(Arc::clone(&app), self.more.clone(), guard);
             listeners.spawn(accept(listener, router, limits, stopped.clone()));
         }
         let mut shutdown = std::pin::pin!(shutdown);

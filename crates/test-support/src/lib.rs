@@ -8,6 +8,7 @@
 
 mod browser;
 pub mod checkpoint;
+pub mod made_up;
 pub mod pickle;
 mod postgres;
 

@@ -41,10 +41,7 @@ pub(crate) fn similarity(config: &Config) -> Similarity {
 /// Opens the catalogue that the command line names, else the configuration, else the user's own. `make` it if it is not there.
 pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Catalogue, Failure> {
     let config = &loaded.config;
-    let segmenter = Segmenter::new(config.catalog_user_dictionary.as_deref())
-        .context("catalog.user_dictionary")
-        .map_err(Failure::Usage)?;
-    let segmenter = Arc::new(segmenter);
+    let segmenter = segmenter(config)?;
     let store: Arc<dyn Store> = match place(args, config)? {
         Place::Database(url) => {
             let database =
@@ -66,6 +63,12 @@ pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Ca
         }
     };
     Ok(Catalogue { store, segmenter })
+}
+
+/// What cuts texts and queries.
+pub(crate) fn segmenter(config: &Config) -> Result<Arc<Segmenter>, Failure> {
+    let segmenter = Segmenter::new(config.catalog_user_dictionary.as_deref());
+    segmenter.map(Arc::new).context("catalog.user_dictionary").map_err(Failure::Usage)
 }
 
 /// Is there a catalogue? A database is taken to be there.

@@ -6,10 +6,12 @@
 mod catalogue;
 mod cli;
 mod commands;
+mod companion;
 mod config;
 mod counting;
 mod dump;
 mod failure;
+mod immich;
 mod keys;
 mod listen;
 mod log;

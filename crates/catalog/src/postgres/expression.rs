@@ -10,7 +10,7 @@ use crate::{Field, Filter, TextExpr, fold::UNKNOWN_TIME, fold::folded};
 
 /// How tokens of a phrase must stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub enum Order {
     /// One after the other.
     Kept,
     /// Anywhere. The index alone can tell whether a text has them so.
@@ -18,7 +18,7 @@ pub(super) enum Order {
 }
 
 /// Does the order of tokens matter?
-pub(super) fn has_phrase(cutter: &Cutter, expr: &TextExpr) -> bool {
+pub fn has_phrase(cutter: &Cutter, expr: &TextExpr) -> bool {
     match expr {
         // The database may cut a word of ours into several.
         TextExpr::Phrase { field: Field::Words, .. } if cutter.config.is_some() => true,
@@ -29,23 +29,24 @@ pub(super) fn has_phrase(cutter: &Cutter, expr: &TextExpr) -> bool {
 
 /// A statement's text and parameters as they grow.
 #[derive(Default)]
-pub(super) struct Sql {
-    pub(super) params: Vec<Box<dyn ToSql + Sync>>,
+pub struct Sql {
+    params: Vec<Box<dyn ToSql + Sync>>,
 }
 
 impl Sql {
     /// Adds a parameter, and returns what stands for it.
-    pub(super) fn param(&mut self, value: impl ToSql + Sync + 'static) -> String {
+    pub fn param(&mut self, value: impl ToSql + Sync + 'static) -> String {
         self.params.push(Box::new(value));
         format!("${}", self.params.len())
     }
 
-    pub(super) fn refs(&self) -> Vec<&(dyn ToSql + Sync)> {
+    /// The parameters, for [`Work`](super::Work).
+    pub fn refs(&self) -> Vec<&(dyn ToSql + Sync)> {
         self.params.iter().map(AsRef::as_ref).collect()
     }
 
     /// The expression as a `tsquery`; none if it can match nothing.
-    pub(super) fn query(&mut self, cutter: &Cutter, expr: &TextExpr, order: Order) -> Option<String> {
+    pub fn query(&mut self, cutter: &Cutter, expr: &TextExpr, order: Order) -> Option<String> {
         match expr {
             TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix, order),
             TextExpr::All(parts) => {

@@ -1,5 +1,8 @@
 //! The catalogue in PostgreSQL with pgvector, for many pictures, several users, and more than one machine.
 //!
+//! The parts that know of no table of the catalogue are public, for whoever keeps text in another form: connections, the `tsvector` of
+//! lines, text queries, and how well they fit.
+//!
 //! All tables are in the schema `viewfinder`, so that any database will do, one of another program's included. See "The
 //! catalogue" in ARCHITECTURE.md for what lies where and why.
 mod expression;
@@ -18,7 +21,10 @@ use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, text::Segmenter,
 };
-use session::Pool;
+pub use expression::{Order, Sql, has_phrase};
+pub use schema::{bring_up, require_config};
+pub use search::text_score;
+pub use session::{Params, Pool, Result, Trouble, Work, at_most, storable};
 
 /// Where the database is, and how it cuts text.
 #[derive(Clone)]
@@ -44,10 +50,11 @@ pub struct PostgresStore {
 }
 
 /// What cuts text into tokens.
-struct Cutter {
-    segmenter: Arc<Segmenter>,
-    /// The database's configuration for words.
-    config: Option<String>,
+pub struct Cutter {
+    /// This program's segmenter.
+    pub segmenter: Arc<Segmenter>,
+    /// The database's configuration for words, in place of the segmenter's.
+    pub config: Option<String>,
 }
 
 impl PostgresStore {

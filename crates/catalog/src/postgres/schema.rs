@@ -105,27 +105,39 @@ CREATE INDEX face_by_person ON face(person, asset);
 CREATE INDEX face_of_nobody ON face(model, asset, place) WHERE person IS NULL;
 ";
 
-/// Brings the tables to the newest format.
+/// Brings the catalogue's tables to the newest format.
 pub(super) fn migrate(work: &mut Work<'_>) -> Result<()> {
+    bring_up(work, "migration", STEPS, provide_pgvector)
+}
+
+/// Brings tables in the schema `viewfinder` to their newest format; `log` is the table that tells which they have. `steps` lead from one
+/// format to the next, the first to format 1. `before_all` is called where there is none yet.
+pub fn bring_up(
+    work: &mut Work<'_>,
+    log: &str,
+    steps: &[&str],
+    before_all: impl FnOnce(&mut Work<'_>) -> Result<()>,
+) -> Result<()> {
     // Whoever comes first does it; others wait for this transaction and find it done.
     work.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
-    let exists: bool = work.one("SELECT to_regclass('viewfinder.migration') IS NOT NULL", &[])?;
+    let log = format!("viewfinder.{log}");
+    let exists: bool = work.one("SELECT to_regclass($1::text) IS NOT NULL", &[&log])?;
     let found: i64 =
-        if exists { work.one("SELECT coalesce(max(format), 0) FROM viewfinder.migration", &[])? } else { 0 };
-    let known = STEPS.len() as i64;
+        if exists { work.one(&format!("SELECT coalesce(max(format), 0) FROM {log}"), &[])? } else { 0 };
+    let known = steps.len() as i64;
     if found > known {
         return Err(Trouble::Store(StoreError::TooNew { found, known }));
     }
     if found == 0 {
-        provide_pgvector(work)?;
-        work.batch(
+        before_all(work)?;
+        work.batch(&format!(
             "CREATE SCHEMA IF NOT EXISTS viewfinder;
-             CREATE TABLE viewfinder.migration (format BIGINT PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now())",
-        )?;
+             CREATE TABLE {log} (format BIGINT PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now())"
+        ))?;
     }
-    for (format, step) in (1i64..).zip(STEPS).skip(found as usize) {
+    for (format, step) in (1i64..).zip(steps).skip(found as usize) {
         work.batch(step)?;
-        work.execute("INSERT INTO viewfinder.migration (format) VALUES ($1)", &[&format])?;
+        work.execute(&format!("INSERT INTO {log} (format) VALUES ($1)"), &[&format])?;
     }
     Ok(())
 }
@@ -167,7 +179,7 @@ fn provide_pgvector(work: &mut Work<'_>) -> Result<()> {
 }
 
 /// Checks that the database has a text search configuration.
-pub(super) fn require_config(work: &mut Work<'_>, config: &str) -> Result<()> {
+pub fn require_config(work: &mut Work<'_>, config: &str) -> Result<()> {
     let exists: bool = work.one(
         "SELECT EXISTS (
              SELECT FROM pg_ts_config AS config JOIN pg_namespace ON pg_namespace.oid = cfgnamespace

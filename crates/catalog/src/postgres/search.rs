@@ -36,13 +36,11 @@ pub(super) fn find_text(
     let conditions = sql.conditions(cutter, filter);
     let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
     let limit = sql.param(at_most(limit));
-    // OFFSET 0 keeps the two conditions apart. 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever
-    // the rank's arithmetic makes of it.
+    let score = text_score("tokens", &query);
+    // OFFSET 0 keeps the two conditions apart.
     let rows = work.rows(
         &format!(
-            "SELECT asset, CASE WHEN place > {RANKED} THEN 1e-9 / place ELSE greatest(
-                 ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', tokens, {query}, 1), 1e-9
-             )::float8 END AS score
+            "SELECT asset, {score} AS score
              FROM (
                  SELECT asset, tokens, row_number() OVER () AS place FROM (
                      SELECT tokens.asset, tokens.tokens FROM tokens {asset} WHERE tokens.tokens @@ {candidate}{conditions}
@@ -53,6 +51,17 @@ pub(super) fn find_text(
         &sql.refs(),
     )?;
     Ok(rows.iter().map(scored).collect())
+}
+
+/// How well a `tsvector` fits a `tsquery`, above zero, where the number of the row, from 1 and by size, is `place`; an expression of
+/// type `float8`.
+pub fn text_score(vector: &str, query: &str) -> String {
+    // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
+    format!(
+        "CASE WHEN place > {RANKED} THEN 1e-9 / place ELSE greatest(
+             ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', {vector}, {query}, 1), 1e-9
+         )::float8 END"
+    )
 }
 
 pub(super) fn nearest(

@@ -23,11 +23,17 @@ const PULSE: Duration = Duration::from_secs(2);
 
 /// What goes wrong within a transaction.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub enum Trouble {
     /// The database said so.
     Sql(postgres::Error),
     /// We said so.
     Store(StoreError),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl From<postgres::Error> for Trouble {
@@ -36,13 +42,14 @@ impl From<postgres::Error> for Trouble {
     }
 }
 
-pub(super) type Result<T> = std::result::Result<T, Trouble>;
+/// What a job in a transaction returns.
+pub type Result<T, E = Trouble> = std::result::Result<T, E>;
 
 /// Parameters of a statement.
-pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
+pub type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-/// Connections.
-pub(super) struct Pool {
+/// Connections. Names without a schema mean those of the schema `viewfinder`, then of `public`.
+pub struct Pool {
     config: Config,
     /// Host and database, for messages. No user, no password.
     name: String,
@@ -62,7 +69,11 @@ struct Session {
 }
 
 impl Pool {
-    pub(super) fn new(url: &str) -> std::result::Result<Self, StoreError> {
+    /// Connections to the database of an address. None is made yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] for an address that is none, or demands TLS.
+    pub fn new(url: &str) -> Result<Self, StoreError> {
         let mut config: Config = url.parse().map_err(|_| {
             // What the parser says may repeat a piece of the address, and with it of the password.
             StoreError::Unusable(
@@ -85,18 +96,12 @@ impl Pool {
     }
 
     /// Runs `job` in a transaction that is kept if it succeeds.
-    pub(super) fn write<T>(
-        &self,
-        job: impl FnOnce(&mut Work<'_>) -> Result<T>,
-    ) -> std::result::Result<T, StoreError> {
+    pub fn write<T>(&self, job: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T, StoreError> {
         self.run(false, job)
     }
 
     /// Runs `job` on one state of the database, whatever is written meanwhile.
-    pub(super) fn read<T>(
-        &self,
-        job: impl FnOnce(&mut Work<'_>) -> Result<T>,
-    ) -> std::result::Result<T, StoreError> {
+    pub fn read<T>(&self, job: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T, StoreError> {
         self.run(true, job)
     }
 
@@ -104,7 +109,7 @@ impl Pool {
         &self,
         only_reads: bool,
         job: impl FnOnce(&mut Work<'_>) -> Result<T>,
-    ) -> std::result::Result<T, StoreError> {
+    ) -> Result<T, StoreError> {
         let place = Place::take(self);
         let mut session = self.session().map_err(|error| self.explain(Trouble::Sql(error)))?;
         let run = || {
@@ -127,7 +132,7 @@ impl Pool {
     }
 
     /// A connection that works.
-    fn session(&self) -> std::result::Result<Session, postgres::Error> {
+    fn session(&self) -> Result<Session, postgres::Error> {
         loop {
             let kept = self.lock().idle.pop();
             let Some(mut session) = kept else { break };
@@ -223,23 +228,25 @@ fn name(config: &Config) -> String {
 }
 
 /// A transaction, with statements that the connection has prepared.
-pub(super) struct Work<'a> {
+pub struct Work<'a> {
     transaction: Transaction<'a>,
     statements: &'a mut HashMap<String, Statement>,
 }
 
 impl Work<'_> {
-    pub(super) fn rows(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
+    /// All rows.
+    pub fn rows(&mut self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
         let statement = self.statement(sql)?;
         Ok(self.transaction.query(&statement, params)?)
     }
 
-    pub(super) fn row(&mut self, sql: &str, params: Params<'_>) -> Result<Option<Row>> {
+    /// The first row.
+    pub fn row(&mut self, sql: &str, params: Params<'_>) -> Result<Option<Row>> {
         Ok(self.rows(sql, params)?.into_iter().next())
     }
 
     /// The first column of the only row.
-    pub(super) fn one<T: for<'r> postgres::types::FromSql<'r>>(
+    pub fn one<T: for<'r> postgres::types::FromSql<'r>>(
         &mut self,
         sql: &str,
         params: Params<'_>,
@@ -249,13 +256,13 @@ impl Work<'_> {
     }
 
     /// Returns how many rows it changed.
-    pub(super) fn execute(&mut self, sql: &str, params: Params<'_>) -> Result<u64> {
+    pub fn execute(&mut self, sql: &str, params: Params<'_>) -> Result<u64> {
         let statement = self.statement(sql)?;
         Ok(self.transaction.execute(&statement, params)?)
     }
 
     /// Several statements without parameters.
-    pub(super) fn batch(&mut self, sql: &str) -> Result<()> {
+    pub fn batch(&mut self, sql: &str) -> Result<()> {
         Ok(self.transaction.batch_execute(sql)?)
     }
 
@@ -276,11 +283,11 @@ impl Work<'_> {
 const MOST_STATEMENTS: usize = 200;
 
 /// A text without the one character that PostgreSQL does not keep.
-pub(super) fn storable(text: &str) -> String {
+pub fn storable(text: &str) -> String {
     text.replace('\0', "")
 }
 
 /// How many rows to take at most, in the database's numbers.
-pub(super) fn at_most(limit: usize) -> i64 {
+pub fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

@@ -5,6 +5,7 @@ use postgres::Row;
 
 use super::{
     Cutter,
+    expression::Sql,
     schema::touch,
     session::{Result, Work, at_most, storable},
 };
@@ -23,13 +24,9 @@ pub(super) const GRAM_MARK: &str = "+";
 
 /// Remembers which segmenter cuts texts from now on. If it is another than before, all texts are to be cut anew.
 pub(super) fn note_version(work: &mut Work<'_>, cutter: &Cutter) -> Result<()> {
-    let mut version = cutter.segmenter.version().to_owned();
-    if let Some(config) = &cutter.config {
-        version = format!("{version} {config}");
-    }
     work.execute(
         "UPDATE state SET segmentation = $1, refreshed_up_to = 0 WHERE segmentation <> $1",
-        &[&version],
+        &[&cutter.version()],
     )?;
     Ok(())
 }
@@ -150,21 +147,35 @@ fn write(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine])
 
 fn index(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
     let texts: Vec<&str> = lines.iter().map(|stored| stored.line.text.as_str()).collect();
-    let tokens = vector_text(cutter, &texts);
     work.execute("DELETE FROM tokens WHERE asset = $1", &[&asset])?;
-    if let Some(config) = cutter.config.as_ref().filter(|_| !lines.is_empty()) {
-        work.execute(
-            "INSERT INTO tokens (asset, tokens)
-             VALUES ($1, setweight(to_tsvector($3::text::regconfig, $4::text), 'A') || $2::text::tsvector)",
-            &[&asset, &tokens, config, &storable(&texts.join("\n"))],
-        )?;
-    } else if !tokens.is_empty() {
-        work.execute(
-            "INSERT INTO tokens (asset, tokens) VALUES ($1, $2::text::tsvector)",
-            &[&asset, &tokens],
-        )?;
+    let mut sql = Sql::default();
+    let asset = sql.param(asset);
+    if let Some(vector) = cutter.vector(&mut sql, &texts) {
+        let statement = format!("INSERT INTO tokens (asset, tokens) VALUES ({asset}, {vector})");
+        work.execute(&statement, &sql.refs())?;
     }
     Ok(())
+}
+
+impl Cutter {
+    /// What tokens depend on: of another version, they do not fit to queries of this one.
+    pub fn version(&self) -> String {
+        let version = self.segmenter.version();
+        self.config.as_ref().map_or_else(|| version.to_owned(), |config| format!("{version} {config}"))
+    }
+
+    /// The tokens of lines, an expression of type `tsvector`; none without any.
+    pub fn vector(&self, sql: &mut Sql, lines: &[&str]) -> Option<String> {
+        let tokens = vector_text(self, lines);
+        if let Some(config) = self.config.as_ref().filter(|_| !lines.is_empty()) {
+            let (tokens, config) = (sql.param(tokens), sql.param(config.clone()));
+            let text = sql.param(storable(&lines.join("\n")));
+            return Some(format!(
+                "(setweight(to_tsvector({config}::text::regconfig, {text}::text), 'A') || {tokens}::text::tsvector)"
+            ));
+        }
+        (!tokens.is_empty()).then(|| format!("{}::text::tsvector", sql.param(tokens)))
+    }
 }
 
 /// The tokens of lines as text of a `tsvector`: words have weight A, grams B. Each kind counts its own places, and leaves one out

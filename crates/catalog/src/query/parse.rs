@@ -60,6 +60,13 @@ impl Query {
         })?;
         Ok(parser.query)
     }
+
+    /// The words that say what a picture shows; none if all are for text alone.
+    pub fn meaning(&self) -> Option<String> {
+        let words = self.terms.iter().filter(|term| term.scope != Scope::Text);
+        let meaning = words.map(|term| term.text.as_str()).collect::<Vec<_>>().join(" ");
+        (!meaning.is_empty()).then_some(meaning)
+    }
 }
 
 /// Prefixes that take a value, with an example of one.

@@ -7,6 +7,8 @@ mod cursor;
 mod find;
 mod fuse;
 mod judge;
+mod rank;
+mod source;
 mod text;
 mod wanted;
 
@@ -17,24 +19,20 @@ use serde::Serialize;
 pub use cursor::{Cursor, Page};
 pub use fuse::{Similarity, fuse};
 pub use judge::{Closeness, LineMatch, TextMatch};
+pub use rank::{Ranked, Ranker, excluded};
+pub use source::Source;
 
 use crate::{
-    Asset, AssetId, Filter, Scored, Store, StoreError, TextExpr,
-    query::{Query, QueryError, Scope},
+    Asset, AssetId, Filter, Scored, Store, StoreError,
+    query::{Query, QueryError},
     text::Segmenter,
 };
 use cursor::{From, Position};
-use text::TextHit;
+use rank::MOST_SIMILAR;
 use wanted::Wanted;
 
 /// The most hits of a search, over all pages.
 pub const MOST_HITS: usize = 1000;
-
-/// The most pictures found by what they show.
-const MOST_SIMILAR: usize = 200;
-
-/// Pictures to compare similarities with.
-const BACKGROUND: usize = 128;
 
 /// Turns words into the vector of what they mean. Called on the thread that searches.
 pub trait Embedder: Send + Sync {
@@ -144,17 +142,6 @@ pub struct Searcher {
     similarity: Similarity,
 }
 
-/// A hit before it is shown.
-struct Ranked {
-    asset: AssetId,
-    score: f32,
-    /// Did the store find its text?
-    by_text: bool,
-    /// What was found in it, once its lines were read.
-    text: Option<TextMatch>,
-    similarity: Option<f32>,
-}
-
 impl Searcher {
     /// A searcher; without an embedder, it searches text only. `segmenter` must be the store's.
     pub fn new(
@@ -178,7 +165,13 @@ impl Searcher {
             return self.browse(&filter, query, position, limit, notes);
         }
         let wanted = Wanted::of(&parsed, &self.segmenter);
-        let ranked = self.rank(&parsed, wanted.as_ref(), filter, &mut notes)?;
+        let ranker = Ranker {
+            source: self.store.as_ref(),
+            segmenter: &self.segmenter,
+            embedder: self.embedder.as_deref(),
+            similarity: self.similarity,
+        };
+        let ranked = ranker.rank_wanted(&parsed, wanted.as_ref(), filter, &mut notes)?;
         self.page(ranked, wanted.as_ref(), query, position, limit, notes)
     }
 
@@ -230,90 +223,14 @@ impl Searcher {
             }
             people.push(called);
         }
-        let without: Vec<_> = query.without.iter().filter_map(|term| wanted::without(term)).collect();
         Ok(Some(Filter {
             path: query.path.clone(),
             from_ms: query.from_ms,
             until_ms: query.until_ms,
             people,
-            without: (!without.is_empty()).then_some(TextExpr::Any(without)),
+            without: excluded(query),
             among: None,
         }))
-    }
-
-    /// All hits, best first.
-    fn rank(
-        &self,
-        query: &Query,
-        wanted: Option<&Wanted>,
-        mut filter: Filter,
-        notes: &mut Vec<Note>,
-    ) -> Result<Vec<Ranked>, SearchError> {
-        let words = query.terms.iter().filter(|term| term.scope != Scope::Text);
-        let meaning = words.map(|term| term.text.as_str()).collect::<Vec<_>>().join(" ");
-        if wanted.is_none() && query.terms.iter().all(|term| term.scope == Scope::Text) {
-            notes.push(Note::new("no_letters", "the query has no letter or digit that text could have"));
-        }
-        let required = wanted.is_some_and(Wanted::any_required);
-        let mut text = Vec::new();
-        if required {
-            text = self.text(wanted, &filter, true, notes)?;
-            if text.is_empty() {
-                return Ok(Vec::new());
-            }
-            let mut among: Vec<AssetId> = text.iter().map(|hit| hit.asset).collect();
-            among.sort_unstable();
-            filter.among = Some(among);
-        }
-        let vector = if meaning.is_empty() { None } else { self.embed(&meaning, notes) };
-        if !required {
-            // Pictures that show it are better than some of its words.
-            text = self.text(wanted, &filter, vector.is_none(), notes)?;
-        }
-        let similar = vector.map(|vector| self.similar_to(&vector, &filter)).transpose()?.unwrap_or_default();
-        Ok(fused(text, similar, !required))
-    }
-
-    fn text(
-        &self,
-        wanted: Option<&Wanted>,
-        filter: &Filter,
-        some_words: bool,
-        notes: &mut Vec<Note>,
-    ) -> Result<Vec<TextHit>, SearchError> {
-        let Some(wanted) = wanted else { return Ok(Vec::new()) };
-        let hits = text::find(self.store.as_ref(), wanted, filter, some_words)?;
-        let closeness = |hit: &TextHit| hit.found.as_ref().map(|found| found.closeness);
-        if hits.first().is_some_and(|hit| closeness(hit) == Some(Closeness::SomeWords)) {
-            notes.push(Note::new("some_words", "no text has all of the words; these have some of them"));
-        }
-        Ok(hits)
-    }
-
-    fn embed(&self, meaning: &str, notes: &mut Vec<Note>) -> Option<QueryVector> {
-        let Some(embedder) = &self.embedder else {
-            notes.push(Note::new(
-                "text_only",
-                "only text was searched, because search by meaning is switched off",
-            ));
-            return None;
-        };
-        match embedder.embed(meaning) {
-            Ok(vector) => Some(vector),
-            Err(error) => {
-                let message =
-                    format!("only text was searched, because the words could not be understood: {error}");
-                notes.push(Note::new("text_only", message));
-                None
-            }
-        }
-    }
-
-    /// Pictures that show it, with their relevance.
-    fn similar_to(&self, query: &QueryVector, filter: &Filter) -> Result<Vec<(Scored, f32)>, SearchError> {
-        let nearest = self.store.nearest(&query.model, &query.vector, filter, MOST_SIMILAR)?;
-        let background = self.store.background(&query.model, &query.vector, BACKGROUND)?;
-        Ok(self.similarity.relevant(&nearest, &background))
     }
 
     fn browse(
@@ -376,30 +293,4 @@ impl Searcher {
         let hits = self.store.assets(&ids)?.into_iter().filter_map(hit).collect();
         Ok(Results { hits, next, found: Some(found), notes })
     }
-}
-
-/// Both lists as one, best first; of the same relevance, the more similar and then the newer ones first. Without `alone`, pictures that only show it are
-/// no hits.
-fn fused(text: Vec<TextHit>, similar: Vec<(Scored, f32)>, alone: bool) -> Vec<Ranked> {
-    let mut all: HashMap<AssetId, Ranked> = HashMap::with_capacity(text.len() + similar.len());
-    for TextHit { asset, relevance, found } in text {
-        all.insert(asset, Ranked { asset, score: relevance, by_text: true, text: found, similarity: None });
-    }
-    for (Scored { asset, score: similarity }, relevance) in similar {
-        if let Some(ranked) = all.get_mut(&asset) {
-            ranked.score = fuse(ranked.score, relevance);
-            ranked.similarity = Some(similarity);
-        } else if alone {
-            let similarity = Some(similarity);
-            all.insert(asset, Ranked { asset, score: relevance, by_text: false, text: None, similarity });
-        }
-    }
-    let mut all: Vec<Ranked> = all.into_values().collect();
-    let similarity = |ranked: &Ranked| ranked.similarity.unwrap_or(f32::NEG_INFINITY);
-    all.sort_unstable_by(|one, other| {
-        let order = other.score.total_cmp(&one.score);
-        order.then(similarity(other).total_cmp(&similarity(one))).then(other.asset.cmp(&one.asset))
-    });
-    all.truncate(MOST_HITS);
-    all
 }

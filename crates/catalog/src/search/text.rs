@@ -2,11 +2,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    MOST_HITS, Ranked,
+    MOST_HITS, Ranked, Source,
     judge::{Closeness, Leniency, TextMatch, judge},
     wanted::Wanted,
 };
-use crate::{AssetId, Filter, Scored, Store, StoreError};
+use crate::{AssetId, Filter, Scored, StoreError};
 
 /// With so many hits, nobody needs worse ones: a page of results.
 const ENOUGH: usize = 10;
@@ -27,8 +27,8 @@ pub(super) struct TextHit {
 }
 
 /// Pictures with fitting text, in no order. With `some_words`, missing words are forgiven where nothing else is found.
-pub(super) fn find(
-    store: &dyn Store,
+pub(super) fn find<S: Source + ?Sized>(
+    source: &S,
     wanted: &Wanted,
     filter: &Filter,
     some_words: bool,
@@ -50,13 +50,13 @@ pub(super) fn find(
         }
         let Some(expr) = expr else { continue };
         let found_before = hits.len();
-        let proposals = store.find_text(&expr, filter, MOST_HITS)?;
+        let proposals = source.find_text(&expr, filter, MOST_HITS)?;
         let best = proposals.first().map_or(1.0, |first| first.score).max(f32::EPSILON);
         let (read, others) = proposals.split_at(proposals.len().min(READ));
         let new: Vec<Scored> =
             read.iter().filter(|proposal| !seen.contains(&proposal.asset)).copied().collect();
         let ids: Vec<AssetId> = new.iter().map(|proposal| proposal.asset).collect();
-        for (Scored { asset, score }, lines) in new.into_iter().zip(store.lines(&ids)?) {
+        for (Scored { asset, score }, lines) in new.into_iter().zip(source.lines(&ids)?) {
             if let Some((relevance, found)) = judge(wanted, &lines, leniency, score / best) {
                 seen.insert(asset);
                 hits.push(TextHit { asset, relevance, found: Some(found) });
@@ -92,14 +92,18 @@ fn drop_other_words(hits: &mut Vec<TextHit>) {
 }
 
 /// Reads the lines of those that were not read yet.
-pub(super) fn explain(store: &dyn Store, wanted: &Wanted, shown: &mut [Ranked]) -> Result<(), StoreError> {
+pub(super) fn explain<S: Source + ?Sized>(
+    source: &S,
+    wanted: &Wanted,
+    shown: &mut [Ranked],
+) -> Result<(), StoreError> {
     let mut unread: Vec<&mut Ranked> =
         shown.iter_mut().filter(|ranked| ranked.by_text && ranked.text.is_none()).collect();
     let ids: Vec<AssetId> = unread.iter().map(|ranked| ranked.asset).collect();
     if ids.is_empty() {
         return Ok(());
     }
-    for (ranked, lines) in unread.iter_mut().zip(store.lines(&ids)?) {
+    for (ranked, lines) in unread.iter_mut().zip(source.lines(&ids)?) {
         ranked.text = judge(wanted, &lines, Leniency::Mistakes, 0.0).map(|(_, found)| found);
     }
     Ok(())

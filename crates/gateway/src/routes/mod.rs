@@ -59,11 +59,14 @@ pub(crate) struct App {
     pub(crate) config: GatewayConfig,
     pub(crate) bodies: Bodies,
     pub(crate) knocks: Knocks,
+    /// More parts of `/health`, by their names.
+    pub(crate) health: Vec<(&'static str, HealthPart)>,
     backend: Arc<dyn Backend>,
     ledger: Arc<Ledger>,
     started: Instant,
 }
 
+type HealthPart = Box<dyn Fn() -> serde_json::Value + Send + Sync>;
 type Shared = State<Arc<App>>;
 
 impl App {
@@ -71,7 +74,7 @@ impl App {
         metric::recorder();
         let (bodies, knocks) = (Bodies::new(config.limits), Knocks::default());
         let ledger = Arc::new(Ledger::open(config.failures.clone()));
-        Self { config, bodies, knocks, backend, ledger, started: Instant::now() }
+        Self { config, bodies, knocks, health: Vec::new(), backend, ledger, started: Instant::now() }
     }
 
     /// Asks about a picture, counts its tasks, and enters those that failed for good into the ledger.

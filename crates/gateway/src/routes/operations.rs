@@ -21,7 +21,7 @@ pub(super) async fn health(State(app): Shared) -> Response {
         Err(_) if nodes.iter().any(|node| node.up) => Ok(()),
         ready => ready,
     };
-    let body = json!({
+    let mut body = json!({
         "ready": ready.is_ok(),
         "why": ready.as_ref().err(),
         "version": env!("CARGO_PKG_VERSION"),
@@ -36,6 +36,9 @@ pub(super) async fn health(State(app): Shared) -> Response {
         "nodes": nodes,
         "uptime_s": app.started.elapsed().as_secs(),
     });
+    for (name, part) in &app.health {
+        body[*name] = part();
+    }
     match ready {
         Ok(()) => Json(body).into_response(),
         Err(why) => {

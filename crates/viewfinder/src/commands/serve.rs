@@ -10,6 +10,7 @@ use viewfinder_index::Stop;
 use viewfinder_ledger::LedgerConfig;
 use viewfinder_models::{ModelEntry, Role};
 
+use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
 use crate::{listen, photos, routing, signals, wiring};
@@ -47,23 +48,33 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     if let Some(photos) = photos::start(loaded, &engine, &backend, &jobs) {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
     }
+    let companion = Listening::bind(config, &backend, PATIENCE).await?;
+    if let Some(companion) = &companion {
+        server = server.with_health("companion", companion.health());
+    }
     tell(loaded, &engine, &server);
 
+    let (stop_companion, stopped) = oneshot::channel();
+    let companion = companion.map(|companion| tokio::spawn(companion.run(stopped)));
     let (fatal, failed) = oneshot::channel();
     tokio::spawn(warm_up(engine.clone(), preloads(config, &engine), fatal));
     let mut reason = None;
-    let in_time = server
+    let mut in_time = server
         .run(async {
             tokio::select! {
                 _ = stop => {}
                 Ok(error) = failed => reason = Some(error),
             }
             jobs.ask();
+            drop(stop_companion);
             // New work is refused from now on; what was accepted is finished as far as the time allows.
             let engine = engine.clone();
             tokio::task::spawn_blocking(move || engine.stop(PATIENCE));
         })
         .await;
+    if let Some(companion) = companion {
+        in_time &= companion.await.unwrap_or(false);
+    }
     if let Some(error) = reason {
         return Err(error);
     }

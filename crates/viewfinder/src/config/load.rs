@@ -152,9 +152,14 @@ impl Layers {
         if config.listen.is_empty() {
             wrong.push(("listen", "at least one address is needed".to_owned()));
         }
-        for address in &config.listen {
-            if let Err(error) = address.to_socket_addrs() {
-                wrong.push(("listen", format!("`{address}` is no address to listen on: {error}")));
+        if config.companion_listen.is_empty() {
+            wrong.push(("companion.listen", "at least one address is needed".to_owned()));
+        }
+        for (key, addresses) in [("listen", &config.listen), ("companion.listen", &config.companion_listen)] {
+            for address in addresses {
+                if let Err(error) = address.to_socket_addrs() {
+                    wrong.push((key, format!("`{address}` is no address to listen on: {error}")));
+                }
             }
         }
         for address in config.listen_keys.keys().filter(|address| !config.listen.contains(address)) {
@@ -188,6 +193,9 @@ impl Layers {
             ("limits.answer_time", config.limits_answer_time.is_zero()),
             ("limits.headers", config.limits_headers == 0),
             ("limits.connections", config.limits_connections == 0),
+            ("companion.search_time", config.companion_search_time.is_zero()),
+            ("companion.connect_time", config.companion_connect_time.is_zero()),
+            ("companion.connections", config.companion_connections == 0),
             ("limits.node_time", config.limits_node_time.is_zero()),
             ("limits.node_connect_time", config.limits_node_connect_time.is_zero()),
         ] {

@@ -244,6 +244,34 @@ settings! {
     /// OCR rules for Immich.
     immich_ocr_profile: OcrProfile = OcrProfile::Immich;
         "immich.ocr_profile", "VIEWFINDER_IMMICH_OCR_PROFILE";
+    /// Address of an Immich server that is opened through Viewfinder, which adds to it: `ocr:` in its search, and entries in
+    /// its menus. Without it, there is no companion.
+    companion_immich_url: Option<String> = None;
+        "companion.immich_url", "VIEWFINDER_COMPANION_IMMICH_URL", example "http://immich-server:2283";
+    /// Immich's PostgreSQL database. With it, Viewfinder searches and ranks by itself, and text and vectors of single photos
+    /// can be done again. Without it, Immich itself searches for text. A schema `viewfinder` is made in it, and nothing else.
+    companion_database_url: Option<String> = None;
+        "companion.database_url", "VIEWFINDER_COMPANION_DATABASE_URL",
+        example "postgres://postgres:password@database/immich", secret true;
+    /// Text search configuration of that database, such as zhparser's, that shall find words instead of Viewfinder.
+    companion_text_search_config: Option<String> = None;
+        "companion.text_search_config", "VIEWFINDER_COMPANION_TEXT_SEARCH_CONFIG", example "chinese";
+    /// Addresses at which people open Immich, as HOST:PORT.
+    companion_listen: Vec<String> = vec!["[::]:2284".to_owned()];
+        "companion.listen", "VIEWFINDER_COMPANION_LISTEN";
+    /// Adds a script to Immich's pages, for the entries in menus and for marks on text that was searched for.
+    companion_script: bool = true;
+        "companion.script", "VIEWFINDER_COMPANION_SCRIPT";
+    /// Seconds for an answer to a search; past it, Immich answers by itself.
+    companion_search_time: Duration = Duration::from_secs(3);
+        "companion.search_time", "VIEWFINDER_COMPANION_SEARCH_TIME";
+    /// Seconds that a connection to Immich may take to stand. Its answers may take as long as they like.
+    companion_connect_time: Duration = Duration::from_secs(5);
+        "companion.connect_time", "VIEWFINDER_COMPANION_CONNECT_TIME";
+    /// Connections at once to each of these addresses; more wait to be accepted.
+    companion_connections: usize = 4096;
+        "companion.connections", "VIEWFINDER_COMPANION_CONNECTIONS";
+
     /// OCR rules for MT Photos and the inference gateway.
     mt_photos_ocr_profile: OcrProfile = OcrProfile::RapidOcr;
         "mt_photos.ocr_profile", "VIEWFINDER_MT_PHOTOS_OCR_PROFILE";

@@ -97,6 +97,7 @@ fn secrets_are_never_shown() {
         ("API_AUTH_KEY", "api_key"),
         ("MT_PHOTOS_API_KEY", "remote.mt_photos_api_key"),
         ("HF_TOKEN", "store.hf_token"),
+        ("VIEWFINDER_COMPANION_DATABASE_URL", "companion.database_url"),
     ];
     for (variable, key) in secrets {
         for args in [&["config"][..], &["config", "--json"], &["config", "--check"]] {

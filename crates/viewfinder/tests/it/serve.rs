@@ -16,7 +16,7 @@ pub(crate) struct Server {
     running: Running,
     pub(crate) address: SocketAddr,
     log: BufReader<ChildStderr>,
-    said: String,
+    pub(crate) said: String,
 }
 
 impl Server {

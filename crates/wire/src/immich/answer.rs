@@ -115,14 +115,17 @@ pub enum TextList {
 /// Lines of text as parallel arrays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ReadText {
-    text: Vec<String>,
+    /// What each line says.
+    pub text: Vec<String>,
     /// Eight numbers a line: the four corners, clockwise from the top left, as shares of width and height.
     #[serde(rename = "box")]
-    corners: Vec<f32>,
+    pub corners: Vec<f32>,
+    /// Confidence of the detector, 0 to 1.
     #[serde(rename = "boxScore")]
-    region_scores: Vec<f32>,
+    pub region_scores: Vec<f32>,
+    /// Confidence of the recogniser, 0 to 1.
     #[serde(rename = "textScore")]
-    scores: Vec<f64>,
+    pub scores: Vec<f64>,
 }
 
 /// Text regions as parallel arrays, corners in pixels.
@@ -135,8 +138,23 @@ pub struct DetectedText {
 impl TextList {
     /// Lines in a picture of the given size in pixels.
     pub fn read(lines: &[Line], width: usize, height: usize) -> Self {
+        Self::Read(ReadText::of(lines, width, height))
+    }
+
+    /// Regions without text.
+    pub fn detected(regions: &[Region]) -> Self {
+        Self::Detected(DetectedText {
+            boxes: regions.iter().map(|region| region.corners).collect(),
+            scores: regions.iter().map(|region| region.score).collect(),
+        })
+    }
+}
+
+impl ReadText {
+    /// Lines in a picture of the given size in pixels.
+    pub fn of(lines: &[Line], width: usize, height: usize) -> Self {
         let size = [width.max(1) as f32, height.max(1) as f32];
-        Self::Read(ReadText {
+        Self {
             // The server's database cannot store NUL.
             text: lines.iter().map(|line| line.text.replace('\0', "")).collect(),
             corners: lines
@@ -146,14 +164,6 @@ impl TextList {
                 .collect(),
             region_scores: lines.iter().map(|line| line.region_score).collect(),
             scores: lines.iter().map(|line| (line.score * 1e5).round_ties_even() / 1e5).collect(),
-        })
-    }
-
-    /// Regions without text.
-    pub fn detected(regions: &[Region]) -> Self {
-        Self::Detected(DetectedText {
-            boxes: regions.iter().map(|region| region.corners).collect(),
-            scores: regions.iter().map(|region| region.score).collect(),
-        })
+        }
     }
 }

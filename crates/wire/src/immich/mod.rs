@@ -4,7 +4,7 @@ mod answer;
 mod entries;
 mod reply;
 
-pub use answer::{Answer, FaceList, TextList};
+pub use answer::{Answer, FaceList, ReadText, TextList};
 pub use entries::{Entries, EntriesError, Task, TextDetection, TextRecognition};
 pub use reply::{FoundFaces, FoundText, RelativeLines, Reply};
 

@@ -1,0 +1,162 @@
+//! All pictures that a query finds, best first: text, meaning, and both together.
+use std::collections::HashMap;
+
+use super::{
+    Closeness, Embedder, MOST_HITS, Note, QueryVector, Similarity, Source, TextMatch, fuse,
+    text::{self, TextHit},
+    wanted::{self, Wanted},
+};
+use crate::{
+    AssetId, Filter, Scored, StoreError, TextExpr,
+    query::{Query, Scope},
+    text::Segmenter,
+};
+
+/// The most pictures found by what they show.
+pub(super) const MOST_SIMILAR: usize = 200;
+
+/// Pictures to compare similarities with.
+const BACKGROUND: usize = 128;
+
+/// Ranks the pictures of a source. Calls block, as the source's do.
+pub struct Ranker<'a, S: Source + ?Sized> {
+    /// Where the pictures are.
+    pub source: &'a S,
+    /// What cut the source's texts.
+    pub segmenter: &'a Segmenter,
+    /// What makes vectors of words; without it, only text is searched.
+    pub embedder: Option<&'a dyn Embedder>,
+    /// What counts as similar.
+    pub similarity: Similarity,
+}
+
+/// A picture that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// The picture.
+    pub asset: AssetId,
+    /// Relevance, 0 to 1.
+    pub score: f32,
+    /// Was its text found?
+    pub by_text: bool,
+    /// What was found in it, if its lines were read.
+    pub text: Option<TextMatch>,
+    /// Cosine of what it shows and the words, if it is among the most similar ones.
+    pub similarity: Option<f32>,
+}
+
+/// What a picture's text must not have, for [`Filter::without`].
+pub fn excluded(query: &Query) -> Option<TextExpr> {
+    let without: Vec<_> = query.without.iter().filter_map(|term| wanted::without(term)).collect();
+    (!without.is_empty()).then_some(TextExpr::Any(without))
+}
+
+impl<S: Source + ?Sized> Ranker<'_, S> {
+    /// Everything that fits the query's words, best first, at most [`MOST_HITS`]; nothing for a query without words. What the query
+    /// filters by must be in `filter` already.
+    pub fn rank(&self, query: &Query, filter: Filter) -> Result<(Vec<Ranked>, Vec<Note>), StoreError> {
+        let wanted = Wanted::of(query, self.segmenter);
+        let mut notes = Vec::new();
+        let ranked = self.rank_wanted(query, wanted.as_ref(), filter, &mut notes)?;
+        Ok((ranked, notes))
+    }
+
+    /// All hits, best first.
+    pub(super) fn rank_wanted(
+        &self,
+        query: &Query,
+        wanted: Option<&Wanted>,
+        mut filter: Filter,
+        notes: &mut Vec<Note>,
+    ) -> Result<Vec<Ranked>, StoreError> {
+        if wanted.is_none() && query.terms.iter().all(|term| term.scope == Scope::Text) {
+            notes.push(Note::new("no_letters", "the query has no letter or digit that text could have"));
+        }
+        let required = wanted.is_some_and(Wanted::any_required);
+        let mut text = Vec::new();
+        if required {
+            text = self.text(wanted, &filter, true, notes)?;
+            if text.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut among: Vec<AssetId> = text.iter().map(|hit| hit.asset).collect();
+            among.sort_unstable();
+            filter.among = Some(among);
+        }
+        let vector = query.meaning().and_then(|meaning| self.embed(&meaning, notes));
+        if !required {
+            // Pictures that show it are better than some of its words.
+            text = self.text(wanted, &filter, vector.is_none(), notes)?;
+        }
+        let similar = vector.map(|vector| self.similar_to(&vector, &filter)).transpose()?.unwrap_or_default();
+        Ok(fused(text, similar, !required))
+    }
+
+    fn text(
+        &self,
+        wanted: Option<&Wanted>,
+        filter: &Filter,
+        some_words: bool,
+        notes: &mut Vec<Note>,
+    ) -> Result<Vec<TextHit>, StoreError> {
+        let Some(wanted) = wanted else { return Ok(Vec::new()) };
+        let hits = text::find(self.source, wanted, filter, some_words)?;
+        let closeness = |hit: &TextHit| hit.found.as_ref().map(|found| found.closeness);
+        if hits.first().is_some_and(|hit| closeness(hit) == Some(Closeness::SomeWords)) {
+            notes.push(Note::new("some_words", "no text has all of the words; these have some of them"));
+        }
+        Ok(hits)
+    }
+
+    fn embed(&self, meaning: &str, notes: &mut Vec<Note>) -> Option<QueryVector> {
+        let Some(embedder) = self.embedder else {
+            notes.push(Note::new(
+                "text_only",
+                "only text was searched, because search by meaning is switched off",
+            ));
+            return None;
+        };
+        match embedder.embed(meaning) {
+            Ok(vector) => Some(vector),
+            Err(error) => {
+                let message =
+                    format!("only text was searched, because the words could not be understood: {error}");
+                notes.push(Note::new("text_only", message));
+                None
+            }
+        }
+    }
+
+    /// Pictures that show it, with their relevance.
+    fn similar_to(&self, query: &QueryVector, filter: &Filter) -> Result<Vec<(Scored, f32)>, StoreError> {
+        let nearest = self.source.nearest(&query.model, &query.vector, filter, MOST_SIMILAR)?;
+        let background = self.source.background(&query.model, &query.vector, BACKGROUND)?;
+        Ok(self.similarity.relevant(&nearest, &background))
+    }
+}
+
+/// Both lists as one, best first; of the same relevance, the more similar and then the newer ones first. Without `alone`, pictures that only show it are
+/// no hits.
+fn fused(text: Vec<TextHit>, similar: Vec<(Scored, f32)>, alone: bool) -> Vec<Ranked> {
+    let mut all: HashMap<AssetId, Ranked> = HashMap::with_capacity(text.len() + similar.len());
+    for TextHit { asset, relevance, found } in text {
+        all.insert(asset, Ranked { asset, score: relevance, by_text: true, text: found, similarity: None });
+    }
+    for (Scored { asset, score: similarity }, relevance) in similar {
+        if let Some(ranked) = all.get_mut(&asset) {
+            ranked.score = fuse(ranked.score, relevance);
+            ranked.similarity = Some(similarity);
+        } else if alone {
+            let similarity = Some(similarity);
+            all.insert(asset, Ranked { asset, score: relevance, by_text: false, text: None, similarity });
+        }
+    }
+    let mut all: Vec<Ranked> = all.into_values().collect();
+    let similarity = |ranked: &Ranked| ranked.similarity.unwrap_or(f32::NEG_INFINITY);
+    all.sort_unstable_by(|one, other| {
+        let order = other.score.total_cmp(&one.score);
+        order.then(similarity(other).total_cmp(&similarity(one))).then(other.asset.cmp(&one.asset))
+    });
+    all.truncate(MOST_HITS);
+    all
+}

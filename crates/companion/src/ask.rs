@@ -1,0 +1,201 @@
+//! Requests to Immich in a caller's name, and requests small enough to be read.
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
+    body::Body as _,
+    header::{
+        ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName,
+        HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    },
+    http::request::Parts,
+};
+use serde_json::Value;
+use viewfinder_proxy::{Body, Proxy, Visitor, empty, full};
+
+/// The most bytes of a request that is read here. A search with thousands of people in its filter has less.
+const REQUEST_BYTES: usize = 1 << 20;
+/// The most bytes of an answer to a question of our own; previews are the largest, with a megabyte or two.
+const ANSWER_BYTES: usize = 32 << 20;
+
+/// Headers that describe a request's body or ask for part of an answer, which another request must not inherit.
+const OWN: [HeaderName; 10] = [
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    EXPECT,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    RANGE,
+];
+
+/// A request whose body was read.
+pub(crate) struct Read {
+    pub(crate) parts: Parts,
+    pub(crate) bytes: Bytes,
+}
+
+impl Read {
+    /// Reads a request with a body of JSON, if it is a small one; gives it back untouched otherwise.
+    ///
+    /// # Errors
+    /// The request as it came; without a body if that broke off, when nobody waits for an answer any more.
+    pub(crate) async fn json(request: Request<Body>) -> Result<Self, Request<Body>> {
+        let headers = request.headers();
+        let is_json = headers
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .is_some_and(|kind| kind.trim().to_ascii_lowercase().starts_with("application/json"));
+        let known = request.body().size_hint().exact().is_some_and(|length| length <= REQUEST_BYTES as u64);
+        if !is_json || !known || headers.contains_key(CONTENT_ENCODING) {
+            return Err(request);
+        }
+        let (parts, body) = request.into_parts();
+        match gather(body, REQUEST_BYTES).await {
+            Ok(bytes) => Ok(Self { parts, bytes }),
+            Err(_) => Err(Request::from_parts(parts, empty())),
+        }
+    }
+
+    /// The request as it came.
+    pub(crate) fn again(&self) -> Request<Body> {
+        let mut parts = self.parts.clone();
+        // Its body was asked for by reading it here.
+        parts.headers.remove(EXPECT);
+        Request::from_parts(parts, full(self.bytes.clone()))
+    }
+
+    /// The body as an object.
+    pub(crate) fn object(&self) -> Option<serde_json::Map<String, Value>> {
+        match serde_json::from_slice(&self.bytes) {
+            Ok(Value::Object(object)) => Some(object),
+            _ => None,
+        }
+    }
+}
+
+/// Does a shared link stand in place of a user?
+pub(crate) fn is_of_shared_link(parts: &Parts) -> bool {
+    let header = ["x-immich-share-key", "x-immich-share-slug"];
+    let query = parts.uri.query().unwrap_or_default();
+    header.iter().any(|name| parts.headers.contains_key(*name))
+        || query.split('&').any(|pair| matches!(pair.split('=').next(), Some("key" | "slug")))
+}
+
+/// An answer of Immich to a question of ours, whole.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+}
+
+impl Answer {
+    /// The answer's JSON, if it is a good one.
+    pub(crate) fn json(&self) -> Option<Value> {
+        (self.status == StatusCode::OK).then(|| serde_json::from_slice(&self.bytes).ok()).flatten()
+    }
+
+    /// Passed on to the caller as it is.
+    pub(crate) fn relay(self) -> Response<Body> {
+        let mut response = Response::new(full(self.bytes));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// Asks Immich something as the sender of a request: with all of its headers and its query, where credentials may be.
+///
+/// # Errors
+/// One line, if there is no whole answer.
+pub(crate) async fn as_sender(
+    proxy: &Proxy,
+    visitor: &Visitor,
+    parts: &Parts,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Answer, String> {
+    let mut request = Request::new(body.map_or_else(empty, |body| full(body.to_string())));
+    *request.method_mut() = method;
+    *request.uri_mut() = with_path(&parts.uri, path);
+    let mut headers = parts.headers.clone();
+    for name in &OWN {
+        headers.remove(name);
+    }
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    *request.headers_mut() = headers;
+    let response = proxy.pass(request, visitor).await.map_err(|error| error.to_string())?;
+    whole(response).await
+}
+
+/// Reads an answer.
+pub(crate) async fn whole(response: Response<Body>) -> Result<Answer, String> {
+    let (head, body) = response.into_parts();
+    Ok(Answer { status: head.status, headers: head.headers, bytes: gather(body, ANSWER_BYTES).await? })
+}
+
+/// Reads a body of at most so many bytes.
+async fn gather(mut body: Body, most: usize) -> Result<Bytes, String> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() {
+            if bytes.len() + data.len() > most {
+                return Err(format!("it is longer than {most} bytes"));
+            }
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok(bytes.freeze())
+}
+
+/// Another path, perhaps with a query of its own, with the query that there is.
+pub(crate) fn with_path(uri: &Uri, path: &str) -> Uri {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    let target = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}{joint}{query}"));
+    // Both parts come from URIs.
+    target.parse().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_are_kept_behind_a_paths_own() {
+        for (uri, path, expected) in [
+            ("/a?k=v&w", "/b", "/b?k=v&w"),
+            ("/a?k=v", "/b?size=preview", "/b?size=preview&k=v"),
+            ("/a", "/b?size=preview", "/b?size=preview"),
+        ] {
+            assert_eq!(with_path(&uri.parse().unwrap(), path).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn shared_links_are_recognised_by_all_that_carry_them() {
+        let of = |uri: &str, header: Option<&str>| {
+            let mut request = Request::new(());
+            *request.uri_mut() = uri.parse().unwrap();
+            if let Some(name) = header {
+                request
+                    .headers_mut()
+                    .insert(HeaderName::try_from(name).unwrap(), HeaderValue::from_static("x"));
+            }
+            is_of_shared_link(&request.into_parts().0)
+        };
+        assert!(of("/api/search/metadata?key=abc", None));
+        assert!(of("/api/search/metadata?a=b&slug=abc", None));
+        assert!(of("/api/search/metadata", Some("x-immich-share-key")));
+        assert!(of("/api/search/metadata", Some("X-Immich-Share-Slug")));
+        assert!(!of("/api/search/metadata?apiKey=abc&sessionKey=d", Some("x-api-key")));
+    }
+}

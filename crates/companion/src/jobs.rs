@@ -1,0 +1,113 @@
+//! Jobs for single assets that a stock Immich lacks.
+
+use std::{sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use hyper::{Method, Request, Response, StatusCode, http::request::Parts};
+use serde_json::{Map, Value, json};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+use viewfinder_proxy::{Body, Visitor};
+
+use crate::{
+    Companion, LibraryError, RerunKind,
+    ask::{self, Read},
+    judge::{Probe, Verdict, judge},
+    metric, reply,
+};
+
+/// The route of jobs.
+pub(crate) const PATH: &str = "/api/assets/jobs";
+
+const LABEL: &str = "jobs";
+
+/// Does a job again, or lets Immich do its own.
+pub(crate) async fn answer(
+    companion: &Arc<Companion>,
+    request: Request<Body>,
+    visitor: &Visitor,
+) -> Response<Body> {
+    let read = match Read::json(request).await {
+        Ok(read) => read,
+        Err(request) => return companion.proxy.forward(request, visitor).await,
+    };
+    let body = read.object().filter(|_| companion.library.is_some() && !ask::is_of_shared_link(&read.parts));
+    let Some((kind, body)) = body.and_then(|body| Some((kind(&body)?, body))) else {
+        return companion.proxy.forward(read.again(), visitor).await;
+    };
+    let started = Instant::now();
+    let (outcome, response) = run(companion, kind, &body, &read, visitor).await;
+    metric::ended(LABEL, outcome);
+    metric::took(LABEL, started.elapsed());
+    response
+}
+
+/// What a job of ours does, by the names that the seed's fork of Immich gave them.
+fn kind(body: &Map<String, Value>) -> Option<RerunKind> {
+    match body.get("name")?.as_str()? {
+        "refresh-ocr" => Some(RerunKind::Ocr),
+        "refresh-smart-search" => Some(RerunKind::Clip),
+        _ => None,
+    }
+}
+
+async fn run(
+    companion: &Arc<Companion>,
+    kind: RerunKind,
+    body: &Map<String, Value>,
+    read: &Read,
+    visitor: &Visitor,
+) -> (&'static str, Response<Body>) {
+    let refused = |message| ("refused", reply::refusal(StatusCode::BAD_REQUEST, message));
+    // A job of Immich's own for no asset at all: Immich looks at who asks and at the key's permissions, and has nothing to
+    // do. It looks at permissions before it looks at the body, so a version that dislikes the empty list allows it too.
+    let probe = Probe {
+        path: PATH,
+        body: json!({"assetIds": [], "name": "refresh-faces"}),
+        granted: &[StatusCode::NO_CONTENT, StatusCode::BAD_REQUEST],
+        needs_user: true,
+    };
+    let caller = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
+        Verdict::Granted(caller) => caller,
+        Verdict::Refused(response) => return ("refused", *response),
+        Verdict::Unclear(why) => {
+            tracing::warn!(why, "a job cannot be judged");
+            return ("unclear", reply::refusal(StatusCode::BAD_GATEWAY, "Immich does not say who asks"));
+        }
+    };
+    let Some(assets) = assets(body) else { return refused("each value in assetIds must be a UUID") };
+    let previews = previews(Arc::clone(companion), read.parts.clone(), visitor.clone());
+    let done = companion.with_library(move |library| library.rerun(&caller, kind, &assets, &previews)).await;
+    match done {
+        Ok(()) => ("answered", reply::done()),
+        Err(LibraryError::NotYours) => refused("Not found or no asset.update access"),
+        Err(LibraryError::NotUnderstood(why)) => refused(&why),
+        Err(LibraryError::Failed { code, message }) => {
+            tracing::warn!(code, message, "a job failed");
+            (code, reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &message))
+        }
+    }
+}
+
+fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
+    let ids = body.get("assetIds")?.as_array()?;
+    ids.iter().map(|id| Uuid::parse_str(id.as_str()?).ok()).collect()
+}
+
+/// Previews by Immich's API, for the sender of a request. The unedited ones, as Immich itself analyses them.
+fn previews(
+    companion: Arc<Companion>,
+    parts: Parts,
+    visitor: Visitor,
+) -> impl Fn(Uuid) -> Result<Bytes, String> + Send {
+    let runtime = Handle::current();
+    move |asset| {
+        let path = format!("/api/assets/{asset}/thumbnail?size=preview&edited=false");
+        let asked = ask::as_sender(&companion.proxy, &visitor, &parts, Method::GET, &path, None);
+        let answer = runtime.block_on(asked)?;
+        if answer.status != StatusCode::OK {
+            return Err(format!("Immich answers {}", answer.status));
+        }
+        Ok(answer.bytes)
+    }
+}

@@ -1,0 +1,25 @@
+//! A stock Immich, opened through Viewfinder.
+//!
+//! [`Companion::handle`] passes every request on to Immich but for a few: searches (`search`) and re-runs (`jobs`) are
+//! answered from a [`Library`], the answer about features (`features`) says what is true then, and pages get one script
+//! more (`page`, `script`).
+//!
+//! Immich judges, not we. Before anything is answered here, `judge` sends Immich a request with the caller's own
+//! credentials that has no effect and that it refuses for the same reasons; its refusal is the answer. And whatever goes
+//! wrong here, the request goes to Immich as it came.
+
+mod ask;
+mod companion;
+mod features;
+mod jobs;
+mod judge;
+mod library;
+mod metric;
+mod page;
+mod reply;
+mod script;
+mod search;
+
+pub use companion::{Companion, CompanionConfig, Status};
+pub use library::{Caller, Library, LibraryError, Offers, Page, Previews, RerunKind};
+pub use metric::describe as describe_metrics;

@@ -1,0 +1,217 @@
+//! A stand-in for Immich: who may do what as in 2.7.5, and answers that were captured from it.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use http_body_util::BodyExt as _;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use viewfinder_proxy::{Body, Limits, Server, empty, full};
+
+/// A session, the same after the PIN, and API keys with some permissions.
+pub(crate) const SESSION: &str = "session";
+pub(crate) const UNLOCKED: &str = "unlocked-session";
+pub(crate) const ALL: &str = "key-all";
+pub(crate) const NO_READ: &str = "key-without-asset.read";
+pub(crate) const NO_JOBS: &str = "key-without-job.create";
+pub(crate) const NO_USER: &str = "key-without-user.read";
+
+/// A page with the anchors of Immich's web app.
+pub(crate) const PAGE: &str = include_str!("page.html");
+
+/// The body of an answer that a real Immich gave.
+pub(crate) fn captured(name: &str) -> Value {
+    let path = format!("../../tests/fixtures/immich-2.7.5/api/{name}.json");
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["response"]["body"].clone()
+}
+
+/// What arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+#[derive(Default)]
+struct State {
+    asked: Mutex<Vec<Asked>>,
+    without_ocr: Mutex<bool>,
+}
+
+pub(crate) struct Immich {
+    pub(crate) address: SocketAddr,
+    state: Arc<State>,
+    serving: JoinHandle<bool>,
+}
+
+impl Immich {
+    pub(crate) async fn start() -> Self {
+        let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], Limits::default()).await.unwrap();
+        let address = server.addresses()[0];
+        let state = Arc::new(State::default());
+        let shared = Arc::clone(&state);
+        let serving = tokio::spawn(
+            server.run(move |request, _| answer(Arc::clone(&shared), request), std::future::pending()),
+        );
+        Self { address, state, serving }
+    }
+
+    /// An Immich that cannot search for text.
+    pub(crate) fn forget_ocr(&self) {
+        *self.state.without_ocr.lock().unwrap() = true;
+    }
+
+    pub(crate) fn stop(&self) {
+        self.serving.abort();
+    }
+
+    /// What arrived since the last time.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.state.asked.lock().unwrap())
+    }
+}
+
+/// Who a request comes from: name of the credential, wherever it is.
+fn credential(asked: &Asked) -> Option<String> {
+    let header = |name: &str| asked.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let query = |name: &str| {
+        let mut pairs = asked.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|pair| pair.0 == name).map(|pair| pair.1.to_owned())
+    };
+    let cookie = || {
+        let cookies = header("cookie")?;
+        let mut pairs = cookies.split("; ").filter_map(|pair| pair.split_once('='));
+        pairs.find(|pair| pair.0 == "immich_access_token").map(|pair| pair.1.to_owned())
+    };
+    header("x-immich-user-token")
+        .or_else(|| header("x-immich-session-token"))
+        .or_else(|| query("sessionKey"))
+        .or_else(|| Some(header("authorization")?.strip_prefix("Bearer ")?.to_owned()))
+        .or_else(cookie)
+        .or_else(|| header("x-api-key"))
+        .or_else(|| query("apiKey"))
+}
+
+fn error(status: StatusCode, message: &str) -> Response<Body> {
+    let error = status.canonical_reason();
+    json_answer(
+        status,
+        &json!({"message": message, "error": error, "statusCode": status.as_u16(), "correlationId": "c"}),
+    )
+}
+
+fn json_answer(status: StatusCode, body: &Value) -> Response<Body> {
+    let mut response = Response::new(full(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, "application/json; charset=utf-8".parse().unwrap());
+    headers.insert(header::ETAG, "\"immich\"".parse().unwrap());
+    headers.insert("x-immich-cid", "c".parse().unwrap());
+    response
+}
+
+async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let bytes = body.collect().await.unwrap().to_bytes();
+    let asked = Asked {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+    };
+    state.asked.lock().unwrap().push(asked.clone());
+    let route = format!("{} {}", asked.method, asked.path);
+    match route.as_str() {
+        "GET /api/server/features" => {
+            let mut features = captured("server-features");
+            if *state.without_ocr.lock().unwrap() {
+                features["ocr"] = json!(false);
+            }
+            return json_answer(StatusCode::OK, &features);
+        }
+        "GET /api/plain" => return json_answer(StatusCode::OK, &json!({"plain": true})),
+        _ if !asked.path.starts_with("/api/") => return page(&asked),
+        _ => {}
+    }
+    let Some(name) = credential(&asked) else {
+        return error(StatusCode::UNAUTHORIZED, "Authentication required");
+    };
+    let known = [SESSION, UNLOCKED, ALL, NO_READ, NO_JOBS, NO_USER];
+    if !known.contains(&name.as_str()) {
+        return error(StatusCode::UNAUTHORIZED, "Invalid user token");
+    }
+    let missing = |permission: &str| {
+        (name == format!("key-without-{permission}"))
+            .then(|| error(StatusCode::FORBIDDEN, &format!("Missing required permission: {permission}")))
+    };
+    match route.as_str() {
+        "GET /api/users/me" => {
+            missing("user.read").unwrap_or_else(|| json_answer(StatusCode::OK, &captured("users-me")))
+        }
+        _ if asked.path.ends_with("/thumbnail") => {
+            let mut response = Response::new(full(format!("preview {}", asked.query)));
+            response.headers_mut().insert(header::CONTENT_TYPE, "image/jpeg".parse().unwrap());
+            response
+        }
+        _ if asked.path.ends_with("/ocr") && asked.method == Method::GET => {
+            json_answer(StatusCode::OK, &captured("asset-ocr-0"))
+        }
+        "GET /api/auth/status" if name.starts_with("key") => error(StatusCode::FORBIDDEN, "Forbidden"),
+        "GET /api/auth/status" => json_answer(
+            StatusCode::OK,
+            &json!({"pinCode": true, "password": true, "isElevated": name == UNLOCKED}),
+        ),
+        "POST /api/search/metadata" | "POST /api/search/smart" => {
+            missing("asset.read").unwrap_or_else(|| {
+                if asked.body["visibility"] == "locked" && name != UNLOCKED {
+                    return error(StatusCode::UNAUTHORIZED, "Elevated permission is required");
+                }
+                if asked.body["type"] == "PICTURE" {
+                    return error(StatusCode::BAD_REQUEST, "type must be one of the following values");
+                }
+                let smart = asked.path.ends_with("smart");
+                json_answer(
+                    StatusCode::OK,
+                    &captured(if smart { "search-smart" } else { "search-metadata-ocr" }),
+                )
+            })
+        }
+        "POST /api/assets/jobs" => missing("job.create").unwrap_or_else(|| {
+            let names = ["refresh-faces", "refresh-metadata", "regenerate-thumbnail", "transcode-video"];
+            if !names.iter().any(|name| asked.body["name"] == *name) {
+                return error(StatusCode::BAD_REQUEST, "name must be one of the following values");
+            }
+            let mut response = Response::new(empty());
+            *response.status_mut() = StatusCode::NO_CONTENT;
+            response
+        }),
+        _ => error(StatusCode::NOT_FOUND, &format!("Cannot {route}")),
+    }
+}
+
+/// The web app; a path may say what is odd about it.
+fn page(asked: &Asked) -> Response<Body> {
+    let text = if asked.path == "/headless" { "<p>no head</p>" } else { PAGE };
+    let mut response = Response::new(full(text));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, "text/html; charset=utf-8".parse().unwrap());
+    headers.insert(header::CACHE_CONTROL, "no-store".parse().unwrap());
+    headers.insert(header::ETAG, "\"page\"".parse().unwrap());
+    headers.insert(header::CONTENT_LENGTH, text.len().into());
+    match asked.path.as_str() {
+        "/compressed" => drop(headers.insert(header::CONTENT_ENCODING, "br".parse().unwrap())),
+        "/missing" => *response.status_mut() = StatusCode::NOT_FOUND,
+        "/app.js" => drop(headers.insert(header::CONTENT_TYPE, "text/javascript".parse().unwrap())),
+        _ => {}
+    }
+    response
+}

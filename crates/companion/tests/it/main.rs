@@ -1,0 +1,9 @@
+//! The companion in front of a stand-in for Immich, which answers as a real 2.7.5 was seen to.
+
+mod browser;
+mod features;
+mod immich;
+mod jobs;
+mod page;
+mod searches;
+mod support;

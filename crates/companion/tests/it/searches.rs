@@ -1,0 +1,242 @@
+//! Searches: answered here, refused as Immich refuses, or left to Immich.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use viewfinder_companion::LibraryError;
+
+use crate::{
+    immich::{ALL, NO_READ, NO_USER, SESSION, UNLOCKED, captured},
+    support::{Running, USER, page_of_the_shelf},
+};
+
+const JUDGED: [&str; 3] = ["GET /api/auth/status", "GET /api/users/me", "POST /api/search/metadata"];
+
+#[tokio::test]
+async fn a_search_is_answered_from_the_library_in_immichs_shape() {
+    let running = Running::start().await;
+    let body =
+        json!({"query": "ocr:invoice", "withExif": true, "personIds": [USER], "page": 2, "language": "en"});
+    let answer = running.post("/api/search/smart", body.clone()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+    assert_eq!(answer.json(), page_of_the_shelf());
+    // Every key that a real answer has is there, and no other.
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let real = captured("search-smart");
+    for part in ["albums", "assets"] {
+        let (mut ours, mut theirs) = (keys(&answer.json()[part]), keys(&real[part]));
+        ours.sort();
+        theirs.sort();
+        assert_eq!(ours, theirs);
+    }
+
+    let asked = running.immich.asked();
+    assert_eq!(asked.len(), 3);
+    for asked in &asked {
+        assert_eq!(asked.headers["authorization"], format!("Bearer {SESSION}"));
+        assert_eq!(asked.headers["accept-encoding"], "identity");
+        assert_eq!(asked.headers["host"], "photos");
+        if asked.path == "/api/search/metadata" {
+            assert_eq!(asked.body, json!({"personIds": [USER], "size": 1}));
+        } else {
+            assert_eq!(asked.body, Value::Null);
+            assert!(!asked.headers.contains_key("content-length"), "{asked:?}");
+        }
+    }
+    let shelf = running.shelf.asked.lock().unwrap();
+    let (caller, question) = &shelf[0];
+    assert_eq!((caller.user.to_string().as_str(), caller.elevated), (USER, false));
+    assert_eq!(*question, body);
+}
+
+#[tokio::test]
+async fn every_carrier_of_credentials_is_passed_on() {
+    let running = Running::start().await;
+    for (header, path) in [
+        (format!("x-immich-user-token: {SESSION}"), "/api/search/smart"),
+        (format!("X-Immich-Session-Token: {SESSION}"), "/api/search/smart"),
+        (
+            format!("Cookie: a=b; immich_access_token={SESSION}; immich_auth_type=password"),
+            "/api/search/smart",
+        ),
+        (format!("x-api-key: {ALL}"), "/api/search/smart"),
+        ("x-other: 1".to_owned(), "/api/search/smart?sessionKey=session"),
+        ("x-other: 1".to_owned(), "/api/search/smart/?apiKey=key-all"),
+    ] {
+        let answer = running.post_as(&header, path, json!({"query": "cat"})).await;
+        assert_eq!((answer.status, answer.json()), (200, page_of_the_shelf()), "{header} {path}");
+        assert_eq!(running.routes(), JUDGED, "{header} {path}");
+    }
+}
+
+#[tokio::test]
+async fn what_immich_refuses_is_refused_in_its_words() {
+    let running = Running::start().await;
+    let locked = json!({"query": "cat", "visibility": "locked"});
+    for (header, body, status, words) in [
+        ("x-other: 1".to_owned(), json!({"query": "cat"}), 401, "Authentication required"),
+        ("x-api-key: stolen".to_owned(), json!({"query": "cat"}), 401, "Invalid user token"),
+        (
+            format!("x-api-key: {NO_READ}"),
+            json!({"query": "cat"}),
+            403,
+            "Missing required permission: asset.read",
+        ),
+        (format!("x-api-key: {SESSION}"), locked.clone(), 401, "Elevated permission is required"),
+        (format!("x-api-key: {SESSION}"), json!({"query": "cat", "type": "PICTURE"}), 400, "type must be"),
+    ] {
+        let answer = running.post_as(&header, "/api/search/smart", body).await;
+        assert_eq!(answer.status, status, "{header}");
+        assert!(answer.json()["message"].as_str().unwrap().starts_with(words), "{}", answer.text());
+        assert_eq!(answer.header("x-immich-cid"), Some("c"));
+        assert_eq!(running.routes(), JUDGED, "{header}");
+    }
+    assert!(
+        running.shelf.asked.lock().unwrap().is_empty(),
+        "the library was asked for somebody without rights"
+    );
+
+    let answer =
+        running.post_as(&format!("x-immich-user-token: {UNLOCKED}"), "/api/search/smart", locked).await;
+    assert_eq!(answer.status, 200);
+    assert!(running.shelf.asked.lock().unwrap()[0].0.elevated);
+}
+
+#[tokio::test]
+async fn shared_links_keys_that_hide_their_user_and_other_questions_are_immichs() {
+    let running = Running::start().await;
+    let token = format!("Authorization: Bearer {SESSION}");
+    let picture = json!({"queryAssetId": USER, "size": 10});
+    for (header, path, body) in [
+        (token.as_str(), "/api/search/smart?key=shared", json!({"query": "cat"})),
+        (token.as_str(), "/api/search/metadata?slug=shared", json!({"ocr": "cat"})),
+        (token.as_str(), "/api/search/smart", picture),
+        (token.as_str(), "/api/search/smart", json!(["query"])),
+        (token.as_str(), "/api/search/metadata", json!({"city": "Rome", "unheardOf": [1, 2]})),
+    ] {
+        running.post_as(header, path, body.clone()).await;
+        let asked = running.immich.asked();
+        assert_eq!(asked.len(), 1, "{path} {body}");
+        assert_eq!(asked[0].body, body);
+        assert_eq!(format!("{}?{}", asked[0].path, asked[0].query).trim_end_matches('?'), path);
+    }
+    let header = format!("x-api-key: {NO_USER}");
+    let answer = running.post_as(&header, "/api/search/smart", json!({"query": "cat"})).await;
+    assert_eq!(answer.json(), captured("search-smart"));
+    assert!(running.shelf.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_small_json_pass_unread() {
+    let running = Running::start().await;
+    let token = format!("Authorization: Bearer {SESSION}");
+    let form = "query=cat";
+    running
+        .send("POST", "/api/search/smart", &[&token, "Content-Type: application/x-www-form-urlencoded"], form)
+        .await;
+    assert_eq!(running.routes(), ["POST /api/search/smart"]);
+    let long = json!({"query": "cat", "personIds": vec![USER; 40_000]});
+    running.post("/api/search/smart", long.clone()).await;
+    let asked = running.immich.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].body, long);
+}
+
+#[tokio::test]
+async fn trouble_here_leaves_plain_searches_to_immich_as_they_came() {
+    let running = Running::start().await;
+    let body = json!({"query": "a cat", "size": 7, "withExif": true});
+    for trouble in [
+        LibraryError::NotUnderstood("unheardOf is not known".into()),
+        LibraryError::Failed { code: "database_away", message: "no connection".into() },
+    ] {
+        *running.shelf.trouble.lock().unwrap() = Some(trouble);
+        let answer = running.post("/api/search/smart", body.clone()).await;
+        assert_eq!((answer.status, answer.json()), (200, captured("search-smart")));
+        let last = running.immich.asked().pop().unwrap();
+        assert_eq!((last.path.as_str(), &last.body), ("/api/search/smart", &body));
+    }
+}
+
+#[tokio::test]
+async fn a_library_that_thinks_for_too_long_is_not_waited_for() {
+    let running = Running::start().await;
+    *running.shelf.time.lock().unwrap() = Duration::from_secs(4);
+    let answer = running.post("/api/search/smart", json!({"query": "a cat"})).await;
+    assert_eq!((answer.status, answer.json()), (200, captured("search-smart")));
+}
+
+#[tokio::test]
+async fn text_that_cannot_be_searched_here_is_searched_by_immich() {
+    for library in [true, false] {
+        let running = Running::with(library, true).await;
+        *running.shelf.trouble.lock().unwrap() =
+            Some(LibraryError::Failed { code: "database_away", message: "no connection".into() });
+        for (path, body) in [
+            ("/api/search/smart", json!({"query": "ocr: 发票 ", "page": 2, "type": "IMAGE"})),
+            ("/api/search/ocr", json!({"ocr": "发票", "page": 2, "type": "IMAGE"})),
+        ] {
+            let answer = running.post(path, body).await;
+            assert_eq!((answer.status, answer.json()), (200, captured("search-metadata-ocr")));
+            let last = running.immich.asked().pop().unwrap();
+            assert_eq!(last.path, "/api/search/metadata");
+            assert_eq!(last.body, json!({"ocr": "发票", "page": 2, "type": "IMAGE", "size": 100}));
+        }
+        // An Immich without OCR gets what was sent.
+        running.immich.forget_ocr();
+        let body = json!({"query": "ocr:发票"});
+        running.post("/api/search/smart", body.clone()).await;
+        let last = running.immich.asked().pop().unwrap();
+        assert_eq!((last.path.as_str(), last.body), ("/api/search/smart", body));
+    }
+}
+
+#[tokio::test]
+async fn text_in_the_search_for_files_is_ranked_here() {
+    let running = Running::start().await;
+    let answer =
+        running.post("/api/search/metadata", json!({"ocr": "发票", "query": "ignored", "size": 1000})).await;
+    assert_eq!(answer.json(), page_of_the_shelf());
+    assert_eq!(running.routes(), JUDGED);
+    assert_eq!(running.shelf.asked.lock().unwrap()[0].1, json!({"ocr": "发票", "size": 1000}));
+}
+
+#[tokio::test]
+async fn the_route_of_the_seeds_fork_exists() {
+    let running = Running::start().await;
+    let answer = running.post("/api/search/ocr", json!({"ocr": "发票", "language": "zh"})).await;
+    assert_eq!((answer.status, answer.json()), (200, page_of_the_shelf()));
+    let question = json!({"ocr": "发票", "language": "zh", "size": 100});
+    assert_eq!(running.shelf.asked.lock().unwrap()[0].1, question);
+
+    let answer = running.post("/api/search/ocr", json!({"ocr": " "})).await;
+    assert_eq!((answer.status, &answer.json()["message"]), (400, &json!("ocr should not be empty")));
+    let answer = running.post_as("x-other: 1", "/api/search/ocr", json!({"ocr": ""})).await;
+    assert_eq!(answer.status, 401);
+}
+
+#[tokio::test]
+async fn long_answers_are_compressed_for_those_who_like_it() {
+    let running = Running::start().await;
+    let token = format!("Authorization: Bearer {SESSION}");
+    let headers = [&token, "Content-Type: application/json", "Accept-Encoding: gzip, br"];
+    let answer = running.send("POST", "/api/search/smart", &headers, r#"{"query":"cat"}"#).await;
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    let decoded: Value =
+        serde_json::from_reader(flate2::read::GzDecoder::new(answer.body.as_slice())).unwrap();
+    assert_eq!(decoded, page_of_the_shelf());
+}
+
+#[tokio::test]
+async fn without_immich_a_search_is_a_bad_gateway() {
+    let running = Running::start().await;
+    running.immich.stop();
+    // Its listener closes with the task.
+    while tokio::net::TcpStream::connect(running.immich.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    let answer = running.post("/api/search/smart", json!({"query": "cat"})).await;
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(running.shelf.asked.lock().unwrap().is_empty());
+}

@@ -1,0 +1,79 @@
+use uuid::Uuid;
+use viewfinder_catalog::StoreError;
+use viewfinder_engine::EngineError;
+
+/// Why the library could not do something. The companion lets Immich answer instead where it can.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database cannot be used, or not now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The database is not one of an Immich that is known here.
+    #[error("this is no database of an Immich that Viewfinder knows (v1.134, v2 and v3 it does): {0}")]
+    UnknownSchema(String),
+    /// The request asks for something that this version of Immich answers in its own way.
+    #[error(transparent)]
+    NotUnderstood(#[from] NotUnderstood),
+    /// Locked pictures are shown after the PIN only.
+    #[error("pictures of the locked folder are only found after the PIN was given")]
+    NotElevated,
+    /// The caller may not change one of the pictures, or there is none.
+    #[error("not found, or not yours: {0}")]
+    NotYours(Uuid),
+    /// No vector of the words, or none of the pictures, can be had.
+    #[error("search by meaning is not possible: {0}")]
+    NoMeaning(String),
+    /// The model's vectors do not fit into the database's column.
+    #[error(
+        "the model {model} gives vectors of {vector} numbers, but Immich's column smart_search.embedding holds {column}; \
+         set the model in Immich's settings, which changes the column, or name one of that width"
+    )]
+    Width {
+        /// The model that was asked.
+        model: String,
+        /// Numbers in its vector.
+        vector: usize,
+        /// Numbers that the column holds.
+        column: usize,
+    },
+    /// The preview of a picture cannot be read.
+    #[error("the preview of {asset} cannot be read: {reason}")]
+    Preview {
+        /// The picture.
+        asset: Uuid,
+        /// Why.
+        reason: String,
+    },
+    /// The engine could not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+impl Error {
+    /// Stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(StoreError::Away(_)) => "database_away",
+            Self::Store(_) => "database_unusable",
+            Self::UnknownSchema(_) => "schema_unknown",
+            Self::NotUnderstood(_) => "not_understood",
+            Self::NotElevated => "not_elevated",
+            Self::NotYours(_) => "not_yours",
+            Self::NoMeaning(_) => "no_meaning",
+            Self::Width { .. } => "width",
+            Self::Preview { .. } => "preview",
+            Self::Engine(_) => "engine",
+        }
+    }
+}
+
+/// A search that is better left to Immich; the reason in a few words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("left to Immich: {0}")]
+pub struct NotUnderstood(pub(crate) String);
+
+impl NotUnderstood {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}

@@ -1,0 +1,121 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::runtime::Handle;
+use viewfinder_catalog::{
+    postgres::{Cutter, Pool, require_config},
+    search::Similarity,
+    text::Segmenter,
+};
+use viewfinder_gateway::Backend;
+use viewfinder_vision::ocr;
+
+use crate::{Error, ask::Asker, follow::Pulse, schema::Schema, settings::Settings, tables};
+
+/// Where Immich's database is, and who helps.
+#[derive(Clone)]
+pub struct LibraryConfig {
+    /// `postgresql://user:password@host:port/database`.
+    pub database_url: String,
+    /// A text search configuration of the database, such as `chinese` of zhparser, that finds words instead of this program's
+    /// segmenter.
+    pub text_search_config: Option<String>,
+    /// Cuts texts and queries.
+    pub segmenter: Arc<Segmenter>,
+    /// Answers what Immich would ask its machine-learning server. It is asked for the models that Immich is set to.
+    pub backend: Arc<dyn Backend>,
+    /// Where `backend` is waited for.
+    pub runtime: Handle,
+    /// How text is read, but for model and thresholds, which Immich's settings say.
+    pub ocr: ocr::Options,
+    /// What counts as similar to words.
+    pub similarity: Similarity,
+}
+
+/// An Immich's library. Copies share everything.
+#[derive(Clone)]
+pub struct Library(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    cutter: Cutter,
+    asker: Asker,
+    schema: Mutex<Arc<Schema>>,
+    pulse: Mutex<Pulse>,
+    similarity: Similarity,
+}
+
+impl Library {
+    /// Opens an Immich's database, makes or updates our own tables in it, and looks at how Immich's are called.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSchema`] for a database that is none of a known Immich; [`Error::Store`] if it cannot be used.
+    pub fn open(config: LibraryConfig) -> Result<Self, Error> {
+        let pool = Pool::new(&config.database_url)?;
+        let schema = pool.read(Schema::probe)??;
+        let cutter = Cutter { segmenter: config.segmenter, config: config.text_search_config };
+        pool.write(|work| {
+            if let Some(config) = &cutter.config {
+                require_config(work, config)?;
+            }
+            tables::prepare(work)?;
+            tables::note_segmentation(work, &cutter.version())
+        })?;
+        let asker = Asker {
+            backend: config.backend,
+            runtime: config.runtime,
+            ocr: config.ocr,
+            sentences: Mutex::default(),
+        };
+        Ok(Self(Arc::new(Inner {
+            pool,
+            cutter,
+            asker,
+            schema: Mutex::new(Arc::new(schema)),
+            pulse: Mutex::default(),
+            similarity: config.similarity,
+        })))
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+
+    pub(crate) fn cutter(&self) -> &Cutter {
+        &self.0.cutter
+    }
+
+    pub(crate) fn asker(&self) -> &Asker {
+        &self.0.asker
+    }
+
+    pub(crate) fn similarity(&self) -> Similarity {
+        self.0.similarity
+    }
+
+    /// How following goes.
+    pub(crate) fn pulse(&self) -> MutexGuard<'_, Pulse> {
+        self.0.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How Immich's tables are called, as of the last look.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        Arc::clone(&self.0.schema.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Looks again: Immich may have been updated, or its vectors may have another width.
+    pub(crate) fn look_again(&self) -> Result<(), Error> {
+        let schema = self.pool().read(Schema::probe)??;
+        *self.0.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
+        Ok(())
+    }
+
+    /// Numbers in a vector of the database, and the model that Immich is set to.
+    pub(crate) fn vectors(schema: &Schema, settings: &Settings) -> Result<(usize, String), Error> {
+        let vectors = schema.vectors.as_ref();
+        let vectors =
+            vectors.ok_or_else(|| Error::NoMeaning("the database has no vectors of a known kind".into()))?;
+        let model = settings.clip.clone();
+        let model = model.ok_or_else(|| Error::NoMeaning("Immich's smart search is switched off".into()))?;
+        Ok((vectors.width, model))
+    }
+}

@@ -1,0 +1,113 @@
+//! Searches: text, meaning, or both, ranked as the catalogue ranks.
+use serde_json::Value;
+use uuid::Uuid;
+use viewfinder_catalog::{
+    Filter,
+    search::{EmbedError, QueryVector, Ranker, excluded},
+    unit,
+};
+use viewfinder_engine::SentenceRequest;
+
+use crate::{
+    Caller, Error, Library, NotUnderstood, SearchRequest,
+    item::{Extras, items},
+    schema::{Rules, Schema},
+    scope::Scope,
+    settings::Settings,
+    source::{Allowed, Known},
+};
+
+/// A page of what was found, best first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// Pictures as Immich's API gives them.
+    pub items: Vec<Value>,
+    /// The next page's number, if there is more.
+    pub next_page: Option<u32>,
+}
+
+impl Library {
+    /// Searches what the caller may find. Words find text and what pictures show; what was asked for as text (`ocr:`, phrases, the
+    /// field `ocr`) must be in the text. At most [`MOST_HITS`](viewfinder_catalog::search::MOST_HITS) are found over all pages.
+    ///
+    /// # Errors
+    /// Any [`Error`]; whoever has Immich at hand lets it answer instead.
+    pub fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
+        let schema = self.schema();
+        if schema.rules == Rules::V3 && request.metadata && !request.filters.albums.is_empty() {
+            return Err(NotUnderstood::new("in v3, albums widen a search to pictures of others").into());
+        }
+        let visibility = request.filters.visibility;
+        let (scope, settings) = self
+            .pool()
+            .read(|work| Ok((Scope::of(work, &schema, *caller, visibility)?, Settings::read(work)?)))?;
+        let scope = scope?;
+        let vector = match request.query.meaning() {
+            Some(meaning) => Some(self.meaning(&schema, &settings, meaning, request.language.clone())?),
+            None => None,
+        };
+        let allowed = Allowed::new(
+            self.pool(),
+            &schema,
+            self.cutter(),
+            (&scope, *caller),
+            &request.filters,
+            &request.query,
+        );
+        let ranked = rank(self, &allowed, request, vector)?;
+
+        let start = (request.page as usize - 1).saturating_mul(request.size as usize);
+        let end = start.saturating_add(request.size as usize);
+        let ids: Vec<Uuid> = ranked.iter().skip(start).take(end - start).map(|known| known.id).collect();
+        let extras = Extras { exif: request.with_exif, people: request.with_people };
+        let items = self
+            .pool()
+            .read(|work| items(work, &schema, *caller, &ids, extras, |sql| allowed.conditions(sql)))?;
+        Ok(Page { items, next_page: (ranked.len() > end).then(|| request.page + 1) })
+    }
+
+    /// The vector of what words mean.
+    fn meaning(
+        &self,
+        schema: &Schema,
+        settings: &Settings,
+        text: String,
+        language: Option<String>,
+    ) -> Result<QueryVector, Error> {
+        let (width, model) = Self::vectors(schema, settings)?;
+        let request = SentenceRequest { model: model.clone(), text, language };
+        let vector = self.asker().sentence(&request)?;
+        if vector.len() != width {
+            return Err(Error::Width { model, vector: vector.len(), column: width });
+        }
+        Ok(QueryVector { model, vector: unit(&vector) })
+    }
+}
+
+/// All hits, best first; of those that fit alike, newer ones first.
+fn rank(
+    library: &Library,
+    allowed: &Allowed<'_>,
+    request: &SearchRequest,
+    vector: Option<QueryVector>,
+) -> Result<Vec<Known>, Error> {
+    let embedder = move |_: &str| vector.clone().ok_or_else(|| EmbedError("nothing is asked for".into()));
+    let ranker = Ranker {
+        source: allowed,
+        segmenter: &library.cutter().segmenter,
+        embedder: Some(&embedder),
+        similarity: library.similarity(),
+    };
+    let filter = Filter { without: excluded(&request.query), ..Filter::default() };
+    let (ranked, _) = ranker.rank(&request.query, filter)?;
+    let mut hits: Vec<_> = ranked
+        .into_iter()
+        .filter_map(|hit| {
+            Some((hit.score, hit.similarity.unwrap_or(f32::NEG_INFINITY), allowed.known(hit.asset)?))
+        })
+        .collect();
+    hits.sort_unstable_by(|one, other| {
+        other.0.total_cmp(&one.0).then(other.1.total_cmp(&one.1)).then(other.2.cmp(&one.2))
+    });
+    Ok(hits.into_iter().map(|(.., known)| known).collect())
+}

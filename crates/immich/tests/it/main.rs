@@ -1,0 +1,12 @@
+//! An Immich's library through a real PostgreSQL with Immich's tables.
+mod backend;
+mod filters;
+mod follow;
+mod items;
+mod meaning;
+mod reindex;
+mod rerun;
+mod scope;
+mod text;
+mod versions;
+mod world;

@@ -1,0 +1,89 @@
+//! Finding what pictures show, alone and together with text.
+use serde_json::json;
+use viewfinder_immich::Error;
+
+use crate::{
+    backend::{WIDTH, direction},
+    world::World,
+};
+
+/// Fifty pictures of anything, among which a few are searched.
+fn world() -> World {
+    let world = World::new();
+    for number in 0..50 {
+        let id = world.picture(&format!("any {number}"));
+        let mut vector = direction("zzz", WIDTH);
+        // Spread a little in all directions, so that there is something usual.
+        vector[200 + number] = 1.0;
+        vector[usize::from(b'b')] = 0.05 + number as f32 / 1000.0;
+        world.show(id, &vector);
+    }
+    world
+}
+
+#[test]
+fn what_is_shown_is_found_and_the_rest_is_not() {
+    let world = world();
+    let beach = world.picture("beach.jpg");
+    world.show(beach, &direction("beach", WIDTH));
+    let library = world.open();
+    assert_eq!(world.found(&library, json!({"query": "beach", "language": "en"})), ["beach.jpg"]);
+    assert_eq!(*world.answers.asked.lock().unwrap(), ["sentence ViT-B-32__openai beach en"]);
+    world.found(&library, json!({"query": "beach", "language": "en", "page": 2}));
+    assert_eq!(world.answers.asked.lock().unwrap().len(), 1, "turning pages asks nothing again");
+}
+
+#[test]
+fn text_and_meaning_meet() {
+    let world = world();
+    let shown = world.picture("shown.jpg");
+    world.show(shown, &direction("beach", WIDTH));
+    let both = world.with_text("both.jpg", &["Beach"]);
+    world.show(both, &direction("beach beach cafe", WIDTH));
+    world.with_text("read.jpg", &["the beach bar"]);
+    let library = world.open();
+    assert_eq!(world.found(&library, json!({"query": "beach"})), ["both.jpg", "read.jpg", "shown.jpg"]);
+    assert_eq!(world.found(&library, json!({"query": "ocr:beach"})), ["both.jpg", "read.jpg"]);
+    assert_eq!(world.found(&library, json!({"query": "clip:beach"})), ["shown.jpg", "both.jpg"]);
+    // Both fields: the text must be there, what is shown decides the order.
+    assert_eq!(world.found(&library, json!({"query": "beach", "ocr": "beach"})), ["both.jpg", "read.jpg"]);
+}
+
+#[test]
+fn a_filter_that_leaves_few_finds_them_all_the_same() {
+    let world = world();
+    for (name, city) in [("near.jpg", "Bern"), ("far.jpg", "Rome")] {
+        let id = world.picture(name);
+        world.show(id, &direction("beach", WIDTH));
+        world.set_exif(id, &format!("city = '{city}'"));
+    }
+    let library = world.open();
+    assert_eq!(world.found(&library, json!({"query": "beach", "city": "Rome"})), ["far.jpg"]);
+}
+
+#[test]
+fn vectors_of_another_width_are_refused_and_so_is_a_search_that_is_switched_off() {
+    let world = world();
+    let library = world.open();
+    *world.answers.width.lock().unwrap() = Some(768);
+    let error = world.search(&library, json!({"query": "beach"})).unwrap_err();
+    assert!(matches!(error, Error::Width { vector: 768, column: 512, .. }), "{error}");
+    assert!(world.found(&library, json!({"query": "ocr:beach"})).is_empty(), "text needs no vector");
+    world.batch(
+        "INSERT INTO system_metadata VALUES ('system-config', '{\"machineLearning\": {\"clip\": {\"enabled\": false}}}')",
+    );
+    let error = world.search(&library, json!({"query": "beach"})).unwrap_err();
+    assert!(matches!(error, Error::NoMeaning(_)), "{error}");
+}
+
+#[test]
+fn the_model_that_immich_is_set_to_is_asked() {
+    let world = world();
+    world.batch(
+        "INSERT INTO system_metadata VALUES ('system-config',
+             '{\"machineLearning\": {\"clip\": {\"modelName\": \"nllb-clip-base-siglip__v1\"}}}')",
+    );
+    let library = world.open();
+    world.found(&library, json!({"query": "beach"}));
+    assert_eq!(*world.answers.asked.lock().unwrap(), ["sentence nllb-clip-base-siglip__v1 beach "]);
+}

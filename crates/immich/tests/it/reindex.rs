@@ -1,0 +1,114 @@
+//! The whole library: what is missing, and doing it.
+use std::cell::RefCell;
+
+use bytes::Bytes;
+use uuid::Uuid;
+use viewfinder_immich::{Library, MediaFolder, Progress, RerunKind, Which};
+
+use crate::{
+    backend::{WIDTH, direction},
+    world::{V1, World},
+};
+
+/// Three pictures with previews, and one that Immich has not come to yet.
+fn world() -> (World, Vec<Uuid>) {
+    let world = World::new();
+    let mut ids: Vec<Uuid> = ["a.jpg", "b.jpg", "c.jpg"].map(|name| world.picture(name)).into();
+    ids.sort_unstable();
+    for id in &ids {
+        let path = format!("/data/thumbs/{id}.jpeg");
+        world
+            .sql("INSERT INTO asset_file (\"assetId\", type, path) VALUES ($1, 'preview', $2)", &[id, &path]);
+    }
+    world.picture("new.jpg");
+    (world, ids)
+}
+
+fn preview(_: Uuid) -> Result<Bytes, String> {
+    Ok(Bytes::from_static(b"beach"))
+}
+
+fn all_of(library: &Library, kind: RerunKind, which: Which) -> Progress {
+    library.reindex(kind, which, &preview, |_, failure| failure.is_none()).unwrap()
+}
+
+#[test]
+fn missing_ones_are_done_and_counted() {
+    let (world, ids) = world();
+    world.show(ids[1], &direction("zzz", WIDTH));
+    world.read(ids[0], &["words"]);
+    let library = world.open();
+    let status = library.status().unwrap();
+    assert_eq!((status.immich, status.assets), ("v2", 4));
+    assert_eq!((status.ocr.missing, status.clip.missing, status.clip.vectors), (2, 2, 1));
+    assert_eq!((status.clip.width, status.clip.index), (Some(WIDTH), "hnsw"));
+    assert_eq!((status.follower.read, status.follower.taken_over, status.follower.caught_up), (1, 1, true));
+
+    let done = Progress { all: 2, done: 2, failed: 0 };
+    assert_eq!(all_of(&library, RerunKind::Clip, Which::Missing), done);
+    assert_eq!(all_of(&library, RerunKind::Ocr, Which::Missing), done);
+    let status = library.status().unwrap();
+    assert_eq!((status.ocr.missing, status.clip.missing, status.clip.vectors), (0, 0, 3));
+    assert_eq!((status.follower.read, status.follower.taken_over), (3, 3));
+    assert_eq!(all_of(&library, RerunKind::Ocr, Which::Missing).all, 0);
+}
+
+#[test]
+fn what_was_stopped_goes_on_and_nothing_is_missing_meanwhile() {
+    let (world, ids) = world();
+    for id in &ids {
+        world.show(*id, &direction("zzz", WIDTH));
+    }
+    let library = world.open();
+    let seen = RefCell::new(Vec::new());
+    let noting = |id: Uuid| {
+        seen.borrow_mut().push(id);
+        assert_eq!(world.count("smart_search"), 3);
+        preview(id)
+    };
+    let first = library.reindex(RerunKind::Clip, Which::All, &noting, |_, _| false).unwrap();
+    assert_eq!(first, Progress { all: 3, done: 1, failed: 0 });
+    let rest = library.reindex(RerunKind::Clip, Which::All, &noting, |_, _| true).unwrap();
+    assert_eq!(rest, Progress { all: 2, done: 2, failed: 0 });
+    assert_eq!(*seen.borrow(), ids);
+    assert_eq!(all_of(&library, RerunKind::Clip, Which::All).all, 3, "and begins anew after the end");
+}
+
+#[test]
+fn previews_come_from_the_folder_and_one_that_is_missing_stops_nothing() {
+    let (world, ids) = world();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("thumbs")).unwrap();
+    for id in &ids[1..] {
+        std::fs::write(folder.path().join(format!("thumbs/{id}.jpeg")), "beach").unwrap();
+    }
+    let media = MediaFolder { prefix_in_database: "/data".into(), folder: folder.path().to_owned() };
+    let library = world.open();
+    let mut failures = Vec::new();
+    let progress = library.reindex(
+        RerunKind::Clip,
+        Which::Missing,
+        &|id| library.preview_in(&media, id),
+        |_, failure| {
+            failures.extend(failure.map(ToString::to_string));
+            true
+        },
+    );
+    assert_eq!(progress.unwrap(), Progress { all: 3, done: 2, failed: 1 });
+    assert!(
+        failures[0].contains(&ids[0].to_string()) && failures[0].contains("No such file"),
+        "{failures:?}"
+    );
+    assert_eq!(world.count("smart_search"), 2);
+}
+
+#[test]
+fn an_immich_without_text_is_read_by_us() {
+    let (world, _) = world();
+    world.batch(V1);
+    let library = world.open();
+    let status = library.status().unwrap();
+    assert_eq!((status.immich, status.ocr.by_immich, status.ocr.missing), ("v1", false, 3));
+    assert_eq!(all_of(&library, RerunKind::Ocr, Which::Missing).done, 3);
+    assert_eq!(library.status().unwrap().ocr.missing, 0);
+}

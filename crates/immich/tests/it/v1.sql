@@ -1,0 +1,21 @@
+-- From the names of v2.7.5 back to those of v1.134, which reads no text.
+ALTER TABLE asset RENAME TO assets;
+ALTER TABLE asset_exif RENAME TO exif;
+ALTER TABLE asset_face RENAME TO asset_faces;
+ALTER TABLE asset_file RENAME TO asset_files;
+ALTER TABLE partner RENAME TO partners;
+ALTER TABLE "user" RENAME TO users;
+ALTER TABLE album RENAME TO albums;
+ALTER TABLE album_asset RENAME TO albums_assets_assets;
+ALTER TABLE albums_assets_assets RENAME COLUMN "albumId" TO "albumsId";
+ALTER TABLE albums_assets_assets RENAME COLUMN "assetId" TO "assetsId";
+ALTER TABLE tag RENAME TO tags;
+ALTER TABLE tag_closure RENAME TO tags_closure;
+ALTER TABLE tag_asset RENAME COLUMN "assetId" TO "assetsId";
+ALTER TABLE tag_asset RENAME COLUMN "tagId" TO "tagsId";
+ALTER TABLE assets DROP COLUMN width, DROP COLUMN height, DROP COLUMN "isEdited", DROP COLUMN "checksumAlgorithm";
+ALTER TABLE assets ADD COLUMN "encodedVideoPath" varchar, ADD COLUMN "sidecarPath" varchar;
+ALTER TABLE asset_faces DROP COLUMN "isVisible";
+ALTER TABLE asset_files DROP COLUMN "isEdited";
+ALTER TABLE asset_job_status DROP COLUMN "ocrAt", ADD COLUMN "previewAt" timestamptz, ADD COLUMN "thumbnailAt" timestamptz;
+DROP TABLE asset_ocr, ocr_search;

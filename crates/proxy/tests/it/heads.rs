@@ -1,0 +1,129 @@
+//! What is changed in heads, and what is not.
+
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::{Running, exactly, head, header, rest, soon, upstream};
+
+#[tokio::test]
+async fn a_request_arrives_as_it_was_sent_with_who_sent_it() {
+    let (seen, mut heads) = tokio::sync::mpsc::unbounded_channel();
+    let server = upstream(move |_, mut stream| {
+        let seen = seen.clone();
+        async move {
+            seen.send(head(&mut stream).await).unwrap();
+            let answer = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 5-7/10\r\nContent-Length: 3\r\n\
+                Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nKeep-Alive: timeout=5\r\nETag: \"x\"\r\n\r\n567";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let proxy = Running::before(server).await;
+    let answer = proxy
+        .exchange(
+            "GET /a%20b//c?d=%7B%22e%22%3A1%7D&f HTTP/1.1\r\nHost: photos.example:2284\r\nRange: bytes=5-7\r\n\
+             Cookie: immich_access_token=t\r\nX-Forwarded-For: 203.0.113.9\r\nConnection: close, X-Own\r\n\
+             X-Own: 1\r\nTE: trailers\r\n\r\n",
+        )
+        .await;
+    let asked = soon(heads.recv()).await.unwrap();
+    assert!(asked.starts_with("GET /a%20b//c?d=%7B%22e%22%3A1%7D&f HTTP/1.1\r\n"), "{asked}");
+    for (name, expected) in [
+        ("host", Some("photos.example:2284")),
+        ("range", Some("bytes=5-7")),
+        ("cookie", Some("immich_access_token=t")),
+        ("x-forwarded-for", Some("203.0.113.9, 127.0.0.1")),
+        ("x-forwarded-proto", Some("http")),
+        ("x-forwarded-host", Some("photos.example:2284")),
+        ("x-real-ip", Some("127.0.0.1")),
+        ("x-own", None),
+        ("te", None),
+        ("content-length", None),
+        ("transfer-encoding", None),
+    ] {
+        assert_eq!(header(&asked, name), expected, "{name} in {asked}");
+    }
+    assert!(answer.starts_with("HTTP/1.1 206 Partial Content\r\n"), "{answer}");
+    assert_eq!(header(&answer, "content-range"), Some("bytes 5-7/10"));
+    assert_eq!(header(&answer, "keep-alive"), None);
+    assert_eq!(answer.to_ascii_lowercase().matches("set-cookie: ").count(), 2, "{answer}");
+    assert!(answer.ends_with("\r\n\r\n567"), "{answer}");
+}
+
+#[tokio::test]
+async fn answers_without_a_body_keep_their_length() {
+    let server = upstream(|_, mut stream| async move {
+        while head(&mut stream).await.starts_with("HEAD") {
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 123456789\r\nAccept-Ranges: bytes\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+        stream.write_all(b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let proxy = Running::before(server).await;
+    let mut client = proxy.connect().await;
+    for _ in 0..2 {
+        client.write_all(b"HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let answer = head(&mut client).await;
+        assert_eq!(header(&answer, "content-length"), Some("123456789"), "{answer}");
+        assert_eq!(header(&answer, "accept-ranges"), Some("bytes"));
+    }
+    client.write_all(b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").await.unwrap();
+    let answer = rest(&mut client).await;
+    assert!(answer.starts_with("HTTP/1.1 304 "), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_old_client_gets_a_body_that_it_understands() {
+    let server = upstream(|_, mut stream| async move {
+        let asked = head(&mut stream).await;
+        assert!(asked.starts_with("GET / HTTP/1.1\r\n"), "{asked}");
+        let answer =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n";
+        stream.write_all(answer).await.unwrap();
+    })
+    .await;
+    let proxy = Running::before(server).await;
+    let answer = proxy.exchange("GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
+    assert_eq!(header(&answer, "transfer-encoding"), None);
+    assert!(answer.ends_with("\r\n\r\nonetwo"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_empty_post_stays_empty() {
+    let server = upstream(|_, mut stream| async move {
+        let asked = head(&mut stream).await;
+        assert_eq!(header(&asked, "content-length"), Some("0"), "{asked}");
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+    })
+    .await;
+    let proxy = Running::before(server).await;
+    let answer =
+        proxy.exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_are_kept_on_both_sides() {
+    let (seen, mut numbers) = tokio::sync::mpsc::unbounded_channel();
+    let server = upstream(move |number, mut stream| {
+        let seen = seen.clone();
+        async move {
+            while !head(&mut stream).await.is_empty() {
+                seen.send(number).unwrap();
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
+            }
+        }
+    })
+    .await;
+    let proxy = Running::before(server).await;
+    let mut client = proxy.connect().await;
+    for _ in 0..20 {
+        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        head(&mut client).await;
+        assert_eq!(exactly(&mut client, 2).await, "ok");
+        // A connection that was just made for this request may lose against one that was given back.
+        assert!(soon(numbers.recv()).await.unwrap() < 3);
+    }
+}

@@ -1,0 +1,7 @@
+//! The proxy between real sockets.
+
+mod bodies;
+mod heads;
+mod support;
+mod trouble;
+mod tunnels;

@@ -1,0 +1,101 @@
+//! An Immich's library as its companion asks it.
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+use viewfinder_companion::{Caller, LibraryError, Offers, Page, Previews, RerunKind};
+use viewfinder_immich::{Error, Follower, Library, LibraryConfig, SearchRequest};
+
+/// Between two tries to open a database.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// A library that is opened in the background: the database may start later than this program, and Immich makes its tables
+/// later still.
+pub(crate) struct Immich {
+    opened: Arc<OnceLock<(Library, Option<Follower>)>>,
+}
+
+impl Immich {
+    /// Opens the database, now or as soon as that is possible, and follows its changes from then on.
+    pub(crate) fn start(config: LibraryConfig) -> std::io::Result<Self> {
+        let opened = Arc::new(OnceLock::new());
+        let immich = Self { opened: Arc::clone(&opened) };
+        std::thread::Builder::new().name("immich-open".into()).spawn(move || open(&config, &opened))?;
+        Ok(immich)
+    }
+
+    fn library(&self) -> Result<&Library, LibraryError> {
+        self.opened.get().map(|(library, _)| library).ok_or_else(|| LibraryError::Failed {
+            code: "database_away",
+            message: "Immich's database is not open yet".to_owned(),
+        })
+    }
+}
+
+fn open(config: &LibraryConfig, opened: &OnceLock<(Library, Option<Follower>)>) {
+    let mut told = BTreeSet::new();
+    let library = loop {
+        match Library::open(config.clone()) {
+            Ok(library) => break library,
+            Err(error) => {
+                let error = error.to_string();
+                if told.insert(error.clone()) {
+                    tracing::warn!(error, "Immich's database cannot be used; it is tried again");
+                }
+            }
+        }
+        std::thread::sleep(PAUSE);
+    };
+    tracing::info!("Immich's database is open: its text is searched here");
+    let follower = library.start_following();
+    if let Err(error) = &follower {
+        tracing::error!(%error, "changes of Immich's library are not followed");
+    }
+    // Nobody else sets it.
+    let _ = opened.set((library, follower.ok()));
+}
+
+impl viewfinder_companion::Library for Immich {
+    fn search(&self, caller: &Caller, body: &Value) -> Result<Page, LibraryError> {
+        let request =
+            SearchRequest::parse(body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
+        let page = self.library()?.search(&theirs(*caller), &request).map_err(ours)?;
+        Ok(Page { items: page.items, next_page: page.next_page })
+    }
+
+    fn rerun(
+        &self,
+        caller: &Caller,
+        kind: RerunKind,
+        assets: &[Uuid],
+        previews: &Previews<'_>,
+    ) -> Result<(), LibraryError> {
+        let kind = match kind {
+            RerunKind::Ocr => viewfinder_immich::RerunKind::Ocr,
+            RerunKind::Clip => viewfinder_immich::RerunKind::Clip,
+        };
+        self.library()?.rerun(&theirs(*caller), kind, assets, previews).map_err(ours)
+    }
+
+    fn offers(&self) -> Offers {
+        let library = self.library();
+        Offers { text: library.is_ok(), meaning: library.is_ok_and(Library::has_vectors) }
+    }
+}
+
+fn theirs(Caller { user, elevated }: Caller) -> viewfinder_immich::Caller {
+    viewfinder_immich::Caller { user, elevated }
+}
+
+fn ours(error: Error) -> LibraryError {
+    match error {
+        // Search by meaning is off in Immich, too, which says so better.
+        Error::NotUnderstood(_) | Error::NotElevated | Error::NoMeaning(_) => {
+            LibraryError::NotUnderstood(error.to_string())
+        }
+        Error::NotYours(_) => LibraryError::NotYours,
+        other => LibraryError::Failed { code: other.code(), message: other.to_string() },
+    }
+}

@@ -1,0 +1,161 @@
+//! An Immich opened through the server.
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use viewfinder_test_support::PostgresServer;
+
+use crate::serve::{Server, exchange};
+use crate::support::{Run, stderr};
+
+/// Who asks, by the word of that Immich.
+const USER: &str = "7a545f09-508b-408d-bd23-bea659519770";
+
+/// Answers every request with a page or as if it were granted, and one on a connection.
+fn immich() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            answer(stream.unwrap());
+        }
+    });
+    address
+}
+
+fn answer(mut stream: TcpStream) {
+    let mut head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+    let Some(first) = head.next() else { return };
+    head.for_each(drop);
+    let path = first.split(' ').nth(1).unwrap();
+    let (kind, body) = match path {
+        "/api/users/me" => ("application/json", format!("{{\"id\":\"{USER}\"}}")),
+        _ if path.starts_with("/api/") => ("application/json", "{\"by\":\"Immich\"}".to_owned()),
+        _ => ("text/html", "<html><head></head><body>Immich</body></html>".to_owned()),
+    };
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(answer.as_bytes()).unwrap();
+}
+
+fn run(url: &str) -> Run {
+    Run::new()
+        .env("VIEWFINDER_OFFLINE", "true")
+        .env("VIEWFINDER_COMPANION_IMMICH_URL", url)
+        .env("VIEWFINDER_COMPANION_LISTEN", "127.0.0.1:0")
+}
+
+/// Where the companion listens.
+fn opened(server: &Server) -> SocketAddr {
+    let (_, rest) = server.said.split_once("is opened through http://").expect("a companion");
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+const PAGE: &str = "GET /photos HTTP/1.1\r\nAccept: text/html\r\n";
+
+#[test]
+fn immich_is_opened_through_the_server_until_it_stops() {
+    let server = Server::start(run(&format!("http://{}", immich())), &[]);
+    let companion = opened(&server);
+    let (status, page) = exchange(companion, PAGE, b"");
+    let page = String::from_utf8(page).unwrap();
+    assert_eq!(status, 200);
+    assert!(page.contains("Immich") && page.contains("/_viewfinder/companion.js"), "{page}");
+    let health = server.json("/health");
+    let expected = json!({"immich_up": true, "library": {"text": false, "meaning": false}, "script": true});
+    assert_eq!(health["companion"], expected);
+    let metrics = String::from_utf8(server.get("/metrics").1).unwrap();
+    assert!(metrics.contains(r#"viewfinder_proxy_requests_total{status="2xx"} 1"#), "{metrics}");
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(TcpStream::connect(companion).is_err());
+}
+
+#[test]
+fn an_immich_that_is_gone_is_told_once() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let server =
+        Server::start(run(&format!("http://{nobody}")).env("VIEWFINDER_COMPANION_SCRIPT", "false"), &[]);
+    for _ in 0..3 {
+        assert_eq!(exchange(opened(&server), PAGE, b"").0, 502);
+    }
+    let health = server.json("/health");
+    assert_eq!(
+        (&health["companion"]["immich_up"], &health["companion"]["script"]),
+        (&json!(false), &json!(false))
+    );
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches("does not answer").count(), 1, "{log}");
+}
+
+#[test]
+fn without_an_immich_there_is_no_companion_and_a_wrong_address_is_an_error() {
+    let server = Server::start(Run::new().env("VIEWFINDER_OFFLINE", "true"), &[]);
+    assert!(server.json("/health").get("companion").is_none());
+    server.signal("-TERM");
+    assert_eq!(server.end().0, Some(0));
+    let output = run("http://user:hunter2@immich").args(["serve", "--listen", "127.0.0.1:0"]).exits(2);
+    let said = stderr(&output);
+    assert!(said.contains("companion.immich_url") && !said.contains("hunter2"), "{said}");
+}
+
+/// Immich's tables, with a picture that has text.
+fn database(server: &PostgresServer) -> String {
+    let url = server.new_database();
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    client.batch_execute(include_str!("../../../immich/tests/it/immich.sql")).unwrap();
+    let asset = "c0ffee00-508b-408d-bd23-bea659519770";
+    client
+        .batch_execute(&format!(
+            "INSERT INTO \"user\" (id, name) VALUES ('{USER}', 'me');
+             INSERT INTO asset (id, \"deviceAssetId\", \"ownerId\", \"deviceId\", type, \"originalPath\", \"fileCreatedAt\",
+                 \"fileModifiedAt\", \"localDateTime\", checksum, \"originalFileName\")
+             VALUES ('{asset}', 'a', '{USER}', 'phone', 'IMAGE', '/data/a.jpg', '2024-01-01', '2024-01-01', '2024-01-01',
+                 sha224('a'), 'invoice.jpg');
+             INSERT INTO asset_exif (\"assetId\") VALUES ('{asset}');
+             INSERT INTO asset_ocr (\"assetId\", x1, y1, x2, y2, x3, y3, x4, y4, \"boxScore\", \"textScore\", text)
+             VALUES ('{asset}', 0.1, 0.1, 0.9, 0.1, 0.9, 0.2, 0.1, 0.2, 0.9, 0.95, '增值税专用发票');
+             INSERT INTO asset_job_status (\"assetId\", \"ocrAt\") VALUES ('{asset}', now());"
+        ))
+        .unwrap();
+    url
+}
+
+const SEARCH: &str = "POST /api/search/smart HTTP/1.1\r\nContent-Type: application/json\r\nx-api-key: k\r\n";
+
+#[test]
+fn a_database_is_searched_when_it_comes_and_immich_answers_when_it_goes() {
+    let mut postgres = PostgresServer::start(&[]);
+    let url = database(&postgres);
+    postgres.stop();
+    let run = run(&format!("http://{}", immich())).env("VIEWFINDER_COMPANION_DATABASE_URL", &url);
+    let server = Server::start(run, &[]);
+    let companion = opened(&server);
+    let search = || -> Value {
+        let (status, body) = exchange(companion, SEARCH, "{\"query\":\"ocr:发票\"}".as_bytes());
+        assert_eq!(status, 200);
+        serde_json::from_slice(&body).unwrap()
+    };
+    assert_eq!(search()["by"], "Immich");
+    postgres.start_again();
+    let mut found = search();
+    while found["assets"]["count"] != 1 {
+        std::thread::sleep(Duration::from_millis(100));
+        found = search();
+    }
+    assert_eq!(found["assets"]["items"][0]["originalFileName"], "invoice.jpg");
+    assert_eq!(server.json("/health")["companion"]["library"]["text"], true);
+    postgres.stop();
+    assert_eq!(search()["by"], "Immich");
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("Immich's database is open"), "{log}");
+    assert!(!log.contains(&url), "{log}");
+}
