@@ -213,7 +213,7 @@ fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
             continue;
         }
         let line = &lines[random.below(lines.len() as u64) as usize];
-        let piece = if seed % 2 == 0 && line.is_ascii() {
+        let piece = if seed.is_multiple_of(2) && line.is_ascii() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let start = random.below(words.len() as u64) as usize;
             words[start..].iter().take(1 + random.below(2) as usize).copied().collect::<Vec<_>>().join(" ")

@@ -54,6 +54,7 @@ pub(crate) struct Filters {
     pub(crate) taken: Days,
     /// Columns, and the text that they must have, or none.
     pub(crate) exif: Vec<(&'static str, Option<String>)>,
+    #[expect(clippy::option_option, reason = "not to matter, and to be missing, are two things")]
     pub(crate) rating: Option<Option<i32>>,
     pub(crate) people: Vec<Uuid>,
     pub(crate) albums: Vec<Uuid>,

@@ -233,6 +233,7 @@ impl Fields<'_> {
     }
 
     /// Not there, null, or a text.
+    #[expect(clippy::option_option, reason = "not to be there, and to be null, are two things")]
     fn nullable(&self, name: &str) -> Result<Option<Option<String>>, NotUnderstood> {
         if self.body.get(name).is_some_and(Value::is_null) {
             return Ok(Some(None));
@@ -295,6 +296,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals read better")]
     fn parse(body: Value) -> Result<SearchRequest, NotUnderstood> {
         SearchRequest::parse(&body)
     }

@@ -12,6 +12,7 @@ const IMMICH: &str = "public";
 
 /// Names of tables, with their schema and ready for SQL, and what else differs between versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each tells of a column, and they come and go apart")]
 pub(crate) struct Schema {
     pub(crate) asset: String,
     pub(crate) exif: String,

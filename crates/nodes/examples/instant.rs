@@ -29,9 +29,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// Reads the question to its end, as a real node does.
 async fn respond(request: Request<Incoming>, answer: Bytes) -> Result<Response<Full<Bytes>>, Infallible> {
-    let probe = request.uri().path() == "/ping";
+    let answer = match request.uri().path() {
+        "/" => Bytes::from_static(br#"{"message":"Immich ML"}"#),
+        "/ping" => Bytes::from_static(b"pong"),
+        _ => answer,
+    };
     let mut body = request.into_body();
     while let Some(Ok(_)) = body.frame().await {}
-    let answer = if probe { Bytes::from_static(b"pong") } else { answer };
     Ok(Response::new(Full::new(answer)))
 }

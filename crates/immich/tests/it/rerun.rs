@@ -29,6 +29,7 @@ fn dumped(table_with: &[&str]) -> HashMap<String, String> {
         .unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "it is one of those that may fail")]
 fn picture_bytes(_: Uuid) -> Result<Bytes, String> {
     Ok(Bytes::from_static(b"beach"))
 }

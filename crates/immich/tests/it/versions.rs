@@ -45,7 +45,7 @@ fn other_versions_are_searched_with_every_filter() {
 #[test]
 fn what_is_no_immich_is_refused() {
     let url = server().new_database();
-    let error = Library::open(config(&url, &Default::default())).err().unwrap();
+    let error = Library::open(config(&url, &std::sync::Arc::default())).err().unwrap();
     assert!(matches!(error, Error::UnknownSchema(_)), "{error}");
     assert!(error.to_string().contains("there is no table asset"), "{error}");
     let world = World::new();

@@ -170,6 +170,7 @@ impl World {
         Caller { user: self.me, elevated: false }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "literals read better")]
     pub(crate) fn search(&self, library: &Library, body: Value) -> Result<Page, Error> {
         library.search(&self.caller(), &SearchRequest::parse(&body).unwrap())
     }
