@@ -189,7 +189,7 @@ fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
             continue;
         }
         let line = &lines[random.below(lines.len() as u64) as usize].text;
-        let piece = if seed % 2 == 0 && line.is_ascii() {
+        let piece = if seed.is_multiple_of(2) && line.is_ascii() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let start = random.below(words.len() as u64) as usize;
             words[start..].iter().take(1 + random.below(2) as usize).copied().collect::<Vec<_>>().join(" ")
@@ -245,8 +245,8 @@ fn measure(place: &str) -> Result<Value> {
             hits.push(found.unwrap_or(0) as f64);
             Ok(())
         })?);
-        vectors.push(timed(&mut || Ok(drop(near(query, LIMIT)?)))?);
-        both.push(timed(&mut || Ok(drop(searcher.search(query, &page)?)))?);
+        vectors.push(timed(&mut || near(query, LIMIT).map(drop).map_err(Into::into))?);
+        both.push(timed(&mut || searcher.search(query, &page).map(drop).map_err(Into::into))?);
     }
     let after_mb = resident_mb();
     // More results than an index holds are found by comparing all.
