@@ -109,8 +109,10 @@ pub(super) fn background(
         .prepare_cached("SELECT min(id), max(id) FROM embedding")?
         .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)))?;
     let Some((first, last)) = ends else { return Ok(Vec::new()) };
-    let mut from = db
-        .prepare_cached("SELECT id, vector FROM embedding WHERE id >= ? AND model = ? ORDER BY id LIMIT 1")?;
+    // Not by the models' index, from which all ids would have to be sorted to find the next.
+    let mut from = db.prepare_cached(
+        "SELECT id, vector FROM embedding NOT INDEXED WHERE id >= ? AND model = ? ORDER BY id LIMIT 1",
+    )?;
     let mut cosines = Vec::with_capacity(count);
     let mut next = first;
     for step in 0..count as i64 {
