@@ -17,7 +17,7 @@ use viewfinder_catalog::{
     FileRecord, Filter, Finding, Outcome, PostgresConfig, PostgresStore, Properties, SqliteStore, Store,
     TextLine,
     search::{EmbedError, Page, QueryVector, Searcher, Similarity},
-    text::{Segmenter, letters},
+    text::Segmenter,
 };
 use viewfinder_test_support::{
     PostgresServer,
@@ -180,32 +180,6 @@ fn lines(vocabulary: &Vocabulary, i: u64) -> Vec<TextLine> {
     vocabulary.lines(i).into_iter().enumerate().map(line).collect()
 }
 
-/// What a person may look for: in turn a word or two of some picture, and a piece of a line.
-fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
-    let mut random = Random::new(77_000 + seed);
-    loop {
-        let lines = lines(vocabulary, random.below(count));
-        if lines.is_empty() {
-            continue;
-        }
-        let line = &lines[random.below(lines.len() as u64) as usize].text;
-        let piece = if seed.is_multiple_of(2) && line.is_ascii() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let start = random.below(words.len() as u64) as usize;
-            words[start..].iter().take(1 + random.below(2) as usize).copied().collect::<Vec<_>>().join(" ")
-        } else {
-            let line: Vec<char> = line.chars().collect();
-            let start = random.below(line.len() as u64) as usize;
-            line[start..].iter().take(2 + random.below(6) as usize).collect()
-        };
-        // A dash before a word would exclude it.
-        let piece = piece.trim_matches(|c: char| !c.is_alphanumeric());
-        if letters(piece).len() >= 2 {
-            return piece.to_owned();
-        }
-    }
-}
-
 /// A vector near one of the clusters, another one for each text.
 fn meaning(text: &str) -> Vec<f32> {
     let seed = text.bytes().fold(0, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
@@ -220,7 +194,8 @@ fn measure(place: &str) -> Result<Value> {
     let count = store.counts()?.assets;
     let before_mb = resident_mb();
     let vocabulary = Vocabulary::new();
-    let queries: Vec<String> = (0..QUERIES).map(|seed| query(&vocabulary, seed, count)).collect();
+    let query = |seed| vocabulary.query(seed, &mut Random::new(77_000 + seed), count);
+    let queries: Vec<String> = (0..QUERIES).map(query).collect();
     let all = Filter::default();
     let near = |text: &str, limit| store.nearest(MODEL, &meaning(text), &all, limit);
     let start = Instant::now();

@@ -6,10 +6,7 @@ use pgvector::Vector;
 use postgres::{Client, NoTls};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use viewfinder_catalog::{
-    search::Similarity,
-    text::{Segmenter, letters},
-};
+use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_engine::{
     EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
 };
@@ -178,7 +175,8 @@ fn id(n: u64) -> Uuid {
 }
 
 fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> Result<Value> {
-    let queries: Vec<String> = (0..QUERIES).map(|seed| query(vocabulary, seed, count)).collect();
+    let query = |seed| vocabulary.query(seed, &mut Random::new(1_000_000 * (77_000 + seed)), count);
+    let queries: Vec<String> = (0..QUERIES).map(query).collect();
     let caller = Caller { user: me, elevated: false };
     let mut kinds = json!({"count": count});
     for (name, prefix, filters) in [
@@ -202,32 +200,6 @@ fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> 
         kinds[name.replace("_ms", "_hits")] = json!(spread(hits));
     }
     Ok(kinds)
-}
-
-/// What a person may look for: in turn a word or two of some picture, and a piece of a line.
-fn query(vocabulary: &Vocabulary, seed: u64, count: u64) -> String {
-    let mut random = Random::new(1_000_000 * (77_000 + seed));
-    loop {
-        let lines = vocabulary.lines(random.below(count));
-        if lines.is_empty() {
-            continue;
-        }
-        let line = &lines[random.below(lines.len() as u64) as usize];
-        let piece = if seed.is_multiple_of(2) && line.is_ascii() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let start = random.below(words.len() as u64) as usize;
-            words[start..].iter().take(1 + random.below(2) as usize).copied().collect::<Vec<_>>().join(" ")
-        } else {
-            let line: Vec<char> = line.chars().collect();
-            let start = random.below(line.len() as u64) as usize;
-            line[start..].iter().take(2 + random.below(6) as usize).collect()
-        };
-        // A dash before a word would exclude it.
-        let piece = piece.trim_matches(|c: char| !c.is_alphanumeric());
-        if letters(piece).len() >= 2 {
-            return piece.to_owned();
-        }
-    }
 }
 
 /// Median, 95th percentile, largest.

@@ -45,6 +45,37 @@ impl Vocabulary {
         (0..count).map(|_| self.line(&mut random, is_chinese)).collect()
     }
 
+    /// What a person may look for in one of the first `count` pictures: with an even `seed` a word or two if they are Latin, else a piece of
+    /// a line; at least two letters or digits, none of the other characters at its ends.
+    pub fn query(&self, seed: u64, random: &mut Random, count: u64) -> String {
+        loop {
+            let lines = self.lines(random.below(count));
+            if lines.is_empty() {
+                continue;
+            }
+            let line = &lines[random.below(lines.len() as u64) as usize];
+            let piece = if seed.is_multiple_of(2) && line.is_ascii() {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let start = random.below(words.len() as u64) as usize;
+                words[start..]
+                    .iter()
+                    .take(1 + random.below(2) as usize)
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            } else {
+                let line: Vec<char> = line.chars().collect();
+                let start = random.below(line.len() as u64) as usize;
+                line[start..].iter().take(2 + random.below(6) as usize).collect()
+            };
+            // A dash before a word would exclude it.
+            let piece = piece.trim_matches(|c: char| !c.is_alphanumeric());
+            if piece.chars().filter(|c| c.is_alphanumeric()).count() >= 2 {
+                return piece.to_owned();
+            }
+        }
+    }
+
     fn line(&self, random: &mut Random, is_chinese: bool) -> String {
         let mut line = String::new();
         for _ in 0..3 + random.below(6) {
