@@ -2,15 +2,14 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
-use hyper::{Method, Request, Response, StatusCode, http::request::Parts};
+use hyper::{Request, Response, StatusCode};
 use serde_json::{Map, Value, json};
-use tokio::runtime::Handle;
 use uuid::Uuid;
 use viewfinder_proxy::{Body, Visitor};
 
 use crate::{
     Companion, LibraryError, RerunKind,
+    as_caller::Sender,
     ask::{self, Read},
     judge::{Probe, Verdict, judge},
     metric, reply,
@@ -76,8 +75,8 @@ async fn run(
         }
     };
     let Some(assets) = assets(body) else { return refused("each value in assetIds must be a UUID") };
-    let previews = previews(Arc::clone(companion), read.parts.clone(), visitor.clone());
-    let done = companion.with_library(move |library| library.rerun(&caller, kind, &assets, &previews)).await;
+    let immich = Sender::new(companion, read, visitor);
+    let done = companion.with_library(move |library| library.rerun(&caller, kind, &assets, &immich)).await;
     match done {
         Ok(()) => ("answered", reply::done()),
         Err(LibraryError::NotYours) => refused("Not found or no asset.update access"),
@@ -92,22 +91,4 @@ async fn run(
 fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
     let ids = body.get("assetIds")?.as_array()?;
     ids.iter().map(|id| Uuid::parse_str(id.as_str()?).ok()).collect()
-}
-
-/// Previews by Immich's API, for the sender of a request. The unedited ones, as Immich itself analyses them.
-fn previews(
-    companion: Arc<Companion>,
-    parts: Parts,
-    visitor: Visitor,
-) -> impl Fn(Uuid) -> Result<Bytes, String> + Send {
-    let runtime = Handle::current();
-    move |asset| {
-        let path = format!("/api/assets/{asset}/thumbnail?size=preview&edited=false");
-        let asked = ask::as_sender(&companion.proxy, &visitor, &parts, Method::GET, &path, None);
-        let answer = runtime.block_on(asked)?;
-        if answer.status != StatusCode::OK {
-            return Err(format!("Immich answers {}", answer.status));
-        }
-        Ok(answer.bytes)
-    }
 }

@@ -8,6 +8,7 @@
 //! credentials that has no effect and that it refuses for the same reasons; its refusal is the answer. And whatever goes
 //! wrong here, the request goes to Immich as it came.
 
+mod as_caller;
 mod ask;
 mod companion;
 mod features;
@@ -21,5 +22,5 @@ mod script;
 mod search;
 
 pub use companion::{Companion, CompanionConfig, Status};
-pub use library::{Caller, Library, LibraryError, Offers, Page, Previews, RerunKind};
+pub use library::{AsCaller, Caller, Library, LibraryError, Offers, Page, RerunKind};
 pub use metric::describe as describe_metrics;

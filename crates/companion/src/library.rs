@@ -58,14 +58,20 @@ pub enum LibraryError {
     },
 }
 
-/// Gives the preview of an asset, as Immich made it, or says in one line why not. Blocks.
-pub type Previews<'a> = dyn Fn(Uuid) -> Result<Bytes, String> + 'a;
+/// Immich, asked in the caller's own name. Calls block; reasons are one line.
+pub trait AsCaller: Send {
+    /// The preview of an asset, as Immich made it; the unedited one, as Immich itself analyses it.
+    fn preview(&self, asset: Uuid) -> Result<Bytes, String>;
+
+    /// The answers of `POST /api/search/metadata` to each of these bodies, in the same order.
+    fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>>;
+}
 
 /// An Immich's library, as far as Viewfinder knows it. Its methods may block.
 pub trait Library: Send + Sync + 'static {
     /// Answers the body of a `POST /api/search/smart`, or of a `POST /api/search/metadata` with `ocr` and without `query`,
     /// with what this caller may see.
-    fn search(&self, caller: &Caller, body: &Value) -> Result<Page, LibraryError>;
+    fn search(&self, caller: &Caller, body: &Value, immich: &dyn AsCaller) -> Result<Page, LibraryError>;
 
     /// Does something again for assets, all of which must be the caller's own.
     fn rerun(
@@ -73,7 +79,7 @@ pub trait Library: Send + Sync + 'static {
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
-        previews: &Previews<'_>,
+        immich: &dyn AsCaller,
     ) -> Result<(), LibraryError>;
 
     /// What it can do right now. Returns at once.

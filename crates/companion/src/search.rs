@@ -1,6 +1,6 @@
 //! Searches.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -12,6 +12,7 @@ use viewfinder_proxy::{Body, Visitor, full};
 
 use crate::{
     Companion, LibraryError, Page,
+    as_caller::Sender,
     ask::{self, Read},
     judge::{Probe, Verdict, judge},
     metric, reply,
@@ -58,7 +59,7 @@ enum Left {
 
 /// Answers a search, or lets Immich do so.
 pub(crate) async fn answer(
-    companion: &Companion,
+    companion: &Arc<Companion>,
     route: Route,
     request: Request<Body>,
     visitor: &Visitor,
@@ -106,7 +107,7 @@ fn is_ours(route: Route, body: &Map<String, Value>) -> bool {
 }
 
 async fn ours(
-    companion: &Companion,
+    companion: &Arc<Companion>,
     route: Route,
     read: &Read,
     body: &Map<String, Value>,
@@ -131,7 +132,8 @@ async fn ours(
         return Ok(("refused", reply::refusal(StatusCode::BAD_REQUEST, message)));
     }
     let question = Value::Object(question(route, body));
-    let page = companion.with_library(move |library| library.search(&caller, &question)).await;
+    let immich = Sender::new(companion, read, visitor);
+    let page = companion.with_library(move |library| library.search(&caller, &question, &immich)).await;
     match page {
         Ok(page) => Ok(("answered", reply::json(&read.parts.headers, &response(&page)))),
         Err(LibraryError::NotUnderstood(why)) => {

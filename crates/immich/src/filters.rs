@@ -220,8 +220,14 @@ fn contains(column: &str, text: &str, sql: &mut Sql) -> String {
     format!("public.f_unaccent({column}::text) ILIKE '%' || public.f_unaccent({text}::text) || '%'")
 }
 
-/// Adds what the words of a query filter by: paths, days and people.
-pub(crate) fn add_of_query(query: &Query, schema: &Schema, sql: &mut Sql, to: &mut Vec<String>, user: Uuid) {
+/// Adds what the words of a query filter by: paths, days and people, those of a user or anybody's.
+pub(crate) fn add_of_query(
+    query: &Query,
+    schema: &Schema,
+    sql: &mut Sql,
+    to: &mut Vec<String>,
+    user: Option<Uuid>,
+) {
     for part in &query.path {
         // Immich moves files to paths of its own; people know the names.
         let (path, name) = (
@@ -238,11 +244,12 @@ pub(crate) fn add_of_query(query: &Query, schema: &Schema, sql: &mut Sql, to: &m
         }
     }
     for name in &query.people {
-        let (name, owner) = (sql.param(storable(name)), sql.param(user));
+        let name = sql.param(storable(name));
+        let owner = user.map_or_else(String::new, |user| format!(" AND p.\"ownerId\" = {}", sql.param(user)));
         let visible = if schema.face_visible { " AND f.\"isVisible\"" } else { "" };
         to.push(format!(
             "asset.id IN (SELECT f.\"assetId\" FROM {} AS f JOIN public.person AS p ON p.id = f.\"personId\"
-                 WHERE lower(p.name) = lower({name}) AND p.\"ownerId\" = {owner} AND f.\"deletedAt\" IS NULL{visible})",
+                 WHERE lower(p.name) = lower({name}){owner} AND f.\"deletedAt\" IS NULL{visible})",
             schema.face
         ));
     }

@@ -14,6 +14,7 @@ mod item;
 mod library;
 mod media;
 mod mime;
+mod reading;
 mod reindex;
 mod request;
 mod rerun;

@@ -1,9 +1,15 @@
 //! One kind of analysis for the whole library: what is missing, or everything.
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Result as Sql, Work, at_most};
+use viewfinder_catalog::{
+    postgres::{Sql, at_most},
+    query::Query,
+};
 use viewfinder_engine::Fault;
 
-use crate::{Error, Library, Previews, RerunKind, schema::Schema, settings::Settings};
+use crate::{
+    Error, Library, NotUnderstood, Previews, RerunKind, filters::add_of_query, schema::Schema,
+    settings::Settings,
+};
 
 /// Pictures asked for at a time.
 const BATCH: usize = 100;
@@ -29,25 +35,52 @@ pub struct Progress {
 }
 
 impl Library {
-    /// Reads pictures, or makes their vectors, and writes what Immich would. `tell` is called after each picture, with its failure if it
+    /// Reads pictures, or makes their vectors, and writes what Immich would; only those that the filters of `only` let through: paths,
+    /// days, people. `tell` is called after each picture, with its failure if it
     /// failed, and returns whether to go on.
     ///
     /// # Errors
-    /// What would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
+    /// [`Error::NotUnderstood`] if `only` has words to search for; what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
     pub fn reindex(
         &self,
         kind: RerunKind,
         which: Which,
+        only: &Query,
         preview: &Previews<'_>,
-        mut tell: impl FnMut(Progress, Option<&Error>) -> bool,
+        mut tell: impl FnMut(Progress, Option<(Uuid, &Error)>) -> bool,
     ) -> Result<Progress, Error> {
+        if !only.terms.is_empty() || !only.without.is_empty() {
+            return Err(
+                NotUnderstood::new("pictures are chosen by path, day and person here, not by words").into()
+            );
+        }
         let schema = self.schema();
         let settings = self.pool().read(Settings::read)?;
-        let open = open_condition(&schema, kind, which);
-        let (mut after, all) = self.pool().read(|work| begin(work, &schema, kind, which, &open))?;
+        // Where a run over some of them was stopped says nothing about the others.
+        let column = (which == Which::All && *only == Query::default()).then(|| column(kind));
+        let open = |after: Uuid| open(&schema, kind, which, only, after);
+        let (mut after, all) = self.pool().read(|work| {
+            let mut after = Uuid::nil();
+            if let Some(column) = column {
+                let statement = format!("SELECT {column} FROM viewfinder.immich_state");
+                after = work.one::<Option<Uuid>>(&statement, &[])?.unwrap_or(after);
+            }
+            let (sql, condition) = open(after);
+            let statement = format!("SELECT count(*) FROM {} AS asset WHERE {condition}", schema.asset);
+            Ok((after, work.one::<i64>(&statement, &sql.refs())? as u64))
+        })?;
         let mut progress = Progress { all, ..Progress::default() };
         loop {
-            let ids = self.pool().read(|work| next(work, &schema, &open, after))?;
+            let ids = self.pool().read(|work| {
+                let (mut sql, condition) = open(after);
+                let limit = sql.param(at_most(BATCH));
+                let statement = format!(
+                    "SELECT asset.id FROM {} AS asset WHERE {condition} ORDER BY asset.id LIMIT {limit}",
+                    schema.asset
+                );
+                let rows = work.rows(&statement, &sql.refs())?;
+                Ok(rows.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>())
+            })?;
             for id in &ids {
                 let failure = match self.redo(&settings, kind, *id, preview) {
                     Ok(()) => None,
@@ -57,12 +90,12 @@ impl Library {
                 after = *id;
                 progress.done += u64::from(failure.is_none());
                 progress.failed += u64::from(failure.is_some());
-                if !tell(progress, failure.as_ref()) {
-                    self.remember(kind, which, Some(after))?;
+                if !tell(progress, failure.as_ref().map(|error| (*id, error))) {
+                    self.remember(column, Some(after))?;
                     return Ok(progress);
                 }
             }
-            self.remember(kind, which, ids.last().copied())?;
+            self.remember(column, ids.last().copied())?;
             if ids.is_empty() {
                 return Ok(progress);
             }
@@ -70,9 +103,9 @@ impl Library {
     }
 
     /// Remembers where all pictures are done up to; none at the end.
-    fn remember(&self, kind: RerunKind, which: Which, up_to: Option<Uuid>) -> Result<(), Error> {
-        if which == Which::All {
-            let statement = format!("UPDATE viewfinder.immich_state SET {} = $1", column(kind));
+    fn remember(&self, column: Option<&str>, up_to: Option<Uuid>) -> Result<(), Error> {
+        if let Some(column) = column {
+            let statement = format!("UPDATE viewfinder.immich_state SET {column} = $1");
             self.pool().write(|work| work.execute(&statement, &[&up_to]))?;
         }
         Ok(())
@@ -120,27 +153,11 @@ pub(crate) fn open_condition(schema: &Schema, kind: RerunKind, which: Which) -> 
     )
 }
 
-/// Where to begin, and how many there are from there on.
-fn begin(
-    work: &mut Work<'_>,
-    schema: &Schema,
-    kind: RerunKind,
-    which: Which,
-    open: &str,
-) -> Sql<(Uuid, u64)> {
-    let mut after = Uuid::nil();
-    if which == Which::All {
-        let statement = format!("SELECT {} FROM viewfinder.immich_state", column(kind));
-        after = work.one::<Option<Uuid>>(&statement, &[])?.unwrap_or(after);
-    }
-    let statement = format!("SELECT count(*) FROM {} AS asset WHERE asset.id > $1 AND {open}", schema.asset);
-    Ok((after, work.one::<i64>(&statement, &[&after])? as u64))
-}
-
-fn next(work: &mut Work<'_>, schema: &Schema, open: &str, after: Uuid) -> Sql<Vec<Uuid>> {
-    let statement = format!(
-        "SELECT asset.id FROM {} AS asset WHERE asset.id > $1 AND {open} ORDER BY asset.id LIMIT $2",
-        schema.asset
-    );
-    Ok(work.rows(&statement, &[&after, &at_most(BATCH)])?.iter().map(|row| row.get(0)).collect())
+/// Pictures to be done after this one, as a condition on rows of `asset` and its parameters.
+fn open(schema: &Schema, kind: RerunKind, which: Which, only: &Query, after: Uuid) -> (Sql, String) {
+    let mut sql = Sql::default();
+    let after = sql.param(after);
+    let mut conditions = vec![format!("asset.id > {after}"), open_condition(schema, kind, which)];
+    add_of_query(only, schema, &mut sql, &mut conditions, None);
+    (sql, conditions.join(" AND "))
 }

@@ -50,6 +50,32 @@ impl SearchRequest {
         }
     }
 
+    /// What is looked for.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The interface's language, for models that ask for it.
+    pub fn language(&self) -> Option<&str> {
+        self.language.as_deref()
+    }
+
+    /// Places of the page's first hit and of the one after its last.
+    pub fn places(&self) -> std::ops::Range<usize> {
+        let start = (self.page as usize - 1).saturating_mul(self.size as usize);
+        start..start.saturating_add(self.size as usize)
+    }
+
+    /// The page's number, from 1.
+    pub fn page(&self) -> u32 {
+        self.page
+    }
+
+    /// Was it for `/search/metadata`?
+    pub fn is_metadata(&self) -> bool {
+        self.metadata
+    }
+
     /// Does it ask for text alone, as `ocr:` does?
     pub fn text_only(&self) -> bool {
         self.query.meaning().is_none()

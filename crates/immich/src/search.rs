@@ -42,9 +42,15 @@ impl Library {
             .pool()
             .read(|work| Ok((Scope::of(work, &schema, *caller, visibility)?, Settings::read(work)?)))?;
         let scope = scope?;
-        let vector = match request.query.meaning() {
-            Some(meaning) => Some(self.meaning(&schema, &settings, meaning, request.language.clone())?),
-            None => None,
+        let meaning = request
+            .query
+            .meaning()
+            .map(|meaning| self.meaning(&schema, &settings, meaning, request.language.clone()));
+        let (vector, trouble) = match meaning.transpose() {
+            Ok(vector) => (vector, None),
+            // Text is found without an engine.
+            Err(error @ Error::Engine(_)) => (None, Some(error)),
+            Err(error) => return Err(error),
         };
         let allowed = Allowed::new(
             self.pool(),
@@ -55,15 +61,21 @@ impl Library {
             &request.query,
         );
         let ranked = rank(self, &allowed, request, vector)?;
+        if let Some(error) = trouble {
+            if ranked.is_empty() {
+                return Err(error);
+            }
+            tracing::warn!(%error, "only text was searched");
+        }
 
-        let start = (request.page as usize - 1).saturating_mul(request.size as usize);
-        let end = start.saturating_add(request.size as usize);
-        let ids: Vec<Uuid> = ranked.iter().skip(start).take(end - start).map(|known| known.id).collect();
+        let places = request.places();
+        let page = ranked.iter().skip(places.start).take(places.len());
+        let ids: Vec<Uuid> = page.map(|known| known.id).collect();
         let extras = Extras { exif: request.with_exif, people: request.with_people };
         let items = self
             .pool()
             .read(|work| items(work, &schema, *caller, &ids, extras, |sql| allowed.conditions(sql)))?;
-        Ok(Page { items, next_page: (ranked.len() > end).then(|| request.page + 1) })
+        Ok(Page { items, next_page: (ranked.len() > places.end).then(|| request.page + 1) })
     }
 
     /// The vector of what words mean.

@@ -14,6 +14,7 @@ pub(crate) struct Settings {
 /// How text is found and read.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OcrSettings {
+    pub(crate) enabled: bool,
     pub(crate) model: String,
     pub(crate) min_detection_score: f32,
     pub(crate) min_recognition_score: f32,
@@ -36,6 +37,7 @@ impl Settings {
         Self {
             clip: (on(learning) && on(clip)).then(|| text(&clip["modelName"], "ViT-B-32__openai")),
             ocr: OcrSettings {
+                enabled: on(learning) && on(ocr),
                 model: text(&ocr["modelName"], "PP-OCRv5_mobile"),
                 min_detection_score: number(&ocr["minDetectionScore"], 0.5),
                 min_recognition_score: number(&ocr["minRecognitionScore"], 0.8),
@@ -63,6 +65,8 @@ mod tests {
         assert_eq!(set.clip.as_deref(), Some("nllb-clip-base-siglip__v1"));
         assert_eq!((set.ocr.model.as_str(), set.ocr.min_recognition_score), ("PP-OCRv5_server", 0.6));
         assert_eq!(Settings::of(&json!({"machineLearning": {"clip": {"enabled": false}}})).clip, None);
-        assert_eq!(Settings::of(&json!({"machineLearning": {"enabled": false}})).clip, None);
+        let off = Settings::of(&json!({"machineLearning": {"enabled": false}}));
+        assert_eq!((off.clip, off.ocr.enabled, plain.ocr.enabled), (None, false, true));
+        assert!(!Settings::of(&json!({"machineLearning": {"ocr": {"enabled": false}}})).ocr.enabled);
     }
 }

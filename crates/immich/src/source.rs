@@ -88,7 +88,7 @@ impl<'a> Allowed<'a> {
         let mut conditions = Vec::new();
         self.scope.add(sql, &mut conditions);
         self.filters.add(self.schema, sql, &mut conditions);
-        add_of_query(self.query, self.schema, sql, &mut conditions, self.caller.user);
+        add_of_query(self.query, self.schema, sql, &mut conditions, Some(self.caller.user));
         conditions.join(" AND ")
     }
 

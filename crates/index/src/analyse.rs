@@ -20,11 +20,11 @@ use viewfinder_image::Alpha;
 use viewfinder_vision::ocr;
 
 use crate::{
-    Event, FileKind, IndexError, Listener, Problems, Stop, Tools,
+    Event, FileKind, IndexError, Listener, Pictures, Problems, Stop,
     found::finding,
     patience::insist,
     record::{Done, write},
-    source::{self, Unread},
+    source::Unread,
     tools::Converted,
 };
 
@@ -118,10 +118,8 @@ pub struct Analysis {
     pub models: Models,
     /// Assets.
     pub scope: Scope,
-    /// Decoders.
-    pub tools: Tools,
-    /// Bytes of a picture, at most.
-    pub max_bytes: u64,
+    /// Their bytes.
+    pub pictures: Arc<dyn Pictures>,
 }
 
 /// How an analysis ended.
@@ -369,8 +367,7 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
     let Ok(_held) = context.bytes.acquire_many(bytes.clamp(1, HELD_BYTES) as u32).await else { return ended };
     let read = {
         let (asset, context) = (asset.clone(), Arc::clone(&context));
-        spawn_blocking(move || source::read(&asset, &context.analysis.tools, context.analysis.max_bytes))
-            .await
+        spawn_blocking(move || context.analysis.pictures.read(&asset)).await
     };
     let trouble = |code: &str, message: String| vec![(code.to_owned(), message)];
     match read {

@@ -2,8 +2,8 @@
 //!
 //! [`index()`] does it all, one step after the other:
 //! [`scan()`] compares folders (`walk`) with the catalogue and records what is new, changed, moved or gone, with hashes
-//! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed, [`read()`]s it, with the
-//! system's [`Tools`] for what Viewfinder does not decode itself, asks a [`Backend`](viewfinder_gateway::Backend) about it
+//! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed, reads it from
+//! [`Pictures`], for files with the system's [`Tools`] for what Viewfinder does not decode itself, asks a [`Backend`](viewfinder_gateway::Backend) about it
 //! (`analyse`), records what it `found` (`record`) and puts faces together (`people`). [`Watch`] tells which folders
 //! change.
 //!
@@ -36,7 +36,7 @@ pub use problems::{Problem, Problems};
 pub use report::{Event, Listener};
 pub use run::{Summary, analyse_and_group, index, prepare};
 pub use scan::{Scan, Scanned, scan};
-pub use source::{Unread, read};
+pub use source::{Files, Pictures, Unread};
 pub use stop::Stop;
 pub use tools::{Converted, Tools};
 pub use watch::{Watch, WatchError};

@@ -1,5 +1,5 @@
 //! From an asset to bytes that an engine decodes.
-use std::{fs, io, path::Path};
+use std::{fmt::Debug, fs, io, path::Path};
 
 use bytes::Bytes;
 use viewfinder_catalog::Asset;
@@ -55,8 +55,28 @@ impl From<ToolError> for Unread {
     }
 }
 
-/// Reads an asset as the catalogue knows it. Blocks.
-pub fn read(asset: &Asset, tools: &Tools, max_bytes: u64) -> Result<Converted, Unread> {
+/// Where the bytes of assets come from.
+pub trait Pictures: Debug + Send + Sync {
+    /// Reads an asset as the catalogue knows it. Blocks.
+    fn read(&self, asset: &Asset) -> Result<Converted, Unread>;
+}
+
+/// The files at the assets' paths.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// Decoders.
+    pub tools: Tools,
+    /// Bytes of a picture, at most.
+    pub max_bytes: u64,
+}
+
+impl Pictures for Files {
+    fn read(&self, asset: &Asset) -> Result<Converted, Unread> {
+        read(asset, &self.tools, self.max_bytes)
+    }
+}
+
+fn read(asset: &Asset, tools: &Tools, max_bytes: u64) -> Result<Converted, Unread> {
     let path = Path::new(&asset.file.path);
     let kind = FileKind::of_file(path, &head(path)?).unwrap_or(FileKind::Picture);
     let known = Stamp { size: asset.file.size, modified_ns: asset.file.modified_ns };

@@ -425,12 +425,15 @@ pub(crate) struct ImmichReindexArgs {
     /// All pictures, not only those without
     #[arg(long)]
     pub all: bool,
-    /// Immich's folder of media, as it is seen here; previews are read from it
+    /// Only pictures that these filters let through, as in a search: path:, after:, before:, person:
+    #[arg(long = "where", value_name = "FILTERS")]
+    pub only: Option<String>,
+    /// Immich's folder of media, as it is seen here; previews are read from it. Without it, companion.media
     #[arg(long, value_name = "DIR")]
-    pub media: PathBuf,
-    /// What paths of that folder begin with in the database
-    #[arg(long, value_name = "PATH", default_value = "/data")]
-    pub media_prefix: String,
+    pub media: Option<PathBuf>,
+    /// What paths of that folder begin with in the database. Without it, companion.media_prefix
+    #[arg(long, value_name = "PATH")]
+    pub media_prefix: Option<String>,
 }
 
 /// Flags of `failures`.

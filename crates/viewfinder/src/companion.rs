@@ -1,21 +1,31 @@
 //! The companion of a server: an Immich opened through it, where one is configured.
 use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use viewfinder_companion::{Companion, CompanionConfig, Library};
+use viewfinder_engine::Engine;
 use viewfinder_gateway::Backend;
-use viewfinder_immich::LibraryConfig;
+use viewfinder_immich::{LibraryConfig, MediaFolder};
+use viewfinder_immich_api::{ApiConfig, ApiLibrary};
+use viewfinder_index::Stop;
 use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
 
 use crate::catalogue;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::immich::Immich;
-use crate::wiring;
+use crate::wiring::{self, data_folder};
+
+/// The folder of the catalogues of Immich's users in the user's data folder.
+const CATALOGS: &str = "immich";
+/// How often Immich is asked over its API what was changed, and how often everything is compared.
+const EVERY: Duration = Duration::from_secs(15);
+const COMPARE: Duration = Duration::from_secs(3600);
 
 /// A companion that listens but does not answer yet.
 pub(crate) struct Listening {
@@ -28,7 +38,9 @@ impl Listening {
     /// metrics was installed.
     pub(crate) async fn bind(
         config: &Config,
+        engine: &Engine,
         backend: &Arc<dyn Backend>,
+        stop: &Stop,
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
         let Some(url) = &config.companion_immich_url else { return Ok(None) };
@@ -37,7 +49,7 @@ impl Listening {
         viewfinder_companion::describe_metrics();
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy,
-            library: library(config, backend)?,
+            library: library(config, url, engine, backend, stop)?,
             time: config.companion_search_time,
             script: config.companion_script,
         }));
@@ -71,13 +83,46 @@ impl Listening {
     }
 }
 
-/// What is known of Immich's library, where its database may be asked.
-fn library(config: &Config, backend: &Arc<dyn Backend>) -> Result<Option<Arc<dyn Library>>, Failure> {
-    let Some(library) = library_config(config, backend)? else {
-        tracing::info!("without companion.database_url, Immich itself searches for text");
+/// What is known of Immich's library, where its database may be asked, or keys are given.
+fn library(
+    config: &Config,
+    url: &str,
+    engine: &Engine,
+    backend: &Arc<dyn Backend>,
+    stop: &Stop,
+) -> Result<Option<Arc<dyn Library>>, Failure> {
+    if let Some(library) = library_config(config, backend)? {
+        if !config.companion_api_keys.is_empty() {
+            tracing::info!("companion.api_keys is not used, since companion.database_url is set");
+        }
+        let media = media_folder(config, None, None);
+        return Ok(Some(Arc::new(Immich::start(library, media, stop.clone())?)));
+    }
+    if config.companion_api_keys.is_empty() {
+        tracing::info!(
+            "without companion.database_url and companion.api_keys, Immich itself searches for text"
+        );
         return Ok(None);
-    };
-    Ok(Some(Arc::new(Immich::start(library)?)))
+    }
+    let folder = config.companion_catalogs.clone().or_else(|| data_folder().map(|data| data.join(CATALOGS)));
+    let folder = folder.ok_or_else(|| {
+        Failure::Usage(anyhow!("there is no home folder for Immich's catalogues; set companion.catalogs"))
+    })?;
+    Ok(Some(Arc::new(ApiLibrary::start(ApiConfig {
+        url: url.to_owned(),
+        keys: config.companion_api_keys.clone(),
+        folder,
+        segmenter: catalogue::segmenter(config)?,
+        backend: Arc::clone(backend),
+        runtime: Handle::current(),
+        models: wiring::index_models(config, engine),
+        sentence_model: wiring::sentence_model(config).to_owned(),
+        similarity: catalogue::similarity(config),
+        search_time: config.companion_search_time,
+        every: EVERY,
+        compare: COMPARE,
+        stop: stop.clone(),
+    }))))
 }
 
 /// How to open Immich's database, if it is configured. Within a Tokio runtime.
@@ -95,6 +140,17 @@ pub(crate) fn library_config(
         ocr: wiring::ocr_options(config.immich_ocr_profile),
         similarity: catalogue::similarity(config),
     }))
+}
+
+/// Where Immich's media are, as said here or configured.
+pub(crate) fn media_folder(
+    config: &Config,
+    folder: Option<&PathBuf>,
+    prefix: Option<&String>,
+) -> Option<MediaFolder> {
+    let folder = folder.or(config.companion_media.as_ref())?.clone();
+    let prefix_in_database = prefix.unwrap_or(&config.companion_media_prefix).clone();
+    Some(MediaFolder { prefix_in_database, folder })
 }
 
 fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {

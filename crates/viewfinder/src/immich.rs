@@ -1,12 +1,13 @@
 //! An Immich's library as its companion asks it.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
-use viewfinder_companion::{Caller, LibraryError, Offers, Page, Previews, RerunKind};
-use viewfinder_immich::{Error, Follower, Library, LibraryConfig, SearchRequest};
+use viewfinder_companion::{AsCaller, Caller, LibraryError, Offers, Page, RerunKind};
+use viewfinder_immich::{Error, Follower, Library, LibraryConfig, MediaFolder, SearchRequest};
+use viewfinder_index::Stop;
 
 /// Between two tries to open a database.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -19,10 +20,21 @@ pub(crate) struct Immich {
 
 impl Immich {
     /// Opens the database, now or as soon as that is possible, and follows its changes from then on.
-    pub(crate) fn start(config: LibraryConfig) -> std::io::Result<Self> {
+    ///
+    /// With its folder of media, text is read that Immich does not read itself, until asked to stop.
+    pub(crate) fn start(
+        config: LibraryConfig,
+        media: Option<MediaFolder>,
+        stop: Stop,
+    ) -> std::io::Result<Self> {
         let opened = Arc::new(OnceLock::new());
         let immich = Self { opened: Arc::clone(&opened) };
-        std::thread::Builder::new().name("immich-open".into()).spawn(move || open(&config, &opened))?;
+        std::thread::Builder::new().name("immich-open".into()).spawn(move || {
+            let library = open(&config, &opened);
+            if let Some(media) = media {
+                read(&library, &media, &stop);
+            }
+        })?;
         Ok(immich)
     }
 
@@ -34,7 +46,7 @@ impl Immich {
     }
 }
 
-fn open(config: &LibraryConfig, opened: &OnceLock<(Library, Option<Follower>)>) {
+fn open(config: &LibraryConfig, opened: &OnceLock<(Library, Option<Follower>)>) -> Library {
     let mut told = BTreeSet::new();
     let library = loop {
         match Library::open(config.clone()) {
@@ -54,11 +66,37 @@ fn open(config: &LibraryConfig, opened: &OnceLock<(Library, Option<Follower>)>) 
         tracing::error!(%error, "changes of Immich's library are not followed");
     }
     // Nobody else sets it.
-    let _ = opened.set((library, follower.ok()));
+    let _ = opened.set((library.clone(), follower.ok()));
+    library
+}
+
+/// Reads what Immich leaves unread, and looks again and again whether there is more.
+fn read(library: &Library, media: &MediaFolder, stop: &Stop) {
+    let mut failed = HashSet::new();
+    let mut told = None;
+    let preview = |id| library.preview_in(media, id);
+    while !stop.asked() {
+        let read = library.reads_text().and_then(|ours| {
+            if ours { library.read_missing(&preview, &mut failed, || !stop.asked()) } else { Ok(0) }
+        });
+        let trouble = read.as_ref().err().map(ToString::to_string);
+        match (read, &trouble) {
+            (Ok(pictures @ 1..), _) => tracing::info!(pictures, "read pictures that Immich does not read"),
+            (_, Some(error)) if told != trouble => {
+                tracing::warn!(
+                    error,
+                    "pictures that Immich does not read cannot be read now; it is tried again"
+                );
+            }
+            _ => {}
+        }
+        told = trouble;
+        std::thread::sleep(PAUSE);
+    }
 }
 
 impl viewfinder_companion::Library for Immich {
-    fn search(&self, caller: &Caller, body: &Value) -> Result<Page, LibraryError> {
+    fn search(&self, caller: &Caller, body: &Value, _: &dyn AsCaller) -> Result<Page, LibraryError> {
         let request =
             SearchRequest::parse(body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
         let page = self.library()?.search(&theirs(*caller), &request).map_err(ours)?;
@@ -70,13 +108,13 @@ impl viewfinder_companion::Library for Immich {
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
-        previews: &Previews<'_>,
+        immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
         let kind = match kind {
             RerunKind::Ocr => viewfinder_immich::RerunKind::Ocr,
             RerunKind::Clip => viewfinder_immich::RerunKind::Clip,
         };
-        self.library()?.rerun(&theirs(*caller), kind, assets, previews).map_err(ours)
+        self.library()?.rerun(&theirs(*caller), kind, assets, &|asset| immich.preview(asset)).map_err(ours)
     }
 
     fn offers(&self) -> Offers {

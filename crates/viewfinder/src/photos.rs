@@ -6,7 +6,7 @@ use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
 use viewfinder_engine::{Engine, SentenceRequest};
 use viewfinder_gateway::Backend;
-use viewfinder_index::{Stop, Tools};
+use viewfinder_index::{Files, Stop, Tools};
 use viewfinder_web::{Photos, PhotosConfig};
 
 use crate::catalogue::{self, Catalogue};
@@ -73,7 +73,7 @@ pub(crate) fn start(
         sentence_model,
         kinds: config.index_kinds.iter().map(|kind| (*kind).into()).collect(),
         same_person: config.faces_same_person,
-        tools: Tools::find(),
+        pictures: Arc::new(Files { tools: Tools::find(), max_bytes: config.limits_max_bytes }),
         limits: wiring::limits(config),
         thumbnails,
         thumbnail_bytes: config.catalog_thumbnail_bytes,

@@ -13,7 +13,8 @@ use tokio::{
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
 use viewfinder_gateway::Backend;
 use viewfinder_index::{
-    Analysis, Event, IndexError, Listener, Models, Problems, Scope, Stop, Tools, analyse_and_group, prepare,
+    Analysis, Event, IndexError, Listener, Models, Pictures, Problems, Scope, Stop, analyse_and_group,
+    prepare,
 };
 
 /// Jobs that are remembered after they ended.
@@ -79,8 +80,7 @@ pub(crate) struct Means {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) models: Models,
-    pub(crate) tools: Tools,
-    pub(crate) max_bytes: u64,
+    pub(crate) pictures: Arc<dyn Pictures>,
     /// Least cosine of two faces of one person.
     pub(crate) same_person: f32,
     pub(crate) stop: Stop,
@@ -157,13 +157,8 @@ impl Work {
             let prepared = spawn_blocking(move || prepare(&kinds, &models, &*store, &stop, &*listener)).await;
             prepared.map_err(|error| IndexError::Internal(error.to_string()))??;
         }
-        let analysis = Analysis {
-            kinds,
-            models: means.models.clone(),
-            scope,
-            tools: means.tools.clone(),
-            max_bytes: means.max_bytes,
-        };
+        let analysis =
+            Analysis { kinds, models: means.models.clone(), scope, pictures: Arc::clone(&means.pictures) };
         let (_complete, complete) = watch::channel(true);
         let backend = Arc::clone(&means.backend);
         let (analysed, _) =

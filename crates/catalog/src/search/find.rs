@@ -1,7 +1,7 @@
 //! Finds letters in a line: exactly, and with the mistakes that reading makes.
 use std::ops::Range;
 
-use crate::text::{Gap, Letter, is_cjk};
+use crate::text::{Gap, Letter, is_cjk, is_number};
 
 /// How something stands in a line, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,7 @@ fn is_border(line: &[Letter], at: usize) -> bool {
         return true;
     }
     let (one, next) = (line[at - 1].value, line[at].value);
-    line[at].gap != Gap::None || is_cjk(one) || is_cjk(next) || one.is_numeric() != next.is_numeric()
+    line[at].gap != Gap::None || is_cjk(one) || is_cjk(next) || is_number(one) != is_number(next)
 }
 
 /// Fewer digits stand side by side by chance.
@@ -70,8 +70,8 @@ fn joins_numbers(needle: &[Letter], place: &[Letter]) -> bool {
         && (1..needle.len()).any(|at| {
             needle[at].gap == Gap::None
                 && place[at].gap == Gap::Space
-                && place[at - 1].value.is_numeric()
-                && place[at].value.is_numeric()
+                && is_number(place[at - 1].value)
+                && is_number(place[at].value)
         })
 }
 
@@ -104,7 +104,7 @@ pub(super) fn find_mistaken(needle: &[Letter], line: &[Letter]) -> Option<Found>
         return None;
     }
     let never = allowed + 1;
-    let lone = |letter: &Letter| if letter.value.is_numeric() { never } else { 1 };
+    let lone = |letter: &Letter| if is_number(letter.value) { never } else { 1 };
     // For each length of the needle's beginning: mistakes up to here, and where that began.
     let mut column: Vec<(usize, usize)> = vec![(0, 0)];
     for letter in needle {
@@ -118,7 +118,7 @@ pub(super) fn find_mistaken(needle: &[Letter], line: &[Letter]) -> Option<Found>
         for (row, wanted) in needle.iter().enumerate() {
             let changed = match (wanted.value, letter.value) {
                 (one, other) if one == other => 0,
-                (one, other) if one.is_numeric() && other.is_numeric() => never,
+                (one, other) if is_number(one) && is_number(other) => never,
                 _ => 1,
             };
             let next = [

@@ -12,7 +12,7 @@ use crate::{AssetId, Filter, Scored, StoreError};
 const ENOUGH: usize = 10;
 
 /// So many proposals of the store are read and judged; others follow in the store's order.
-const READ: usize = 128;
+const READ: usize = 64;
 
 /// The same mistake is hardly made in more pictures.
 const SAME_MISTAKE: usize = 2;

@@ -106,7 +106,8 @@ pub(super) fn background(
     count: usize,
 ) -> rusqlite::Result<Vec<f32>> {
     let ends = db
-        .prepare_cached("SELECT min(id), max(id) FROM embedding")?
+        // One after the other: only alone does either come from the index.
+        .prepare_cached("SELECT (SELECT min(id) FROM embedding), (SELECT max(id) FROM embedding)")?
         .query_row([], |row| Ok(row.get::<_, Option<i64>>(0)?.zip(row.get::<_, Option<i64>>(1)?)))?;
     let Some((first, last)) = ends else { return Ok(Vec::new()) };
     // Not by the models' index, from which all ids would have to be sorted to find the next.

@@ -4,5 +4,5 @@ mod script;
 mod segment;
 
 pub use normalize::{Gap, Letter, letters};
-pub use script::{is_cjk, is_han};
+pub use script::{is_cjk, is_han, is_number};
 pub use segment::{DictionaryError, SEGMENTATION_VERSION, Segmenter, Tokens, gram_phrase};

@@ -16,6 +16,16 @@ pub fn is_cjk(c: char) -> bool {
             | '\u{1b000}'..='\u{1b16f}') // old Kana
 }
 
+/// Is this a digit, or another sign for a number, as Unicode has them?
+pub fn is_number(c: char) -> bool {
+    match c {
+        '\0'..='\u{7f}' => c.is_ascii_digit(),
+        // No such sign among Chinese characters and Hangul; to look that up takes long.
+        '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7ff}' => false,
+        _ => c.is_numeric(),
+    }
+}
+
 /// Is this a Chinese character, in whatever language?
 pub fn is_han(c: char) -> bool {
     matches!(c,
@@ -24,4 +34,16 @@ pub fn is_han(c: char) -> bool {
         | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}'
         | '\u{20000}'..='\u{3ffff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_unicode() {
+        for c in '\0'..=char::MAX {
+            assert_eq!(is_number(c), c.is_numeric(), "{c:?}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use tokio::{
 };
 use uuid::Uuid;
 use viewfinder_companion::{
-    Caller, Companion, CompanionConfig, Library, LibraryError, Offers, Page, Previews, RerunKind,
+    AsCaller, Caller, Companion, CompanionConfig, Library, LibraryError, Offers, Page, RerunKind,
 };
 use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
 
@@ -37,7 +37,7 @@ pub(crate) struct Shelf {
 }
 
 impl Library for Shelf {
-    fn search(&self, caller: &Caller, body: &Value) -> Result<Page, LibraryError> {
+    fn search(&self, caller: &Caller, body: &Value, _: &dyn AsCaller) -> Result<Page, LibraryError> {
         self.asked.lock().unwrap().push((*caller, body.clone()));
         std::thread::sleep(*self.time.lock().unwrap());
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
@@ -51,7 +51,7 @@ impl Library for Shelf {
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
-        previews: &Previews<'_>,
+        immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
@@ -59,7 +59,7 @@ impl Library for Shelf {
         if assets.iter().any(|asset| asset.to_string() != OWN) {
             return Err(LibraryError::NotYours);
         }
-        let pictures: Vec<_> = assets.iter().map(|asset| previews(*asset).unwrap()).collect();
+        let pictures: Vec<_> = assets.iter().map(|asset| immich.preview(*asset).unwrap()).collect();
         assert_eq!(pictures, vec!["preview size=preview&edited=false"; assets.len()]);
         self.reruns.lock().unwrap().push((*caller, kind, assets.to_vec()));
         Ok(())

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 
 use serde_json::Value;
 use viewfinder_engine::{
-    Answer, EngineError, EngineStatus, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
+    Answer, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
 };
 use viewfinder_gateway::{Backend, Reply};
 use viewfinder_vision::ocr;
@@ -17,6 +17,8 @@ pub(crate) struct Answers {
     pub(crate) asked: Mutex<Vec<String>>,
     /// Numbers in the vectors of pictures and sentences, if not [`WIDTH`].
     pub(crate) width: Mutex<Option<usize>>,
+    /// Sentences are refused.
+    pub(crate) down: Mutex<bool>,
 }
 
 /// A direction for words: those that begin alike point alike.
@@ -64,8 +66,10 @@ impl Backend for Answers {
     fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
         let SentenceRequest { model, text, language } = request;
         self.note(format!("sentence {model} {text} {}", language.unwrap_or_default()));
+        let down = *self.down.lock().unwrap();
         let vector = direction(&text, self.width());
-        Box::pin(async move { Ok(vector) })
+        let away = || EngineError::new(ErrorCode::NodeUnavailable, "no engine is up");
+        Box::pin(async move { if down { Err(away()) } else { Ok(vector) } })
     }
 
     fn status(&self) -> EngineStatus {

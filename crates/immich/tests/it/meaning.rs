@@ -87,3 +87,16 @@ fn the_model_that_immich_is_set_to_is_asked() {
     world.found(&library, json!({"query": "beach"}));
     assert_eq!(*world.answers.asked.lock().unwrap(), ["sentence nllb-clip-base-siglip__v1 beach "]);
 }
+
+#[test]
+fn without_an_engine_text_is_found_and_the_rest_is_immichs() {
+    let world = world();
+    let shown = world.picture("shown.jpg");
+    world.show(shown, &direction("cafe", WIDTH));
+    world.with_text("read.jpg", &["the beach bar"]);
+    let library = world.open();
+    *world.answers.down.lock().unwrap() = true;
+    assert_eq!(world.found(&library, json!({"query": "beach"})), ["read.jpg"]);
+    let error = world.search(&library, json!({"query": "cafe"})).unwrap_err();
+    assert!(matches!(error, Error::Engine(_)), "{error}");
+}

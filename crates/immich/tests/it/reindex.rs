@@ -1,9 +1,10 @@
 //! The whole library: what is missing, and doing it.
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::HashSet};
 
 use bytes::Bytes;
 use uuid::Uuid;
-use viewfinder_immich::{Library, MediaFolder, Progress, RerunKind, Which};
+use viewfinder_catalog::query::Query;
+use viewfinder_immich::{Error, Library, MediaFolder, Progress, RerunKind, Which};
 
 use crate::{
     backend::{WIDTH, direction},
@@ -30,7 +31,7 @@ fn preview(_: Uuid) -> Result<Bytes, String> {
 }
 
 fn all_of(library: &Library, kind: RerunKind, which: Which) -> Progress {
-    library.reindex(kind, which, &preview, |_, failure| failure.is_none()).unwrap()
+    library.reindex(kind, which, &Query::default(), &preview, |_, failure| failure.is_none()).unwrap()
 }
 
 #[test]
@@ -67,9 +68,10 @@ fn what_was_stopped_goes_on_and_nothing_is_missing_meanwhile() {
         assert_eq!(world.count("smart_search"), 3);
         preview(id)
     };
-    let first = library.reindex(RerunKind::Clip, Which::All, &noting, |_, _| false).unwrap();
+    let first =
+        library.reindex(RerunKind::Clip, Which::All, &Query::default(), &noting, |_, _| false).unwrap();
     assert_eq!(first, Progress { all: 3, done: 1, failed: 0 });
-    let rest = library.reindex(RerunKind::Clip, Which::All, &noting, |_, _| true).unwrap();
+    let rest = library.reindex(RerunKind::Clip, Which::All, &Query::default(), &noting, |_, _| true).unwrap();
     assert_eq!(rest, Progress { all: 2, done: 2, failed: 0 });
     assert_eq!(*seen.borrow(), ids);
     assert_eq!(all_of(&library, RerunKind::Clip, Which::All).all, 3, "and begins anew after the end");
@@ -89,9 +91,10 @@ fn previews_come_from_the_folder_and_one_that_is_missing_stops_nothing() {
     let progress = library.reindex(
         RerunKind::Clip,
         Which::Missing,
+        &Query::default(),
         &|id| library.preview_in(&media, id),
         |_, failure| {
-            failures.extend(failure.map(ToString::to_string));
+            failures.extend(failure.map(|(id, error)| format!("{id}: {error}")));
             true
         },
     );
@@ -112,4 +115,54 @@ fn an_immich_without_text_is_read_by_us() {
     assert_eq!((status.immich, status.ocr.by_immich, status.ocr.missing), ("v1", false, 3));
     assert_eq!(all_of(&library, RerunKind::Ocr, Which::Missing).done, 3);
     assert_eq!(library.status().unwrap().ocr.missing, 0);
+}
+
+#[test]
+fn what_immich_does_not_read_is_read_here_and_failures_are_not_tried_again() {
+    let (world, ids) = world();
+    let library = world.open();
+    assert!(!library.reads_text().unwrap());
+    world.batch(
+        "INSERT INTO system_metadata VALUES ('system-config', '{\"machineLearning\": {\"ocr\": {\"enabled\": false}}}')",
+    );
+    assert!(library.reads_text().unwrap());
+    let asked = RefCell::new(Vec::new());
+    let broken = |id: Uuid| {
+        asked.borrow_mut().push(id);
+        if id == ids[1] { Err("broken".to_owned()) } else { preview(id) }
+    };
+    let mut failed = HashSet::new();
+    assert_eq!(library.read_missing(&broken, &mut failed, || true).unwrap(), 2);
+    assert_eq!(failed, HashSet::from([ids[1]]));
+    assert_eq!(library.read_missing(&broken, &mut failed, || true).unwrap(), 0);
+    assert_eq!(*asked.borrow(), ids);
+    world.batch(V1);
+    assert!(world.open().reads_text().unwrap());
+}
+
+#[test]
+fn some_are_chosen_by_the_filters_of_searches() {
+    let (world, ids) = world();
+    for id in &ids {
+        world.show(*id, &direction("zzz", WIDTH));
+    }
+    let library = world.open();
+    let only = |filters: &str| {
+        let query = Query::parse(filters).unwrap();
+        let seen = RefCell::new(0);
+        let noting = |id: Uuid| {
+            *seen.borrow_mut() += 1;
+            preview(id)
+        };
+        library.reindex(RerunKind::Clip, Which::All, &query, &noting, |_, _| true).map(|_| *seen.borrow())
+    };
+    assert_eq!(only("path:b.jpg").unwrap(), 1);
+    assert_eq!(only("path:.jpg").unwrap(), 3);
+    assert_eq!(only("after:2100").unwrap(), 0);
+    assert_eq!(only("person:nobody").unwrap(), 0);
+    // It neither goes on where another run was stopped, nor says where that one goes on.
+    library.reindex(RerunKind::Clip, Which::All, &Query::default(), &preview, |_, _| false).unwrap();
+    assert_eq!(only("path:.jpg").unwrap(), 3);
+    assert_eq!(all_of(&library, RerunKind::Clip, Which::All).done, 2);
+    assert!(matches!(only("receipt"), Err(Error::NotUnderstood(_))));
 }

@@ -12,15 +12,11 @@ use viewfinder_engine::{
     EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
 };
 use viewfinder_gateway::{Backend, Reply};
-use viewfinder_index::{Analysis, Models, Scope, Stop, Summary, Tools};
+use viewfinder_index::{Analysis, Models, Scope, Stop, Summary};
 
 use crate::support::{CLIP, Library, engine};
 
 const ALL: [AnalysisKind; 3] = AnalysisKind::ALL;
-
-fn no_tools() -> Tools {
-    Tools::find_in("".as_ref())
-}
 
 fn small() -> Library {
     let library = Library::new();
@@ -42,8 +38,7 @@ fn texts(library: &Library, name: &str) -> Vec<String> {
 fn a_folder_is_read_seen_and_its_people_found_and_a_second_run_does_nothing() {
     let library = small();
     let engine = engine();
-    let Summary { scanned, analysed, grouped } =
-        library.index(library.analysis(&ALL, no_tools()), Arc::clone(&engine));
+    let Summary { scanned, analysed, grouped } = library.index(library.analysis(&ALL), Arc::clone(&engine));
     assert_eq!((scanned.new, analysed.done, analysed.failed), (3, 3, 0));
     assert!(analysed.problems.is_empty() && analysed.left_out.is_empty(), "{analysed:?}");
     // The true text, from labels.json.
@@ -67,7 +62,7 @@ fn a_folder_is_read_seen_and_its_people_found_and_a_second_run_does_nothing() {
     let nearest = library.store.nearest(CLIP, &vector, &Filter::default(), 1).unwrap();
     assert_eq!(nearest[0].asset, library.asset("bird.jpg").id);
 
-    let again = library.index(library.analysis(&ALL, no_tools()), engine);
+    let again = library.index(library.analysis(&ALL), engine);
     assert_eq!((again.scanned.unchanged, again.scanned.new, again.analysed.done), (3, 0, 0));
     assert_eq!(again.grouped, viewfinder_index::Grouped::default());
 }
@@ -91,7 +86,7 @@ fn bad_files_fail_for_good_each_with_its_code_and_the_others_are_done() {
     library.write("huge.bmp", &huge);
     let engine = engine();
     let kinds = [AnalysisKind::Clip];
-    let summary = library.index(library.analysis(&kinds, no_tools()), Arc::clone(&engine));
+    let summary = library.index(library.analysis(&kinds), Arc::clone(&engine));
     assert_eq!((summary.analysed.done, summary.analysed.failed), (6, 5));
     let code = |name: &str| match &library.asset(name).states[AnalysisKind::Clip as usize] {
         AnalysisState::Failed { code, .. } => code.clone(),
@@ -107,13 +102,13 @@ fn bad_files_fail_for_good_each_with_its_code_and_the_others_are_done() {
         summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(groups, [("image_empty", 1), ("image_too_large", 1), ("image_undecodable", 3)]);
     // Nothing that failed for good is tried again by itself.
-    assert_eq!(library.index(library.analysis(&kinds, no_tools()), engine).analysed.done, 0);
+    assert_eq!(library.index(library.analysis(&kinds), engine).analysed.done, 0);
 }
 
 #[test]
 fn a_kind_without_its_model_is_left_out_and_waits() {
     let library = small();
-    let mut analysis = library.analysis(&[AnalysisKind::Clip, AnalysisKind::Faces], no_tools());
+    let mut analysis = library.analysis(&[AnalysisKind::Clip, AnalysisKind::Faces]);
     analysis.models.faces = "buffalo_l".to_owned();
     let engine = engine();
     let summary = library.index(analysis, Arc::clone(&engine));
@@ -122,7 +117,7 @@ fn a_kind_without_its_model_is_left_out_and_waits() {
     let Counts { states, .. } = library.store.counts().unwrap();
     assert_eq!(states[AnalysisKind::Clip as usize], [0, 3, 0]);
     assert_eq!(states[AnalysisKind::Faces as usize], [3, 0, 0]);
-    let summary = library.index(library.analysis(&[AnalysisKind::Faces], no_tools()), engine);
+    let summary = library.index(library.analysis(&[AnalysisKind::Faces]), engine);
     assert_eq!(summary.analysed.done, 3);
 }
 
@@ -131,11 +126,11 @@ fn another_model_embeds_anew_and_old_vectors_do_not_mix() {
     let library = small();
     let engine = engine();
     let kinds = [AnalysisKind::Clip];
-    library.index(library.analysis(&kinds, no_tools()), Arc::clone(&engine));
+    library.index(library.analysis(&kinds), Arc::clone(&engine));
     let bird = library.asset("bird.jpg").id;
     let (_, vector) = library.store.embedding(bird).unwrap().unwrap();
     // The same network under another name: the alias stands for a model of another kind.
-    let mut analysis = library.analysis(&kinds, no_tools());
+    let mut analysis = library.analysis(&kinds);
     analysis.models.clip = "RN50__openai".to_owned();
     let summary = library.index(analysis, Arc::clone(&engine));
     // It cannot be had here, so the old ones stay and are found under their own name only.
@@ -143,7 +138,7 @@ fn another_model_embeds_anew_and_old_vectors_do_not_mix() {
     assert_eq!(library.store.counts().unwrap().states[1], [3, 0, 0]);
     assert_eq!(library.store.nearest(CLIP, &vector, &Filter::default(), 9).unwrap().len(), 3);
     assert_eq!(library.store.nearest("RN50__openai", &vector, &Filter::default(), 9).unwrap(), []);
-    assert_eq!(library.index(library.analysis(&kinds, no_tools()), engine).analysed.done, 3);
+    assert_eq!(library.index(library.analysis(&kinds), engine).analysed.done, 3);
 }
 
 #[test]
@@ -151,13 +146,13 @@ fn one_asset_again_and_nothing_else() {
     let library = small();
     let engine = engine();
     let kinds = [AnalysisKind::Ocr];
-    library.index(library.analysis(&kinds, no_tools()), Arc::clone(&engine));
+    library.index(library.analysis(&kinds), Arc::clone(&engine));
     let id = library.asset("receipt.jpg").id;
     assert!(library.store.correct(id, 0, "Eckbäckerei").unwrap());
     let rerun = |replace: bool| {
         library.store.forget(AnalysisKind::Ocr, &[id], replace).unwrap();
         let scope = Scope::Assets(HashSet::from([id]));
-        let analysis = Analysis { scope, ..library.analysis(&kinds, no_tools()) };
+        let analysis = Analysis { scope, ..library.analysis(&kinds) };
         library.analyse(analysis, Arc::clone(&engine), &Stop::default()).done
     };
     assert_eq!(rerun(false), 1);
@@ -199,11 +194,11 @@ fn what_passes_is_waited_for_and_never_a_failure() {
     let library = small();
     let kinds = [AnalysisKind::Clip];
     let busy = |times, code| Arc::new(Busy { engine: engine(), times: AtomicU32::new(times), code });
-    let summary = library.index(library.analysis(&kinds, no_tools()), busy(3, ErrorCode::NodeUnavailable));
+    let summary = library.index(library.analysis(&kinds), busy(3, ErrorCode::NodeUnavailable));
     assert_eq!((summary.analysed.done, summary.analysed.failed), (3, 0));
     // What is wrong with a node's set-up is told and not held against the picture.
     library.store.forget(AnalysisKind::Clip, &[library.asset("bird.jpg").id], false).unwrap();
-    let summary = library.index(library.analysis(&kinds, no_tools()), busy(1, ErrorCode::NodeRefused));
+    let summary = library.index(library.analysis(&kinds), busy(1, ErrorCode::NodeRefused));
     assert_eq!(summary.analysed.done, 0);
     assert_eq!(summary.analysed.problems.iter().next().unwrap().0, "node_refused");
     assert_eq!(library.asset("bird.jpg").states[1], AnalysisState::Never);
@@ -216,10 +211,10 @@ fn stopped_it_keeps_what_is_complete_and_goes_on_later() {
     let stop = Stop::default();
     stop.ask();
     let engine = engine();
-    let analysed = library.analyse(library.analysis(&ALL, no_tools()), Arc::clone(&engine), &stop);
+    let analysed = library.analyse(library.analysis(&ALL), Arc::clone(&engine), &stop);
     let done = library.store.counts().unwrap().states[0][1];
     assert_eq!(done, analysed.done);
-    let summary = library.index(library.analysis(&ALL, no_tools()), engine);
+    let summary = library.index(library.analysis(&ALL), engine);
     assert_eq!(summary.analysed.done, 3 - done);
     assert_eq!(library.store.counts().unwrap().states, [[0, 3, 0]; 3]);
 }
@@ -230,7 +225,7 @@ fn no_decoder_is_a_note_and_no_failure() {
     library.put("a.heic", "index/receipt.heic");
     library.put("b.dng", "index/receipt.dng");
     library.put("c.mp4", "index/late.mp4");
-    let summary = library.index(library.analysis(&[AnalysisKind::Clip], no_tools()), engine());
+    let summary = library.index(library.analysis(&[AnalysisKind::Clip]), engine());
     let groups: Vec<_> =
         summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(groups, [("decoder_missing", 3)]);

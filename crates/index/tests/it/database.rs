@@ -6,7 +6,7 @@ use std::{
 };
 
 use viewfinder_catalog::{AnalysisKind, Filter};
-use viewfinder_index::{Event, Listener, Tools};
+use viewfinder_index::{Event, Listener};
 use viewfinder_test_support::PostgresServer;
 
 use crate::support::{CLIP, Library, engine};
@@ -50,7 +50,7 @@ fn a_database_that_restarts_mid_way_is_waited_for_and_nothing_is_lost() {
         library.put(&format!("{number}.jpg"), &format!("library/000{number}.jpg"));
     }
     let kinds = [AnalysisKind::Ocr, AnalysisKind::Clip];
-    let analysis = library.analysis(&kinds, Tools::find_in("".as_ref()));
+    let analysis = library.analysis(&kinds);
     let disturber = Arc::new(Disturber { server: Mutex::new(server), state: Mutex::new(State::Before) });
     let summary = library.index_telling(analysis, engine(), Arc::clone(&disturber) as Arc<dyn Listener>);
     assert!(*disturber.state.lock().unwrap() == State::After);

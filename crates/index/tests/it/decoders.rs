@@ -9,7 +9,8 @@ use crate::support::{Library, engine};
 #[test]
 #[ignore = "needs the programs of libheif, LibRaw and ffmpeg; cargo xtask test provides them"]
 fn foreign_files_are_decoded_read_and_sized() {
-    let library = Library::new();
+    let mut library = Library::new();
+    library.tools = Tools::find();
     library.put("photo.heic", "index/receipt.heic");
     // As messengers do.
     library.put("renamed.jpg", "index/receipt.heic");
@@ -20,7 +21,7 @@ fn foreign_files_are_decoded_read_and_sized() {
     library.write("broken.nef", b"II\x2A\0\x08\0\0\0 and no more");
     let kinds = [AnalysisKind::Ocr, AnalysisKind::Clip];
     let engine = engine();
-    let summary = library.index(library.analysis(&kinds, Tools::find()), Arc::clone(&engine));
+    let summary = library.index(library.analysis(&kinds), Arc::clone(&engine));
     assert_eq!((summary.analysed.done, summary.analysed.failed), (7, 3), "{summary:?}");
     let groups: Vec<_> =
         summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
@@ -49,7 +50,7 @@ fn foreign_files_are_decoded_read_and_sized() {
     let mut black = b"BM\x3A\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x01\0\0\0\x01\0\0\0\x01\0\x18\0".to_vec();
     black.resize(58, 0);
     library.write("black.bmp", &black);
-    library.index(library.analysis(&kinds, Tools::find()), engine);
+    library.index(library.analysis(&kinds), engine);
     let vector = |name: &str| library.store.embedding(library.asset(name).id).unwrap().unwrap().1;
     let cosine: f32 = vector("late.mp4").iter().zip(vector("black.bmp")).map(|(a, b)| a * b).sum();
     assert!(cosine < 0.5, "{cosine}");

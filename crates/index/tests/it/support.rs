@@ -12,7 +12,7 @@ use viewfinder_catalog::{
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_gateway::Backend;
 use viewfinder_index::{
-    Analysed, Analysis, Event, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
+    Analysed, Analysis, Event, Files, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
 };
 use viewfinder_models::{Catalogue, Role, StoreConfig};
 use viewfinder_runtime::Device;
@@ -37,6 +37,8 @@ impl Listener for Told {
 pub(crate) struct Library {
     folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
+    /// None, unless somebody sets them.
+    pub(crate) tools: Tools,
     /// The catalogue's folder, if it is a file.
     _catalogue: Option<TempDir>,
 }
@@ -46,14 +48,14 @@ impl Library {
         let catalogue = TempDir::new().unwrap();
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
         let store = Arc::new(SqliteStore::open(&catalogue.path().join("catalog.db"), segmenter).unwrap());
-        Self { folder: TempDir::new().unwrap(), store, _catalogue: Some(catalogue) }
+        Self { folder: TempDir::new().unwrap(), store, tools: no_tools(), _catalogue: Some(catalogue) }
     }
 
     /// With its catalogue in a database.
     pub(crate) fn in_database(url: &str) -> Self {
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
         let store = Arc::new(PostgresStore::open(&PostgresConfig::new(url), segmenter).unwrap());
-        Self { folder: TempDir::new().unwrap(), store, _catalogue: None }
+        Self { folder: TempDir::new().unwrap(), store, tools: no_tools(), _catalogue: None }
     }
 
     /// The folder of pictures.
@@ -82,7 +84,7 @@ impl Library {
             prune: false,
             settle: Duration::ZERO,
             kinds: AnalysisKind::ALL.to_vec(),
-            tools: Tools::find_in("".as_ref()),
+            tools: self.tools.clone(),
             max_bytes: 100_000_000,
         }
     }
@@ -114,7 +116,7 @@ impl Library {
         Path::new(path).strip_prefix(self.root()).unwrap().to_str().unwrap().to_owned()
     }
 
-    pub(crate) fn analysis(&self, kinds: &[AnalysisKind], tools: Tools) -> Analysis {
+    pub(crate) fn analysis(&self, kinds: &[AnalysisKind]) -> Analysis {
         Analysis {
             kinds: kinds.to_vec(),
             models: Models {
@@ -124,8 +126,7 @@ impl Library {
                 face_min_score: 0.5,
             },
             scope: Scope::Folders(vec![self.root()]),
-            tools,
-            max_bytes: 100_000_000,
+            pictures: Arc::new(Files { tools: self.tools.clone(), max_bytes: 100_000_000 }),
         }
     }
 
@@ -141,7 +142,7 @@ impl Library {
         backend: Arc<dyn Backend>,
         listener: Arc<dyn Listener>,
     ) -> Summary {
-        let scan = Scan { kinds: analysis.kinds.clone(), tools: analysis.tools.clone(), ..self.plan() };
+        let scan = Scan { kinds: analysis.kinds.clone(), ..self.plan() };
         let (store, stop) = (Arc::clone(&self.store), Stop::default());
         runtime()
             .block_on(viewfinder_index::index(scan, analysis, 0.99, store, backend, &stop, listener))
@@ -159,6 +160,10 @@ impl Library {
             .unwrap()
             .0
     }
+}
+
+fn no_tools() -> Tools {
+    Tools::find_in("".as_ref())
 }
 
 fn runtime() -> tokio::runtime::Runtime {

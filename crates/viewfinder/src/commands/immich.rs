@@ -1,15 +1,16 @@
 //! An Immich's library: what is missing in it, and doing it again.
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use tokio::task::block_in_place;
-use viewfinder_immich::{Error, Library, MediaFolder, Progress, RerunKind, Status, Which};
+use viewfinder_catalog::query::Query;
+use viewfinder_immich::{Error, Library, Progress, RerunKind, Status, Which};
 
 use super::index::{Session, with_engine};
 use super::look::json_line;
 use crate::cli::{ImmichReindexArgs, ImmichVerb};
-use crate::companion::library_config;
-use crate::config::Loaded;
+use crate::companion::{library_config, media_folder};
+use crate::config::{Config, Loaded};
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
@@ -31,7 +32,9 @@ pub(crate) fn run(verb: &ImmichVerb, loaded: &Loaded) -> Result<Outcome, Failure
                 ImmichVerb::Status { json: false } => {
                     output::text(&shown(&library.status().map_err(failure)?))?;
                 }
-                ImmichVerb::Reindex(args) => return reindex(&library, args, || !stop.asked()),
+                ImmichVerb::Reindex(args) => {
+                    return reindex(&library, args, &loaded.config, || !stop.asked());
+                }
             }
             Ok(Outcome::Done)
         })
@@ -61,16 +64,22 @@ fn shown(status: &Status) -> String {
 fn reindex(
     library: &Library,
     args: &ImmichReindexArgs,
+    config: &Config,
     goes_on: impl Fn() -> bool,
 ) -> Result<Outcome, Failure> {
     let kind = if args.kind == "ocr" { RerunKind::Ocr } else { RerunKind::Clip };
     let which = if args.all { Which::All } else { Which::Missing };
-    let media = MediaFolder { prefix_in_database: args.media_prefix.clone(), folder: args.media.clone() };
+    let only =
+        Query::parse(args.only.as_deref().unwrap_or_default()).context("--where").map_err(Failure::Usage)?;
+    let media = media_folder(config, args.media.as_ref(), args.media_prefix.as_ref()).ok_or_else(|| {
+        Failure::Usage(anyhow!("say where Immich's media are, with --media or companion.media"))
+    })?;
     let named = AtomicUsize::new(0);
     let Progress { all, done, failed } = library
-        .reindex(kind, which, &|id| library.preview_in(&media, id), |progress, failure| {
-            if let Some(error) = failure.filter(|_| named.fetch_add(1, Ordering::Relaxed) < NAMED) {
-                output::complain(&error.to_string());
+        .reindex(kind, which, &only, &|id| library.preview_in(&media, id), |progress, failure| {
+            let named = |_: &_| named.fetch_add(1, Ordering::Relaxed) < NAMED;
+            if let Some((asset, error)) = failure.filter(named) {
+                output::complain(&format!("{asset}: {error}"));
             }
             let Progress { all, done, failed } = progress;
             if (done + failed) % TOLD == 0 {

@@ -9,7 +9,9 @@ use serde::Serialize;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
 use viewfinder_engine::Engine;
 use viewfinder_gateway::Backend;
-use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch};
+use viewfinder_index::{
+    Analysis, Files, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch,
+};
 
 use super::look::json_line;
 use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
@@ -265,7 +267,8 @@ pub(super) fn analysis(
     scope: Scope,
     tools: Tools,
 ) -> Analysis {
-    Analysis { kinds: kinds.to_vec(), models, scope, tools, max_bytes: config.limits_max_bytes }
+    let pictures = Arc::new(Files { tools, max_bytes: config.limits_max_bytes });
+    Analysis { kinds: kinds.to_vec(), models, scope, pictures }
 }
 
 /// Counts as JSON.

@@ -48,7 +48,7 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     if let Some(photos) = photos::start(loaded, &engine, &backend, &jobs) {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
     }
-    let companion = Listening::bind(config, &backend, PATIENCE).await?;
+    let companion = Listening::bind(config, &engine, &backend, &jobs, PATIENCE).await?;
     if let Some(companion) = &companion {
         server = server.with_health("companion", companion.health());
     }

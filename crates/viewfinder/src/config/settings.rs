@@ -253,6 +253,21 @@ settings! {
     companion_database_url: Option<String> = None;
         "companion.database_url", "VIEWFINDER_COMPANION_DATABASE_URL",
         example "postgres://postgres:password@database/immich", secret true;
+    /// Immich's folder of media as it is seen here. With it and the database, text that Immich does not read itself, because it is older
+    /// than v2.2 or its OCR is off, is read from the previews.
+    companion_media: Option<PathBuf> = None;
+        "companion.media", "VIEWFINDER_COMPANION_MEDIA", example "/data";
+    /// What paths of that folder begin with in the database; `upload` for an Immich older than v2.0, for example.
+    companion_media_prefix: String = "/data".to_owned();
+        "companion.media_prefix", "VIEWFINDER_COMPANION_MEDIA_PREFIX";
+    /// API keys of Immich's users, where its database is out of reach: each user's pictures are listed and their previews read with
+    /// their own key, and what is found is kept in a catalogue of theirs. A key needs asset.read, asset.view and user.read.
+    companion_api_keys: Vec<String> = Vec::new();
+        "companion.api_keys", "VIEWFINDER_COMPANION_API_KEYS",
+        example "one key for each user, from Immich's account settings", secret true;
+    /// The folder of these catalogues. Without it: `immich` in the data folder.
+    companion_catalogs: Option<PathBuf> = None;
+        "companion.catalogs", "VIEWFINDER_COMPANION_CATALOGS", example "/data/immich";
     /// Text search configuration of that database, such as zhparser's, that shall find words instead of Viewfinder.
     companion_text_search_config: Option<String> = None;
         "companion.text_search_config", "VIEWFINDER_COMPANION_TEXT_SEARCH_CONFIG", example "chinese";

@@ -9,7 +9,7 @@ use axum::{
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use viewfinder_catalog::{Asset, AssetId};
-use viewfinder_index::{Converted, Unread, read};
+use viewfinder_index::{Converted, Pictures, Unread};
 
 use super::Shared;
 use crate::{
@@ -46,7 +46,7 @@ pub(super) async fn thumbnail(
         let shared = std::sync::Arc::clone(&photos);
         let made = spawn_blocking(move || {
             let config = &shared.config;
-            let Converted { bytes, .. } = content(&asset, &config.tools, config.limits.max_bytes)?;
+            let Converted { bytes, .. } = content(&asset, &*config.pictures)?;
             let made = shared.thumbnails.make(&hash, size, &bytes, &config.limits);
             made.map_err(|error| unshowable(&error))
         });
@@ -72,8 +72,8 @@ pub(super) async fn file(State(photos): Shared, Numbers([id]): Numbers<1>) -> Re
     Ok((headers, axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(file))).into_response())
 }
 
-fn content(asset: &Asset, tools: &viewfinder_index::Tools, max_bytes: u64) -> Result<Converted, Problem> {
-    read(asset, tools, max_bytes).map_err(|error| match error {
+fn content(asset: &Asset, pictures: &dyn Pictures) -> Result<Converted, Problem> {
+    pictures.read(asset).map_err(|error| match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
         Unread::Lacking(message) | Unread::Unreadable(message) | Unread::Bad { message, .. } => {
             unshowable(&message)

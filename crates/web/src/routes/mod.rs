@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store, StoreError};
 use viewfinder_gateway::{Backend, page_file};
 use viewfinder_image::Limits;
-use viewfinder_index::{Models, Stop, Tools};
+use viewfinder_index::{Models, Pictures, Stop};
 
 use crate::{
     access,
@@ -68,8 +68,8 @@ pub struct PhotosConfig {
     pub kinds: Vec<AnalysisKind>,
     /// Least cosine of two faces of one person.
     pub same_person: f32,
-    /// Decoders of the system.
-    pub tools: Tools,
+    /// Their bytes.
+    pub pictures: Arc<dyn Pictures>,
     /// How large pictures may be.
     pub limits: Limits,
     /// Where small pictures are kept; without it they are made anew each time.
@@ -96,8 +96,7 @@ impl Photos {
             store: Arc::clone(&config.store),
             backend: Arc::clone(&config.backend),
             models: config.models.clone(),
-            tools: config.tools.clone(),
-            max_bytes: config.limits.max_bytes,
+            pictures: Arc::clone(&config.pictures),
             same_person: config.same_person,
             stop: config.stop.clone(),
         };

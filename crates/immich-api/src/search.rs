@@ -1,0 +1,53 @@
+//! Ranks what a user's catalogue knows.
+use uuid::Uuid;
+use viewfinder_catalog::{
+    Filter,
+    search::{EmbedError, Embedder, QueryVector, Ranker, excluded},
+    unit,
+};
+use viewfinder_companion::LibraryError;
+use viewfinder_engine::SentenceRequest;
+use viewfinder_immich::SearchRequest;
+
+use crate::{account::Account, library::ApiConfig, listed::id_of, rerun::failed};
+
+impl Account {
+    /// Everything that fits, best first: Immich's ids. Without an engine, only text is found.
+    pub(crate) fn rank(
+        &self,
+        config: &ApiConfig,
+        request: &SearchRequest,
+    ) -> Result<Vec<Uuid>, LibraryError> {
+        let query = request.query();
+        let embed = |text: &str| {
+            let language = request.language().map(str::to_owned);
+            let sentence =
+                SentenceRequest { model: config.sentence_model.clone(), text: text.to_owned(), language };
+            let vector = config.runtime.block_on(config.backend.sentence(sentence));
+            let vector = vector.map_err(|error| EmbedError(error.to_string()))?;
+            Ok(QueryVector { model: config.models.clip.clone(), vector: unit(&vector) })
+        };
+        let ranker = Ranker {
+            source: &*self.store,
+            segmenter: &config.segmenter,
+            embedder: Some(&embed as &dyn Embedder),
+            similarity: config.similarity,
+        };
+        let filter = Filter {
+            path: query.path.clone(),
+            from_ms: query.from_ms,
+            until_ms: query.until_ms,
+            without: excluded(query),
+            ..Filter::default()
+        };
+        let (ranked, notes) = ranker.rank(query, filter).map_err(|error| failed(&error))?;
+        if let Some(note) = notes.iter().find(|note| note.code == "text_only") {
+            if ranked.is_empty() {
+                return Err(LibraryError::Failed { code: "engine", message: note.message.clone() });
+            }
+            tracing::warn!(reason = note.message, "only text was searched");
+        }
+        let ids: Vec<_> = ranked.iter().map(|hit| hit.asset).collect();
+        Ok(self.store.assets(&ids).map_err(|error| failed(&error))?.iter().filter_map(id_of).collect())
+    }
+}
