@@ -10,7 +10,7 @@ use postgres::Row;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
-    postgres::{Cutter, Order, Pool, Result, Sql, Work, at_most, has_phrase, text_score},
+    postgres::{CANDIDATES, Cutter, Order, Pool, Result, Sql, Work, at_most, has_phrase, text_score},
     query::Query,
     search::Source,
 };
@@ -183,7 +183,7 @@ impl Source for Allowed<'_> {
         // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell.
         let (candidate, phrases) = if has_phrase(self.cutter, expr) {
             let Some(candidate) = sql.query(self.cutter, expr, Order::Any) else { return Ok(Vec::new()) };
-            (candidate, format!("WHERE c.tokens @@ {query}"))
+            (candidate, format!("WHERE whole.tokens @@ {query}"))
         } else {
             (query.clone(), String::new())
         };
@@ -193,12 +193,15 @@ impl Source for Allowed<'_> {
         // What OFFSET 0 parts is done one after the other.
         let statement = format!(
             "SELECT asset, {score} AS score, taken FROM (
-                 SELECT c.asset, c.tokens, a.taken, row_number() OVER () AS place FROM (
-                     SELECT asset, tokens FROM viewfinder.immich_text WHERE tokens @@ {candidate}
-                     ORDER BY size, asset OFFSET 0
-                 ) AS c, LATERAL (
-                     SELECT \"fileCreatedAt\" AS taken FROM {} AS asset WHERE asset.id = c.asset AND {conditions} OFFSET 0
-                 ) AS a {phrases} LIMIT {}
+                 SELECT candidate.asset, candidate.taken, whole.tokens, row_number() OVER () AS place FROM (
+                     SELECT asset, taken FROM (
+                         SELECT t.asset, t.size, a.taken FROM viewfinder.immich_text AS t, LATERAL (
+                             SELECT \"fileCreatedAt\" AS taken FROM {} AS asset WHERE asset.id = t.asset AND {conditions} OFFSET 0
+                         ) AS a WHERE t.tokens @@ {candidate} LIMIT {CANDIDATES}
+                     ) AS small ORDER BY size, asset OFFSET 0
+                 ) AS candidate, LATERAL (
+                     SELECT tokens FROM viewfinder.immich_text AS t WHERE t.asset = candidate.asset OFFSET 0
+                 ) AS whole {phrases} LIMIT {}
              ) AS found ORDER BY score DESC, taken DESC, asset",
             self.schema.asset,
             at_most(limit)

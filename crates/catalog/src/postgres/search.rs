@@ -17,6 +17,9 @@ const FEW: i64 = 5000;
 /// finding it. Others follow by their size.
 const RANKED: i64 = 256;
 
+/// So many texts are looked at at all. What more have is in every tenth text of a very large library.
+pub const CANDIDATES: usize = 10_000;
+
 pub(super) fn find_text(
     work: &mut Work<'_>,
     cutter: &Cutter,
@@ -29,7 +32,7 @@ pub(super) fn find_text(
     // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell, and only they.
     let (candidate, phrases) = if has_phrase(cutter, expr) {
         let Some(candidate) = sql.query(cutter, expr, Order::Any) else { return Ok(Vec::new()) };
-        (candidate, format!("WHERE tokens @@ {query}"))
+        (candidate, format!("WHERE whole.tokens @@ {query}"))
     } else {
         (query.clone(), String::new())
     };
@@ -37,15 +40,19 @@ pub(super) fn find_text(
     let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
     let limit = sql.param(at_most(limit));
     let score = text_score("tokens", &query);
-    // OFFSET 0 keeps the two conditions apart.
+    // What OFFSET 0 parts is done one after the other. Tokens are large: they are not sorted, but fetched in their order.
     let rows = work.rows(
         &format!(
             "SELECT asset, {score} AS score
              FROM (
-                 SELECT asset, tokens, row_number() OVER () AS place FROM (
-                     SELECT tokens.asset, tokens.tokens FROM tokens {asset} WHERE tokens.tokens @@ {candidate}{conditions}
-                     ORDER BY tokens.size, tokens.asset OFFSET 0
-                 ) AS candidate {phrases} LIMIT {limit}
+                 SELECT candidate.asset, whole.tokens, row_number() OVER () AS place FROM (
+                     SELECT asset FROM (
+                         SELECT tokens.asset, tokens.size FROM tokens {asset}
+                         WHERE tokens.tokens @@ {candidate}{conditions} LIMIT {CANDIDATES}
+                     ) AS small ORDER BY size, asset OFFSET 0
+                 ) AS candidate, LATERAL (
+                     SELECT tokens FROM tokens WHERE tokens.asset = candidate.asset OFFSET 0
+                 ) AS whole {phrases} LIMIT {limit}
              ) AS found ORDER BY score DESC, asset"
         ),
         &sql.refs(),

@@ -65,15 +65,18 @@ pub(super) fn find<S: Source + ?Sized>(
         if leniency == Leniency::Mistakes && found_before > 0 {
             drop_other_words(&mut hits);
         }
-        if leniency == Leniency::Exact {
-            // Below all that fit exactly.
-            let unread = |proposal: &Scored| TextHit {
-                asset: proposal.asset,
-                relevance: 0.5 * proposal.score / best,
-                found: None,
-            };
-            hits.extend(others.iter().map(unread));
-        }
+        // Below all that were read and fit as well.
+        let most = match leniency {
+            Leniency::Exact => 0.5,
+            Leniency::Inside => 0.3,
+            Leniency::Mistakes | Leniency::SomeWords => continue,
+        };
+        let unread = |proposal: &Scored| TextHit {
+            asset: proposal.asset,
+            relevance: most * proposal.score / best,
+            found: None,
+        };
+        hits.extend(others.iter().filter(|proposal| seen.insert(proposal.asset)).map(unread));
     }
     Ok(hits)
 }

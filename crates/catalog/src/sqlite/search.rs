@@ -9,6 +9,9 @@ use crate::{
     store::GRAMS_WEIGHT,
 };
 
+/// So many texts are ranked, the newest: of something that more have, none is better than the others.
+const RANKED: usize = 2000;
+
 /// Conditions on rows of `asset`, and what stands for their question marks.
 #[derive(Default)]
 struct Conditions {
@@ -62,8 +65,10 @@ pub(super) fn find_text(
     // In this order: first what the text index finds, then what else must be true of it.
     let asset = if sql.is_empty() { "" } else { "CROSS JOIN asset ON asset.id = text_index.rowid" };
     let sql = format!(
-        "SELECT text_index.rowid AS id, -bm25(text_index, 1.0, {GRAMS_WEIGHT:.1}) AS score FROM text_index {asset}
-         WHERE text_index MATCH ?{sql} ORDER BY score DESC, id LIMIT ?"
+        "SELECT id, score FROM (
+             SELECT text_index.rowid AS id, -bm25(text_index, 1.0, {GRAMS_WEIGHT:.1}) AS score FROM text_index {asset}
+             WHERE text_index MATCH ?{sql} ORDER BY text_index.rowid DESC LIMIT {RANKED}
+         ) ORDER BY score DESC, id LIMIT ?"
     );
     let all = [Box::new(expression) as Box<dyn ToSql>]
         .into_iter()
