@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use hyper::{Request, Response, StatusCode};
+use hyper::{HeaderMap, Request, Response, StatusCode, header::COOKIE};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use viewfinder_proxy::{Body, Visitor};
@@ -20,6 +20,10 @@ pub(crate) const PATH: &str = "/api/assets/jobs";
 
 const LABEL: &str = "jobs";
 
+/// The cookie by which the page's script says that one of Immich's jobs was chosen only to learn what is selected, and must not
+/// be done.
+const LISTENING: &str = "viewfinder_listening=1";
+
 /// Does a job again, or lets Immich do its own.
 pub(crate) async fn answer(
     companion: &Arc<Companion>,
@@ -28,17 +32,30 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let read = match Read::json(request).await {
         Ok(read) => read,
-        Err(request) => return companion.proxy.forward(request, visitor).await,
+        Err(request) => return leave(companion, request, visitor).await,
     };
     let body = read.object().filter(|_| companion.library.is_some() && !ask::is_of_shared_link(&read.parts));
     let Some((kind, body)) = body.and_then(|body| Some((kind(&body)?, body))) else {
-        return companion.proxy.forward(read.again(), visitor).await;
+        return leave(companion, read.again(), visitor).await;
     };
     let started = Instant::now();
     let (outcome, response) = run(companion, kind, &body, &read, visitor).await;
     metric::ended(LABEL, outcome);
     metric::took(LABEL, started.elapsed());
     response
+}
+
+/// Lets Immich do its own, if it is meant to.
+async fn leave(companion: &Companion, request: Request<Body>, visitor: &Visitor) -> Response<Body> {
+    if only_listens(request.headers()) {
+        return reply::refusal(StatusCode::BAD_REQUEST, "this job is not meant to be done");
+    }
+    companion.proxy.forward(request, visitor).await
+}
+
+fn only_listens(headers: &HeaderMap) -> bool {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|value| value.split(';')).any(|cookie| cookie.trim() == LISTENING)
 }
 
 /// What a job of ours does, by the names that the seed's fork of Immich gave them.

@@ -23,7 +23,7 @@ use crate::{
 pub(crate) enum Route {
     /// By what pictures show, or by text after `ocr:`.
     Smart,
-    /// By what is known of files; here only with `ocr`.
+    /// By what is known of files; here only with text, in `ocr` or after `ocr:`.
     Metadata,
     /// By text: the route of the seed's fork of Immich, which a stock Immich lacks.
     Ocr,
@@ -101,7 +101,7 @@ fn is_ours(route: Route, body: &Map<String, Value>) -> bool {
         |name: &str| body.get(name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
     match route {
         Route::Smart => text("query"),
-        Route::Metadata => text("ocr"),
+        Route::Metadata => text_in(body).is_some(),
         Route::Ocr => true,
     }
 }
@@ -159,8 +159,10 @@ fn probe(body: &Map<String, Value>) -> Value {
 fn question(route: Route, body: &Map<String, Value>) -> Map<String, Value> {
     let mut body = body.clone();
     if route != Route::Smart {
+        let text = text_in(&body).map(str::to_owned);
         // Immich ignores it here; to a library it would be another kind of search.
         body.remove("query");
+        body.extend(text.map(|text| ("ocr".to_owned(), Value::String(text))));
     }
     if route == Route::Ocr {
         body.entry("size").or_insert(json!(SIZE));
@@ -196,9 +198,9 @@ async fn rephrased(
     visitor: &Visitor,
 ) -> Option<Request<Body>> {
     let text = match route {
-        Route::Metadata => return None,
-        Route::Ocr => body.get("ocr")?.as_str()?.trim().to_owned(),
-        Route::Smart => text_asked_for(body.get("query")?.as_str()?)?.to_owned(),
+        Route::Metadata if own_text(&body).is_some() => return None,
+        Route::Ocr => own_text(&body)?.to_owned(),
+        Route::Smart | Route::Metadata => text_asked_for(body.get("query")?.as_str()?)?.to_owned(),
     };
     let features =
         ask::as_sender(&companion.proxy, visitor, &read.parts, Method::GET, "/api/server/features", None)
@@ -208,12 +210,25 @@ async fn rephrased(
     }
     body.remove("query");
     body.insert("ocr".to_owned(), Value::String(text));
-    body.entry("size").or_insert(json!(SIZE));
+    if route != Route::Metadata {
+        body.entry("size").or_insert(json!(SIZE));
+    }
     let mut request = read.again();
     *request.uri_mut() = ask::with_path(&read.parts.uri, "/api/search/metadata");
     let bytes = Value::Object(body).to_string();
     request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     Some(request.map(|_| full(bytes)))
+}
+
+/// What a search for files wants to find in text. Immich's page sends `ocr:…` as such a search while search by meaning is
+/// off, and Immich ignores it.
+fn text_in(body: &Map<String, Value>) -> Option<&str> {
+    own_text(body).or_else(|| text_asked_for(body.get("query")?.as_str()?))
+}
+
+/// Immich's own field for that.
+fn own_text(body: &Map<String, Value>) -> Option<&str> {
+    body.get("ocr")?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// The words behind `ocr:`, if a query is about text alone.
@@ -267,6 +282,7 @@ mod tests {
         assert!(!is_ours(Route::Smart, &object(json!({"queryAssetId": "a"}))));
         assert!(!is_ours(Route::Smart, &object(json!({"query": " ", "ocr": "a"}))));
         assert!(is_ours(Route::Metadata, &object(json!({"ocr": "a"}))));
+        assert!(is_ours(Route::Metadata, &object(json!({"query": "ocr:a", "ocr": null}))));
         assert!(!is_ours(Route::Metadata, &object(json!({"query": "cat", "city": "Rome"}))));
     }
 }

@@ -1,8 +1,8 @@
 //! Ranks what a user's catalogue knows.
 use uuid::Uuid;
 use viewfinder_catalog::{
-    Filter,
-    search::{EmbedError, Embedder, QueryVector, Ranker, excluded},
+    AssetId, Filter,
+    search::{EmbedError, Embedder, MOST_HITS, QueryVector, Ranker, excluded},
     unit,
 };
 use viewfinder_companion::LibraryError;
@@ -40,6 +40,10 @@ impl Account {
             without: excluded(query),
             ..Filter::default()
         };
+        if query.terms.is_empty() {
+            let newest = self.store.browse(&filter, None, MOST_HITS).map_err(|error| failed(&error))?;
+            return self.ids(&newest);
+        }
         let (ranked, notes) = ranker.rank(query, filter).map_err(|error| failed(&error))?;
         if let Some(note) = notes.iter().find(|note| note.code == "text_only") {
             if ranked.is_empty() {
@@ -47,7 +51,10 @@ impl Account {
             }
             tracing::warn!(reason = note.message, "only text was searched");
         }
-        let ids: Vec<_> = ranked.iter().map(|hit| hit.asset).collect();
-        Ok(self.store.assets(&ids).map_err(|error| failed(&error))?.iter().filter_map(id_of).collect())
+        self.ids(&ranked.iter().map(|hit| hit.asset).collect::<Vec<_>>())
+    }
+
+    fn ids(&self, assets: &[AssetId]) -> Result<Vec<Uuid>, LibraryError> {
+        Ok(self.store.assets(assets).map_err(|error| failed(&error))?.iter().filter_map(id_of).collect())
     }
 }

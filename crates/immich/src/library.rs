@@ -53,27 +53,34 @@ impl Library {
         let pool = Pool::new(&config.database_url)?;
         let schema = pool.read(Schema::probe)??;
         let cutter = Cutter { segmenter: config.segmenter, config: config.text_search_config };
-        pool.write(|work| {
-            if let Some(config) = &cutter.config {
-                require_config(work, config)?;
-            }
-            tables::prepare(work)?;
-            tables::note_segmentation(work, &cutter.version())
-        })?;
         let asker = Asker {
             backend: config.backend,
             runtime: config.runtime,
             ocr: config.ocr,
             sentences: Mutex::default(),
         };
-        Ok(Self(Arc::new(Inner {
+        let library = Self(Arc::new(Inner {
             pool,
             cutter,
             asker,
             schema: Mutex::new(Arc::new(schema)),
             pulse: Mutex::default(),
             similarity: config.similarity,
-        })))
+        }));
+        library.prepare()?;
+        Ok(library)
+    }
+
+    /// Makes our own tables, or updates them.
+    fn prepare(&self) -> Result<(), Error> {
+        let cutter = self.cutter();
+        Ok(self.pool().write(|work| {
+            if let Some(config) = &cutter.config {
+                require_config(work, config)?;
+            }
+            tables::prepare(work)?;
+            tables::note_segmentation(work, &cutter.version())
+        })?)
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -102,11 +109,11 @@ impl Library {
         Arc::clone(&self.0.schema.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks again: Immich may have been updated, or its vectors may have another width.
+    /// Looks again: Immich may have been updated, its vectors may have another width, or somebody took our tables away.
     pub(crate) fn look_again(&self) -> Result<(), Error> {
         let schema = self.pool().read(Schema::probe)??;
         *self.0.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
-        Ok(())
+        self.prepare()
     }
 
     /// Numbers in a vector of the database, and the model that Immich is set to.

@@ -3,22 +3,23 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use uuid::Uuid;
+use viewfinder_catalog::postgres::{Result, Work};
 
 use crate::{Library, schema::Schema};
 
 /// Where Immich's files are seen from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaFolder {
-    /// What paths in the database begin with, such as `/data`; empty if they are the same here.
-    pub prefix_in_database: String,
+    /// What paths in the database begin with, such as `/data`; empty if they are the same here. None if the database tells.
+    pub prefix_in_database: Option<String>,
     /// The folder that it stands for.
     pub folder: PathBuf,
 }
 
 impl MediaFolder {
-    /// Where a file of the database is here; none if it lies elsewhere.
-    fn place(&self, path: &str) -> Option<PathBuf> {
-        let rest = Path::new(path).strip_prefix(&self.prefix_in_database).ok()?;
+    /// Where a file of the database is here; none if it does not lie below `prefix`.
+    fn place(&self, prefix: &str, path: &str) -> Option<PathBuf> {
+        let rest = Path::new(path).strip_prefix(prefix).ok()?;
         // No path of a database leads out of the folder.
         rest.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.folder.join(rest))
     }
@@ -31,14 +32,28 @@ impl Library {
     /// One line, for people.
     pub fn preview_in(&self, media: &MediaFolder, id: Uuid) -> Result<Bytes, String> {
         let schema = self.schema();
-        let row = self
-            .pool()
-            .read(|work| work.row(&statement(&schema), &[&id]))
-            .map_err(|error| error.to_string())?;
-        let path: String = row.map(|row| row.get(0)).ok_or("Immich has made none yet")?;
-        let place = media.place(&path).ok_or_else(|| format!("{path} is not below the media folder"))?;
+        let read = self.pool().read(|work| {
+            let row = work.row(&statement(&schema), &[&id])?;
+            let prefix = match &media.prefix_in_database {
+                Some(prefix) => prefix.clone(),
+                None => location(work)?,
+            };
+            Ok((row.map(|row| row.get::<_, String>(0)), prefix))
+        });
+        let (path, prefix) = read.map_err(|error| error.to_string())?;
+        let path = path.ok_or("Immich has made none yet")?;
+        let place = media.place(&prefix, &path).ok_or_else(|| {
+            format!("{path} does not begin with {prefix}; companion.media_prefix or --media-prefix says what paths begin with")
+        })?;
         std::fs::read(&place).map(Bytes::from).map_err(|error| format!("{}: {error}", place.display()))
     }
+}
+
+/// The folder that Immich says its files are in, as it sees them; of an Immich that does not say, the usual one of a container.
+fn location(work: &mut Work<'_>) -> Result<String> {
+    let row =
+        work.row("SELECT value ->> 'location' FROM public.system_metadata WHERE key = 'MediaLocation'", &[])?;
+    Ok(row.and_then(|row| row.get(0)).unwrap_or_else(|| "upload".to_owned()))
 }
 
 fn statement(schema: &Schema) -> String {
@@ -52,12 +67,11 @@ mod tests {
 
     #[test]
     fn paths_stay_in_the_folder() {
-        let media = MediaFolder { prefix_in_database: "/data".into(), folder: "/mnt/photos".into() };
-        let place = |path: &str| media.place(path);
+        let media = MediaFolder { prefix_in_database: None, folder: "/mnt/photos".into() };
+        let place = |path: &str| media.place("/data", path);
         assert_eq!(place("/data/thumbs/a.jpeg"), Some("/mnt/photos/thumbs/a.jpeg".into()));
         assert_eq!(place("/data/../etc/passwd"), None);
         assert_eq!(place("/database/a.jpeg"), None);
-        let plain = MediaFolder { prefix_in_database: String::new(), folder: "/mnt".into() };
-        assert_eq!(plain.place("upload/thumbs/a.jpeg"), Some("/mnt/upload/thumbs/a.jpeg".into()));
+        assert_eq!(media.place("", "upload/thumbs/a.jpeg"), Some("/mnt/photos/upload/thumbs/a.jpeg".into()));
     }
 }

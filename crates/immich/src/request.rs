@@ -178,7 +178,9 @@ impl Fields<'_> {
             query.from_ms = query.from_ms.max(ocr.from_ms);
             query.until_ms = [query.until_ms, ocr.until_ms].into_iter().flatten().min();
         }
-        if query.terms.is_empty() {
+        let filters = !query.path.is_empty() || !query.people.is_empty();
+        let days = query.from_ms.is_some() || query.until_ms.is_some();
+        if query.terms.is_empty() && !filters && !days {
             return Err(NotUnderstood::new("there are no words to search for"));
         }
         Ok(query)
@@ -339,6 +341,7 @@ mod tests {
         let both = parse(json!({"query": "a cat", "ocr": "invoice", "withPeople": true})).unwrap();
         assert_eq!(both.query.meaning().as_deref(), Some("a cat"));
         assert_eq!(both.query.terms.len(), 3);
+        assert!(parse(json!({"query": "path:IMG_1"})).is_ok());
         assert!(!both.with_people, "Immich leaves it out there");
     }
 

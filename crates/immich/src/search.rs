@@ -28,7 +28,7 @@ pub struct Page {
 
 impl Library {
     /// Searches what the caller may find. Words find text and what pictures show; what was asked for as text (`ocr:`, phrases, the
-    /// field `ocr`) must be in the text. At most [`MOST_HITS`](viewfinder_catalog::search::MOST_HITS) are found over all pages.
+    /// field `ocr`) must be in the text; without words, the newest of what the filters let through. At most [`MOST_HITS`](viewfinder_catalog::search::MOST_HITS) are found over all pages.
     ///
     /// # Errors
     /// Any [`Error`]; whoever has Immich at hand lets it answer instead.
@@ -60,7 +60,11 @@ impl Library {
             &request.filters,
             &request.query,
         );
-        let ranked = rank(self, &allowed, request, vector)?;
+        let ranked = if request.query.terms.is_empty() {
+            allowed.newest(&without(request))?
+        } else {
+            rank(self, &allowed, request, vector)?
+        };
         if let Some(error) = trouble {
             if ranked.is_empty() {
                 return Err(error);
@@ -96,6 +100,11 @@ impl Library {
     }
 }
 
+/// What the query's words exclude; its other filters are among those of the request.
+fn without(request: &SearchRequest) -> Filter {
+    Filter { without: excluded(&request.query), ..Filter::default() }
+}
+
 /// All hits, best first; of those that fit alike, newer ones first.
 fn rank(
     library: &Library,
@@ -110,8 +119,7 @@ fn rank(
         embedder: Some(&embedder),
         similarity: library.similarity(),
     };
-    let filter = Filter { without: excluded(&request.query), ..Filter::default() };
-    let (ranked, _) = ranker.rank(&request.query, filter)?;
+    let (ranked, _) = ranker.rank(&request.query, without(request))?;
     let mut hits: Vec<_> = ranked
         .into_iter()
         .filter_map(|hit| {

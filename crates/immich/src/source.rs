@@ -12,7 +12,7 @@ use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
     postgres::{CANDIDATES, Cutter, Order, Pool, Result, Sql, Work, at_most, has_phrase, text_score},
     query::Query,
-    search::Source,
+    search::{MOST_HITS, Source},
 };
 
 use crate::{
@@ -107,6 +107,20 @@ impl<'a> Allowed<'a> {
             conditions.push_str(&format!(" AND asset.id = ANY({among})"));
         }
         conditions
+    }
+
+    /// All that may be found, newest first.
+    pub(crate) fn newest(&self, filter: &Filter) -> Result<Vec<Known>, StoreError> {
+        let mut sql = Sql::default();
+        let conditions = self.conditions_with(filter, &mut sql);
+        let statement = format!(
+            "SELECT asset.id, 0::float8, asset.\"fileCreatedAt\" FROM {} AS asset WHERE {conditions}
+             ORDER BY asset.\"fileCreatedAt\" DESC, asset.id LIMIT {}",
+            self.schema.asset,
+            at_most(MOST_HITS)
+        );
+        let rows = self.pool.read(|work| work.rows(&statement, &sql.refs()))?;
+        Ok(rows.iter().filter_map(|row| self.known(self.scored(row).asset)).collect())
     }
 
     fn ids(&self, assets: &[AssetId]) -> Vec<Uuid> {

@@ -94,7 +94,14 @@ fn count(work: &mut Work<'_>, schema: &Schema) -> Sql<Status> {
     let taken_over = number("viewfinder.immich_text")?;
     let read =
         if schema.ocr { number("public.asset_job_status WHERE \"ocrAt\" IS NOT NULL")? } else { taken_over };
-    let vectors = if schema.vectors.is_some() { number("public.smart_search")? } else { 0 };
+    let vectors = if schema.vectors.is_some() {
+        number(&format!(
+            "public.smart_search AS s JOIN {asset} AS asset ON asset.id = s.\"assetId\"
+             WHERE asset.\"deletedAt\" IS NULL AND asset.visibility <> 'hidden'"
+        ))?
+    } else {
+        0
+    };
     Ok(Status {
         immich: match schema.rules {
             Rules::V1 => "v1",

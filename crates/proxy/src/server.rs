@@ -20,7 +20,7 @@ use crate::{Body, Limits, linger::Lingering};
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {address}")]
 pub struct BindError {
     /// The address.
     pub address: SocketAddr,

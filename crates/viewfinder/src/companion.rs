@@ -149,7 +149,7 @@ pub(crate) fn media_folder(
     prefix: Option<&String>,
 ) -> Option<MediaFolder> {
     let folder = folder.or(config.companion_media.as_ref())?.clone();
-    let prefix_in_database = prefix.unwrap_or(&config.companion_media_prefix).clone();
+    let prefix_in_database = prefix.or(config.companion_media_prefix.as_ref()).cloned();
     Some(MediaFolder { prefix_in_database, folder })
 }
 

@@ -182,7 +182,7 @@ impl Pool {
             "53" if *code == SqlState::TOO_MANY_CONNECTIONS => StoreError::Away(format!("{name}: {message}")),
             "53" => StoreError::Unusable(format!("{name} lacks room or memory: {message}")),
             "28" => StoreError::Unusable(format!("{name} refuses the user or the password: {message}")),
-            "3D" => StoreError::Unusable(format!("{name}: {message}; create it with `createdb`")),
+            "3D" => StoreError::Unusable(format!("{name}: {message}; make it first, or name another")),
             "25" if *code == SqlState::READ_ONLY_SQL_TRANSACTION => {
                 StoreError::Unusable(format!("{name} is read-only; name the primary server"))
             }

@@ -2,7 +2,7 @@
 use crate::{
     Field, TextExpr,
     query::{Query, Scope, Term},
-    text::{Gap, Letter, Segmenter, gram_phrase, is_cjk, letters},
+    text::{Gap, Letter, Segmenter, gram_phrase, is_cjk, is_function_word, letters},
 };
 
 /// Longer phrases are looked for by their beginning; what was found is compared in full afterwards.
@@ -29,7 +29,7 @@ pub(super) struct Needle {
 pub(super) struct Wanted {
     /// In the order of the query.
     pub(super) needles: Vec<Needle>,
-    /// All needles in one.
+    /// All words in one, those too that only join others.
     pub(super) whole: Vec<Letter>,
 }
 
@@ -37,8 +37,12 @@ impl Wanted {
     /// None if the query asks for no letters in text.
     pub(super) fn of(query: &Query, segmenter: &Segmenter) -> Option<Self> {
         let terms = query.terms.iter().filter(|term| term.scope != Scope::Meaning);
-        let needles: Vec<Needle> = terms.filter_map(|term| Needle::of(term, segmenter)).collect();
+        let mut needles: Vec<Needle> = terms.filter_map(|term| Needle::of(term, segmenter)).collect();
         let whole: Vec<Letter> = needles.iter().flat_map(|needle| needle.letters.clone()).collect();
+        // In sentences that say what a picture shows, some words only join others.
+        if !needles.iter().all(Needle::only_joins) {
+            needles.retain(|needle| !needle.only_joins());
+        }
         (!whole.is_empty()).then_some(Self { needles, whole })
     }
 
@@ -109,6 +113,12 @@ impl Needle {
             }
         }
         Some(Self { letters, parts, exact: term.exact, required: term.scope == Scope::Text })
+    }
+
+    /// A function word that was not asked for as text.
+    fn only_joins(&self) -> bool {
+        let word = || self.letters.iter().map(|letter| letter.value).collect::<String>();
+        !self.required && !self.exact && is_function_word(&word())
     }
 
     fn exactly(&self) -> TextExpr {

@@ -1,8 +1,10 @@
 //! Text as it is compared: normalised, and cut into what stores index.
+mod function_words;
 mod normalize;
 mod script;
 mod segment;
 
+pub use function_words::is_function_word;
 pub use normalize::{Gap, Letter, letters};
 pub use script::{is_cjk, is_han, is_number};
 pub use segment::{DictionaryError, SEGMENTATION_VERSION, Segmenter, Tokens, gram_phrase};

@@ -127,7 +127,7 @@ fn errors_say_what_to_do_and_never_the_password() {
         "sslmode=require is not supported",
     );
     let missing = server().url("missing");
-    check(&missing, unusable, "create it with `createdb`");
+    check(&missing, unusable, "make it first");
 }
 
 #[test]

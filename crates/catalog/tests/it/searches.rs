@@ -129,6 +129,10 @@ fn text_and_meaning_meet(place: &dyn Place) {
     let reasons: Vec<_> = results.hits.iter().map(|hit| hit.reason).collect();
     assert_eq!(reasons, [Reason::TextAndMeaning, Reason::Text, Reason::Meaning]);
     assert!(results.notes.is_empty() && results.next.is_none() && results.found == Some(3));
+    // Words that only join others need not stand in a text; where nothing else is asked for, they must.
+    assert_eq!(paths(&search(&with, "where is that beach")), ["/both", "/says", "/shows"]);
+    assert_eq!(search(&with, "ocr:where ocr:beach").notes[0].code, "some_words");
+    assert_eq!(paths(&search(&with, "the"))[0], "/both");
     assert_eq!(paths(&search(&with, "clip:beach")), ["/shows", "/both"]);
     assert_eq!(paths(&search(&with, "sand ocr:beach")), ["/both", "/says"]);
     assert_eq!(paths(&search(&with, "clip:sand -the")), ["/shows"]);

@@ -4,7 +4,9 @@
 (() => {
   'use strict';
 
-  const again = (document.currentScript?.dataset.again ?? '').split(' ').filter(Boolean);
+  // What can be done again; nothing until that is known.
+  let again = [];
+  const named = (document.currentScript?.dataset.again ?? '').split(' ');
 
   const VIEWER = '#immich-asset-viewer';
   const VIEWER_BAR = '[data-testid="asset-viewer-navbar-actions"]';
@@ -12,24 +14,41 @@
   const ID = /\/photos\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/i;
   const MARK = 'data-viewfinder';
   const SVG = 'http://www.w3.org/2000/svg';
+  const ROUTE = '/api/assets/jobs';
+
+  // Photos in one request, so that progress can be told and no proxy loses patience.
+  const AT_ONCE = 8;
 
   const JOBS = {
     ocr: { name: 'refresh-ocr', icon: 'M3 5h18v2H3zM3 11h12v2H3zM3 17h8v2H3z' },
     clip: { name: 'refresh-smart-search', icon: 'M12 3 15 9l6 3-6 3-3 6-3-6-6-3 6-3z' },
   };
+  const CROSS = 'M19 6.4 17.6 5 12 10.6 6.4 5 5 6.4l5.6 5.6L5 17.6 6.4 19l5.6-5.6 5.6 5.6 1.4-1.4-5.6-5.6z';
 
   const WORDS = {
     en: {
       ocr: ['Regenerate OCR data', 'OCR data regenerated', 'OCR data could not be regenerated'],
       clip: ['Regenerate CLIP vectors', 'CLIP vectors regenerated', 'CLIP vectors could not be regenerated'],
+      progress: (count, all) => `${count} / ${all} done`,
+      close: 'Close',
     },
     zh: {
       ocr: ['重新生成 OCR 数据', '已重新生成 OCR 数据', '未能重新生成 OCR 数据'],
       clip: ['重新生成 CLIP 向量', '已重新生成 CLIP 向量', '未能重新生成 CLIP 向量'],
+      progress: (count, all) => `已完成 ${count} / ${all}`,
+      close: '关闭',
+    },
+    'zh-hant': {
+      ocr: ['重新產生 OCR 資料', '已重新產生 OCR 資料', '未能重新產生 OCR 資料'],
+      clip: ['重新產生 CLIP 向量', '已重新產生 CLIP 向量', '未能重新產生 CLIP 向量'],
+      progress: (count, all) => `已完成 ${count} / ${all}`,
+      close: '關閉',
     },
     es: {
       ocr: ['Regenerar datos de OCR', 'Datos de OCR regenerados', 'No se pudieron regenerar los datos de OCR'],
       clip: ['Regenerar vectores CLIP', 'Vectores CLIP regenerados', 'No se pudieron regenerar los vectores CLIP'],
+      progress: (count, all) => `Completadas: ${count} / ${all}`,
+      close: 'Cerrar',
     },
   };
 
@@ -59,47 +78,108 @@
       // Storage may be closed to pages.
     }
     const languages = [chosen.replaceAll('"', ''), document.documentElement.lang, navigator.language];
-    const language = languages.find(Boolean) ?? 'en';
-    return WORDS[language.toLowerCase().split(/[-_]/)[0]] ?? WORDS.en;
+    const language = (languages.find(Boolean) ?? 'en').toLowerCase();
+    const traditional = /^zh.*[-_](hant|tw|hk|mo)/.test(language);
+    return WORDS[traditional ? 'zh-hant' : language.split(/[-_]/)[0]] ?? WORDS.en;
   };
 
-  const toast = (text, failed) => {
-    document.querySelector(`[${MARK}="toast"]`)?.remove();
-    const dark = document.documentElement.classList.contains('dark');
-    const box = document.createElement('div');
-    box.setAttribute(MARK, 'toast');
-    box.setAttribute('role', failed ? 'alert' : 'status');
-    box.textContent = text;
-    const colours = failed ? ['#b91c1c', '#fff1f2'] : dark ? ['#adcbfa', '#1f2937'] : ['#4250af', '#eef1ff'];
-    Object.assign(box.style, {
-      position: 'fixed', right: '20px', top: '80px', zIndex: '10000', maxWidth: '300px', padding: '16px',
-      borderRadius: '16px', border: `1px solid ${colours[0]}`, color: colours[0], background: colours[1],
-      fontSize: '14px', boxShadow: '0 4px 12px rgba(0, 0, 0, .25)',
-    });
-    document.body.append(box);
-    setTimeout(() => box.remove(), failed ? 8000 : 4000);
+  const make = (name, style, ...content) => {
+    const element = document.createElement(name);
+    Object.assign(element.style, style);
+    element.append(...content);
+    return element;
   };
+
+  const drawing = (path) => {
+    const svg = document.createElementNS(SVG, 'svg');
+    svg.setAttribute('viewBox', '0 0 24 24');
+    svg.setAttribute('width', '18');
+    svg.setAttribute('fill', 'currentColor');
+    svg.append(document.createElementNS(SVG, 'path'));
+    svg.firstChild.setAttribute('d', path);
+    return svg;
+  };
+
+  // Where notes are, one below the other.
+  const notes = () => {
+    const present = document.querySelector(`[${MARK}="toasts"]`);
+    if (present) return present;
+    const panel = make('div', {
+      position: 'fixed', top: '80px', right: '16px', zIndex: '60', width: '320px', maxWidth: 'calc(100vw - 32px)',
+      display: 'flex', flexDirection: 'column', gap: '8px',
+    });
+    panel.setAttribute(MARK, 'toasts');
+    return document.body.appendChild(panel);
+  };
+
+  // A note in the colours of Immich's own, which stays while a job runs. Who closes it is told of the end only.
+  const toast = (kind) => {
+    const centred = { display: 'flex', flexShrink: '0', alignItems: 'center', justifyContent: 'center' };
+    const size = (length) => ({ ...centred, width: length, height: length });
+    const icon = make('span', { ...size('32px'), borderRadius: '12px', color: '#fff' }, drawing(JOBS[kind].icon));
+    const title = make('p', { fontWeight: '600' });
+    const text = make('p', { fontSize: '14px', lineHeight: '20px' });
+    const close = make('button', { ...size('40px'), cursor: 'pointer' }, drawing(CROSS));
+    const box = make('div', {
+      display: 'flex', alignItems: 'center', gap: '10px', padding: '12px', border: '1px solid', borderRadius: '12px',
+      overflowWrap: 'anywhere', boxShadow: '0 1px 2px rgba(0, 0, 0, .05)',
+    }, icon, make('div', { flexGrow: '1', minWidth: '0' }, title, text), close);
+    box.setAttribute(MARK, 'toast');
+    close.type = 'button';
+    close.setAttribute('aria-label', words().close);
+    close.addEventListener('click', () => box.remove());
+
+    const say = (name, more, failed = false) => {
+      const dark = document.documentElement.classList.contains('dark');
+      const colour = (inLight, inDark, otherwise) =>
+        `var(--immich-ui-${failed ? 'danger' : 'primary'}-${dark ? inDark : inLight}, ${otherwise})`;
+      const strong = failed ? '#dc2626' : '#4250af';
+      box.setAttribute('role', failed ? 'alert' : 'status');
+      box.style.background = colour(50, 100, dark ? '#111' : '#fff');
+      box.style.borderColor = colour(100, 200, strong);
+      box.style.color = `var(--immich-ui-dark, ${dark ? '#ddd' : '#333'})`;
+      icon.style.background = colour(500, 200, strong);
+      title.style.color = colour(500, 500, dark ? '#ddd' : strong);
+      title.textContent = name;
+      text.textContent = more;
+    };
+    const end = (name, more, failed = false) => {
+      say(name, more, failed);
+      notes().append(box);
+      setTimeout(() => box.remove(), failed ? 8000 : 4000);
+    };
+    notes().append(box);
+    return { say, end };
+  };
+
+  // Not the one that is listened to below.
+  const send = window.fetch.bind(window);
 
   const run = async (kind, ids) => {
-    const [, done, failed] = words()[kind];
-    let refusal = '';
+    const [name, done, failed] = words()[kind];
+    const note = toast(kind);
+    let count = 0;
+    const progress = () => (ids.length > 1 ? words().progress(count, ids.length) : '');
     try {
-      const response = await fetch('/api/assets/jobs', {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ assetIds: ids, name: JOBS[kind].name }),
-      });
-      if (response.ok) {
-        toast(done, false);
-        drawn = '';
-        return;
+      while (count < ids.length) {
+        note.say(`${name}…`, progress());
+        const some = ids.slice(count, count + AT_ONCE);
+        const response = await send(ROUTE, {
+          method: 'POST',
+          headers: { 'Content-Type': 'application/json' },
+          body: JSON.stringify({ assetIds: some, name: JOBS[kind].name }),
+        });
+        if (!response.ok) {
+          const said = await response.json().catch(() => ({}));
+          throw new Error([said.message ?? response.status].flat().join(', '));
+        }
+        count += some.length;
       }
-      const said = await response.json().catch(() => ({}));
-      refusal = [said.message ?? response.status].flat().join(', ');
+      note.end(done, progress());
+      drawn = '';
     } catch (error) {
-      refusal = String(error.message ?? error);
+      note.end(failed, [progress(), error.message].filter(Boolean).join(': '), true);
     }
-    toast(refusal ? `${failed}: ${refusal}` : failed, true);
   };
 
   // Immich's menus close when something else is clicked.
@@ -108,6 +188,10 @@
       document.body.dispatchEvent(new MouseEvent(type, { bubbles: true, cancelable: true }));
     }
   };
+
+  // Immich's entries change their colour under the mouse and for the arrow keys.
+  const COLOURS = ['bg-slate-100', 'bg-slate-300'];
+  const light = (item, on) => item.classList.replace(COLOURS[Number(!on)], COLOURS[Number(on)]);
 
   // An entry like its neighbour, with another picture and other words.
   const entry = (neighbour, kind, ids) => {
@@ -128,12 +212,16 @@
     }
     label ??= item.appendChild(document.createTextNode(''));
     label.data = words()[kind][0];
-    item.addEventListener('click', safely((event) => {
+    light(item, false);
+    item.addEventListener('mouseover', () => light(item, true));
+    item.addEventListener('mouseleave', () => light(item, false));
+    item.addEventListener('click', safely(async (event) => {
       event.preventDefault();
       event.stopPropagation();
-      const chosen = ids();
       closeMenus();
-      return chosen.length > 0 ? run(kind, chosen) : undefined;
+      const chosen = await ids();
+      if (chosen.length > 0) await run(kind, chosen);
+      else toast(kind).end(words()[kind][2], '', true);
     }));
     return item;
   };
@@ -142,7 +230,7 @@
   const complete = (menu, ids, usable) => {
     const line = menu?.querySelector(':scope > hr');
     const present = menu?.querySelectorAll(`[${MARK}]`) ?? [];
-    if (!line) {
+    if (!line || !usable) {
       for (const item of present) item.remove();
       return;
     }
@@ -151,13 +239,10 @@
       for (let next = line.nextElementSibling; next; next = next.nextElementSibling) {
         if (next.matches('li[role="menuitem"]')) neighbour = next;
       }
-      if (!neighbour) return;
-      neighbour.after(...again.filter((kind) => kind in JOBS).map((kind) => entry(neighbour, kind, ids)));
+      neighbour?.after(...again.map((kind) => entry(neighbour, kind, ids)));
     }
-    for (const item of menu.querySelectorAll(`[${MARK}]`)) {
-      const display = usable ? '' : 'none';
-      if (item.style.display !== display) item.style.display = display;
-    }
+    const active = menu.getAttribute('aria-activedescendant');
+    for (const item of present) light(item, item.id === active || item.matches(':hover'));
   };
 
   const menuOf = (bar) => {
@@ -171,10 +256,16 @@
 
   const shown = () => ID.exec(location.pathname)?.[1] ?? null;
 
+  // How many are selected. Immich writes it twice, for narrow and for wide windows.
+  const counted = (bar) => {
+    const numbers = [...bar.querySelectorAll('p')].map((text) => Number(text.textContent.replace(/\D/g, '')));
+    return numbers.find(Boolean) ?? 0;
+  };
+
   // Long lists keep only what is in sight, so the selection is what was seen to be selected, and is believed only if
   // it is as large as the bar says.
   const selected = new Set();
-  const selection = (bar) => {
+  const seen = (bar) => {
     if (!bar) {
       selected.clear();
       return [];
@@ -184,8 +275,54 @@
       if (box?.getAttribute('aria-checked') === 'true') selected.add(photo.dataset.asset);
       else selected.delete(photo.dataset.asset);
     }
-    const said = /\d[\d.,\u00a0\u202f ]*/.exec(bar.textContent ?? '')?.[0].replace(/\D/g, '');
-    return Number(said) === selected.size ? [...selected] : [];
+    return counted(bar) === selected.size ? [...selected] : [];
+  };
+
+  // Immich's own job for thumbnails, which is known by its picture: the one that would do no harm.
+  const thumbnails = (bar) =>
+    menuOf(bar)?.querySelector(':scope > hr ~ li path[d^="M14.68 13.25C13.45"]')?.closest('li');
+
+  // Asks Immich's page what is selected: its own job is chosen, and its request is taken here and never sent. Should it
+  // take another way than this, the companion refuses it, which is told by the cookie.
+  const asked = (job) => new Promise((resolve) => {
+    const own = window.fetch;
+    let listening = true;
+    const refuse = (seconds) => {
+      document.cookie = `viewfinder_listening=1; path=${ROUTE}; max-age=${seconds}; samesite=strict`;
+    };
+    const end = (ids) => {
+      listening = false;
+      if (window.fetch === take) window.fetch = own;
+      resolve(ids);
+    };
+    const take = (...given) => {
+      const [target, options] = given;
+      if (!listening || !String(target?.url ?? target).includes(ROUTE)) return own.apply(window, given);
+      refuse(0);
+      let ids = [];
+      try {
+        ids = JSON.parse(options.body).assetIds;
+      } catch (error) {
+        complain(error);
+      }
+      end(ids);
+      // Immich's page would tell of an answer, whatever it is.
+      return new Promise(() => {});
+    };
+    refuse(10);
+    window.fetch = take;
+    setTimeout(() => listening && end([]), 2000);
+    job.click();
+  });
+
+  // What is selected; then, as after Immich's own jobs, nothing is.
+  const selection = async () => {
+    const bar = document.querySelector(SELECTION_BAR);
+    const known = seen(bar);
+    const job = thumbnails(bar);
+    const ids = known.length > 0 || !job ? known : await asked(job);
+    if (ids.length > 0) bar.firstElementChild?.querySelector('button')?.click();
+    return ids;
   };
 
   const menus = safely(() => {
@@ -195,9 +332,9 @@
       complete(menuOf(bar), () => [shown()].filter(Boolean), true);
     }
     const selecting = document.querySelector(SELECTION_BAR);
-    const ids = selection(selecting);
+    const known = seen(selecting).length > 0;
     if (selecting && !bar) {
-      complete(menuOf(selecting), () => selection(document.querySelector(SELECTION_BAR)), ids.length > 0);
+      complete(menuOf(selecting), selection, known || (counted(selecting) > 0 && thumbnails(selecting)));
     }
   });
 
@@ -215,12 +352,53 @@
     return pieces
       .filter((piece) => !/^-|^(path|after|before|person|clip):/i.test(piece))
       .map((piece) => plain(piece.replaceAll('"', '')))
-      .filter(Boolean);
+      .filter((word) => LETTER.test(word));
   };
 
-  // Readers lose spaces, and cases, widths and accents make no difference.
-  const plain = (text) =>
-    text.normalize('NFKD').replace(/\p{M}/gu, '').normalize('NFKC').toLowerCase().replace(/\s+/g, '');
+  // Cases, widths and accents make no difference, and readers lose spaces.
+  const fold = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').normalize('NFKC').toLowerCase();
+  const plain = (text) => fold(text).replace(/\s+/g, '');
+
+  const LETTER = /[\p{L}\p{N}]/u;
+  const CJK = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+
+  // How many wrong, missing or additional letters the server forgives in a word.
+  const forgiven = (word) => {
+    const [one, two] = CJK.test(word) ? [4, 8] : [5, 9];
+    return Number(word.length >= one) + Number(word.length >= two);
+  };
+
+  // The fewest of them between a word and any part of a line from border to border. Another number is no mistake.
+  const mistakes = (word, line) => {
+    const wanted = [...word].filter((letter) => LETTER.test(letter));
+    const alone = (letter) => (/\d/.test(letter) ? Infinity : 1);
+    const other = (one, two) => (one === two ? 0 : /\d\d/.test(one + two) ? Infinity : 1);
+    let column = [0];
+    for (const letter of wanted) column.push(column.at(-1) + alone(letter));
+    let fewest = Infinity;
+    let last = '';
+    for (const letter of [...fold(line), '']) {
+      if (!LETTER.test(last) || !LETTER.test(letter) || CJK.test(last) || CJK.test(letter)) {
+        fewest = Math.min(fewest, column.at(-1));
+        column[0] = 0;
+      }
+      last = letter;
+      if (!LETTER.test(letter)) continue;
+      const next = [column[0] + alone(letter)];
+      wanted.forEach((own, at) => {
+        const ways = [column[at] + other(own, letter), column[at + 1] + alone(letter), next[at] + alone(own)];
+        next.push(Math.min(...ways));
+      });
+      column = next;
+    }
+    return fewest;
+  };
+
+  // The lines with a word; if none has it, those that have it with mistakes.
+  const found = (word, lines) => {
+    const exact = lines.filter((line) => plain(line.text).includes(word));
+    return exact.length > 0 ? exact : lines.filter((line) => mistakes(word, line.text) <= forgiven(word));
+  };
 
   // Where the picture is in the window, without the edges that it leaves free in its box.
   const place = (image) => {
@@ -255,7 +433,7 @@
     if (!response.ok) return;
     const lines = await response.json();
     if (drawn !== wanted) return;
-    draw(id, wanted, lines.filter((line) => terms.some((term) => plain(line.text).includes(term))));
+    draw(id, wanted, [...new Set(terms.flatMap((term) => found(term, lines)))]);
   });
 
   const draw = (id, wanted, lines) => {
@@ -309,14 +487,23 @@
     }, 100);
   });
 
+  // Immich refuses vectors while its own search by them is off.
+  const offer = safely(async () => {
+    const ask = () => fetch('/api/server/features').then((answer) => answer.json());
+    const features = named.includes('clip') ? await ask().catch(complain) : null;
+    again = named.filter((kind) => kind === 'ocr' || (kind === 'clip' && features?.smartSearch));
+    look();
+  });
+
   safely(() => {
     new MutationObserver(look).observe(document.documentElement, {
       childList: true,
       subtree: true,
       attributes: true,
-      attributeFilter: ['aria-checked', 'lang', 'src'],
+      attributeFilter: ['aria-activedescendant', 'aria-checked', 'lang', 'src'],
     });
     addEventListener('popstate', look);
     look();
+    offer();
   })();
 })();

@@ -43,7 +43,7 @@ pub(crate) struct Asked {
 #[derive(Default)]
 struct State {
     asked: Mutex<Vec<Asked>>,
-    without_ocr: Mutex<bool>,
+    without: Mutex<Vec<&'static str>>,
 }
 
 pub(crate) struct Immich {
@@ -64,9 +64,9 @@ impl Immich {
         Self { address, state, serving }
     }
 
-    /// An Immich that cannot search for text.
-    pub(crate) fn forget_ocr(&self) {
-        *self.state.without_ocr.lock().unwrap() = true;
+    /// An Immich without a feature.
+    pub(crate) fn forget(&self, feature: &'static str) {
+        self.state.without.lock().unwrap().push(feature);
     }
 
     pub(crate) fn stop(&self) {
@@ -133,8 +133,8 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
     match route.as_str() {
         "GET /api/server/features" => {
             let mut features = captured("server-features");
-            if *state.without_ocr.lock().unwrap() {
-                features["ocr"] = json!(false);
+            for feature in &*state.without.lock().unwrap() {
+                features[*feature] = json!(false);
             }
             return json_answer(StatusCode::OK, &features);
         }

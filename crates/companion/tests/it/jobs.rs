@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use viewfinder_companion::{LibraryError, RerunKind};
 
 use crate::{
-    immich::{ALL, NO_JOBS, NO_USER},
+    immich::{ALL, NO_JOBS, NO_USER, SESSION},
     support::{OWN, Running, USER},
 };
 
@@ -67,6 +67,20 @@ async fn immichs_own_jobs_and_those_of_shared_links_are_immichs() {
     let running = Running::with(false, true).await;
     assert_eq!(running.post(PATH, job("refresh-ocr", &[OWN])).await.status, 400);
     assert_eq!(running.routes(), [format!("POST {PATH}")]);
+}
+
+#[tokio::test]
+async fn jobs_that_were_only_listened_to_are_not_done() {
+    let running = Running::start().await;
+    let cookie = format!("Cookie: immich_access_token={SESSION}; viewfinder_listening=1");
+    let answer = running.post_as(&cookie, PATH, job("regenerate-thumbnail", &[OWN])).await;
+    assert_eq!((answer.status, &answer.json()["message"]), (400, &json!("this job is not meant to be done")));
+    let long = json!({"assetIds": vec![OWN; 40_000], "name": "regenerate-thumbnail"});
+    assert_eq!(running.post_as(&cookie, PATH, long).await.status, 400);
+    assert!(running.immich.asked().is_empty());
+    // Ours are meant.
+    assert_eq!(running.post_as(&cookie, PATH, job("refresh-ocr", &[OWN])).await.status, 204);
+    assert_eq!(running.shelf.reruns.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

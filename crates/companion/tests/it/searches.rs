@@ -114,6 +114,8 @@ async fn shared_links_keys_that_hide_their_user_and_other_questions_are_immichs(
         (token.as_str(), "/api/search/smart", picture),
         (token.as_str(), "/api/search/smart", json!(["query"])),
         (token.as_str(), "/api/search/metadata", json!({"city": "Rome", "unheardOf": [1, 2]})),
+        (token.as_str(), "/api/search/metadata", json!({"query": "time 12:30"})),
+        (token.as_str(), "/api/search/metadata", json!({"query": "ocr: ", "ocr": ""})),
     ] {
         running.post_as(header, path, body.clone()).await;
         let asked = running.immich.asked();
@@ -184,12 +186,36 @@ async fn text_that_cannot_be_searched_here_is_searched_by_immich() {
             assert_eq!(last.body, json!({"ocr": "发票", "page": 2, "type": "IMAGE", "size": 100}));
         }
         // An Immich without OCR gets what was sent.
-        running.immich.forget_ocr();
+        running.immich.forget("ocr");
         let body = json!({"query": "ocr:发票"});
-        running.post("/api/search/smart", body.clone()).await;
-        let last = running.immich.asked().pop().unwrap();
-        assert_eq!((last.path.as_str(), last.body), ("/api/search/smart", body));
+        for path in ["/api/search/smart", "/api/search/metadata"] {
+            running.post(path, body.clone()).await;
+            let last = running.immich.asked().pop().unwrap();
+            assert_eq!((last.path.as_str(), &last.body), (path, &body));
+        }
     }
+}
+
+#[tokio::test]
+async fn text_after_a_prefix_is_found_while_search_by_meaning_is_off() {
+    // Immich's page searches for files then, with what was typed as `query`.
+    let body = json!({"query": "ocr:Exit", "page": 1, "withExif": true, "language": "en"});
+    let running = Running::start().await;
+    let answer = running.post("/api/search/metadata", body.clone()).await;
+    assert_eq!(answer.json(), page_of_the_shelf());
+    assert_eq!(running.routes(), JUDGED);
+    let question = json!({"ocr": "Exit", "page": 1, "withExif": true, "language": "en"});
+    assert_eq!(running.shelf.asked.lock().unwrap()[0].1, question);
+
+    let running = Running::with(false, true).await;
+    running.post("/api/search/metadata", body).await;
+    let last = running.immich.asked().pop().unwrap();
+    assert_eq!((last.path.as_str(), last.body), ("/api/search/metadata", question));
+    // What has its own field for text is sent as it came.
+    let body = json!({"ocr": "Exit", "query": "ocr:other"});
+    running.post("/api/search/metadata", body.clone()).await;
+    let asked = running.immich.asked();
+    assert_eq!((asked.len(), &asked[0].body), (1, &body));
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ pub(crate) struct Shelf {
     pub(crate) asked: Mutex<Vec<(Caller, Value)>>,
     pub(crate) reruns: Mutex<Vec<(Caller, RerunKind, Vec<Uuid>)>>,
     pub(crate) trouble: Mutex<Option<LibraryError>>,
-    /// How long it thinks.
+    /// How long it thinks, and works.
     pub(crate) time: Mutex<Duration>,
 }
 
@@ -53,6 +53,7 @@ impl Library for Shelf {
         assets: &[Uuid],
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
+        std::thread::sleep(*self.time.lock().unwrap());
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }

@@ -59,6 +59,7 @@ fn filters_and_pages_are_immichs() {
     found.extend(last);
     found.sort_unstable();
     assert_eq!(found, all);
+    running.wait_for("ann", "path:a.jpg", &all);
     let rome = json!({"query": "ocr:bakery", "city": "Rome"});
     assert_eq!(running.search("ann", &rome).unwrap().0, [all[1]]);
 }

@@ -138,3 +138,15 @@ fn following_survives_a_restart_of_the_database() {
     wait_until("the second text is found", || world.found(&library, json!({"ocr": "apple"})).len() == 2);
     drop(follower);
 }
+
+#[test]
+fn tables_that_somebody_took_away_are_made_again() {
+    let world = World::new();
+    world.with_text("first.jpg", &["apple"]);
+    let library = world.open();
+    let _follower = library.start_following().unwrap();
+    world.batch("DROP SCHEMA viewfinder CASCADE");
+    wait_until("our table is filled again", || {
+        world.search(&library, json!({"ocr": "apple"})).is_ok_and(|page| page.items.len() == 1)
+    });
+}

@@ -85,8 +85,11 @@ fn previews_come_from_the_folder_and_one_that_is_missing_stops_nothing() {
     for id in &ids[1..] {
         std::fs::write(folder.path().join(format!("thumbs/{id}.jpeg")), "beach").unwrap();
     }
-    let media = MediaFolder { prefix_in_database: "/data".into(), folder: folder.path().to_owned() };
+    world.batch("INSERT INTO system_metadata VALUES ('MediaLocation', '{\"location\": \"/data\"}')");
+    let media = MediaFolder { prefix_in_database: None, folder: folder.path().to_owned() };
     let library = world.open();
+    let elsewhere = MediaFolder { prefix_in_database: Some("/upload".into()), ..media.clone() };
+    assert!(library.preview_in(&elsewhere, ids[1]).unwrap_err().contains("--media-prefix"));
     let mut failures = Vec::new();
     let progress = library.reindex(
         RerunKind::Clip,

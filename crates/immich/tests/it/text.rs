@@ -92,3 +92,18 @@ fn the_database_may_find_the_words() {
     let error = viewfinder_immich::Library::open(unknown).err().unwrap().to_string();
     assert!(error.contains("no text search configuration klingon"), "{error}");
 }
+
+#[test]
+fn filters_without_words_show_the_newest() {
+    let world = World::new();
+    for (name, day) in [("a.jpg", "2024-01-01"), ("b.jpg", "2024-03-01"), ("c.png", "2024-02-01")] {
+        let id = world.with_text(name, &["apple"]);
+        world.set(id, &format!("\"fileCreatedAt\" = '{day}', \"localDateTime\" = '{day}'"));
+    }
+    world.picture_of(world.user("other"), "d.jpg");
+    let library = world.open();
+    assert_eq!(world.found(&library, json!({"query": "path:.jpg"})), ["b.jpg", "a.jpg"]);
+    assert_eq!(world.found(&library, json!({"query": "after:2024-02"})), ["b.jpg", "c.png"]);
+    assert_eq!(world.found(&library, json!({"query": "path:.jpg", "size": 1, "page": 2})), ["a.jpg"]);
+    assert!(world.found(&library, json!({"query": "path:.jpg -apple"})).is_empty());
+}

@@ -257,9 +257,9 @@ settings! {
     /// than v2.2 or its OCR is off, is read from the previews.
     companion_media: Option<PathBuf> = None;
         "companion.media", "VIEWFINDER_COMPANION_MEDIA", example "/data";
-    /// What paths of that folder begin with in the database; `upload` for an Immich older than v2.0, for example.
-    companion_media_prefix: String = "/data".to_owned();
-        "companion.media_prefix", "VIEWFINDER_COMPANION_MEDIA_PREFIX";
+    /// What paths of that folder begin with in the database. Without it, Immich's own word in the database, or `upload`.
+    companion_media_prefix: Option<String> = None;
+        "companion.media_prefix", "VIEWFINDER_COMPANION_MEDIA_PREFIX", example "/data";
     /// API keys of Immich's users, where its database is out of reach: each user's pictures are listed and their previews read with
     /// their own key, and what is found is kept in a catalogue of theirs. A key needs asset.read, asset.view and user.read.
     companion_api_keys: Vec<String> = Vec::new();
