@@ -10,7 +10,9 @@ use postgres::Row;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
-    postgres::{CANDIDATES, Cutter, Order, Pool, Result, Sql, Work, at_most, has_phrase, text_score},
+    postgres::{
+        CANDIDATES, Cutter, Order, Pool, Result, Sql, Work, at_most, has_phrase, text_score, use_index,
+    },
     query::Query,
     search::{MOST_HITS, Source},
 };
@@ -220,7 +222,10 @@ impl Source for Allowed<'_> {
             self.schema.asset,
             at_most(limit)
         );
-        let rows = self.pool.read(|work| work.rows(&statement, &sql.refs()))?;
+        let rows = self.pool.read(|work| {
+            use_index(work)?;
+            work.rows(&statement, &sql.refs())
+        })?;
         Ok(rows.iter().map(|row| self.scored(row)).collect())
     }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 pub use expression::{Order, Sql, has_phrase};
 pub use schema::{bring_up, require_config};
-pub use search::{CANDIDATES, text_score};
+pub use search::{CANDIDATES, text_score, use_index};
 pub use session::{Params, Pool, Result, Trouble, Work, at_most, storable};
 
 /// Where the database is, and how it cuts text.

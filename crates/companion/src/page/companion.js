@@ -309,8 +309,8 @@
       // Immich's page would tell of an answer, whatever it is.
       return new Promise(() => {});
     };
-    refuse(10);
     window.fetch = take;
+    refuse(10);
     setTimeout(() => listening && end([]), 2000);
     job.click();
   });

@@ -1,5 +1,7 @@
 //! The script in a real browser, on a page with the anchors of Immich's.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use viewfinder_test_support::Browser;
 
@@ -118,7 +120,7 @@ async fn the_entries_are_lit_by_the_mouse_and_by_the_keys_as_immichs_are() {
     let mut browser = Browser::open().await;
     go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
     let lit = "[...document.querySelectorAll('#context-menu-viewer li.bg-slate-300:not(.bg-slate-100)')].map((li) => li.textContent.trim())";
-    browser.value("arrow('context-menu-viewer', -1)").await;
+    browser.value("build(); arrow('context-menu-viewer', -1)").await;
     assert_eq!(browser.value(lit).await, json!(["Refresh thumbnails"]));
     // A lit neighbour is copied unlit.
     browser.until("document.querySelectorAll('[data-viewfinder]').length", json!(2)).await;
@@ -187,7 +189,7 @@ async fn a_selection_in_sight_is_done_again() {
 #[ignore = "needs Chromium"]
 async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_done_in_parts() {
     let running = Running::start().await;
-    *running.shelf.time.lock().unwrap() = std::time::Duration::from_millis(200);
+    *running.shelf.time.lock().unwrap() = Duration::from_millis(600);
     let mut browser = Browser::open().await;
     go(&mut browser, &running, "/photos", "en").await;
     browser.value("window.ownFetch = window.fetch").await;
@@ -205,7 +207,6 @@ async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_done_in_parts() {
     assert_eq!(sizes, [8, 8, 4]);
 
     // It ends with the first refusal; another job that runs meanwhile is not taken for Immich's.
-    *running.shelf.time.lock().unwrap() = std::time::Duration::from_millis(600);
     browser.value(&format!("select(['{OWN}'], 16, [], Array(16).fill('{OWN}'))")).await;
     browser.until(&labels(SELECTION_MENU), offered()).await;
     browser.value(&click("[data-viewfinder=ocr]")).await;

@@ -7,7 +7,7 @@ use crate::{immich::captured, support::Running};
 #[tokio::test]
 async fn features_are_those_with_the_companion() {
     let running = Running::start().await;
-    running.immich.forget_ocr();
+    running.immich.forget("ocr");
     let conditional = ["If-None-Match: \"immich\"", "Accept-Encoding: gzip"];
     let answer = running.get("/api/server/features", &conditional).await;
     // All are as captured: text was off, and is on with the companion.
@@ -18,7 +18,7 @@ async fn features_are_those_with_the_companion() {
     assert!(!asked.headers.contains_key("if-none-match"));
 
     let running = Running::with(false, true).await;
-    running.immich.forget_ocr();
+    running.immich.forget("ocr");
     let answer = running.get("/api/server/features", &[]).await;
     assert_eq!(answer.json()["ocr"], false);
     assert_eq!(answer.header("etag"), Some("\"immich\""));
