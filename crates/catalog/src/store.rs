@@ -182,6 +182,11 @@ pub trait Store: Send + Sync {
     /// Assets whose text fits, best first, then by number, at most `limit`. An expression without any letter or digit fits nothing.
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError>;
 
+    /// Does [`Self::find_text`] find words in other forms, too, as a database's configuration knows them?
+    fn finds_other_forms(&self) -> bool {
+        false
+    }
+
     /// Assets whose vector of `model` is nearest to `vector`, of unit length, best first, then by number, at most `limit`.
     fn nearest(
         &self,

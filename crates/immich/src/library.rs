@@ -16,8 +16,8 @@ use crate::{Error, ask::Asker, follow::Pulse, schema::Schema, settings::Settings
 pub struct LibraryConfig {
     /// `postgresql://user:password@host:port/database`.
     pub database_url: String,
-    /// A text search configuration of the database, such as `chinese` of zhparser, that finds words instead of this program's
-    /// segmenter.
+    /// A text search configuration of the database, such as `english` or `chinese` of zhparser, whose words are found beside those of
+    /// this program's segmenter.
     pub text_search_config: Option<String>,
     /// Cuts texts and queries.
     pub segmenter: Arc<Segmenter>,

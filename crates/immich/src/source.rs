@@ -229,6 +229,10 @@ impl Source for Allowed<'_> {
         Ok(rows.iter().map(|row| self.scored(row)).collect())
     }
 
+    fn finds_other_forms(&self) -> bool {
+        self.cutter.config.is_some()
+    }
+
     fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         let uuids = self.ids(ids);
         let rows = self.pool.read(|work| {

@@ -84,7 +84,8 @@ impl Sql {
             return None;
         }
         if let (Field::Words, Some(config)) = (field, &cutter.config) {
-            // Its words may begin and end elsewhere than ours: each of ours is looked for by itself.
+            // Its words may begin and end elsewhere than ours, and have another form: each of ours is looked for by itself, as it is
+            // and as the configuration has it.
             let config = self.param(config.clone());
             let function = match order {
                 Order::Kept => "phraseto_tsquery",
@@ -93,8 +94,8 @@ impl Sql {
             let words: Vec<String> = tokens
                 .iter()
                 .map(|token| {
-                    let token = self.param((*token).to_owned());
-                    format!("{function}({config}::text::regconfig, {token}::text)")
+                    let (own, token) = (self.param(quoted(token)), self.param((*token).to_owned()));
+                    format!("({own}::text::tsquery || {function}({config}::text::regconfig, {token}::text))")
                 })
                 .collect();
             return join(&words, " && ");

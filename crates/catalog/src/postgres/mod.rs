@@ -31,8 +31,8 @@ pub use session::{Params, Pool, Result, Trouble, Work, at_most, storable};
 pub struct PostgresConfig {
     /// `postgresql://user:password@host:port/database`, or `host=… user=… dbname=…`.
     pub url: String,
-    /// A text search configuration of the database, such as `chinese` of zhparser, that finds words instead of this
-    /// program's segmenter. Pieces of words are found in either case.
+    /// A text search configuration of the database, such as `english` or `chinese` of zhparser, whose words are found beside those of
+    /// this program's segmenter.
     pub text_search_config: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub struct PostgresStore {
 pub struct Cutter {
     /// This program's segmenter.
     pub segmenter: Arc<Segmenter>,
-    /// The database's configuration for words, in place of the segmenter's.
+    /// The database's configuration for words, beside the segmenter.
     pub config: Option<String>,
 }
 
@@ -165,6 +165,10 @@ impl Store for PostgresStore {
 
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
         self.pool.read(|work| search::find_text(work, &self.cutter, expr, filter, limit))
+    }
+
+    fn finds_other_forms(&self) -> bool {
+        self.cutter.config.is_some()
     }
 
     fn nearest(

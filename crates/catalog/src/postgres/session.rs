@@ -68,6 +68,17 @@ struct Session {
     statements: HashMap<String, Statement>,
 }
 
+impl Drop for Pool {
+    /// A connection blocks while it ends, which a thread of an asynchronous runtime must not, and whoever lets go of a pool last
+    /// may be one.
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut self.lock().idle);
+        if !idle.is_empty() {
+            let _ = std::thread::spawn(move || drop(idle)).join(); // a panic was printed when it happened
+        }
+    }
+}
+
 impl Pool {
     /// Connections to the database of an address. None is made yet.
     ///

@@ -161,7 +161,7 @@ impl Cutter {
     /// What tokens depend on: of another version, they do not fit to queries of this one.
     pub fn version(&self) -> String {
         let version = self.segmenter.version();
-        self.config.as_ref().map_or_else(|| version.to_owned(), |config| format!("{version} {config}"))
+        self.config.as_ref().map_or_else(|| version.to_owned(), |config| format!("{version} and {config}"))
     }
 
     /// The tokens of lines, an expression of type `tsvector`; none without any.
@@ -171,7 +171,7 @@ impl Cutter {
             let (tokens, config) = (sql.param(tokens), sql.param(config.clone()));
             let text = sql.param(storable(&lines.join("\n")));
             return Some(format!(
-                "(setweight(to_tsvector({config}::text::regconfig, {text}::text), 'A') || {tokens}::text::tsvector)"
+                "({tokens}::text::tsvector || setweight(to_tsvector({config}::text::regconfig, {text}::text), 'A'))"
             ));
         }
         (!tokens.is_empty()).then(|| format!("{}::text::tsvector", sql.param(tokens)))
@@ -185,10 +185,8 @@ fn vector_text(cutter: &Cutter, lines: &[&str]) -> String {
     let (mut word, mut gram) = (0, 0);
     for line in lines {
         let tokens = cutter.segmenter.line(line);
-        // With a configuration, words are the database's to find.
-        let words = if cutter.config.is_some() { Vec::new() } else { tokens.words };
         let grams = tokens.grams.into_iter().map(|gram| format!("{GRAM_MARK}{gram}")).collect();
-        for (place, weight, tokens) in [(&mut word, 'A', words), (&mut gram, 'B', grams)] {
+        for (place, weight, tokens) in [(&mut word, 'A', tokens.words), (&mut gram, 'B', grams)] {
             for token in tokens {
                 *place += 1;
                 if *place <= LAST_PLACE && token.len() <= LONGEST_TOKEN {

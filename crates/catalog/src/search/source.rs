@@ -6,6 +6,9 @@ pub trait Source {
     /// As [`Store::find_text`].
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError>;
 
+    /// As [`Store::finds_other_forms`].
+    fn finds_other_forms(&self) -> bool;
+
     /// As [`Store::lines`].
     fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError>;
 
@@ -25,6 +28,10 @@ pub trait Source {
 impl<S: Store + ?Sized> Source for S {
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
         Store::find_text(self, expr, filter, limit)
+    }
+
+    fn finds_other_forms(&self) -> bool {
+        Store::finds_other_forms(self)
     }
 
     fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {

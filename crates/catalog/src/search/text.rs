@@ -14,6 +14,9 @@ const ENOUGH: usize = 10;
 /// So many proposals of the store are read and judged; others follow in the store's order.
 const READ: usize = 64;
 
+/// The most relevance of words in other forms, which letters alone cannot tell: less than that of a mistake.
+const OTHER_FORM: f32 = 0.3;
+
 /// The same mistake is hardly made in more pictures.
 const SAME_MISTAKE: usize = 2;
 
@@ -43,6 +46,7 @@ pub(super) fn find<S: Source + ?Sized>(
         (Leniency::Mistakes, wanted.mistaken()),
         (Leniency::SomeWords, wanted.some().filter(|_| some_words)),
     ];
+    let other_forms = source.finds_other_forms() && !wanted.needles.iter().any(|needle| needle.exact);
     let mut seen = HashSet::new();
     for (leniency, expr) in steps {
         if hits.len() >= ENOUGH || (leniency == Leniency::SomeWords && !hits.is_empty()) {
@@ -60,6 +64,9 @@ pub(super) fn find<S: Source + ?Sized>(
             if let Some((relevance, found)) = judge(wanted, &lines, leniency, score / best) {
                 seen.insert(asset);
                 hits.push(TextHit { asset, relevance, found: Some(found) });
+            } else if leniency == Leniency::Exact && other_forms {
+                seen.insert(asset);
+                hits.push(TextHit { asset, relevance: OTHER_FORM * score / best, found: None });
             }
         }
         if leniency == Leniency::Mistakes && found_before > 0 {

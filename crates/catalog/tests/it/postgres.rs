@@ -1,5 +1,10 @@
 //! What only a server can get wrong.
-use viewfinder_catalog::{Filter, PostgresConfig, PostgresStore, Store, StoreError};
+use std::sync::Arc;
+
+use viewfinder_catalog::{
+    AssetId, Filter, PostgresConfig, PostgresStore, Store, StoreError,
+    search::{Page, Searcher, Similarity},
+};
 use viewfinder_test_support::PostgresServer;
 
 use crate::{
@@ -156,7 +161,7 @@ fn the_extension_may_be_in_any_schema() {
 }
 
 #[test]
-fn words_can_be_left_to_a_configuration_of_the_database() {
+fn a_configuration_of_the_database_finds_words_in_other_forms() {
     let place = Database::new();
     let config = |name: &str| PostgresConfig {
         text_search_config: Some(name.to_owned()),
@@ -172,7 +177,20 @@ fn words_can_be_left_to_a_configuration_of_the_database() {
     assert_eq!(found(&store, "receipt"), []);
     let pieces = store.find_text(&crate::data::grams(&["voi", "oic"]), &Filter::default(), 9).unwrap();
     assert_eq!(pieces[0].asset, id);
-    drop(store);
+    // What its parser leaves out or cuts otherwise is found and excluded as without it.
+    let other = add_text(&store, "/2.jpg", 2, &["Wi-Fi invoices", "Café USB-C"]);
+    let store: Arc<dyn Store> = Arc::new(store);
+    let searcher = Searcher::new(Arc::clone(&store), segmenter(), None, Similarity::default());
+    let search = |query: &str| -> Vec<AssetId> {
+        let results = searcher.search(query, &Page { cursor: None, limit: 9 }).unwrap();
+        results.hits.iter().map(|hit| hit.asset.id).collect()
+    };
+    assert_eq!(search("ocr:invoicing").len(), 2);
+    assert_eq!(search("ocr:invoicing -wifi"), [id]);
+    assert_eq!(search("ocr:invoices -cafe"), [id]);
+    assert_eq!(search("ocr:\"invoice\""), [], "a phrase is meant word for word");
+    assert_eq!(search("ocr:invoices usbc"), [other]);
+    drop((searcher, store));
     // Without it, texts are cut by the segmenter again.
     let store = place.open();
     assert_eq!(store.refresh_text(10).unwrap(), 0);

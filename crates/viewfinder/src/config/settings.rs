@@ -214,7 +214,7 @@ settings! {
     /// PostgreSQL database of the catalogue, in place of a file. It needs the pgvector extension.
     catalog_url: Option<String> = None;
         "catalog.url", "VIEWFINDER_CATALOG_URL", example "postgres://user:password@host/database", secret true;
-    /// Text search configuration of that database, such as zhparser's, that shall find words instead of Viewfinder.
+    /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.
     catalog_text_search_config: Option<String> = None;
         "catalog.text_search_config", "VIEWFINDER_CATALOG_TEXT_SEARCH_CONFIG", example "chinese";
     /// Words that the cutting of Chinese text into words shall know: one a line, perhaps with a frequency and a part of
@@ -268,7 +268,7 @@ settings! {
     /// The folder of these catalogues. Without it: `immich` in the data folder.
     companion_catalogs: Option<PathBuf> = None;
         "companion.catalogs", "VIEWFINDER_COMPANION_CATALOGS", example "/data/immich";
-    /// Text search configuration of that database, such as zhparser's, that shall find words instead of Viewfinder.
+    /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.
     companion_text_search_config: Option<String> = None;
         "companion.text_search_config", "VIEWFINDER_COMPANION_TEXT_SEARCH_CONFIG", example "chinese";
     /// Addresses at which people open Immich, as HOST:PORT.

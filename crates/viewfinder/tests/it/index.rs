@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use viewfinder_catalog::text::Segmenter;
 use viewfinder_catalog::{AnalysisState, Asset, SqliteStore, Store as _};
+use viewfinder_test_support::PostgresServer;
 
 use crate::support::{Run, Running, fixture, need_faces, need_ocr, stderr, stdout};
 
@@ -74,6 +75,21 @@ impl Library {
     fn assets(&self) -> Vec<Asset> {
         self.store().list("", None, 1000).unwrap()
     }
+}
+
+#[test]
+fn a_catalogue_in_a_database_is_left_in_order() {
+    let library = Library::new();
+    let server = PostgresServer::start(&[]);
+    let url = server.new_database();
+    // One picture is broken, which is told once.
+    for code in [1, 0] {
+        let output = library.index().env("VIEWFINDER_CATALOG_URL", &url).spawn().wait();
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("panic"), "{}", stderr(&output));
+    }
+    let output = library.run(["search", "ocr:bakery"]).env("VIEWFINDER_CATALOG_URL", &url).spawn().wait();
+    assert!(stdout(&output).contains("receipt.jpg"), "{}", stderr(&output));
 }
 
 /// Everything that a catalogue says, but for numbers and times of day.
