@@ -15,7 +15,6 @@ use viewfinder_companion::AsCaller;
 
 /// What the body of a search has beside filters, and filters that let most pictures through.
 const NO_FILTERS: &[&str] = &[
-    "size",
     "visibility",
     "isVisible",
     "withDeleted",

@@ -75,11 +75,6 @@ impl SearchRequest {
     pub fn is_metadata(&self) -> bool {
         self.metadata
     }
-
-    /// Does it ask for text alone, as `ocr:` does?
-    pub fn text_only(&self) -> bool {
-        self.query.meaning().is_none()
-    }
 }
 
 /// Keys that are read, or are known to make no difference here.
@@ -332,12 +327,15 @@ mod tests {
     #[test]
     fn kinds_and_pages() {
         let smart = parse(json!({"query": " a cat ", "language": "en", "page": 2})).unwrap();
-        assert_eq!((smart.page, smart.size, smart.metadata, smart.text_only()), (2, 100, false, false));
+        assert_eq!(
+            (smart.page, smart.size, smart.metadata, smart.query().meaning().is_none()),
+            (2, 100, false, false)
+        );
         assert_eq!(smart.query.meaning().as_deref(), Some("a cat"));
         let ocr = parse(json!({"ocr": "hello world", "withPeople": true, "query": null})).unwrap();
-        assert_eq!((ocr.page, ocr.size, ocr.metadata, ocr.text_only()), (1, 250, true, true));
+        assert_eq!((ocr.page, ocr.size, ocr.metadata, ocr.query().meaning().is_none()), (1, 250, true, true));
         assert!(ocr.with_people);
-        assert!(parse(json!({"query": "ocr:发票", "size": 10})).unwrap().text_only());
+        assert!(parse(json!({"query": "ocr:发票", "size": 10})).unwrap().query().meaning().is_none());
         let both = parse(json!({"query": "a cat", "ocr": "invoice", "withPeople": true})).unwrap();
         assert_eq!(both.query.meaning().as_deref(), Some("a cat"));
         assert_eq!(both.query.terms.len(), 3);

@@ -10,9 +10,7 @@ use postgres::Row;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
-    postgres::{
-        CANDIDATES, Cutter, Order, Pool, Result, Sql, Work, at_most, has_phrase, text_score, use_index,
-    },
+    postgres::{Cutter, Order, Pool, Result, Sql, TextSearch, Work, at_most, use_index},
     query::Query,
     search::{MOST_HITS, Source},
 };
@@ -195,33 +193,15 @@ impl<'a> Allowed<'a> {
 impl Source for Allowed<'_> {
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
         let mut sql = Sql::default();
-        let Some(query) = sql.query(self.cutter, expr, Order::Kept) else { return Ok(Vec::new()) };
-        // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell.
-        let (candidate, phrases) = if has_phrase(self.cutter, expr) {
-            let Some(candidate) = sql.query(self.cutter, expr, Order::Any) else { return Ok(Vec::new()) };
-            (candidate, format!("WHERE whole.tokens @@ {query}"))
-        } else {
-            (query.clone(), String::new())
-        };
+        let Some(search) = TextSearch::new(&mut sql, self.cutter, expr) else { return Ok(Vec::new()) };
         let conditions = self.conditions_with(filter, &mut sql);
-        let score = text_score("tokens", &query);
-        // As the catalogue does, the shortest texts first, and no more of them are read than are wanted: a frequent word is in many.
-        // What OFFSET 0 parts is done one after the other.
-        let statement = format!(
-            "SELECT asset, {score} AS score, taken FROM (
-                 SELECT candidate.asset, candidate.taken, whole.tokens, row_number() OVER () AS place FROM (
-                     SELECT asset, taken FROM (
-                         SELECT t.asset, t.size, a.taken FROM viewfinder.immich_text AS t, LATERAL (
-                             SELECT \"fileCreatedAt\" AS taken FROM {} AS asset WHERE asset.id = t.asset AND {conditions} OFFSET 0
-                         ) AS a WHERE t.tokens @@ {candidate} LIMIT {CANDIDATES}
-                     ) AS small ORDER BY size, asset OFFSET 0
-                 ) AS candidate, LATERAL (
-                     SELECT tokens FROM viewfinder.immich_text AS t WHERE t.asset = candidate.asset OFFSET 0
-                 ) AS whole {phrases} LIMIT {}
-             ) AS found ORDER BY score DESC, taken DESC, asset",
-            self.schema.asset,
-            at_most(limit)
+        let candidates = format!(
+            "SELECT t.asset, t.size, a.taken FROM viewfinder.immich_text AS t, LATERAL (
+                 SELECT \"fileCreatedAt\" AS taken FROM {} AS asset WHERE asset.id = t.asset AND {conditions} OFFSET 0
+             ) AS a WHERE t.tokens @@ {}",
+            self.schema.asset, search.candidate
         );
+        let statement = search.statement("viewfinder.immich_text", &candidates, Some("taken"), limit);
         let rows = self.pool.read(|work| {
             use_index(work)?;
             work.rows(&statement, &sql.refs())

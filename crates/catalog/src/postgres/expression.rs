@@ -18,7 +18,7 @@ pub enum Order {
 }
 
 /// Does the order of tokens matter?
-pub fn has_phrase(cutter: &Cutter, expr: &TextExpr) -> bool {
+pub(super) fn has_phrase(cutter: &Cutter, expr: &TextExpr) -> bool {
     match expr {
         // The database may cut a word of ours into several.
         TextExpr::Phrase { field: Field::Words, .. } if cutter.config.is_some() => true,

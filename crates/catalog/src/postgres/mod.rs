@@ -21,9 +21,9 @@ use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, text::Segmenter,
 };
-pub use expression::{Order, Sql, has_phrase};
+pub use expression::{Order, Sql};
 pub use schema::{bring_up, require_config};
-pub use search::{CANDIDATES, text_score, use_index};
+pub use search::{TextSearch, use_index};
 pub use session::{Params, Pool, Result, Trouble, Work, at_most, storable};
 
 /// Where the database is, and how it cuts text.

@@ -18,7 +18,7 @@ const FEW: i64 = 5000;
 const RANKED: i64 = 256;
 
 /// So many texts are looked at at all: each is a page of the table to be read.
-pub const CANDIDATES: usize = 4000;
+const CANDIDATES: usize = 4000;
 
 pub(super) fn find_text(
     work: &mut Work<'_>,
@@ -28,37 +28,58 @@ pub(super) fn find_text(
     limit: usize,
 ) -> Result<Vec<Scored>> {
     let mut sql = Sql::default();
-    let Some(query) = sql.query(cutter, expr, Order::Kept) else { return Ok(Vec::new()) };
-    // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell, and only they.
-    let (candidate, phrases) = if has_phrase(cutter, expr) {
-        let Some(candidate) = sql.query(cutter, expr, Order::Any) else { return Ok(Vec::new()) };
-        (candidate, format!("WHERE whole.tokens @@ {query}"))
-    } else {
-        (query.clone(), String::new())
-    };
+    let Some(search) = TextSearch::new(&mut sql, cutter, expr) else { return Ok(Vec::new()) };
     let conditions = sql.conditions(cutter, filter);
     let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
-    let limit = sql.param(at_most(limit));
-    let score = text_score("tokens", &query);
+    let candidates = format!(
+        "SELECT tokens.asset, tokens.size FROM tokens {asset} WHERE tokens.tokens @@ {}{conditions}",
+        search.candidate
+    );
     use_index(work)?;
-    // What OFFSET 0 parts is done one after the other. Tokens are large: they are not sorted, but fetched in their order.
-    let rows = work.rows(
-        &format!(
-            "SELECT asset, {score} AS score
-             FROM (
-                 SELECT candidate.asset, whole.tokens, row_number() OVER () AS place FROM (
-                     SELECT asset FROM (
-                         SELECT tokens.asset, tokens.size FROM tokens {asset}
-                         WHERE tokens.tokens @@ {candidate}{conditions} LIMIT {CANDIDATES}
-                     ) AS small ORDER BY size, asset OFFSET 0
-                 ) AS candidate, LATERAL (
-                     SELECT tokens FROM tokens WHERE tokens.asset = candidate.asset OFFSET 0
-                 ) AS whole {phrases} LIMIT {limit}
-             ) AS found ORDER BY score DESC, asset"
-        ),
-        &sql.refs(),
-    )?;
+    let rows = work.rows(&search.statement("tokens", &candidates, None, limit), &sql.refs())?;
     Ok(rows.iter().map(scored).collect())
+}
+
+/// A search for text in a table with the columns `asset`, `tokens`, of type `tsvector`, and `size`, the number of tokens.
+pub struct TextSearch {
+    /// What tokens must fit, as a `tsquery`.
+    query: String,
+    /// What the index can tell of it, as a `tsquery`.
+    pub candidate: String,
+}
+
+impl TextSearch {
+    /// None for an expression that can match nothing.
+    pub fn new(sql: &mut Sql, cutter: &Cutter, expr: &TextExpr) -> Option<Self> {
+        let query = sql.query(cutter, expr, Order::Kept)?;
+        // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell, and only they.
+        let candidate =
+            if has_phrase(cutter, expr) { sql.query(cutter, expr, Order::Any)? } else { query.clone() };
+        Some(Self { query, candidate })
+    }
+
+    /// Rows of asset, score and `then`, best first, then the largest of the column `then`, then by asset. `candidates` is a statement that gives
+    /// `asset`, `size` and `then`; of them, the shortest texts come first, and no more are read than are wanted: a frequent word is in many.
+    pub fn statement(&self, table: &str, candidates: &str, then: Option<&str>, limit: usize) -> String {
+        let Self { query, candidate } = self;
+        let phrases =
+            if query == candidate { String::new() } else { format!("WHERE whole.tokens @@ {query}") };
+        let [column, order] =
+            then.map_or_else(Default::default, |then| [format!(", {then}"), format!("{then} DESC, ")]);
+        let score = text_score("tokens", query);
+        let limit = at_most(limit);
+        // What OFFSET 0 parts is done one after the other. Tokens are large: they are not sorted, but fetched in their order.
+        format!(
+            "SELECT asset, {score} AS score{column}
+             FROM (
+                 SELECT candidate.*, whole.tokens, row_number() OVER () AS place FROM (
+                     SELECT * FROM ({candidates} LIMIT {CANDIDATES}) AS small ORDER BY size, asset OFFSET 0
+                 ) AS candidate, LATERAL (
+                     SELECT tokens FROM {table} AS t WHERE t.asset = candidate.asset OFFSET 0
+                 ) AS whole {phrases} LIMIT {limit}
+             ) AS found ORDER BY score DESC, {order}asset"
+        )
+    }
 }
 
 /// For the rest of the transaction, keeps the server from going through a whole table where an index can tell. For a frequent
@@ -69,7 +90,7 @@ pub fn use_index(work: &mut Work<'_>) -> Result<()> {
 
 /// How well a `tsvector` fits a `tsquery`, above zero, where the number of the row, from 1 and by size, is `place`; an expression of
 /// type `float8`.
-pub fn text_score(vector: &str, query: &str) -> String {
+fn text_score(vector: &str, query: &str) -> String {
     // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
     format!(
         "CASE WHEN place > {RANKED} THEN 1e-9 / place ELSE greatest(

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     normalize::{Gap, Letter, letters},
-    script::{is_cjk, is_han},
+    script::{is_cjk, is_han, is_number},
 };
 
 /// Changes whenever the tokens of any text change, a new dictionary of `jieba-rs` included: stores then index anew.
@@ -213,7 +213,7 @@ fn code(text: &str, words: &mut Vec<String>) {
     let mut start = 0;
     let mut last_is_digit = None;
     for (at, c) in text.char_indices() {
-        if last_is_digit.replace(c.is_numeric()).is_some_and(|digit| digit != c.is_numeric()) {
+        if last_is_digit.replace(is_number(c)).is_some_and(|digit| digit != is_number(c)) {
             parts.push(&text[start..at]);
             start = at;
         }
