@@ -18,7 +18,7 @@ mod types;
 
 pub use postgres::{PostgresConfig, PostgresStore};
 pub use sqlite::SqliteStore;
-pub use store::{Counts, Field, Filter, Person, Scored, Store, StoreError, TextExpr};
+pub use store::{Counts, Filter, Person, Scored, Store, StoreError, TextExpr};
 pub use types::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome,
     PersonId, Properties, TextLine, unit,

@@ -1,7 +1,11 @@
 //! What a store can do. Two implementations pass the same tests: SQLite (one file, the default) and PostgreSQL.
 //!
 //! Calls block; whoever is asynchronous calls them on a blocking thread. Each call is one transaction.
-use crate::{AnalysisKind, Asset, AssetId, FaceRecord, FileRecord, Outcome, PersonId, Properties, TextLine};
+use crate::{
+    AnalysisKind, Asset, AssetId, FaceRecord, FileRecord, Outcome, PersonId, Properties,
+    search::Source,
+    text::{is_word, normalized},
+};
 
 /// Why a store could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -28,32 +32,30 @@ pub enum StoreError {
 /// What a match of a gram counts beside one of a word, 1: grams are for what no dictionary knows, and match by chance more often.
 pub(crate) const GRAMS_WEIGHT: f32 = 0.4;
 
-/// In which of the two texts of a picture a token is looked for (`text::segment`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Field {
-    /// Words, as jieba in search mode and word borders give them.
-    Words,
-    /// Overlapping pieces, a piece from every character on: two characters of Chinese, Japanese, Korean, three of other scripts and numbers; the
-    /// last ones are shorter. With prefixes, every substring can be found.
-    Grams,
-}
-
-/// What to find in text. Tokens consist of letters and digits only, normalised.
+/// What to find in text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextExpr {
-    /// These tokens one after the other in one line; at least one.
-    Phrase {
-        /// Where.
-        field: Field,
-        /// What.
-        tokens: Vec<String>,
-        /// The last token may go on.
-        prefix: bool,
-    },
+    /// This word, from border to border, as the segmenter cuts words.
+    Word(String),
+    /// These letters and digits one after the other in one line, wherever words begin and end and whatever signs stand between them.
+    Letters(String),
     /// Every one of these.
     All(Vec<TextExpr>),
     /// Any of these.
     Any(Vec<TextExpr>),
+}
+
+impl TextExpr {
+    /// The same with nothing in it but normalised letters and digits, at least one in each part; none if it can match nothing.
+    pub(crate) fn cleaned(&self) -> Option<Self> {
+        let some = |parts: Vec<Self>| (!parts.is_empty()).then_some(parts);
+        Some(match self {
+            Self::Word(word) => Self::Word(Some(normalized(word)).filter(|word| is_word(word))?),
+            Self::Letters(text) => Self::Letters(Some(normalized(text)).filter(|text| !text.is_empty())?),
+            Self::All(parts) => Self::All(some(parts.iter().map(Self::cleaned).collect::<Option<_>>()?)?),
+            Self::Any(parts) => Self::Any(some(parts.iter().filter_map(Self::cleaned).collect())?),
+        })
+    }
 }
 
 /// Which assets may be found at all.
@@ -103,7 +105,7 @@ pub struct Counts {
 }
 
 /// Where assets and findings are kept.
-pub trait Store: Send + Sync {
+pub trait Store: Source + Send {
     // Files
 
     /// Adds files, or updates those of the same path. Changed content makes all analyses [`Never`] and forgets what
@@ -139,7 +141,7 @@ pub trait Store: Send + Sync {
     fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError>;
 
     /// Marks analyses as never done, so that they are done again. What was found stays searchable until then, but for vectors
-    /// of another model, which [`Store::nearest`] leaves out. With `discard_corrections`, corrected lines are put back to
+    /// of another model, which [`Source::nearest`] leaves out. With `discard_corrections`, corrected lines are put back to
     /// what was read, and the next text replaces them.
     fn forget(
         &self,
@@ -165,9 +167,6 @@ pub trait Store: Send + Sync {
     /// Assets with a failed analysis, newest first, at most `limit`.
     fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError>;
 
-    /// Lines of text of each of `ids`, in the same order; none for those that are gone.
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError>;
-
     /// Replaces a line's text by hand and marks it corrected; false if the asset has no such line.
     fn correct(&self, id: AssetId, line: usize, text: &str) -> Result<bool, StoreError>;
 
@@ -178,26 +177,6 @@ pub trait Store: Send + Sync {
     fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError>;
 
     // Search
-
-    /// Assets whose text fits, best first, then by number, at most `limit`. An expression without any letter or digit fits nothing.
-    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError>;
-
-    /// Does [`Self::find_text`] find words in other forms, too, as a database's configuration knows them?
-    fn finds_other_forms(&self) -> bool {
-        false
-    }
-
-    /// Assets whose vector of `model` is nearest to `vector`, of unit length, best first, then by number, at most `limit`.
-    fn nearest(
-        &self,
-        model: &str,
-        vector: &[f32],
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Vec<Scored>, StoreError>;
-
-    /// Cosines of `vector` with about `count` vectors of `model` taken evenly from the catalogue, in any order: what is usual.
-    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError>;
 
     /// Assets that pass the filter, newest first by the time taken, then by number, after `after`, at most `limit`: what a
     /// page shows before anything was searched. Nothing comes after an asset that is gone.

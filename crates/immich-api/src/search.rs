@@ -51,7 +51,7 @@ impl Account {
             }
             tracing::warn!(reason = note.message, "only text was searched");
         }
-        self.ids(&ranked.iter().map(|hit| hit.asset).collect::<Vec<_>>())
+        self.ids(&ranked.iter().take(MOST_HITS).map(|hit| hit.asset).collect::<Vec<_>>())
     }
 
     fn ids(&self, assets: &[AssetId]) -> Result<Vec<Uuid>, LibraryError> {

@@ -3,7 +3,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use viewfinder_catalog::{
     Filter,
-    search::{EmbedError, QueryVector, Ranker, excluded},
+    search::{EmbedError, MOST_HITS, QueryVector, Ranker, excluded},
     unit,
 };
 use viewfinder_engine::SentenceRequest;
@@ -129,5 +129,5 @@ fn rank(
     hits.sort_unstable_by(|one, other| {
         other.0.total_cmp(&one.0).then(other.1.total_cmp(&one.1)).then(other.2.cmp(&one.2))
     });
-    Ok(hits.into_iter().map(|(.., known)| known).collect())
+    Ok(hits.into_iter().map(|(.., known)| known).take(MOST_HITS).collect())
 }

@@ -1,7 +1,7 @@
 //! Immich's pictures as something that can be searched, for one caller and one request.
 use std::{
-    cell::RefCell,
     collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -10,7 +10,7 @@ use postgres::Row;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
-    postgres::{Cutter, Order, Pool, Result, Sql, TextSearch, Work, at_most, use_index},
+    postgres::{Cutter, Pool, Result, Sql, TextSearch, Work, at_most, use_index},
     query::Query,
     search::{MOST_HITS, Source},
 };
@@ -35,7 +35,7 @@ pub(crate) struct Allowed<'a> {
     pub(crate) caller: Caller,
     pub(crate) filters: &'a Filters,
     pub(crate) query: &'a Query,
-    names: RefCell<Names>,
+    names: Mutex<Names>,
 }
 
 /// The ranking knows pictures by number. Numbers are given in the order in which pictures are met, for this search only.
@@ -75,12 +75,16 @@ impl<'a> Allowed<'a> {
         filters: &'a Filters,
         query: &'a Query,
     ) -> Self {
-        Self { pool, schema, cutter, scope, caller, filters, query, names: RefCell::default() }
+        Self { pool, schema, cutter, scope, caller, filters, query, names: Mutex::default() }
+    }
+
+    fn names(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The picture of a number.
     pub(crate) fn known(&self, asset: AssetId) -> Option<Known> {
-        self.names.borrow().known(asset)
+        self.names().known(asset)
     }
 
     /// Conditions on rows of `asset`, joined by `AND`.
@@ -95,11 +99,9 @@ impl<'a> Allowed<'a> {
     /// The same, with those of the ranking.
     fn conditions_with(&self, filter: &Filter, sql: &mut Sql) -> String {
         let mut conditions = self.conditions(sql);
-        if let Some(without) =
-            filter.without.as_ref().and_then(|expr| sql.query(self.cutter, expr, Order::Kept))
-        {
+        if let Some(without) = filter.without.as_ref().and_then(|expr| sql.text(self.cutter, expr, "n")) {
             conditions.push_str(&format!(
-                " AND NOT EXISTS (SELECT FROM viewfinder.immich_text AS n WHERE n.asset = asset.id AND n.tokens @@ {without})"
+                " AND NOT EXISTS (SELECT FROM viewfinder.immich_text AS n WHERE n.asset = asset.id AND {without})"
             ));
         }
         if let Some(among) = &filter.among {
@@ -124,7 +126,7 @@ impl<'a> Allowed<'a> {
     }
 
     fn ids(&self, assets: &[AssetId]) -> Vec<Uuid> {
-        let names = self.names.borrow();
+        let names = self.names();
         assets.iter().filter_map(|asset| Some(names.known(*asset)?.id)).collect()
     }
 
@@ -133,7 +135,7 @@ impl<'a> Allowed<'a> {
         let taken: SystemTime = row.get(2);
         let micros = |time: std::time::Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
         let taken = taken.duration_since(UNIX_EPOCH).map_or_else(|before| -micros(before.duration()), micros);
-        let asset = self.names.borrow_mut().number(Known { taken, id: row.get(0) });
+        let asset = self.names().number(Known { taken, id: row.get(0) });
         Scored { asset, score: row.get::<_, f64>(1) as f32 }
     }
 
@@ -193,13 +195,13 @@ impl<'a> Allowed<'a> {
 impl Source for Allowed<'_> {
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
         let mut sql = Sql::default();
-        let Some(search) = TextSearch::new(&mut sql, self.cutter, expr) else { return Ok(Vec::new()) };
+        let Some(search) = TextSearch::new(&mut sql, self.cutter, expr, "t") else { return Ok(Vec::new()) };
         let conditions = self.conditions_with(filter, &mut sql);
         let candidates = format!(
             "SELECT t.asset, t.size, a.taken FROM viewfinder.immich_text AS t, LATERAL (
                  SELECT \"fileCreatedAt\" AS taken FROM {} AS asset WHERE asset.id = t.asset AND {conditions} OFFSET 0
-             ) AS a WHERE t.tokens @@ {}",
-            self.schema.asset, search.candidate
+             ) AS a WHERE {}",
+            self.schema.asset, search.condition
         );
         let statement = search.statement("viewfinder.immich_text", &candidates, Some("taken"), limit);
         let rows = self.pool.read(|work| {

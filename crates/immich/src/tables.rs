@@ -2,14 +2,15 @@
 use std::time::SystemTime;
 
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Cutter, Result, Sql, Work, bring_up, storable};
+use viewfinder_catalog::postgres::{Cutter, Result, Sql, Work, bring_up, letters_of, storable};
 
 /// What brings the tables from one format to the next. Never change an entry that was released: add one.
 ///
 /// `immich_text` has a row for each picture whose text was read. `corners` are eight numbers a line. `read_at` is Immich's `ocrAt`;
 /// without one, this program read the text itself. `generation` tells which segmenter cut the tokens.
-/// There are no references to Immich's tables: it may restore or rename them at any time.
-const STEPS: &[&str] = &["
+/// `letters` stay in the row, as those of the catalogue. There are no references to Immich's tables: it may restore or rename them at any time.
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE viewfinder.immich_text (
     asset UUID PRIMARY KEY,
     texts TEXT[] NOT NULL,
@@ -34,7 +35,13 @@ CREATE TABLE viewfinder.immich_state (
     clip_up_to UUID
 );
 INSERT INTO viewfinder.immich_state DEFAULT VALUES;
-"];
+",
+    "
+ALTER TABLE viewfinder.immich_text ADD COLUMN letters TEXT NOT NULL DEFAULT '';
+ALTER TABLE viewfinder.immich_text ALTER COLUMN letters SET STORAGE main;
+UPDATE viewfinder.immich_state SET segmentation = '';
+",
+];
 
 /// Makes the tables, or brings them to the newest format.
 pub(crate) fn prepare(work: &mut Work<'_>) -> Result<()> {
@@ -65,14 +72,16 @@ impl OwnText {
         let (scores, corners) = (sql.param(self.scores.clone()), sql.param(self.corners.clone()));
         let lines: Vec<&str> = self.texts.iter().map(String::as_str).collect();
         let tokens = cutter.vector(&mut sql, &lines).unwrap_or_else(|| "NULL::tsvector".into());
+        let letters = sql.param(letters_of(&lines));
         work.execute(
             &format!(
-                "INSERT INTO viewfinder.immich_text (asset, texts, scores, corners, read_at, generation, tokens)
-                 SELECT {asset}, {texts}, {scores}, {corners}, {read_at}, generation, {tokens}
+                "INSERT INTO viewfinder.immich_text
+                     (asset, texts, scores, corners, read_at, generation, tokens, letters)
+                 SELECT {asset}, {texts}, {scores}, {corners}, {read_at}, generation, {tokens}, {letters}
                  FROM viewfinder.immich_state
                  ON CONFLICT (asset) DO UPDATE SET texts = excluded.texts, scores = excluded.scores,
                      corners = excluded.corners, read_at = excluded.read_at, generation = excluded.generation,
-                     tokens = excluded.tokens"
+                     tokens = excluded.tokens, letters = excluded.letters"
             ),
             &sql.refs(),
         )?;

@@ -4,28 +4,13 @@ use postgres::types::ToSql;
 use super::{
     Cutter,
     session::storable,
-    text::{GRAM_MARK, LONGEST_TOKEN, quoted},
+    text::{GRAM_MARK, quoted},
 };
-use crate::{Field, Filter, TextExpr, fold::UNKNOWN_TIME, fold::folded};
-
-/// How tokens of a phrase must stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// One after the other.
-    Kept,
-    /// Anywhere. The index alone can tell whether a text has them so.
-    Any,
-}
-
-/// Does the order of tokens matter?
-pub(super) fn has_phrase(cutter: &Cutter, expr: &TextExpr) -> bool {
-    match expr {
-        // The database may cut a word of ours into several.
-        TextExpr::Phrase { field: Field::Words, .. } if cutter.config.is_some() => true,
-        TextExpr::Phrase { tokens, .. } => tokens.len() > 1,
-        TextExpr::All(parts) | TextExpr::Any(parts) => parts.iter().any(|part| has_phrase(cutter, part)),
-    }
-}
+use crate::{
+    Filter, TextExpr,
+    fold::{UNKNOWN_TIME, folded},
+    text::{gram_phrase, letters},
+};
 
 /// A statement's text and parameters as they grow.
 #[derive(Default)]
@@ -45,80 +30,78 @@ impl Sql {
         self.params.iter().map(AsRef::as_ref).collect()
     }
 
-    /// The expression as a `tsquery`; none if it can match nothing.
-    pub fn query(&mut self, cutter: &Cutter, expr: &TextExpr, order: Order) -> Option<String> {
+    /// The expression as a `tsquery` that knows no order, for an index that knows none either. The expression must be cleaned.
+    pub(super) fn query(&mut self, cutter: &Cutter, expr: &TextExpr) -> String {
         match expr {
-            TextExpr::Phrase { field, tokens, prefix } => self.phrase(cutter, *field, tokens, *prefix, order),
-            TextExpr::All(parts) => {
-                let before = self.params.len();
-                let parts: Option<Vec<String>> =
-                    parts.iter().map(|part| self.query(cutter, part, order)).collect();
-                if parts.is_none() {
-                    self.params.truncate(before); // the database refuses parameters that nothing uses
+            TextExpr::Word(word) => self.word(cutter, word),
+            // Grams bear a mark instead of asking for their weight: the index does not know of weights.
+            TextExpr::Letters(text) => {
+                let (grams, prefix) = gram_phrase(&letters(text)).unwrap_or_default();
+                // Not all of them: where letters stand one after the other, these do.
+                let mut lexemes = Vec::new();
+                let mut at = 0;
+                while let Some(gram) = grams.get(at) {
+                    lexemes.push(quoted(&format!("{GRAM_MARK}{gram}")));
+                    at = (at + gram.chars().count()).min(grams.len() - 1).max(at + 1);
                 }
-                join(&parts?, " && ")
+                let end = if prefix { ":*" } else { "" };
+                format!("{}::text::tsquery", self.param(lexemes.join(" & ") + end))
             }
-            TextExpr::Any(parts) => {
-                let parts = parts.iter().filter_map(|part| self.query(cutter, part, order));
-                join(&parts.collect::<Vec<_>>(), " || ")
+            TextExpr::All(parts) => self.join(parts, " && ", |sql, part| sql.query(cutter, part)),
+            TextExpr::Any(parts) => self.join(parts, " || ", |sql, part| sql.query(cutter, part)),
+        }
+    }
+
+    fn word(&mut self, cutter: &Cutter, word: &str) -> String {
+        let own = self.param(quoted(word));
+        match &cutter.config {
+            None => format!("{own}::text::tsquery"),
+            // Its words may begin and end elsewhere than ours, and have another form: each of ours is looked for as it is and as the
+            // configuration has it.
+            Some(config) => {
+                let (config, word) = (self.param(config.clone()), self.param(word.to_owned()));
+                format!("({own}::text::tsquery || plainto_tsquery({config}::text::regconfig, {word}::text))")
             }
         }
     }
 
-    /// Grams bear a mark instead of asking for their weight: the index does not know of weights.
-    fn phrase(
+    /// What the index cannot tell: whether letters stand one after the other. Words need not be words here, but the index has seen to that,
+    /// as far as it matters: where they are only some letters, a search that takes those comes next. The expression must be cleaned.
+    fn letters(&mut self, cutter: &Cutter, expr: &TextExpr, row: &str) -> String {
+        match expr {
+            TextExpr::Letters(text) => format!("strpos({row}.letters, {}) > 0", self.param(text.clone())),
+            TextExpr::Word(word) => {
+                let text = self.param(word.clone());
+                let as_it_is = format!("strpos({row}.letters, {text}) > 0");
+                if cutter.config.is_none() {
+                    return as_it_is;
+                }
+                format!("({as_it_is} OR {row}.tokens @@ {})", self.word(cutter, word))
+            }
+            TextExpr::All(parts) => self.join(parts, " AND ", |sql, part| sql.letters(cutter, part, row)),
+            TextExpr::Any(parts) => self.join(parts, " OR ", |sql, part| sql.letters(cutter, part, row)),
+        }
+    }
+
+    /// The expression as a condition on a row, of that name, with the columns `tokens`, of type `tsvector`, and `letters`; none if it can
+    /// match nothing.
+    pub fn text(&mut self, cutter: &Cutter, expr: &TextExpr, row: &str) -> Option<String> {
+        let expr = expr.cleaned()?;
+        let mut condition = format!("{row}.tokens @@ {}", self.query(cutter, &expr));
+        if has_order(&expr) {
+            condition = format!("{condition} AND {}", self.letters(cutter, &expr, row));
+        }
+        Some(condition)
+    }
+
+    fn join(
         &mut self,
-        cutter: &Cutter,
-        field: Field,
-        tokens: &[String],
-        prefix: bool,
-        order: Order,
-    ) -> Option<String> {
-        // What is neither letter nor digit parts tokens, as in the other store.
-        let tokens: Vec<&str> = tokens
-            .iter()
-            .flat_map(|token| token.split(|c: char| c.is_ascii() && !c.is_ascii_alphanumeric()))
-            .filter(|token| !token.is_empty())
-            .collect();
-        if tokens.is_empty() || tokens.iter().any(|token| token.len() > LONGEST_TOKEN) {
-            return None;
-        }
-        if let (Field::Words, Some(config)) = (field, &cutter.config) {
-            // Its words may begin and end elsewhere than ours, and have another form: each of ours is looked for by itself, as it is
-            // and as the configuration has it.
-            let config = self.param(config.clone());
-            let function = match order {
-                Order::Kept => "phraseto_tsquery",
-                Order::Any => "plainto_tsquery",
-            };
-            let words: Vec<String> = tokens
-                .iter()
-                .map(|token| {
-                    let (own, token) = (self.param(quoted(token)), self.param((*token).to_owned()));
-                    format!("({own}::text::tsquery || {function}({config}::text::regconfig, {token}::text))")
-                })
-                .collect();
-            return join(&words, " && ");
-        }
-        let mark = match field {
-            Field::Words => "",
-            Field::Grams => GRAM_MARK,
-        };
-        let last = tokens.len() - 1;
-        let lexemes: Vec<String> = tokens
-            .iter()
-            .enumerate()
-            .map(|(i, token)| {
-                let lexeme = quoted(&format!("{mark}{token}"));
-                format!("{lexeme}{}", if prefix && i == last { ":*" } else { "" })
-            })
-            .collect();
-        let between = match order {
-            Order::Kept => " <-> ",
-            Order::Any => " & ",
-        };
-        let phrase = self.param(lexemes.join(between));
-        Some(format!("{phrase}::text::tsquery"))
+        parts: &[TextExpr],
+        between: &str,
+        mut part: impl FnMut(&mut Self, &TextExpr) -> String,
+    ) -> String {
+        let parts: Vec<String> = parts.iter().map(|expr| part(self, expr)).collect();
+        format!("({})", parts.join(between))
     }
 
     /// Conditions on rows of `asset`, each with `AND` before it.
@@ -145,9 +128,8 @@ impl Sql {
             let group = self.param(group.iter().map(|person| person.0).collect::<Vec<i64>>());
             add(format!("asset.id IN (SELECT face.asset FROM face WHERE face.person = ANY({group}))"));
         }
-        if let Some(without) = filter.without.as_ref().and_then(|expr| self.query(cutter, expr, Order::Kept))
-        {
-            add(format!("asset.id NOT IN (SELECT t.asset FROM tokens t WHERE t.tokens @@ {without})"));
+        if let Some(without) = filter.without.as_ref().and_then(|expr| self.text(cutter, expr, "t")) {
+            add(format!("asset.id NOT IN (SELECT t.asset FROM tokens t WHERE {without})"));
         }
         if let Some(among) = &filter.among {
             let among = self.param(among.iter().map(|id| id.0).collect::<Vec<i64>>());
@@ -157,6 +139,11 @@ impl Sql {
     }
 }
 
-fn join(parts: &[String], between: &str) -> Option<String> {
-    (!parts.is_empty()).then(|| format!("({})", parts.join(between)))
+/// Are there letters of more than one gram?
+fn has_order(expr: &TextExpr) -> bool {
+    match expr {
+        TextExpr::Word(_) => false,
+        TextExpr::Letters(text) => gram_phrase(&letters(text)).is_some_and(|(grams, _)| grams.len() > 1),
+        TextExpr::All(parts) | TextExpr::Any(parts) => parts.iter().any(has_order),
+    }
 }

@@ -19,12 +19,13 @@ use std::sync::Arc;
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, text::Segmenter,
+    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, search::Source, text::Segmenter,
 };
-pub use expression::{Order, Sql};
+pub use expression::Sql;
 pub use schema::{bring_up, require_config};
 pub use search::{TextSearch, use_index};
 pub use session::{Params, Pool, Result, Trouble, Work, at_most, storable};
+pub use text::letters_of;
 
 /// Where the database is, and how it cuts text.
 #[derive(Clone)]
@@ -75,6 +76,34 @@ impl PostgresStore {
             text::note_version(work, &cutter)
         })?;
         Ok(Self { pool, cutter })
+    }
+}
+
+impl Source for PostgresStore {
+    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
+        self.pool.read(|work| search::find_text(work, &self.cutter, expr, filter, limit))
+    }
+
+    fn finds_other_forms(&self) -> bool {
+        self.cutter.config.is_some()
+    }
+
+    fn nearest(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, StoreError> {
+        self.pool.read(|work| search::nearest(work, &self.cutter, model, vector, filter, limit))
+    }
+
+    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
+        self.pool.read(|work| search::background(work, model, vector, count))
+    }
+
+    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
+        self.pool.read(|work| text::lines(work, ids))
     }
 }
 
@@ -147,10 +176,6 @@ impl Store for PostgresStore {
         self.pool.read(|work| findings::failures(work, limit))
     }
 
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
-        self.pool.read(|work| text::lines(work, ids))
-    }
-
     fn correct(&self, id: AssetId, line: usize, corrected: &str) -> Result<bool, StoreError> {
         self.pool.write(|work| text::correct(work, &self.cutter, id, line, corrected))
     }
@@ -161,28 +186,6 @@ impl Store for PostgresStore {
 
     fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError> {
         self.pool.read(|work| people::faces(work, id))
-    }
-
-    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
-        self.pool.read(|work| search::find_text(work, &self.cutter, expr, filter, limit))
-    }
-
-    fn finds_other_forms(&self) -> bool {
-        self.cutter.config.is_some()
-    }
-
-    fn nearest(
-        &self,
-        model: &str,
-        vector: &[f32],
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Vec<Scored>, StoreError> {
-        self.pool.read(|work| search::nearest(work, &self.cutter, model, vector, filter, limit))
-    }
-
-    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
-        self.pool.read(|work| search::background(work, model, vector, count))
     }
 
     fn browse(

@@ -4,7 +4,7 @@ use crate::StoreError;
 
 /// What brings the tables from one format to the next; the first makes format 1. Never change an entry that was released: add
 /// one.
-const STEPS: &[&str] = &[V1];
+const STEPS: &[&str] = &[V1, V2];
 
 /// The number of the lock under which tables change (`VFnd`).
 const LOCK: i64 = 0x5646_6e64;
@@ -103,6 +103,13 @@ CREATE TABLE face (
 ALTER TABLE face ALTER COLUMN vector SET STORAGE main;
 CREATE INDEX face_by_person ON face(person, asset);
 CREATE INDEX face_of_nobody ON face(model, asset, place) WHERE person IS NULL;
+";
+
+/// The letters of a text stay in its row (`main`): a phrase is looked for in those of every text that may have it. Texts are cut anew.
+const V2: &str = "
+ALTER TABLE tokens ADD COLUMN letters TEXT NOT NULL DEFAULT '';
+ALTER TABLE tokens ALTER COLUMN letters SET STORAGE main;
+UPDATE state SET segmentation = '';
 ";
 
 /// Brings the catalogue's tables to the newest format.

@@ -4,7 +4,7 @@ use postgres::Row;
 
 use super::{
     Cutter,
-    expression::{Order, Sql, has_phrase},
+    expression::Sql,
     session::{Result, Work, at_most},
     vectors,
 };
@@ -15,7 +15,7 @@ const FEW: i64 = 5000;
 
 /// So many texts are ranked, the shortest: the rank prefers short ones, and reading the tokens of a text takes longer than
 /// finding it. Others follow by their size.
-const RANKED: i64 = 256;
+const RANKED: i64 = 128;
 
 /// So many texts are looked at at all: each is a page of the table to be read.
 const CANDIDATES: usize = 4000;
@@ -28,55 +28,49 @@ pub(super) fn find_text(
     limit: usize,
 ) -> Result<Vec<Scored>> {
     let mut sql = Sql::default();
-    let Some(search) = TextSearch::new(&mut sql, cutter, expr) else { return Ok(Vec::new()) };
+    let Some(search) = TextSearch::new(&mut sql, cutter, expr, "tokens") else { return Ok(Vec::new()) };
     let conditions = sql.conditions(cutter, filter);
     let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
     let candidates = format!(
-        "SELECT tokens.asset, tokens.size FROM tokens {asset} WHERE tokens.tokens @@ {}{conditions}",
-        search.candidate
+        "SELECT tokens.asset, tokens.size FROM tokens {asset} WHERE {}{conditions}",
+        search.condition
     );
     use_index(work)?;
     let rows = work.rows(&search.statement("tokens", &candidates, None, limit), &sql.refs())?;
     Ok(rows.iter().map(scored).collect())
 }
 
-/// A search for text in a table with the columns `asset`, `tokens`, of type `tsvector`, and `size`, the number of tokens.
+/// A search for text in a table with the columns `asset`, `tokens`, of type `tsvector`, `size`, the number of tokens, and `letters`, all
+/// letters in a row with a line break after each line.
 pub struct TextSearch {
-    /// What tokens must fit, as a `tsquery`.
     query: String,
-    /// What the index can tell of it, as a `tsquery`.
-    pub candidate: String,
+    /// What a row must fulfil.
+    pub condition: String,
 }
 
 impl TextSearch {
-    /// None for an expression that can match nothing.
-    pub fn new(sql: &mut Sql, cutter: &Cutter, expr: &TextExpr) -> Option<Self> {
-        let query = sql.query(cutter, expr, Order::Kept)?;
-        // The index finds tokens in any order; whether phrases are in order, the text's own tokens tell, and only they.
-        let candidate =
-            if has_phrase(cutter, expr) { sql.query(cutter, expr, Order::Any)? } else { query.clone() };
-        Some(Self { query, candidate })
+    /// None for an expression that can match nothing. `row` is the name of the table's row in [`Self::condition`].
+    pub fn new(sql: &mut Sql, cutter: &Cutter, expr: &TextExpr, row: &str) -> Option<Self> {
+        let condition = sql.text(cutter, expr, row)?;
+        Some(Self { query: sql.query(cutter, &expr.cleaned()?), condition })
     }
 
     /// Rows of asset, score and `then`, best first, then the largest of the column `then`, then by asset. `candidates` is a statement that gives
-    /// `asset`, `size` and `then`; of them, the shortest texts come first, and no more are read than are wanted: a frequent word is in many.
+    /// `asset`, `size` and `then`; of them, the shortest texts come first.
     pub fn statement(&self, table: &str, candidates: &str, then: Option<&str>, limit: usize) -> String {
-        let Self { query, candidate } = self;
-        let phrases =
-            if query == candidate { String::new() } else { format!("WHERE whole.tokens @@ {query}") };
+        let query = &self.query;
         let [column, order] =
             then.map_or_else(Default::default, |then| [format!(", {then}"), format!("{then} DESC, ")]);
-        let score = text_score("tokens", query);
         let limit = at_most(limit);
-        // What OFFSET 0 parts is done one after the other. Tokens are large: they are not sorted, but fetched in their order.
+        // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
         format!(
-            "SELECT asset, {score} AS score{column}
+            "SELECT asset, CASE WHEN place > {RANKED} THEN 1e-9 / place ELSE (
+                 SELECT greatest(ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', t.tokens, {query}, 1), 1e-9)
+                 FROM {table} AS t WHERE t.asset = found.asset
+             ) END::float8 AS score{column}
              FROM (
-                 SELECT candidate.*, whole.tokens, row_number() OVER () AS place FROM (
-                     SELECT * FROM ({candidates} LIMIT {CANDIDATES}) AS small ORDER BY size, asset OFFSET 0
-                 ) AS candidate, LATERAL (
-                     SELECT tokens FROM {table} AS t WHERE t.asset = candidate.asset OFFSET 0
-                 ) AS whole {phrases} LIMIT {limit}
+                 SELECT *, row_number() OVER (ORDER BY size, asset) AS place
+                 FROM ({candidates} LIMIT {CANDIDATES}) AS small ORDER BY size, asset LIMIT {limit}
              ) AS found ORDER BY score DESC, {order}asset"
         )
     }
@@ -86,17 +80,6 @@ impl TextSearch {
 /// word and a limit, it takes that for cheap, but would unpack every text.
 pub fn use_index(work: &mut Work<'_>) -> Result<()> {
     work.batch("SET LOCAL enable_seqscan = off")
-}
-
-/// How well a `tsvector` fits a `tsquery`, above zero, where the number of the row, from 1 and by size, is `place`; an expression of
-/// type `float8`.
-fn text_score(vector: &str, query: &str) -> String {
-    // 1: divided by 1 + the logarithm of the text's length. A match is a match, whatever the rank's arithmetic makes of it.
-    format!(
-        "CASE WHEN place > {RANKED} THEN 1e-9 / place ELSE greatest(
-             ts_rank_cd('{{0, 0, {GRAMS_WEIGHT}, 1}}', {vector}, {query}, 1), 1e-9
-         )::float8 END"
-    )
 }
 
 pub(super) fn nearest(

@@ -2,7 +2,7 @@
 use std::{
     collections::HashMap,
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use postgres::{
@@ -20,6 +20,9 @@ const MOST: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a server may take to show that a kept connection still works.
 const PULSE: Duration = Duration::from_secs(2);
+/// A connection that was used so short a time ago is not asked whether it works: the first statement
+/// tells, and a server that vanished does not do so at once.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// What goes wrong within a transaction.
 #[derive(Debug)]
@@ -66,6 +69,7 @@ struct State {
 struct Session {
     client: Client,
     statements: HashMap<String, Statement>,
+    last_use: Instant,
 }
 
 impl Drop for Pool {
@@ -122,33 +126,47 @@ impl Pool {
         job: impl FnOnce(&mut Work<'_>) -> Result<T>,
     ) -> Result<T, StoreError> {
         let place = Place::take(self);
-        let mut session = self.session().map_err(|error| self.explain(Trouble::Sql(error)))?;
-        let run = || {
-            let Session { client, statements } = &mut session;
-            let mut transaction = client.build_transaction();
-            if only_reads {
-                transaction = transaction.read_only(true).isolation_level(IsolationLevel::RepeatableRead);
-            }
-            let mut work = Work { transaction: transaction.start()?, statements };
-            let value = job(&mut work)?;
-            work.transaction.commit()?;
-            Ok(value)
-        };
-        let result = run().map_err(|error| self.explain(error));
-        if !session.client.is_closed() {
-            self.lock().idle.push(session);
-        }
+        let result = self.transact(only_reads, job).map_err(|error| self.explain(error));
         drop(place);
         result
     }
 
-    /// A connection that works.
-    fn session(&self) -> Result<Session, postgres::Error> {
+    fn transact<T>(&self, only_reads: bool, job: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        loop {
+            let (mut session, is_kept) = self.session()?;
+            let Session { client, statements, .. } = &mut session;
+            let mut transaction = client.build_transaction();
+            if only_reads {
+                transaction = transaction.read_only(true).isolation_level(IsolationLevel::RepeatableRead);
+            }
+            let transaction = match transaction.start() {
+                Ok(transaction) => transaction,
+                // It broke since it was used last.
+                Err(_) if is_kept => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let run = |mut work: Work<'_>| {
+                let value = job(&mut work)?;
+                work.transaction.commit()?;
+                Ok(value)
+            };
+            let result = run(Work { transaction, statements });
+            if !session.client.is_closed() {
+                session.last_use = Instant::now();
+                self.lock().idle.push(session);
+            }
+            return result;
+        }
+    }
+
+    /// A connection, and whether it was used before.
+    fn session(&self) -> Result<(Session, bool), postgres::Error> {
         loop {
             let kept = self.lock().idle.pop();
             let Some(mut session) = kept else { break };
-            if session.client.is_valid(PULSE).is_ok() {
-                return Ok(session);
+            let is_fresh = session.last_use.elapsed() < FRESH;
+            if is_fresh || session.client.is_valid(PULSE).is_ok() {
+                return Ok((session, true));
             }
         }
         let mut client = self.config.connect(NoTls)?;
@@ -165,7 +183,7 @@ impl Pool {
         if let Some(schema) = schema.map(|row| row.get::<_, String>(0)) {
             client.batch_execute(&format!("SET search_path TO viewfinder, public, {schema}"))?;
         }
-        Ok(Session { client, statements: HashMap::new() })
+        Ok((Session { client, statements: HashMap::new(), last_use: Instant::now() }, false))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

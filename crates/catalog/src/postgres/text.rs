@@ -12,10 +12,9 @@ use super::{
 use crate::{
     AssetId, TextLine,
     corrections::{StoredLine, merge},
+    text::normalized,
 };
 
-/// Bytes of a token that PostgreSQL takes, one of them for [`GRAM_MARK`]; longer ones are left out.
-pub(super) const LONGEST_TOKEN: usize = 2045;
 /// PostgreSQL keeps no places beyond this: what stands there in a very long text is left out.
 const LAST_PLACE: usize = 16_383;
 /// Stands before grams. Without it, a word and a gram that are alike and have the same place would be one for PostgreSQL, and
@@ -151,7 +150,9 @@ fn index(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine])
     let mut sql = Sql::default();
     let asset = sql.param(asset);
     if let Some(vector) = cutter.vector(&mut sql, &texts) {
-        let statement = format!("INSERT INTO tokens (asset, tokens) VALUES ({asset}, {vector})");
+        let letters = sql.param(letters_of(&texts));
+        let statement =
+            format!("INSERT INTO tokens (asset, tokens, letters) VALUES ({asset}, {vector}, {letters})");
         work.execute(&statement, &sql.refs())?;
     }
     Ok(())
@@ -178,6 +179,11 @@ impl Cutter {
     }
 }
 
+/// The letters of lines, with a line break where one ends: what phrases are looked for in.
+pub fn letters_of(lines: &[&str]) -> String {
+    lines.iter().map(|line| normalized(line)).collect::<Vec<_>>().join("\n")
+}
+
 /// The tokens of lines as text of a `tsvector`: words have weight A, grams B. Each kind counts its own places, and leaves one out
 /// between lines, so that no phrase crosses them.
 fn vector_text(cutter: &Cutter, lines: &[&str]) -> String {
@@ -189,7 +195,7 @@ fn vector_text(cutter: &Cutter, lines: &[&str]) -> String {
         for (place, weight, tokens) in [(&mut word, 'A', tokens.words), (&mut gram, 'B', grams)] {
             for token in tokens {
                 *place += 1;
-                if *place <= LAST_PLACE && token.len() <= LONGEST_TOKEN {
+                if *place <= LAST_PLACE {
                     places.entry(token).or_default().push(format!("{place}{weight}"));
                 }
             }

@@ -171,7 +171,8 @@ impl Searcher {
             embedder: self.embedder.as_deref(),
             similarity: self.similarity,
         };
-        let ranked = ranker.rank_wanted(&parsed, wanted.as_ref(), filter, &mut notes)?;
+        let mut ranked = ranker.rank_wanted(&parsed, wanted.as_ref(), filter, &mut notes)?;
+        ranked.truncate(MOST_HITS);
         self.page(ranked, wanted.as_ref(), query, position, limit, notes)
     }
 

@@ -1,8 +1,8 @@
 //! All pictures that a query finds, best first: text, meaning, and both together.
-use std::collections::HashMap;
+use std::{collections::HashMap, panic::resume_unwind, thread};
 
 use super::{
-    Closeness, Embedder, MOST_HITS, Note, QueryVector, Similarity, Source, TextMatch, fuse,
+    Closeness, Embedder, Note, QueryVector, Similarity, Source, TextMatch, fuse,
     text::{self, TextHit},
     wanted::{self, Wanted},
 };
@@ -52,8 +52,8 @@ pub fn excluded(query: &Query) -> Option<TextExpr> {
 }
 
 impl<S: Source + ?Sized> Ranker<'_, S> {
-    /// Everything that fits the query's words, best first, at most [`MOST_HITS`]; nothing for a query without words. What the query
-    /// filters by must be in `filter` already.
+    /// Everything that fits the query's words, best first; nothing for a query without words. What the query filters by must be in
+    /// `filter` already. Which of those that fit alike come first may change: order them, then take [`MOST_HITS`](super::MOST_HITS).
     pub fn rank(&self, query: &Query, filter: Filter) -> Result<(Vec<Ranked>, Vec<Note>), StoreError> {
         let wanted = Wanted::of(query, self.segmenter);
         let mut notes = Vec::new();
@@ -73,7 +73,7 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
             notes.push(Note::new("no_letters", "the query has no letter or digit that text could have"));
         }
         let required = wanted.is_some_and(Wanted::any_required);
-        let mut text = Vec::new();
+        let (text, similar);
         if required {
             text = self.text(wanted, &filter, true, notes)?;
             if text.is_empty() {
@@ -82,13 +82,19 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
             let mut among: Vec<AssetId> = text.iter().map(|hit| hit.asset).collect();
             among.sort_unstable();
             filter.among = Some(among);
-        }
-        let vector = query.meaning().and_then(|meaning| self.embed(&meaning, notes));
-        if !required {
+            let vector = query.meaning().and_then(|meaning| self.embed(&meaning, notes));
+            similar = self.similar_to(vector.as_ref(), &filter)?;
+        } else {
+            let vector = query.meaning().and_then(|meaning| self.embed(&meaning, notes));
             // Pictures that show it are better than some of its words.
-            text = self.text(wanted, &filter, vector.is_none(), notes)?;
+            let some_words = vector.is_none();
+            (text, similar) = thread::scope(|scope| {
+                let similar = scope.spawn(|| self.similar_to(vector.as_ref(), &filter));
+                let text = self.text(wanted, &filter, some_words, notes);
+                let similar = similar.join().unwrap_or_else(|panic| resume_unwind(panic));
+                Ok::<_, StoreError>((text?, similar?))
+            })?;
         }
-        let similar = vector.map(|vector| self.similar_to(&vector, &filter)).transpose()?.unwrap_or_default();
         Ok(fused(text, similar, !required))
     }
 
@@ -127,8 +133,13 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
         }
     }
 
-    /// Pictures that show it, with their relevance.
-    fn similar_to(&self, query: &QueryVector, filter: &Filter) -> Result<Vec<(Scored, f32)>, StoreError> {
+    /// Pictures that show it, with their relevance; none without a vector.
+    fn similar_to(
+        &self,
+        query: Option<&QueryVector>,
+        filter: &Filter,
+    ) -> Result<Vec<(Scored, f32)>, StoreError> {
+        let Some(query) = query else { return Ok(Vec::new()) };
         let nearest = self.source.nearest(&query.model, &query.vector, filter, MOST_SIMILAR)?;
         let background = self.source.background(&query.model, &query.vector, BACKGROUND)?;
         Ok(self.similarity.relevant(&nearest, &background))
@@ -157,6 +168,5 @@ fn fused(text: Vec<TextHit>, similar: Vec<(Scored, f32)>, alone: bool) -> Vec<Ra
         let order = other.score.total_cmp(&one.score);
         order.then(similarity(other).total_cmp(&similarity(one))).then(other.asset.cmp(&one.asset))
     });
-    all.truncate(MOST_HITS);
     all
 }

@@ -1,18 +1,18 @@
-use crate::{AssetId, Filter, Scored, Store, StoreError, TextExpr, TextLine};
+//! What a search needs from whatever keeps the pictures.
+use crate::{AssetId, Filter, Scored, StoreError, TextExpr, TextLine};
 
-/// What a search asks of whatever keeps the pictures: a [`Store`], or another program's database. The functions do what those of
-/// [`Store`] with the same names do.
-pub trait Source {
-    /// As [`Store::find_text`].
+/// What a search asks of whatever keeps the pictures: a [`Store`](crate::Store), or another program's database. Calls block, and
+/// may come from two threads at once.
+pub trait Source: Sync {
+    /// Assets whose text fits, best first, then by number, at most `limit`. An expression without any letter or digit fits nothing.
     fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError>;
 
-    /// As [`Store::finds_other_forms`].
-    fn finds_other_forms(&self) -> bool;
+    /// Does [`Self::find_text`] find words in other forms, too, as a database's configuration knows them?
+    fn finds_other_forms(&self) -> bool {
+        false
+    }
 
-    /// As [`Store::lines`].
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError>;
-
-    /// As [`Store::nearest`].
+    /// Assets whose vector of `model` is nearest to `vector`, of unit length, best first, then by number, at most `limit`.
     fn nearest(
         &self,
         model: &str,
@@ -21,34 +21,9 @@ pub trait Source {
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError>;
 
-    /// As [`Store::background`].
+    /// Cosines of `vector` with about `count` vectors of `model` taken evenly from the catalogue, in any order: what is usual.
     fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError>;
-}
 
-impl<S: Store + ?Sized> Source for S {
-    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
-        Store::find_text(self, expr, filter, limit)
-    }
-
-    fn finds_other_forms(&self) -> bool {
-        Store::finds_other_forms(self)
-    }
-
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
-        Store::lines(self, ids)
-    }
-
-    fn nearest(
-        &self,
-        model: &str,
-        vector: &[f32],
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Vec<Scored>, StoreError> {
-        Store::nearest(self, model, vector, filter, limit)
-    }
-
-    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
-        Store::background(self, model, vector, count)
-    }
+    /// Lines of text of each of `ids`, in the same order; none for those that are gone.
+    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError>;
 }

@@ -14,6 +14,9 @@ const ENOUGH: usize = 10;
 /// So many proposals of the store are read and judged; others follow in the store's order.
 const READ: usize = 64;
 
+/// Where nothing follows, so many proposals are asked for: the store chooses those to be read by how well they fit.
+const RANKED: usize = 4 * READ;
+
 /// The most relevance of words in other forms, which letters alone cannot tell: less than that of a mistake.
 const OTHER_FORM: f32 = 0.3;
 
@@ -54,7 +57,14 @@ pub(super) fn find<S: Source + ?Sized>(
         }
         let Some(expr) = expr else { continue };
         let found_before = hits.len();
-        let proposals = source.find_text(&expr, filter, MOST_HITS)?;
+        // What the unread ones count: below all that were read and fit as well. With mistakes, only reading tells.
+        let unread = match leniency {
+            Leniency::Exact => Some(0.5),
+            Leniency::Inside => Some(0.3),
+            Leniency::Mistakes | Leniency::SomeWords => None,
+        };
+        let limit = if unread.is_some() { MOST_HITS } else { RANKED };
+        let proposals = source.find_text(&expr, filter, limit)?;
         let best = proposals.first().map_or(1.0, |first| first.score).max(f32::EPSILON);
         let (read, others) = proposals.split_at(proposals.len().min(READ));
         let new: Vec<Scored> =
@@ -72,18 +82,13 @@ pub(super) fn find<S: Source + ?Sized>(
         if leniency == Leniency::Mistakes && found_before > 0 {
             drop_other_words(&mut hits);
         }
-        // Below all that were read and fit as well.
-        let most = match leniency {
-            Leniency::Exact => 0.5,
-            Leniency::Inside => 0.3,
-            Leniency::Mistakes | Leniency::SomeWords => continue,
-        };
-        let unread = |proposal: &Scored| TextHit {
+        let Some(most) = unread else { continue };
+        let hit = |proposal: &Scored| TextHit {
             asset: proposal.asset,
             relevance: most * proposal.score / best,
             found: None,
         };
-        hits.extend(others.iter().filter(|proposal| seen.insert(proposal.asset)).map(unread));
+        hits.extend(others.iter().filter(|proposal| seen.insert(proposal.asset)).map(hit));
     }
     Ok(hits)
 }

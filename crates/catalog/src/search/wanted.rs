@@ -1,8 +1,8 @@
 //! What a query wants to find in text.
 use crate::{
-    Field, TextExpr,
+    TextExpr,
     query::{Query, Scope, Term},
-    text::{Gap, Letter, Segmenter, gram_phrase, is_cjk, is_function_word, letters},
+    text::{Gap, Letter, Segmenter, is_cjk, is_function_word, letters},
 };
 
 /// Longer phrases are looked for by their beginning; what was found is compared in full afterwards.
@@ -117,8 +117,7 @@ impl Needle {
 
     /// A function word that was not asked for as text.
     fn only_joins(&self) -> bool {
-        let word = || self.letters.iter().map(|letter| letter.value).collect::<String>();
-        !self.required && !self.exact && is_function_word(&word())
+        !self.required && !self.exact && is_function_word(&text(&self.letters))
     }
 
     fn exactly(&self) -> TextExpr {
@@ -130,8 +129,7 @@ impl Needle {
             let parts = self.parts.iter().map(|part| self::phrase(part)).collect();
             return TextExpr::Any(vec![phrase, TextExpr::All(parts)]);
         }
-        let token = self.letters.iter().map(|letter| letter.value).collect();
-        TextExpr::Phrase { field: Field::Words, tokens: vec![token], prefix: false }
+        TextExpr::Word(text(&self.letters))
     }
 
     fn forgives(&self) -> usize {
@@ -147,8 +145,7 @@ pub(super) fn without(term: &str) -> Option<TextExpr> {
     if !one_word || letters.iter().any(|letter| is_cjk(letter.value)) {
         return Some(phrase(&letters));
     }
-    let token = letters.iter().map(|letter| letter.value).collect();
-    Some(TextExpr::Phrase { field: Field::Words, tokens: vec![token], prefix: false })
+    Some(TextExpr::Word(text(&letters)))
 }
 
 fn all(mut parts: Vec<TextExpr>) -> TextExpr {
@@ -156,9 +153,11 @@ fn all(mut parts: Vec<TextExpr>) -> TextExpr {
 }
 
 fn phrase(letters: &[Letter]) -> TextExpr {
-    let letters = &letters[..letters.len().min(LONGEST_PHRASE)];
-    let (tokens, prefix) = gram_phrase(letters).unwrap_or_default();
-    TextExpr::Phrase { field: Field::Grams, tokens, prefix }
+    TextExpr::Letters(text(&letters[..letters.len().min(LONGEST_PHRASE)]))
+}
+
+fn text(letters: &[Letter]) -> String {
+    letters.iter().map(|letter| letter.value).collect()
 }
 
 fn pieces(letters: &[Letter], count: usize) -> impl Iterator<Item = &[Letter]> {

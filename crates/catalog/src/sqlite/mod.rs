@@ -17,10 +17,10 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, text::Segmenter,
+    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, search::Source, text::Segmenter,
 };
 use connections::Connections;
-use vectors::{Source, Vectors};
+use vectors::{Rows, Vectors};
 
 /// A catalogue in one file.
 pub struct SqliteStore {
@@ -45,9 +45,33 @@ impl SqliteStore {
         Ok(Self {
             connections,
             segmenter,
-            pictures: Vectors::new(Source::Pictures),
-            faces: Vectors::new(Source::KnownFaces),
+            pictures: Vectors::new(Rows::Pictures),
+            faces: Vectors::new(Rows::KnownFaces),
         })
+    }
+}
+
+impl Source for SqliteStore {
+    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
+        self.connections.read(|db| search::find_text(db, expr, filter, limit))
+    }
+
+    fn nearest(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, StoreError> {
+        self.connections.read(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
+    }
+
+    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
+        self.connections.read(|db| search::background(db, model, vector, count))
+    }
+
+    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
+        self.connections.read(|db| text::lines(db, ids))
     }
 }
 
@@ -120,10 +144,6 @@ impl Store for SqliteStore {
         self.connections.read(|db| findings::failures(db, limit))
     }
 
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
-        self.connections.read(|db| text::lines(db, ids))
-    }
-
     fn correct(&self, id: AssetId, line: usize, corrected: &str) -> Result<bool, StoreError> {
         self.connections.write(|tx| text::correct(tx, &self.segmenter, id, line, corrected))
     }
@@ -134,24 +154,6 @@ impl Store for SqliteStore {
 
     fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError> {
         self.connections.read(|db| people::faces(db, id))
-    }
-
-    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
-        self.connections.read(|db| search::find_text(db, expr, filter, limit))
-    }
-
-    fn nearest(
-        &self,
-        model: &str,
-        vector: &[f32],
-        filter: &Filter,
-        limit: usize,
-    ) -> Result<Vec<Scored>, StoreError> {
-        self.connections.read(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
-    }
-
-    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
-        self.connections.read(|db| search::background(db, model, vector, count))
     }
 
     fn browse(

@@ -22,14 +22,14 @@ const IDLE: Duration = Duration::from_secs(600);
 
 /// Which vectors.
 #[derive(Clone, Copy)]
-pub(super) enum Source {
+pub(super) enum Rows {
     /// One for each asset, by its number.
     Pictures,
     /// Faces that belong to somebody, by the face's number.
     KnownFaces,
 }
 
-impl Source {
+impl Rows {
     /// Number and vector of all rows of a model after a place in the sequence.
     fn newer(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Source {
 
 /// Vectors of the model last asked for.
 pub(super) struct Vectors {
-    source: Source,
+    rows: Rows,
     loaded: RwLock<Option<Loaded>>,
     last_use: Mutex<Instant>,
 }
@@ -79,8 +79,8 @@ struct Loaded {
 }
 
 impl Vectors {
-    pub(super) fn new(source: Source) -> Arc<Self> {
-        Arc::new(Self { source, loaded: RwLock::new(None), last_use: Mutex::new(Instant::now()) })
+    pub(super) fn new(rows: Rows) -> Arc<Self> {
+        Arc::new(Self { rows, loaded: RwLock::new(None), last_use: Mutex::new(Instant::now()) })
     }
 
     /// Numbers and cosines of the rows of `model` nearest to `query`, best first; among those `allowed`, if given.
@@ -96,7 +96,7 @@ impl Vectors {
             Some(ids) if ids.len() <= FEW => ids.to_vec(),
             _ => self.scan(db, model, query, allowed, limit.saturating_add(SPARE))?,
         };
-        let mut one = db.prepare_cached(self.source.one())?;
+        let mut one = db.prepare_cached(self.rows.one())?;
         let mut nearest = Vec::with_capacity(candidates.len());
         for id in candidates {
             let bytes: Option<Vec<u8>> = one.query_row(params![id, model], |row| row.get(0)).optional()?;
@@ -122,7 +122,7 @@ impl Vectors {
         *self.last_use() = Instant::now();
         let allowed = allowed.map(IdSet::new);
         let (sequence, gone) =
-            db.query_row(self.source.position(), [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            db.query_row(self.rows.position(), [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         {
             let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(loaded) = loaded.as_ref().filter(|loaded| loaded.fits(model, query.len()))
@@ -142,7 +142,7 @@ impl Vectors {
             gone,
             matrix: Matrix::new(query.len()),
         });
-        loaded.follow(db, self.source, sequence, gone)?;
+        loaded.follow(db, self.rows, sequence, gone)?;
         let best = loaded.matrix.best(query, count, allowed.as_ref());
         *slot = Some(loaded);
         drop(slot);
@@ -182,16 +182,16 @@ impl Loaded {
 
     /// Takes in what the file has gained and lost. A reader may see an older state of the file than another one did before: then there is
     /// more in memory than it may see, which the exact products leave out.
-    fn follow(&mut self, db: &Connection, source: Source, sequence: i64, gone: i64) -> rusqlite::Result<()> {
+    fn follow(&mut self, db: &Connection, rows: Rows, sequence: i64, gone: i64) -> rusqlite::Result<()> {
         if self.gone < gone {
             let live: HashSet<i64> = db
-                .prepare_cached(source.live())?
+                .prepare_cached(rows.live())?
                 .query_map([&self.model], |row| row.get(0))?
                 .collect::<rusqlite::Result<_>>()?;
             self.matrix.retain(&live);
             self.gone = gone;
         }
-        let mut newer = db.prepare_cached(source.newer())?;
+        let mut newer = db.prepare_cached(rows.newer())?;
         let mut rows = newer.query(params![self.model, self.sequence])?;
         while let Some(row) = rows.next()? {
             self.matrix.put(row.get(0)?, &from_bytes(row.get_ref(1)?.as_blob()?));

@@ -31,6 +31,11 @@ pub struct Letter {
     pub gap: Gap,
 }
 
+/// The letters of a line as text, without what stands between them.
+pub fn normalized(line: &str) -> String {
+    letters(line).iter().map(|letter| letter.value).collect()
+}
+
 /// Letters and digits of a line, normalised. All else only parts them.
 pub fn letters(line: &str) -> Vec<Letter> {
     let mut reader = Reader { letters: Vec::with_capacity(line.len()), gap: Gap::Space };

@@ -21,8 +21,9 @@ pub struct Tokens {
     /// Words, some inside others: `发票`, `sn0012345`, `sn`, `0012345`. Signs stand between the parts of a code, and
     /// the code without them is a word too: `2024`, `01`, `05`, `20240105`.
     pub words: Vec<String>,
-    /// A piece from every letter on, as long as [`Field::Grams`](crate::Field::Grams) says. Spaces and signs do not part them: who
-    /// reads a picture leaves them out or adds some.
+    /// Overlapping pieces, one from every letter on: two characters of Chinese, Japanese, Korean, three of other scripts and numbers; the
+    /// last ones are shorter. With prefixes, every substring can be found. Spaces and signs do not part them: who reads a picture
+    /// leaves them out or adds some.
     pub grams: Vec<String>,
 }
 
@@ -103,7 +104,7 @@ impl Segmenter {
                 }
             }
         }
-        words.retain(|word| word.chars().nth(LONGEST_WORD).is_none());
+        words.retain(|word| is_word(word));
         words
     }
 
@@ -158,6 +159,11 @@ impl Segmenter {
             jieba
         })
     }
+}
+
+/// Can this be one of [`Tokens::words`]?
+pub(crate) fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.chars().nth(LONGEST_WORD).is_none()
 }
 
 /// Tokens of the grams that, one after the other, stand for exactly these letters, and whether the last may go on. None

@@ -1,7 +1,6 @@
 //! Made-up pictures and what is found in them.
 use viewfinder_catalog::{
-    AssetId, ContentHash, FaceRecord, Field, FileRecord, Finding, Outcome, Properties, Store, TextExpr,
-    TextLine,
+    AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome, Properties, Store, TextExpr, TextLine,
 };
 
 pub(crate) const OCR_MODEL: &str = "PP-OCRv6_small";
@@ -96,14 +95,10 @@ pub(crate) fn noise(seed: u64, width: usize) -> Vec<f32> {
     (0..width).map(|_| next()).collect()
 }
 
-pub(crate) fn words(tokens: &[&str]) -> TextExpr {
-    phrase(Field::Words, tokens, false)
+pub(crate) fn word(word: &str) -> TextExpr {
+    TextExpr::Word(word.to_owned())
 }
 
-pub(crate) fn grams(tokens: &[&str]) -> TextExpr {
-    phrase(Field::Grams, tokens, false)
-}
-
-pub(crate) fn phrase(field: Field, tokens: &[&str], prefix: bool) -> TextExpr {
-    TextExpr::Phrase { field, tokens: tokens.iter().map(|token| (*token).to_owned()).collect(), prefix }
+pub(crate) fn letters(text: &str) -> TextExpr {
+    TextExpr::Letters(text.to_owned())
 }

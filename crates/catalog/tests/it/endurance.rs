@@ -9,7 +9,7 @@ use std::{
 use viewfinder_catalog::{AssetId, Filter, Finding, Store};
 
 use crate::{
-    data::{CLIP_MODEL, OCR_MODEL, file, lines, noise, outcome, taken, unit, words},
+    data::{CLIP_MODEL, OCR_MODEL, file, letters, lines, noise, outcome, taken, unit},
     places::{Database, File, Place, named},
 };
 
@@ -116,7 +116,7 @@ fn check(store: &dyn Store) -> usize {
     let assets = store.counts().unwrap().assets as usize;
     assert_eq!(assets % BATCH, 0);
     let all = Filter::default();
-    let texts = store.find_text(&words(&["hello", "world"]), &all, 100_000).unwrap();
+    let texts = store.find_text(&letters("hello world"), &all, 100_000).unwrap();
     assert_eq!(texts.len() % BATCH, 0, "texts");
     let vectors = store.nearest(CLIP_MODEL, &unit(&noise(1, 16)), &all, 100_000).unwrap();
     assert_eq!(vectors.len() % BATCH, 0, "vectors");

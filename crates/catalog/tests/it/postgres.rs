@@ -3,12 +3,13 @@ use std::sync::Arc;
 
 use viewfinder_catalog::{
     AssetId, Filter, PostgresConfig, PostgresStore, Store, StoreError,
+    search::Source as _,
     search::{Page, Searcher, Similarity},
 };
 use viewfinder_test_support::PostgresServer;
 
 use crate::{
-    data::{add_text, words},
+    data::{add_text, letters, word},
     places::{Database, Place as _, segmenter, server},
 };
 
@@ -33,7 +34,23 @@ fn newer_tables_are_refused() {
     drop(place.open());
     server().sql(database(&place.0), "INSERT INTO viewfinder.migration (format) VALUES (99)");
     let error = refused(&place.0);
-    assert!(matches!(error, StoreError::TooNew { found: 99, known: 1 }), "{error:?}");
+    assert!(matches!(error, StoreError::TooNew { found: 99, known: 2 }), "{error:?}");
+}
+
+#[test]
+fn tables_of_the_first_format_keep_what_was_found() {
+    let place = Database::new();
+    let store = place.open();
+    let id = add_text(&*store, "/1.jpg", 1, &["Order SN0012345 shipped"]);
+    drop(store);
+    server().sql(
+        database(&place.0),
+        "ALTER TABLE viewfinder.tokens DROP COLUMN letters; DELETE FROM viewfinder.migration WHERE format = 2",
+    );
+    let store = place.open();
+    while store.refresh_text(10).unwrap() > 0 {}
+    let found = store.find_text(&letters("0012345 ship"), &Filter::default(), 9).unwrap();
+    assert_eq!(found[0].asset, id);
 }
 
 #[test]
@@ -45,7 +62,7 @@ fn two_programs_may_open_a_new_catalogue_at_the_same_time() {
             opening.join().unwrap().unwrap();
         }
     });
-    assert_eq!(server().sql(database(&place.0), "SELECT count(*) FROM viewfinder.migration"), "1");
+    assert_eq!(server().sql(database(&place.0), "SELECT count(*) FROM viewfinder.migration"), "2");
 }
 
 #[test]
@@ -67,7 +84,7 @@ fn a_server_that_restarts_is_away_and_then_there_again() {
     let error = store.counts().unwrap_err();
     assert!(matches!(error, StoreError::Away(_)), "{error:?}");
     server.start_again();
-    let found = store.find_text(&words(&["hello"]), &Filter::default(), 1).unwrap();
+    let found = store.find_text(&word("hello"), &Filter::default(), 1).unwrap();
     assert_eq!(found[0].asset, id);
     add_text(&store, "/2.jpg", 2, &["hello"]);
     assert_eq!(store.counts().unwrap().assets, 2);
@@ -171,11 +188,10 @@ fn a_configuration_of_the_database_finds_words_in_other_forms() {
     assert!(error.to_string().contains("no text search configuration chinese"), "{error}");
     let store = PostgresStore::open(&config("english"), segmenter()).unwrap();
     let id = add_text(&store, "/1.jpg", 1, &["three invoices", "of yesterday"]);
-    let found =
-        |store: &dyn Store, word: &str| store.find_text(&words(&[word]), &Filter::default(), 9).unwrap();
+    let found = |store: &dyn Store, text: &str| store.find_text(&word(text), &Filter::default(), 9).unwrap();
     assert_eq!(found(&store, "invoice")[0].asset, id, "its stemmer knows the plural");
     assert_eq!(found(&store, "receipt"), []);
-    let pieces = store.find_text(&crate::data::grams(&["voi", "oic"]), &Filter::default(), 9).unwrap();
+    let pieces = store.find_text(&letters("voic"), &Filter::default(), 9).unwrap();
     assert_eq!(pieces[0].asset, id);
     // What its parser leaves out or cuts otherwise is found and excluded as without it.
     let other = add_text(&store, "/2.jpg", 2, &["Wi-Fi invoices", "Café USB-C"]);
@@ -207,7 +223,7 @@ fn many_threads_share_few_connections() {
         for _ in 0..40 {
             scope.spawn(|| {
                 for _ in 0..5 {
-                    let found = store.find_text(&words(&["hello"]), &Filter::default(), 1).unwrap();
+                    let found = store.find_text(&word("hello"), &Filter::default(), 1).unwrap();
                     assert_eq!(found[0].asset, id);
                 }
             });

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 use viewfinder_catalog::{Filter, SqliteStore, Store as _, StoreError};
 
 use crate::{
-    data::{add_text, words},
+    data::{add_text, word},
     places::{File, Place as _, segmenter},
 };
 
@@ -97,7 +97,7 @@ fn a_file_locked_by_another_program_is_told() {
     let db = rusqlite::Connection::open(place.path()).unwrap();
     db.execute_batch("BEGIN IMMEDIATE").unwrap();
     // Reading goes on.
-    assert_eq!(store.find_text(&words(&["hello"]), &Filter::default(), 1).unwrap(), []);
+    assert_eq!(store.find_text(&word("hello"), &Filter::default(), 1).unwrap(), []);
     let error = store.remove(&[]).unwrap_err();
     let StoreError::Away(text) = error else { panic!("{error:?}") };
     assert!(text.contains("is locked by another program; wait until it is done"), "{text}");

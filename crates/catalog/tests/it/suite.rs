@@ -8,14 +8,14 @@ use proptest::{
 };
 use viewfinder_catalog::{
     AnalysisKind::{Clip, Faces, Ocr},
-    AnalysisState, AssetId, Counts, Field, Filter, Finding, PersonId, Properties, Scored, Store, TextExpr,
+    AnalysisState, AssetId, Counts, Filter, Finding, PersonId, Properties, Scored, Store, TextExpr,
     text::Segmenter,
 };
 
 use crate::{
     data::{
-        CLIP_MODEL, FACE_MODEL, OCR_MODEL, add, add_text, add_vector, dot, face, file, grams, hash, line,
-        lines, noise, outcome, phrase, taken, unit, words,
+        CLIP_MODEL, FACE_MODEL, OCR_MODEL, add, add_text, add_vector, dot, face, file, hash, letters, line,
+        lines, noise, outcome, taken, unit, word,
     },
     places::{Database, File, Place},
 };
@@ -124,11 +124,11 @@ fn changed_content_forgets_what_was_found_and_unchanged_keeps_it(place: &dyn Pla
     let asset = &store.assets(&[id]).unwrap()[0];
     assert_eq!((&asset.file, asset.properties.taken_ms), (&touched, Some(9)));
     assert!(asset.states.iter().all(|state| matches!(state, AnalysisState::Done { .. })));
-    assert_eq!(find(&*store, &words(&["hallo"])), [id]);
+    assert_eq!(find(&*store, &word("hallo")), [id]);
 
     assert_eq!(store.put_files(&[(file("/1.jpg", 2), taken(9))]).unwrap(), [id]);
     assert_eq!(store.assets(&[id]).unwrap()[0].states, [const { AnalysisState::Never }; 3]);
-    assert_eq!(find(&*store, &words(&["hallo"])), []);
+    assert_eq!(find(&*store, &word("hallo")), []);
     assert_eq!(store.lines(&[id]).unwrap(), [[]; 1]);
     assert_eq!(store.embedding(id).unwrap(), None);
     assert_eq!(store.faces(id).unwrap(), []);
@@ -144,8 +144,8 @@ fn a_moved_file_keeps_its_findings_and_takes_the_place_of_another(place: &dyn Pl
     assert_eq!(store.by_path("/new/1.jpg").unwrap().unwrap().id, id);
     assert_eq!(store.by_path("/old/1.jpg").unwrap(), None);
     assert_eq!(store.assets(&[other]).unwrap(), []);
-    assert_eq!(find(&*store, &words(&["hello"])), [id]);
-    assert_eq!(find(&*store, &words(&["other"])), []);
+    assert_eq!(find(&*store, &word("hello")), [id]);
+    assert_eq!(find(&*store, &word("other")), []);
     let filter = Filter { path: vec!["NEW/".to_owned()], ..Filter::default() };
     assert_eq!(store.browse(&filter, None, 5).unwrap(), [id]);
 }
@@ -165,7 +165,7 @@ fn removed_files_leave_nothing_behind(place: &dyn Place) {
     let query = unit(&[1.0, 1.0]);
     assert_eq!(store.nearest(CLIP_MODEL, &query, &Filter::default(), 5).unwrap().len(), 3);
     store.remove(&[ids[0], AssetId(987_654), ids[2]]).unwrap();
-    assert_eq!(find(&*store, &words(&["hello"])), [ids[1]]);
+    assert_eq!(find(&*store, &word("hello")), [ids[1]]);
     assert_eq!(ids_of(&*store, &query), [ids[1]]);
     assert_eq!(store.unassigned_faces(FACE_MODEL, None, 9).unwrap().len(), 1);
     assert_eq!(store.counts().unwrap(), Counts { assets: 1, states: [[0, 1, 0]; 3] });
@@ -212,20 +212,20 @@ fn outcomes_change_states_and_old_content_is_ignored(place: &dyn Place) {
     };
     assert_eq!(states[2], failed);
     assert_eq!(store.lines(&[id]).unwrap()[0], lines(&["one", "two"]));
-    assert_eq!(find(&*store, &words(&["nowhere"])), []);
+    assert_eq!(find(&*store, &word("nowhere")), []);
     assert_eq!(store.counts().unwrap(), Counts { assets: 1, states: [[0, 1, 0], [1, 0, 0], [0, 0, 1]] });
 
     // A failure later on keeps what was found before.
     let failure = Finding::Failure { kind: Ocr, code: "c".to_owned(), message: "m\0".to_owned() };
     store.record(&[outcome(id, 1, "other", failure)]).unwrap();
     assert!(matches!(store.assets(&[id]).unwrap()[0].states[0], AnalysisState::Failed { .. }));
-    assert_eq!(find(&*store, &words(&["two"])), [id]);
+    assert_eq!(find(&*store, &word("two")), [id]);
     // A new text replaces the old one.
     store.record(&[outcome(id, 1, OCR_MODEL, Finding::Text(lines(&["three"])))]).unwrap();
-    assert_eq!(find(&*store, &words(&["two"])), []);
-    assert_eq!(find(&*store, &words(&["three"])), [id]);
+    assert_eq!(find(&*store, &word("two")), []);
+    assert_eq!(find(&*store, &word("three")), [id]);
     store.record(&[outcome(id, 1, OCR_MODEL, Finding::Text(Vec::new()))]).unwrap();
-    assert_eq!(find(&*store, &words(&["three"])), []);
+    assert_eq!(find(&*store, &word("three")), []);
 }
 
 fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
@@ -256,27 +256,25 @@ fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
     store.forget(Ocr, &[all[1]], false).unwrap();
     assert_eq!(pending(&[Ocr], None, 9), all);
     // Found until it is done again.
-    assert_eq!(find_sorted(&*store, &words(&["hello"])), [all[0], all[1]]);
+    assert_eq!(find_sorted(&*store, &word("hello")), [all[0], all[1]]);
 }
 
 fn phrases_are_found_in_their_field_and_within_a_line_only(place: &dyn Place) {
     let store = place.open();
     let id = add_text(&*store, "/1.jpg", 1, &["增值税发票", "Order SN0012345 shipped", "grand total"]);
     let found = |expr: &TextExpr| !find(&*store, expr).is_empty();
-    assert!(found(&words(&["发票"])));
-    assert!(found(&words(&["sn0012345"])) && found(&words(&["order"])));
-    assert!(found(&grams(&["值税", "税发", "发票"])), "a substring");
-    assert!(!found(&words(&["值税"])), "a gram is no word");
-    assert!(!found(&grams(&["值税", "发票"])), "not one after the other");
-    assert!(found(&words(&["grand", "total"])) && !found(&words(&["total", "grand"])));
-    assert!(!found(&words(&["shipped", "grand"])), "across lines");
-    assert!(!found(&grams(&["票", "ord"])), "across lines");
-    assert!(found(&phrase(Field::Words, &["grand", "to"], true)));
-    assert!(!found(&phrase(Field::Words, &["grand", "to"], false)));
-    assert!(found(&phrase(Field::Grams, &["税"], true)), "one character");
-    assert!(found(&phrase(Field::Grams, &["234"], true)), "a part of a number");
-    assert!(!found(&words(&["missing"])));
-    assert_eq!(find(&*store, &words(&["grand"])), [id]);
+    assert!(found(&word("发票")));
+    assert!(found(&word("sn0012345")) && found(&word("order")));
+    assert!(found(&letters("值税发票")), "a substring");
+    assert!(!found(&word("值税")), "a gram is no word");
+    assert!(!found(&letters("值税税发发票")), "the same pieces in another order");
+    assert!(found(&letters("grand total")) && !found(&letters("total grand")));
+    assert!(found(&letters("nd-to")), "spaces and signs do not count");
+    assert!(!found(&letters("shipped grand")) && !found(&letters("票ord")), "across lines");
+    assert!(found(&letters("税")), "one character");
+    assert!(found(&letters("234")), "a part of a number");
+    assert!(!found(&word("missing")));
+    assert_eq!(find(&*store, &word("grand")), [id]);
 }
 
 fn expressions_combine(place: &dyn Place) {
@@ -284,7 +282,7 @@ fn expressions_combine(place: &dyn Place) {
     let a = add_text(&*store, "/1.jpg", 1, &["red apple"]);
     let b = add_text(&*store, "/2.jpg", 2, &["green apple"]);
     let c = add_text(&*store, "/3.jpg", 3, &["green", "pear"]);
-    let [red, green, apple, pear] = ["red", "green", "apple", "pear"].map(|word| words(&[word]));
+    let [red, green, apple, pear] = ["red", "green", "apple", "pear"].map(word);
     let all = |parts: &[&TextExpr]| TextExpr::All(parts.iter().map(|part| (*part).clone()).collect());
     let any = |parts: &[&TextExpr]| TextExpr::Any(parts.iter().map(|part| (*part).clone()).collect());
     assert_eq!(find_sorted(&*store, &all(&[&green, &apple])), [b]);
@@ -293,7 +291,7 @@ fn expressions_combine(place: &dyn Place) {
     assert_eq!(find_sorted(&*store, &any(&[&all(&[&red, &apple]), &all(&[&green, &pear])])), [a, c]);
     assert_eq!(find(&*store, &all(&[])), []);
     assert_eq!(find(&*store, &any(&[])), []);
-    let nothing = words(&["\"", " "]);
+    let nothing = word("\" ");
     assert_eq!(find(&*store, &all(&[&red, &nothing])), []);
     assert_eq!(find(&*store, &any(&[&red, &nothing])), [a]);
 }
@@ -308,9 +306,9 @@ fn better_matches_come_first(place: &dyn Place) {
     for i in 0..20 {
         add_text(&*store, &format!("/other{i}.jpg"), 10 + i, &["something else"]);
     }
-    assert_eq!(find(&*store, &words(&["invoice"])), [alone, in_much]);
+    assert_eq!(find(&*store, &word("invoice")), [alone, in_much]);
     // A word counts more than a piece of one.
-    let both = TextExpr::Any(vec![words(&["invoice"]), grams(&["inv", "nvo"])]);
+    let both = TextExpr::Any(vec![word("invoice"), letters("invo")]);
     let piece = add_text(&*store, "/3.jpg", 3, &["reinvoked"]);
     let found = find(&*store, &both);
     assert_eq!(found[0], alone);
@@ -342,7 +340,7 @@ fn filters_restrict_text_and_vectors_and_browsing(place: &dyn Place) {
 
     let check = |filter: Filter, expected: &[usize]| {
         let expected: Vec<AssetId> = expected.iter().map(|i| ids[*i]).collect();
-        let mut text = self::ids(&store.find_text(&words(&["menu"]), &filter, 10).unwrap());
+        let mut text = self::ids(&store.find_text(&word("menu"), &filter, 10).unwrap());
         let mut near = self::ids(&store.nearest(CLIP_MODEL, &query, &filter, 10).unwrap());
         let mut browsed = store.browse(&filter, None, 10).unwrap();
         for found in [&mut text, &mut near, &mut browsed] {
@@ -362,13 +360,13 @@ fn filters_restrict_text_and_vectors_and_browsing(place: &dyn Place) {
     check(Filter { people: vec![vec![anna]], ..Filter::default() }, &[0, 3]);
     check(Filter { people: vec![vec![anna], vec![PersonId(987_654)]], ..Filter::default() }, &[]);
     check(Filter { people: vec![vec![anna, PersonId(987_654)]], ..Filter::default() }, &[0, 3]);
-    check(Filter { without: Some(words(&["pizza"])), ..Filter::default() }, &[3, 4, 5]);
+    check(Filter { without: Some(word("pizza")), ..Filter::default() }, &[3, 4, 5]);
     check(Filter { without: Some(TextExpr::Any(Vec::new())), ..Filter::default() }, &[0, 1, 2, 3, 4, 5]);
     check(Filter { among: Some(vec![ids[1], ids[4], AssetId(987_654)]), ..Filter::default() }, &[1, 4]);
     check(Filter { among: Some(Vec::new()), ..Filter::default() }, &[]);
     let mixed = Filter {
         path: path(&["rome"]),
-        without: Some(words(&["pizza"])),
+        without: Some(word("pizza")),
         among: Some(ids.clone()),
         from_ms: Some(0),
         ..Filter::default()
@@ -382,8 +380,8 @@ fn corrections_are_found_and_survive_until_they_are_given_up(place: &dyn Place) 
     assert!(!store.correct(id, 3, "fourth").unwrap());
     assert!(!store.correct(AssetId(987_654), 0, "x").unwrap());
     assert!(store.correct(id, 1, "second").unwrap());
-    assert_eq!(find(&*store, &words(&["second"])), [id]);
-    assert_eq!(find(&*store, &words(&["secomd"])), []);
+    assert_eq!(find(&*store, &word("second")), [id]);
+    assert_eq!(find(&*store, &word("secomd")), []);
     let corrected = &store.lines(&[id]).unwrap()[0][1];
     assert_eq!((corrected.text.as_str(), corrected.score, corrected.corrected), ("second", 1.0, true));
 
@@ -397,7 +395,7 @@ fn corrections_are_found_and_survive_until_they_are_given_up(place: &dyn Place) 
     store.forget(Ocr, &[id], false).unwrap();
     again(new.clone());
     assert_eq!(texts(), ["title", "first", "second", "third"]);
-    assert_eq!(find(&*store, &words(&["sec0nd"])), []);
+    assert_eq!(find(&*store, &word("sec0nd")), []);
     // Even when the line is not seen at all.
     again(lines(&["first"]));
     assert_eq!(texts(), ["first", "second"]);
@@ -405,8 +403,8 @@ fn corrections_are_found_and_survive_until_they_are_given_up(place: &dyn Place) 
 
     store.forget(Ocr, &[id], true).unwrap();
     assert_eq!(texts(), ["title", "first", "sec0nd", "third"], "what the machine read");
-    assert_eq!(find(&*store, &words(&["second"])), []);
-    assert_eq!(find(&*store, &words(&["sec0nd"])), [id]);
+    assert_eq!(find(&*store, &word("second")), []);
+    assert_eq!(find(&*store, &word("sec0nd")), [id]);
     again(lines(&["first"]));
     assert_eq!(texts(), ["first"]);
 }
@@ -555,7 +553,7 @@ fn texts_are_cut_anew_for_another_segmenter(place: &dyn Place) {
     let all: Vec<AssetId> =
         (0..5).map(|i| add_text(&*store, &format!("/{i}.jpg"), i, &["喜羊羊饭店欢迎您"])).collect();
     add(&*store, "/without.jpg", 9);
-    let name = words(&["羊羊饭店"]);
+    let name = word("羊羊饭店");
     assert_eq!(store.refresh_text(10).unwrap(), 0);
     assert_eq!(find(&*store, &name), []);
     drop(store);
@@ -586,7 +584,7 @@ fn a_catalogue_is_the_same_after_it_was_opened_again(place: &dyn Place) {
     assert_eq!(store.assets(&[id]).unwrap(), asset);
     assert_eq!(store.lines(&[id]).unwrap()[0], lines(&["hello world"]));
     assert_eq!(store.revision().unwrap(), revision);
-    assert_eq!(find(&*store, &words(&["hello", "world"])), [id]);
+    assert_eq!(find(&*store, &letters("hello world")), [id]);
     assert_eq!(ids_of(&*store, &unit(&[3.0, 4.0])), [id]);
 }
 
@@ -612,7 +610,7 @@ fn the_revision_changes_with_what_can_be_found(place: &dyn Place) {
     changed("a path");
     store.remove(&[id]).unwrap();
     changed("a removal");
-    store.find_text(&words(&["hello"]), &Filter::default(), 1).unwrap();
+    store.find_text(&word("hello"), &Filter::default(), 1).unwrap();
     assert_eq!(store.revision().unwrap(), last, "asking changes nothing");
 }
 
@@ -626,13 +624,8 @@ fn any_tokens_make_a_valid_query(place: &dyn Place) {
         Just("NEAR".to_owned()),
         "a{2040,2060}",
     ];
-    let leaf = (any::<bool>(), prop::collection::vec(token, 0..4), any::<bool>()).prop_map(
-        |(in_words, tokens, prefix)| TextExpr::Phrase {
-            field: if in_words { Field::Words } else { Field::Grams },
-            tokens,
-            prefix,
-        },
-    );
+    let leaf = (any::<bool>(), token)
+        .prop_map(|(is_word, token)| if is_word { TextExpr::Word(token) } else { TextExpr::Letters(token) });
     let expr = leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(TextExpr::All),

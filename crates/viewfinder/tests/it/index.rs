@@ -6,6 +6,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use viewfinder_catalog::search::Source as _;
 use viewfinder_catalog::text::Segmenter;
 use viewfinder_catalog::{AnalysisState, Asset, SqliteStore, Store as _};
 use viewfinder_test_support::PostgresServer;
