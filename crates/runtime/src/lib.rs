@@ -17,7 +17,7 @@ mod session;
 
 pub use cache::Cache;
 pub use cores::{Cores, Helpers};
-pub use library::{Library, LibraryError};
+pub use library::{Library, LibraryError, forbid_telemetry};
 pub use memory::{leave, resident_bytes, trim, tune_allocator};
 pub use pool::{Lane, Pool, PoolError};
 pub use provider::{Device, DeviceError};

@@ -49,6 +49,15 @@ pub struct Library {
 
 static LOADED: Mutex<Option<Library>> = Mutex::new(None);
 
+/// Keeps ONNX Runtime from reporting to its makers. Call once, first thing in `main`, before there are other threads.
+///
+/// From version 1.32 on, it does so on Linux as well, before anything can be said about it through its interface; only this
+/// variable keeps it from that.
+pub fn forbid_telemetry() {
+    // SAFETY: no other thread reads the environment, as there is none.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") }
+}
+
 impl Library {
     /// Opens and checks the library, once per process; later calls with the same file return the same library.
     ///

@@ -33,6 +33,7 @@ use failure::{Failure, Outcome};
 
 fn main() -> ExitCode {
     viewfinder_runtime::tune_allocator();
+    viewfinder_runtime::forbid_telemetry();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

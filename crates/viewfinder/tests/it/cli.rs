@@ -81,3 +81,19 @@ fn a_closed_pipe_is_no_failure() {
         assert_eq!(stderr(&output), "", "{args:?}");
     }
 }
+
+/// ONNX Runtime reads its environment before it can be told anything else. What the program calls has the same one.
+#[cfg(unix)]
+#[test]
+fn onnx_runtime_is_told_not_to_report_to_its_makers() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::TempDir::new().unwrap();
+    let program = folder.path().join("pip3");
+    std::fs::write(&program, "#!/bin/sh\n/usr/bin/env > \"${0%/*}/environment\"\nexit 1\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let failed = Run::new().env("PATH", folder.path()).args(["models", "pull", "runtime"]).spawn().wait();
+    let environment = std::fs::read_to_string(folder.path().join("environment"));
+    let environment = environment.unwrap_or_else(|error| panic!("pip was not called: {error}; {failed:?}"));
+    assert!(environment.lines().any(|line| line == "ORT_DISABLE_TELEMETRY=1"), "{environment}");
+}
