@@ -92,12 +92,18 @@ impl Server {
         let output = fs::File::create(&log).with_context(|| log.display().to_string())?;
         let child = command.stdout(output.try_clone()?).stderr(output).stdin(Stdio::null()).spawn()?;
         let server = Self { child, log };
+        server.wait_for(port)?;
+        Ok(server)
+    }
+
+    /// Waits until something listens on `port`.
+    pub(crate) fn wait_for(&self, port: u16) -> Result<()> {
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            ensure!(Instant::now() < deadline, "the server does not listen; see {}", server.log.display());
+            ensure!(Instant::now() < deadline, "the server does not listen; see {}", self.log.display());
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(server)
+        Ok(())
     }
 
     pub(crate) fn id(&self) -> u32 {
