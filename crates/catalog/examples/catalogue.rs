@@ -191,7 +191,6 @@ fn measure(place: &str) -> Result<Value> {
     let start = Instant::now();
     let store: Arc<dyn Store> = open(place, Arc::clone(&segmenter))?.into();
     let open_ms = start.elapsed().as_secs_f64() * 1e3;
-    while store.refresh_text(BATCH)? > 0 {} // where an older program filled it
     let count = store.counts()?.assets;
     let before_mb = resident_mb();
     let vocabulary = Vocabulary::new();

@@ -152,8 +152,12 @@ fn all(mut parts: Vec<TextExpr>) -> TextExpr {
     if parts.len() == 1 { parts.remove(0) } else { TextExpr::All(parts) }
 }
 
+/// These letters anywhere. A single one that is no Chinese, Japanese or Korean character stands in almost every text: it must be a word.
 fn phrase(letters: &[Letter]) -> TextExpr {
-    TextExpr::Letters(text(&letters[..letters.len().min(LONGEST_PHRASE)]))
+    match letters {
+        [lone] if !is_cjk(lone.value) => TextExpr::Word(text(letters)),
+        _ => TextExpr::Letters(text(&letters[..letters.len().min(LONGEST_PHRASE)])),
+    }
 }
 
 fn text(letters: &[Letter]) -> String {
