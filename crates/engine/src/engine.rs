@@ -183,9 +183,10 @@ impl Engine {
             .networks
             .entries()
             .into_iter()
-            .map(|((name, role), _, idle)| LoadedModel {
+            .map(|((name, role), loaded, idle)| LoadedModel {
                 name,
                 role: role.to_string(),
+                provider: loaded.session.device().to_string(),
                 idle_s: idle.as_secs(),
             })
             .collect();
@@ -369,7 +370,7 @@ impl Inner {
             // Reading a model leaves about as much freed heap behind as its weights are large.
             trim();
             let ms = started.elapsed().as_millis();
-            tracing::info!(model = name, %role, provider = %runtime.device(), ms, "model loaded");
+            tracing::info!(model = name, %role, provider = %loaded.session.device(), ms, "model loaded");
             Ok(loaded)
         })
     }
