@@ -425,10 +425,7 @@ impl Inner {
 
     fn open_runtime(&self) -> Result<Runtime, EngineError> {
         let config = &self.config;
-        let flavour = match config.device {
-            Device::Cuda | Device::TensorRt => RuntimeFlavour::Cuda,
-            _ => RuntimeFlavour::Cpu,
-        };
+        let flavour = runtime_flavour(config.device, &self.store);
         let path = match &config.library {
             Some(path) => path.clone(),
             None => self.store.runtime_library(flavour, &*config.progress)?,
@@ -456,6 +453,16 @@ impl Inner {
             tracing::warn!(wanted = %config.device, reason, "the accelerator does not work; using the CPU");
         }
         Ok(runtime)
+    }
+}
+
+/// The build of ONNX Runtime that a device needs.
+pub fn runtime_flavour(device: Device, store: &Store) -> RuntimeFlavour {
+    match device {
+        Device::Cuda | Device::TensorRt => RuntimeFlavour::Cuda,
+        // It is there because somebody has such a card.
+        Device::Auto if store.has_runtime_library(RuntimeFlavour::Cuda) => RuntimeFlavour::Cuda,
+        _ => RuntimeFlavour::Cpu,
     }
 }
 
