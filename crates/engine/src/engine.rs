@@ -183,9 +183,10 @@ impl Engine {
             .networks
             .entries()
             .into_iter()
-            .map(|((name, role), _, idle)| LoadedModel {
+            .map(|((name, role), loaded, idle)| LoadedModel {
                 name,
                 role: role.to_string(),
+                provider: loaded.session.device().to_string(),
                 idle_s: idle.as_secs(),
             })
             .collect();
@@ -369,7 +370,7 @@ impl Inner {
             // Reading a model leaves about as much freed heap behind as its weights are large.
             trim();
             let ms = started.elapsed().as_millis();
-            tracing::info!(model = name, %role, provider = %runtime.device(), ms, "model loaded");
+            tracing::info!(model = name, %role, provider = %loaded.session.device(), ms, "model loaded");
             Ok(loaded)
         })
     }
@@ -424,10 +425,7 @@ impl Inner {
 
     fn open_runtime(&self) -> Result<Runtime, EngineError> {
         let config = &self.config;
-        let flavour = match config.device {
-            Device::Cuda | Device::TensorRt => RuntimeFlavour::Cuda,
-            _ => RuntimeFlavour::Cpu,
-        };
+        let flavour = runtime_flavour(config.device, &self.store);
         let path = match &config.library {
             Some(path) => path.clone(),
             None => self.store.runtime_library(flavour, &*config.progress)?,
@@ -455,6 +453,16 @@ impl Inner {
             tracing::warn!(wanted = %config.device, reason, "the accelerator does not work; using the CPU");
         }
         Ok(runtime)
+    }
+}
+
+/// The build of ONNX Runtime that a device needs.
+pub fn runtime_flavour(device: Device, store: &Store) -> RuntimeFlavour {
+    match device {
+        Device::Cuda | Device::TensorRt => RuntimeFlavour::Cuda,
+        // It is there because somebody has such a card.
+        Device::Auto if store.has_runtime_library(RuntimeFlavour::Cuda) => RuntimeFlavour::Cuda,
+        _ => RuntimeFlavour::Cpu,
     }
 }
 

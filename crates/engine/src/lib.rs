@@ -13,7 +13,7 @@ mod types;
 mod variant;
 
 pub use config::{EngineConfig, LogProgress};
-pub use engine::Engine;
+pub use engine::{Engine, runtime_flavour};
 pub use error::{EngineError, ErrorCode, Fault};
 pub use types::{
     Answer, DecodeRules, EngineStatus, LoadedModel, PictureAnswer, PictureRequest, PictureTask,

@@ -34,7 +34,11 @@ pub(crate) enum Kit {
 
 pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, EngineError> {
     let calls = if files.role == Role::Detection { Calls::OnePerPicture } else { Calls::Many };
-    let session = open(runtime, &files.model, calls)?;
+    // Pictures and their lines of text come in every size; what other networks look at is brought to one.
+    let session = match files.family {
+        Family::PaddleOcr => open(&runtime.for_any_shapes(), &files.model, calls)?,
+        _ => open(runtime, &files.model, calls)?,
+    };
     let kit = match (files.family, files.role) {
         (Family::PaddleOcr, Role::Recognition) => {
             let characters = session.metadata("character").ok_or_else(|| {

@@ -108,7 +108,9 @@ fn one(
         }
         PictureTask::Faces { min_score, .. } => {
             let mut faces = face::detect(picture, &first.session, *min_score, dump)?;
-            face::embed(picture, &mut faces, &networks[1].session, max_face_batch, dump)?;
+            let recognition = &networks[1].session;
+            let max_batch = max_face_batch.or_else(|| recognition.wants_one_shape().then_some(1));
+            face::embed(picture, &mut faces, recognition, max_batch, dump)?;
             Answer::Faces(faces)
         }
         PictureTask::FaceRegions { min_score, .. } => {

@@ -150,6 +150,8 @@ pub struct LoadedModel {
     pub name: String,
     /// Which of its networks (`detection`, `recognition`, `classification`, `visual`, `textual`).
     pub role: String,
+    /// Execution provider that it runs on.
+    pub provider: String,
     /// Seconds since it was last used.
     pub idle_s: u64,
 }

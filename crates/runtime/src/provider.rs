@@ -90,17 +90,39 @@ pub(crate) fn is_built_in(device: Device) -> bool {
     built.unwrap_or(false)
 }
 
+/// Does a network take long on this device whenever its input's shape differs from the last one's?
+///
+/// For CUDA, ONNX Runtime plans every convolution anew for each such input (its issue 23006): tens of milliseconds each,
+/// seconds for a network. TensorRT builds an engine.
+pub(crate) fn wants_one_shape(device: Device) -> bool {
+    matches!(device, Device::Cuda | Device::TensorRt)
+}
+
+/// The library's words about why something failed, in one line and without the place in its source.
+pub(crate) fn plain(error: &impl fmt::Display) -> String {
+    let words = error.to_string();
+    // "FILE:LINE FUNCTION [ONNXRuntimeError] : NUMBER : NAME : WORDS"
+    let words = words
+        .split_once("[ONNXRuntimeError] : ")
+        .and_then(|(_, rest)| rest.splitn(3, " : ").nth(2))
+        .unwrap_or(&words);
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// What to register with a session so that it runs on `device`; empty for the CPU.
 ///
 /// Registration must fail loudly: ONNX Runtime would otherwise run on the CPU and say nothing.
 pub(crate) fn providers(device: Device, device_id: u32) -> Vec<ep::ExecutionProviderDispatch> {
     use ort::ep::ExecutionProvider as _;
     let id = i32::try_from(device_id).unwrap_or(0);
-    // With its default, CUDA measures every convolution algorithm again for each new picture shape.
+    // With its default, CUDA measures every convolution algorithm again for each new picture shape, takes twice the
+    // memory that is asked for, and multiplies with ten bits of each number, so that vectors differ from the CPU's.
     let cuda = || {
         ep::CUDA::default()
             .with_device_id(id)
             .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
+            .with_arena_extend_strategy(ep::ArenaExtendStrategy::SameAsRequested)
+            .with_tf32(false)
             .build()
             .error_on_failure()
     };
@@ -117,5 +139,27 @@ pub(crate) fn providers(device: Device, device_id: u32) -> Vec<ep::ExecutionProv
             vec![ep::MIGraphX::default().with_device_id(id).build().error_on_failure()]
         }
         Device::Rocm => vec![ep::ROCm::default().with_device_id(id).build().error_on_failure()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_short() {
+        let place = "/src/provider_bridge_ort.cc:2043 Get() [ONNXRuntimeError] : 1 : FAIL : ";
+        let words = "Failed to load library x.so with error: libcudart.so.13: cannot open shared object file";
+        assert_eq!(plain(&format!("{place}{words}\n")), words);
+        assert_eq!(plain(&"out of\nluck"), "out of luck");
+    }
+
+    #[test]
+    fn devices_are_told_by_their_names() {
+        for &(device, name) in Device::ALL {
+            assert_eq!(name.parse(), Ok(device));
+            assert_eq!(device.to_string(), name);
+        }
+        assert!("gpu".parse::<Device>().is_err());
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     cores::Cores,
     library::Library,
     memory::trim,
-    provider::{AUTO_ORDER, Device, is_built_in, providers},
+    provider::{AUTO_ORDER, Device, is_built_in, plain, providers, wants_one_shape},
 };
 
 /// Models up to this size may get a second session for lone pictures; a copy of a larger one is not worth its
@@ -152,6 +152,13 @@ impl Runtime {
         self.device
     }
 
+    /// For networks whose inputs have ever new shapes: the same on the CPU, where the device would take longer.
+    #[must_use]
+    pub fn for_any_shapes(&self) -> Self {
+        let device = if wants_one_shape(self.device) { Device::Cpu } else { self.device };
+        Self { device, ..self.clone() }
+    }
+
     /// Why the CPU stands in for an accelerator, if it does.
     pub fn fallback(&self) -> Option<&str> {
         self.fallback.as_deref()
@@ -163,11 +170,13 @@ impl Runtime {
     }
 
     fn try_device(&self, device: Device) -> Result<(), String> {
-        SessionBuilder::new(self.library.environment())
-            .map_err(|error| error.to_string())?
-            .with_execution_providers(providers(device, self.config.device_id))
-            .map(drop)
-            .map_err(|error| error.to_string())
+        let builder = SessionBuilder::new(self.library.environment())
+            .and_then(|builder| {
+                Ok(builder.with_execution_providers(providers(device, self.config.device_id))?)
+            })
+            .map_err(|error| plain(&error))?;
+        // Without cuDNN its provider opens all the same, and then refuses every convolution.
+        if device == Device::Cuda { convolve(builder).map_err(|error| plain(&error)) } else { Ok(()) }
     }
 
     /// Opens a model file.
@@ -219,6 +228,17 @@ impl Runtime {
     }
 }
 
+/// A model of one convolution by 1 × 1 that doubles a number: input `x`, output `y`, `[1, 1, 1, 1]` each.
+const CONVOLUTION: &[u8] = include_bytes!("convolution.onnx");
+
+/// Can such sessions convolve?
+fn convolve(mut builder: SessionBuilder) -> ort::Result<()> {
+    let mut session = builder.commit_from_memory(CONVOLUTION)?;
+    let input = ort::value::Tensor::from_array(([1usize, 1, 1, 1], vec![21.0f32]))?;
+    session.run(ort::inputs![input])?;
+    Ok(())
+}
+
 /// Where a session's model comes from.
 #[derive(Clone, Copy)]
 struct Source<'a> {
@@ -255,6 +275,7 @@ type Declared = Vec<(String, Vec<Option<usize>>)>;
 /// that are called once for a picture
 /// have a second session that uses every core, for the moments when a single picture is being worked on.
 pub struct Session {
+    device: Device,
     narrow: OrtSession,
     wide: Option<OrtSession>,
     exclusive: Option<Mutex<()>>,
@@ -284,6 +305,7 @@ impl Session {
         };
         let (inputs, outputs) = (declared(narrow.inputs()), declared(narrow.outputs()));
         Ok(Self {
+            device: runtime.device,
             exclusive: (runtime.device != Device::Cpu).then(|| Mutex::new(())),
             cores: Arc::clone(&runtime.cores),
             shared: Arc::clone(&runtime.shared),
@@ -297,6 +319,16 @@ impl Session {
             narrow,
             wide,
         })
+    }
+
+    /// What it runs on.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Should its inputs all have the same shape?
+    pub fn wants_one_shape(&self) -> bool {
+        wants_one_shape(self.device)
     }
 
     /// ONNX Runtime's `Run` through its C interface: the binding's method wants `&mut self`, which would mean a
@@ -473,4 +505,45 @@ fn network_error(message: &str) -> NetworkError {
         .iter()
         .any(|sign| lower.contains(sign));
     NetworkError { message: message.to_owned(), out_of_memory }
+}
+
+#[cfg(test)]
+mod tests {
+    use viewfinder_test_support::ort_library;
+
+    use super::*;
+
+    fn runtime(device: Device) -> Result<Runtime, SessionError> {
+        let library = Library::load(&ort_library()).unwrap();
+        let config = RuntimeConfig { device, device_id: 0, cpu_fallback: false, threads: 1 };
+        Runtime::new(library, config, Arc::new(Cores::new(1)))
+    }
+
+    #[test]
+    fn the_convolution_that_tries_a_device_is_sound() {
+        let runtime = runtime(Device::Cpu).unwrap();
+        convolve(SessionBuilder::new(runtime.library.environment()).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_device_that_the_library_lacks_is_refused() {
+        let Err(SessionError::Device { device, reason }) = runtime(Device::Rocm) else {
+            panic!("not refused")
+        };
+        assert_eq!((device, &*reason), (Device::Rocm, "the ONNX Runtime library was built without it"));
+    }
+
+    #[test]
+    fn only_devices_that_dislike_new_shapes_leave_them_to_the_cpu() {
+        let mut runtime = runtime(Device::Cpu).unwrap();
+        for (device, expected) in [
+            (Device::Cpu, Device::Cpu),
+            (Device::Cuda, Device::Cpu),
+            (Device::TensorRt, Device::Cpu),
+            (Device::CoreMl, Device::CoreMl),
+        ] {
+            runtime.device = device;
+            assert_eq!(runtime.for_any_shapes().device(), expected);
+        }
+    }
 }

@@ -297,7 +297,7 @@ pub(crate) enum ModelsVerb {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch models, or `runtime`: the ONNX Runtime library
+    /// Fetch models, or `runtime`: the ONNX Runtime library, in the build that engine.device needs
     ///
     /// Chinese-CLIP is published as PyTorch checkpoints, which are converted. NAME@int8 and NAME@fp16 are made from NAME.
     Pull {

@@ -7,8 +7,7 @@ use anyhow::{Context as _, anyhow};
 use serde::Deserialize as _;
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_image::Limits;
-use viewfinder_models::{ModelEntry, Part, Role, RuntimeFlavour, Source, Store, StoreConfig};
-use viewfinder_runtime::Device;
+use viewfinder_models::{ModelEntry, Part, Role, Source, Store, StoreConfig};
 use viewfinder_vision::ocr::{Options, Profile};
 
 use crate::config::{Config, Loaded, OcrProfile};
@@ -164,14 +163,6 @@ pub(crate) fn check_sentence_model(config: &Config, store: &Store) -> Result<(),
         )
         .context("clip.model and clip.text_model")
         .map_err(Failure::Usage)
-}
-
-/// The build of ONNX Runtime that a device needs.
-pub(crate) fn flavour(device: Device) -> RuntimeFlavour {
-    match device {
-        Device::Cuda | Device::TensorRt => RuntimeFlavour::Cuda,
-        _ => RuntimeFlavour::Cpu,
-    }
 }
 
 /// An engine for a command that a person waits for: downloads are shown to that person.

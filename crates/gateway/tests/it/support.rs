@@ -173,7 +173,12 @@ impl Backend for Fake {
             queued_pictures: 3,
             queued_sentences: 1,
             running: 2,
-            models: vec![LoadedModel { name: "PP-OCRv6_small".into(), role: "detection".into(), idle_s: 4 }],
+            models: vec![LoadedModel {
+                name: "PP-OCRv6_small".into(),
+                role: "detection".into(),
+                provider: "cpu".into(),
+                idle_s: 4,
+            }],
         }
     }
 

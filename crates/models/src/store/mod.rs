@@ -293,6 +293,11 @@ impl Store {
         self.fetch_runtime_library(flavour, progress)
     }
 
+    /// Is this build of the ONNX Runtime library in the store?
+    pub fn has_runtime_library(&self, flavour: RuntimeFlavour) -> bool {
+        runtime_library::stored(&self.inner.config.root, flavour).is_some()
+    }
+
     /// The ONNX Runtime library in the store, fetched if it is not there, whatever else is on this machine.
     pub fn fetch_runtime_library(
         &self,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use indicatif::HumanBytes;
 use serde::Serialize;
+use viewfinder_engine::runtime_flavour;
 use viewfinder_models::{ModelStatus, State, Store};
 use viewfinder_runtime::{Cores, Library, Runtime, RuntimeConfig};
 
@@ -122,7 +123,7 @@ fn runtime(config: &Config, store: &Store) -> Vec<Finding> {
     let located = config
         .engine_library
         .clone()
-        .or_else(|| store.locate_runtime_library(wiring::flavour(config.engine_device)));
+        .or_else(|| store.locate_runtime_library(runtime_flavour(config.engine_device, store)));
     let Some(path) = located else {
         let text = "ONNX Runtime is not on this machine";
         return vec![if store.is_offline() {
@@ -160,7 +161,7 @@ fn runtime(config: &Config, store: &Store) -> Vec<Finding> {
             Some(reason) => Finding::warn(
                 "device",
                 format!("{} instead of what was asked for: {reason}", runtime.device()),
-                "install the accelerator's driver and an ONNX Runtime that supports it",
+                "install what it misses: the driver, an ONNX Runtime that supports the device, and the libraries that this one wants",
             ),
         },
         Err(error) => Finding::fail(

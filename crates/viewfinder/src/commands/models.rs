@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use indicatif::HumanBytes;
 use serde_json::json;
+use viewfinder_engine::runtime_flavour;
 use viewfinder_models::{Family, ModelError, ModelStatus, Role, RuntimeFlavour, State, Store, Verdict};
 
 use super::convert::{self, Wanted};
@@ -28,8 +29,8 @@ pub(crate) fn run(verb: &ModelsVerb, loaded: &Loaded) -> Result<Outcome, Failure
             convert::quantize(loaded, name, wanted)
         }
         ModelsVerb::Verify { names, json } => verify(&store, names, *json),
-        ModelsVerb::Remove { names } => remove(&store, names),
-        ModelsVerb::Where { name } => locate(&store, name.as_deref()),
+        ModelsVerb::Remove { names } => remove(&store, names, loaded),
+        ModelsVerb::Where { name } => locate(&store, name.as_deref(), loaded),
     }
 }
 
@@ -99,19 +100,19 @@ fn table<const N: usize>(rows: &[[String; N]]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The build of ONNX Runtime that a name of the catalogue stands for.
-fn flavour(store: &Store, name: &str) -> Result<Option<RuntimeFlavour>, Failure> {
+/// The build of ONNX Runtime that a name of the catalogue stands for: `runtime` is the one that the device needs.
+fn flavour(store: &Store, name: &str, loaded: &Loaded) -> Result<Option<RuntimeFlavour>, Failure> {
     let entry = store.catalogue().find(name).ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?;
     Ok((entry.family == Family::Runtime).then(|| {
         let cuda = entry.name == RuntimeFlavour::Cuda.name();
-        if cuda { RuntimeFlavour::Cuda } else { RuntimeFlavour::Cpu }
+        if cuda { RuntimeFlavour::Cuda } else { runtime_flavour(loaded.config.engine_device, store) }
     }))
 }
 
 fn pull(store: &Store, names: &[String], json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
     // A misspelt name is found before anything is fetched.
     let wanted: Vec<_> =
-        names.iter().map(|name| Ok((name, flavour(store, name)?))).collect::<Result<_, Failure>>()?;
+        names.iter().map(|name| Ok((name, flavour(store, name, loaded)?))).collect::<Result<_, Failure>>()?;
     let report = Report::new();
     let mut outcome = Outcome::Done;
     for (name, flavour) in wanted {
@@ -175,9 +176,9 @@ fn verify(store: &Store, names: &[String], json: bool) -> Result<Outcome, Failur
     Ok(outcome)
 }
 
-fn remove(store: &Store, names: &[String]) -> Result<Outcome, Failure> {
+fn remove(store: &Store, names: &[String], loaded: &Loaded) -> Result<Outcome, Failure> {
     for name in names {
-        flavour(store, name)?;
+        flavour(store, name, loaded)?;
     }
     for name in names {
         let freed = store.remove(name)?;
@@ -190,12 +191,12 @@ fn remove(store: &Store, names: &[String]) -> Result<Outcome, Failure> {
     Ok(Outcome::Done)
 }
 
-fn locate(store: &Store, name: Option<&str>) -> Result<Outcome, Failure> {
+fn locate(store: &Store, name: Option<&str>, loaded: &Loaded) -> Result<Outcome, Failure> {
     let Some(name) = name else {
         output::line(&store.root().display().to_string())?;
         return Ok(Outcome::Done);
     };
-    if let Some(flavour) = flavour(store, name)? {
+    if let Some(flavour) = flavour(store, name, loaded)? {
         let path = store.locate_runtime_library(flavour).ok_or_else(|| absent(name))?;
         output::line(&path.display().to_string())?;
         return Ok(Outcome::Done);

@@ -295,7 +295,8 @@ settings! {
     engine_library: Option<PathBuf> = None;
         "engine.library", "VIEWFINDER_ORT_LIB", flag "library" Everywhere, aliases ["ORT_DYLIB_PATH"],
         example "/usr/lib/libonnxruntime.so";
-    /// What computes: auto, cpu, cuda, tensorrt, openvino, coreml, directml, rocm.
+    /// What computes: auto, cpu, cuda, tensorrt, openvino, coreml, directml, rocm. With cuda and tensorrt, text is still read on
+    /// the CPU, which is faster there.
     engine_device: Device = Device::Auto;
         "engine.device", "VIEWFINDER_DEVICE", flag "device" Everywhere, aliases ["DEVICE" => aliases::device];
     /// Which of several accelerators, counted from 0.

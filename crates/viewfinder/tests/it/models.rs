@@ -101,6 +101,17 @@ fn pull_says_what_is_wrong() {
 }
 
 #[test]
+fn runtime_is_the_build_that_the_device_needs() {
+    need_ocr();
+    // The one for the CPU is in this store, the one for CUDA is not.
+    for (device, code) in [("cpu", 0), ("auto", 0), ("cuda", 3), ("tensorrt", 3)] {
+        let run = Run::with_models().args(["models", "pull", "runtime", "--device", device]);
+        let output = if code == 0 { run.succeeds() } else { run.exits(code) };
+        assert_eq!(stdout(&output).contains("libonnxruntime"), code == 0, "{device}");
+    }
+}
+
+#[test]
 fn pull_of_what_is_here_fetches_nothing() {
     need_ocr();
     let output = Run::with_models().args(["models", "pull", "PP-OCRv6_small", "--json"]).succeeds();
