@@ -27,5 +27,5 @@ pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profile
 pub use key::{AddressKey, Admitted, BadKey, Key};
 pub use metric::install as install_metrics;
 pub use routes::{ROUTES, page_file};
-pub use server::{BindError, Server};
+pub use server::Server;
 pub use stream::Peer;

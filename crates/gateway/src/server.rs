@@ -1,20 +1,16 @@
-use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tower_service::Service as _;
+use viewfinder_transport::{BindError, accept, listen};
 
 use crate::{
     Backend, DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
@@ -23,16 +19,6 @@ use crate::{
     routes::{App, router},
     stream::{Peer, Stream},
 };
-
-/// An address that cannot be listened on.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}")]
-pub struct BindError {
-    /// The address.
-    pub address: SocketAddr,
-    /// What the system says.
-    pub source: io::Error,
-}
 
 /// Hyper's buffers are no smaller.
 const LEAST_HEAD_BYTES: usize = 8192;
@@ -105,7 +91,10 @@ impl Server {
         for (listener, key) in self.listeners {
             let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open) });
             let router = router(Arc::clone(&app), self.more.clone(), guard);
-            listeners.spawn(accept(listener, router, limits, stopped.clone()));
+            let stopped = stopped.clone();
+            listeners.spawn(accept(listener, limits.connections, stopped.clone(), move |stream, peer| {
+                converse(stream, Peer(peer), router.clone(), limits, stopped.clone())
+            }));
         }
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -121,57 +110,6 @@ impl Server {
     }
 }
 
-/// Listens; where the system has no IPv6, "every address" means every IPv4 address.
-async fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
-    let result = TcpListener::bind(address).await;
-    let result = match result {
-        Err(error) if address.ip().is_unspecified() && address.is_ipv6() && lacks_ipv6(&error) => {
-            TcpListener::bind((IpAddr::from(Ipv4Addr::UNSPECIFIED), address.port())).await
-        }
-        result => result,
-    };
-    result.map_err(|source| BindError { address, source })
-}
-
-fn lacks_ipv6(error: &io::Error) -> bool {
-    // The second is what Linux says where IPv6 is compiled out or disabled at boot (EAFNOSUPPORT).
-    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(97)
-}
-
-/// Accepts connections until stopped, then waits for those that are open.
-async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<bool>) {
-    // Of its own, so that a crowd at one address keeps nobody from another.
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (accepted, place) = tokio::select! {
-            accepted = accepted => accepted,
-            _ = stopped.changed() => break,
-        };
-        while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = converse(stream, Peer(peer), router.clone(), limits, stopped.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
-            }
-            // Out of file handles, for example: others may close in the meantime.
-            Err(error) => {
-                tracing::warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-    drop(listener);
-    while connections.join_next().await.is_some() {}
-}
-
 /// Answers the requests of one connection.
 async fn converse(
     stream: TcpStream,
@@ -180,10 +118,6 @@ async fn converse(
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
-    // Answers are small and complete; waiting to fill a segment would only delay them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)

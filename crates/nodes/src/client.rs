@@ -16,11 +16,11 @@ use hyper_util::{
 };
 use tokio::time::timeout;
 use viewfinder_engine::ErrorCode;
+use viewfinder_transport::{Connector, distrust};
 
 use crate::{
     ConfigError, NodeConfig, NodeError, NodeKind, Secret,
     body::Pieces,
-    connector::{Connector, distrust},
     form::Content,
     refusal::{self, Refusal, Subject, line},
 };

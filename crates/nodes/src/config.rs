@@ -2,6 +2,8 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use viewfinder_transport::EncryptionError;
+
 use crate::address;
 
 /// The protocol a node speaks.
@@ -123,10 +125,7 @@ pub enum ConfigError {
     /// The key is empty or has line breaks, for example.
     #[error("the key of the node has characters that cannot be sent")]
     Key,
-    /// No certificate among the authorities', or one that cannot be read.
-    #[error("the certificates of the node's authorities cannot be used: {0}")]
-    Authorities(String),
-    /// No encryption.
-    #[error("encrypted connections cannot be prepared: {0}")]
-    Encryption(String),
+    /// No encryption, because of the authorities' certificates, for example.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
 }

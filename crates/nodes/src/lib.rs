@@ -16,7 +16,6 @@ mod address;
 mod body;
 mod client;
 mod config;
-mod connector;
 mod convert;
 mod error;
 mod form;

@@ -4,12 +4,16 @@ use hyper::{
     Uri,
     http::uri::{Authority, Scheme},
 };
+use viewfinder_transport::EncryptionError;
 
 /// Which server is behind the proxy, and how it is reached.
 #[derive(Clone, Debug)]
 pub struct ProxyConfig {
     /// `http://host:port` or `https://host:port`, without a path.
     pub upstream: String,
+    /// Certificates of authorities, as PEM, for `https`. One of them must have signed the server's certificate; nobody else is then
+    /// trusted to. Without any, the public authorities are.
+    pub authorities: Option<Vec<u8>>,
     /// Longest time for a connection, with name look-up and encryption. Answers may take as long as they like.
     pub connect_time: Duration,
     /// How long an unused connection is kept. The server must keep it for longer, or a request meets it as it closes;
@@ -22,6 +26,7 @@ impl ProxyConfig {
     pub fn new(upstream: impl Into<String>) -> Self {
         Self {
             upstream: upstream.into(),
+            authorities: None,
             connect_time: Duration::from_secs(5),
             idle_time: Duration::from_secs(4),
         }
@@ -60,9 +65,9 @@ pub enum ConfigError {
     /// Something behind the host.
     #[error("the URL of the server must end with its host or port, without a path")]
     Path,
-    /// No encryption.
-    #[error("encrypted connections cannot be prepared: {0}")]
-    Encryption(String),
+    /// No encryption, because of the authorities' certificates, for example.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
 }
 
 /// Bounds on what clients can make the server hold.

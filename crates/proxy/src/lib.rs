@@ -26,5 +26,5 @@ pub use body::{Body, empty, full};
 pub use config::{ConfigError, Limits, ProxyConfig};
 pub use metric::describe as describe_metrics;
 pub use proxy::Proxy;
-pub use server::{BindError, Server, Visitor};
+pub use server::{Server, Visitor};
 pub use upstream::UpstreamError;

@@ -9,6 +9,7 @@ use hyper_util::{
     client::legacy,
     rt::{TokioExecutor, TokioTimer},
 };
+use viewfinder_transport as transport;
 
 use crate::{Body, ConfigError, ProxyConfig, connector::Connector, empty};
 
@@ -50,7 +51,7 @@ impl Upstream {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(config.idle_time)
-            .build(Connector::new(config.connect_time)?);
+            .build(Connector(transport::Connector::new(config.connect_time, config.authorities.as_deref())?));
         Ok(Self { http, scheme, authority })
     }
 
@@ -99,7 +100,8 @@ fn closed_early(error: &legacy::Error) -> bool {
 
 fn describe(error: &legacy::Error) -> UpstreamError {
     if error.is_connect() {
-        return UpstreamError::Unreachable(innermost(error));
+        let reason = transport::distrust(error).map(|why| format!("its certificate is not accepted: {why}"));
+        return UpstreamError::Unreachable(reason.unwrap_or_else(|| innermost(error)));
     }
     match hyper_error(error) {
         Some(hyper) if hyper.is_user() => UpstreamError::RequestBroke(innermost(error)),

@@ -44,7 +44,13 @@ impl Listening {
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
         let Some(url) = &config.companion_immich_url else { return Ok(None) };
-        let way = ProxyConfig { connect_time: config.companion_connect_time, ..ProxyConfig::new(url) };
+        let authorities = config.companion_immich_ca_file.as_ref().map(|path| {
+            std::fs::read(path)
+                .with_context(|| format!("companion.immich_ca_file: cannot read {}", path.display()))
+        });
+        let authorities = authorities.transpose().map_err(Failure::Usage)?;
+        let connect_time = config.companion_connect_time;
+        let way = ProxyConfig { authorities, connect_time, ..ProxyConfig::new(url) };
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         viewfinder_companion::describe_metrics();
         let companion = Arc::new(Companion::new(CompanionConfig {

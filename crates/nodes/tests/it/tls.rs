@@ -17,6 +17,7 @@ use tokio_rustls::{
 };
 use viewfinder_engine::ErrorCode;
 use viewfinder_nodes::{ConfigError, Node, NodeConfig, NodeError, NodeKind};
+use viewfinder_transport::EncryptionError;
 
 use crate::support::{ask, config, gateway};
 
@@ -122,7 +123,7 @@ fn authorities_that_are_none_are_refused_at_once() {
     for pem in ["", "no certificate", &key, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
     {
         let error = trusting(Some(pem.into()), SocketAddr::from(([127, 0, 0, 1], 1))).unwrap_err();
-        assert!(matches!(error, ConfigError::Authorities(_)), "{error:?}");
+        assert!(matches!(error, ConfigError::Encryption(EncryptionError::Authorities(_))), "{error:?}");
         assert!(!error.to_string().contains("BEGIN"), "{error}");
     }
 }

@@ -28,7 +28,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn before(upstream: SocketAddr) -> Self {
-        let proxy = Arc::new(Proxy::new(&ProxyConfig::new(format!("http://{upstream}"))).unwrap());
+        Self::with(&ProxyConfig::new(format!("http://{upstream}"))).await
+    }
+
+    pub(crate) async fn with(config: &ProxyConfig) -> Self {
+        let proxy = Arc::new(Proxy::new(config).unwrap());
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], Limits::default()).await.unwrap();
         let address = server.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();

@@ -248,6 +248,9 @@ settings! {
     /// its menus. Without it, there is no companion.
     companion_immich_url: Option<String> = None;
         "companion.immich_url", "VIEWFINDER_COMPANION_IMMICH_URL", example "http://immich-server:2283";
+    /// Certificates (PEM) of authorities that may sign that of an Immich with https. Without it, the public ones.
+    companion_immich_ca_file: Option<PathBuf> = None;
+        "companion.immich_ca_file", "VIEWFINDER_COMPANION_IMMICH_CA_FILE", example "my-ca.pem";
     /// Immich's PostgreSQL database. With it, Viewfinder searches and ranks by itself, and text and vectors of single photos
     /// can be done again. Without it, Immich itself searches for text. A schema `viewfinder` is made in it, and nothing else.
     companion_database_url: Option<String> = None;
