@@ -136,7 +136,7 @@ pub trait Store: Source + Send {
 
     // Findings
 
-    /// Records outcomes, all or none. Corrected lines survive a new text; see [`TextLine::corrected`]. Known faces stay known where a
+    /// Records outcomes, all or none. Corrected lines survive a new text; see [`corrected`](crate::TextLine::corrected). Known faces stay known where a
     /// new face without a person lies over one. After a failure, what was found before stays.
     fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError>;
 
