@@ -4,7 +4,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use ureq::{Agent, Body, http::Response};
+use ureq::{
+    Agent, Body,
+    http::Response,
+    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
+};
 use uuid::Uuid;
 
 use crate::listed::Listed;
@@ -42,6 +46,16 @@ pub(crate) struct Page {
     pub(crate) next: Option<u32>,
 }
 
+/// Whose certificates are accepted. What is no certificate is passed over.
+fn trust(authorities: Option<&[u8]>) -> TlsConfig {
+    let certificate = |item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    };
+    let roots = authorities.map_or(RootCerts::WebPki, |pem| parse_pem(pem).filter_map(certificate).into());
+    TlsConfig::builder().root_certs(roots).build()
+}
+
 /// Asks Immich in the name of a key's user.
 pub(crate) struct Client {
     agent: Agent,
@@ -50,13 +64,14 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// `base` is `http://host:port`.
-    pub(crate) fn new(base: &str, key: &str) -> Self {
+    /// `base` is `http://host:port`, or `https`; `authorities`: see [`ApiConfig`](crate::ApiConfig).
+    pub(crate) fn new(base: &str, key: &str, authorities: Option<&[u8]>) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // The server is near, and nobody else gets the key.
             .proxy(None)
             .max_redirects(0)
+            .tls_config(trust(authorities))
             .timeout_global(Some(PATIENCE));
         Self {
             agent: config.build().into(),
@@ -154,4 +169,72 @@ fn good(sent: Sent) -> Result<Response<Body>, ClientError> {
 fn whole(mut response: Response<Body>) -> Result<Bytes, ClientError> {
     let read = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
     read.map(Bytes::from).map_err(|error| ClientError::Away(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::{SocketAddr, TcpListener},
+        sync::Arc,
+        thread,
+    };
+
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::{
+        ServerConfig, ServerConnection, StreamOwned,
+        crypto::ring,
+        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    };
+
+    use super::*;
+
+    const USER: &str = "c2a9f6e0-5f0e-4c37-9d35-0b1f5c0f2d11";
+
+    /// A server with a certificate for 127.0.0.1 that signs itself, as PEM. It answers as if it were asked for the user.
+    fn server() -> (Vec<u8>, SocketAddr) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .unwrap();
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for tcp in listener.incoming() {
+                let mut stream =
+                    StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), tcp.unwrap());
+                let body = format!("{{\"id\":\"{USER}\"}}");
+                let length = body.len();
+                let answer =
+                    format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+                // A client that does not trust it leaves.
+                if stream.read(&mut [0; 4096]).is_ok() {
+                    let _ = stream.write_all(answer.as_bytes());
+                    stream.conn.send_close_notify();
+                    let _ = stream.flush();
+                }
+            }
+        });
+        (certificate.pem().into_bytes(), address)
+    }
+
+    #[test]
+    fn a_certificate_of_ones_own_authority_is_enough_and_needed() {
+        let (pem, address) = server();
+        let (other, _) = server();
+        let user = |authorities: Option<&[u8]>| {
+            Client::new(&format!("https://{address}"), "key", authorities).user()
+        };
+        assert_eq!(user(Some(&pem)), Ok(USER.parse().unwrap()));
+        for authorities in [Some(&other[..]), Some(b"none"), None] {
+            assert!(matches!(user(authorities), Err(ClientError::Away(_))));
+        }
+    }
 }

@@ -25,8 +25,11 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Which Immich, whose pictures, and who helps.
 #[derive(Clone)]
 pub struct ApiConfig {
-    /// `http://host:port` of Immich.
+    /// `http://host:port` of Immich, or `https`.
     pub url: String,
+    /// Certificates of authorities, as PEM. One of them must have signed Immich's certificate; nobody else is then trusted to. Without any,
+    /// the public authorities are.
+    pub authorities: Option<Vec<u8>>,
     /// API keys, one of each user. They need `asset.read`, `asset.view` and `user.read`.
     pub keys: Vec<String>,
     /// Where the users' catalogues are kept.
@@ -74,7 +77,7 @@ impl ApiLibrary {
     pub fn start(config: ApiConfig) -> Self {
         let accounts = Accounts::default();
         for (number, key) in config.keys.iter().enumerate() {
-            let client = Client::new(&config.url, key);
+            let client = Client::new(&config.url, key, config.authorities.as_deref());
             config.runtime.spawn(serve(number + 1, client, config.clone(), Arc::clone(&accounts)));
         }
         Self { config, accounts, rankings: Rankings::default() }

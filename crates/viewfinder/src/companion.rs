@@ -44,13 +44,8 @@ impl Listening {
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
         let Some(url) = &config.companion_immich_url else { return Ok(None) };
-        let authorities = config.companion_immich_ca_file.as_ref().map(|path| {
-            std::fs::read(path)
-                .with_context(|| format!("companion.immich_ca_file: cannot read {}", path.display()))
-        });
-        let authorities = authorities.transpose().map_err(Failure::Usage)?;
         let connect_time = config.companion_connect_time;
-        let way = ProxyConfig { authorities, connect_time, ..ProxyConfig::new(url) };
+        let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         viewfinder_companion::describe_metrics();
         let companion = Arc::new(Companion::new(CompanionConfig {
@@ -89,6 +84,14 @@ impl Listening {
     }
 }
 
+/// Who may sign Immich's certificate, if that is configured.
+fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = &config.companion_immich_ca_file else { return Ok(None) };
+    let read = std::fs::read(path);
+    let read = read.with_context(|| format!("companion.immich_ca_file: cannot read {}", path.display()));
+    read.map(Some).map_err(Failure::Usage)
+}
+
 /// What is known of Immich's library, where its database may be asked, or keys are given.
 fn library(
     config: &Config,
@@ -116,6 +119,7 @@ fn library(
     })?;
     Ok(Some(Arc::new(ApiLibrary::start(ApiConfig {
         url: url.to_owned(),
+        authorities: authorities(config)?,
         keys: config.companion_api_keys.clone(),
         folder,
         segmenter: catalogue::segmenter(config)?,

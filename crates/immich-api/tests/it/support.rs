@@ -50,6 +50,7 @@ impl Running {
         let folder = TempDir::new().unwrap();
         let stop = Stop::default();
         let config = ApiConfig {
+            authorities: None,
             url: url.clone(),
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
             folder: folder.path().join("immich"),
