@@ -50,7 +50,7 @@ impl Listening {
         viewfinder_companion::describe_metrics();
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy,
-            library: library(config, url, engine, backend, stop)?,
+            library: library(config, &way, engine, backend, stop)?,
             time: config.companion_search_time,
             script: config.companion_script,
         }));
@@ -95,7 +95,7 @@ fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
 /// What is known of Immich's library, where its database may be asked, or keys are given.
 fn library(
     config: &Config,
-    url: &str,
+    way: &ProxyConfig,
     engine: &Engine,
     backend: &Arc<dyn Backend>,
     stop: &Stop,
@@ -118,8 +118,8 @@ fn library(
         Failure::Usage(anyhow!("there is no home folder for Immich's catalogues; set companion.catalogs"))
     })?;
     Ok(Some(Arc::new(ApiLibrary::start(ApiConfig {
-        url: url.to_owned(),
-        authorities: authorities(config)?,
+        url: way.upstream.clone(),
+        authorities: way.authorities.clone(),
         keys: config.companion_api_keys.clone(),
         folder,
         segmenter: catalogue::segmenter(config)?,

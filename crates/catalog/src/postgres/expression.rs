@@ -87,11 +87,17 @@ impl Sql {
     /// match nothing.
     pub fn text(&mut self, cutter: &Cutter, expr: &TextExpr, row: &str) -> Option<String> {
         let expr = expr.cleaned()?;
-        let mut condition = format!("{row}.tokens @@ {}", self.query(cutter, &expr));
-        if has_order(&expr) {
-            condition = format!("{condition} AND {}", self.letters(cutter, &expr, row));
+        let query = self.query(cutter, &expr);
+        Some(self.fits(cutter, &expr, &query, row))
+    }
+
+    /// The same for an expression that is cleaned, and whose [`Self::query`] is at hand.
+    pub(super) fn fits(&mut self, cutter: &Cutter, expr: &TextExpr, query: &str, row: &str) -> String {
+        let mut condition = format!("{row}.tokens @@ {query}");
+        if has_order(expr) {
+            condition = format!("{condition} AND {}", self.letters(cutter, expr, row));
         }
-        Some(condition)
+        condition
     }
 
     fn join(

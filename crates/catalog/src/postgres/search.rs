@@ -51,8 +51,10 @@ pub struct TextSearch {
 impl TextSearch {
     /// None for an expression that can match nothing. `row` is the name of the table's row in [`Self::condition`].
     pub fn new(sql: &mut Sql, cutter: &Cutter, expr: &TextExpr, row: &str) -> Option<Self> {
-        let condition = sql.text(cutter, expr, row)?;
-        Some(Self { query: sql.query(cutter, &expr.cleaned()?), condition })
+        let expr = expr.cleaned()?;
+        let query = sql.query(cutter, &expr);
+        let condition = sql.fits(cutter, &expr, &query, row);
+        Some(Self { query, condition })
     }
 
     /// Rows of asset, score and `then`, best first, then the largest of the column `then`, then by asset. `candidates` is a statement that gives

@@ -2,7 +2,7 @@
 use crate::{
     TextExpr,
     query::{Query, Scope, Term},
-    text::{Gap, Letter, Segmenter, is_cjk, is_function_word, letters},
+    text::{Gap, Letter, Segmenter, is_cjk, is_function_word, letters, text_of},
 };
 
 /// Longer phrases are looked for by their beginning; what was found is compared in full afterwards.
@@ -117,7 +117,7 @@ impl Needle {
 
     /// A function word that was not asked for as text.
     fn only_joins(&self) -> bool {
-        !self.required && !self.exact && is_function_word(&text(&self.letters))
+        !self.required && !self.exact && is_function_word(&text_of(&self.letters))
     }
 
     fn exactly(&self) -> TextExpr {
@@ -129,7 +129,7 @@ impl Needle {
             let parts = self.parts.iter().map(|part| self::phrase(part)).collect();
             return TextExpr::Any(vec![phrase, TextExpr::All(parts)]);
         }
-        TextExpr::Word(text(&self.letters))
+        TextExpr::Word(text_of(&self.letters))
     }
 
     fn forgives(&self) -> usize {
@@ -145,7 +145,7 @@ pub(super) fn without(term: &str) -> Option<TextExpr> {
     if !one_word || letters.iter().any(|letter| is_cjk(letter.value)) {
         return Some(phrase(&letters));
     }
-    Some(TextExpr::Word(text(&letters)))
+    Some(TextExpr::Word(text_of(&letters)))
 }
 
 fn all(mut parts: Vec<TextExpr>) -> TextExpr {
@@ -155,13 +155,9 @@ fn all(mut parts: Vec<TextExpr>) -> TextExpr {
 /// These letters anywhere. A single one that is no Chinese, Japanese or Korean character stands in almost every text: it must be a word.
 fn phrase(letters: &[Letter]) -> TextExpr {
     match letters {
-        [lone] if !is_cjk(lone.value) => TextExpr::Word(text(letters)),
-        _ => TextExpr::Letters(text(&letters[..letters.len().min(LONGEST_PHRASE)])),
+        [lone] if !is_cjk(lone.value) => TextExpr::Word(text_of(letters)),
+        _ => TextExpr::Letters(text_of(&letters[..letters.len().min(LONGEST_PHRASE)])),
     }
-}
-
-fn text(letters: &[Letter]) -> String {
-    letters.iter().map(|letter| letter.value).collect()
 }
 
 fn pieces(letters: &[Letter], count: usize) -> impl Iterator<Item = &[Letter]> {

@@ -33,7 +33,12 @@ pub struct Letter {
 
 /// The letters of a line as text, without what stands between them.
 pub fn normalized(line: &str) -> String {
-    letters(line).iter().map(|letter| letter.value).collect()
+    text_of(&letters(line))
+}
+
+/// Letters as text.
+pub(crate) fn text_of(letters: &[Letter]) -> String {
+    letters.iter().map(|letter| letter.value).collect()
 }
 
 /// Letters and digits of a line, normalised. All else only parts them.

@@ -5,7 +5,7 @@ use jieba_rs::Jieba;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    normalize::{Gap, Letter, letters},
+    normalize::{Gap, Letter, letters, text_of},
     script::{is_cjk, is_han, is_number},
 };
 
@@ -100,7 +100,7 @@ impl Segmenter {
             }
             for code in piece.chunk_by(|one, next| is_cjk(one.value) == is_cjk(next.value)) {
                 if !is_cjk(code[0].value) && code[1..].iter().any(|letter| letter.gap == Gap::Joint) {
-                    words.push(text(code));
+                    words.push(text_of(code));
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Segmenter {
             let (one, next) = (one.value, next.value);
             is_cjk(one) == is_cjk(next) && (!is_cjk(one) || kind(one) == kind(next))
         }) {
-            let text = text(part);
+            let text = text_of(part);
             if is_han(part[0].value) {
                 for token in self.jieba().cut(&text, false) {
                     let length = token.word.chars().count();
@@ -133,7 +133,7 @@ impl Segmenter {
 
     /// Words of letters of one kind.
     fn cut(&self, letters: &[Letter], words: &mut Vec<String>) {
-        let text = text(letters);
+        let text = text_of(letters);
         match kind(letters[0].value) {
             Kind::Katakana | Kind::OtherCjk | Kind::Hangul => words.push(text),
             Kind::Other => code(&text, words),
@@ -176,16 +176,12 @@ pub fn gram_phrase(letters: &[Letter]) -> Option<(Vec<String>, bool)> {
 
 /// The piece that begins with the letter `at`.
 fn gram(letters: &[Letter], at: usize) -> String {
-    text(&letters[at..letters.len().min(at + width(letters[at].value))])
+    text_of(&letters[at..letters.len().min(at + width(letters[at].value))])
 }
 
 /// Letters of a gram. Two Chinese characters tell about as much as three letters.
 fn width(first: char) -> usize {
     if is_cjk(first) { 2 } else { 3 }
-}
-
-fn text(letters: &[Letter]) -> String {
-    letters.iter().map(|letter| letter.value).collect()
 }
 
 #[derive(PartialEq, Eq)]
@@ -243,7 +239,7 @@ fn read_dictionary(path: &Path) -> Result<BTreeMap<String, Option<usize>>, Dicti
             .next()
             .map(|field| field.parse().map_err(|_| wrong("the frequency is not a number")))
             .transpose()?;
-        let word = text(&letters(word));
+        let word = text_of(&letters(word));
         if word.is_empty() {
             return Err(wrong("the word has no letters"));
         }
@@ -297,7 +293,7 @@ mod tests {
         let parts = |line: &str| {
             let letters = letters(line);
             let parts = Segmenter::new(None).unwrap().parts(&letters);
-            parts.into_iter().map(|part| text(&letters[part])).collect::<Vec<_>>()
+            parts.into_iter().map(|part| text_of(&letters[part])).collect::<Vec<_>>()
         };
         assert_eq!(parts("增值税发票"), ["增值税", "发票"]);
         assert_eq!(parts("开票2024-01-05"), ["开票", "20240105"]);
@@ -368,7 +364,7 @@ mod tests {
                 }
             }
             let query = super::letters(&query);
-            let expected = text(&letters).contains(&text(&query));
+            let expected = text_of(&letters).contains(&text_of(&query));
             prop_assert_eq!(has_phrase(&grams, &gram_phrase(&query).unwrap()), expected);
         }
     }

@@ -3,8 +3,7 @@ use std::sync::Arc;
 
 use viewfinder_catalog::{
     AssetId, Filter, PostgresConfig, PostgresStore, Store, StoreError,
-    search::Source as _,
-    search::{Page, Searcher, Similarity},
+    search::{Page, Searcher, Similarity, Source as _},
 };
 use viewfinder_test_support::PostgresServer;
 
