@@ -6,7 +6,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
 use crate::{
-    Library, LibraryError, Offers, features, jobs, page, script,
+    Capabilities, Capability, Library, LibraryError, features, jobs, page, script,
     search::{self, Route},
 };
 
@@ -35,12 +35,12 @@ pub struct Companion {
 }
 
 /// How a companion is, for `/health`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Did Immich answer the last request?
     pub immich_up: bool,
-    /// What the library can do.
-    pub library: Offers,
+    /// What is added to Immich right now, and why other things are not.
+    pub capabilities: Capabilities,
     /// Does the page get its script?
     pub script: bool,
 }
@@ -54,7 +54,7 @@ impl Companion {
 
     /// How it is right now.
     pub fn status(&self) -> Status {
-        Status { immich_up: self.proxy.is_up(), library: self.offers(), script: self.script }
+        Status { immich_up: self.proxy.is_up(), capabilities: self.capabilities(), script: self.script }
     }
 
     /// Answers a request, or has Immich answer it.
@@ -79,7 +79,7 @@ impl Companion {
                     return features::answer(&self, request, &visitor).await;
                 }
                 if self.script && page::is_wanted(&request) {
-                    return page::answer(&self, request, &visitor, &script::tag(self.offers())).await;
+                    return page::answer(&self, request, &visitor, &script::tag(&self.capabilities())).await;
                 }
             }
             _ => {}
@@ -87,9 +87,15 @@ impl Companion {
         self.proxy.forward(request, &visitor).await
     }
 
-    /// What the library can do right now.
-    pub(crate) fn offers(&self) -> Offers {
-        self.library.as_ref().map(|library| library.offers()).unwrap_or_default()
+    /// What can be done right now.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        let none = || Capabilities::none("neither companion.database_url nor companion.api_keys is set");
+        self.library.as_ref().map_or_else(none, |library| library.capabilities())
+    }
+
+    /// Is there this one right now?
+    pub(crate) fn has(&self, capability: Capability) -> bool {
+        self.capabilities().has(capability)
     }
 
     /// Asks the library on a thread that may block. An answer that nobody waits for any more still keeps its place until

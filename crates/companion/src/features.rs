@@ -7,7 +7,7 @@ use hyper::{
 use serde_json::{Value, json};
 use viewfinder_proxy::{Body, Visitor};
 
-use crate::{Companion, ask, reply};
+use crate::{Capability, Companion, ask, reply};
 
 /// The route of features.
 pub(crate) const PATH: &str = "/api/server/features";
@@ -19,7 +19,7 @@ pub(crate) async fn answer(
     request: Request<Body>,
     visitor: &Visitor,
 ) -> Response<Body> {
-    if !companion.offers().text {
+    if !companion.has(Capability::TextSearch) {
         return companion.proxy.forward(request, visitor).await;
     }
     let (parts, body) = request.into_parts();

@@ -84,7 +84,7 @@ async fn run(
         needs_user: true,
     };
     let caller = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
-        Verdict::Granted(caller) => caller,
+        Verdict::Granted(caller, _) => caller,
         Verdict::Refused(response) => return ("refused", *response),
         Verdict::Unclear(why) => {
             tracing::warn!(why, "a job cannot be judged");
@@ -97,7 +97,9 @@ async fn run(
     match done {
         Ok(()) => ("answered", reply::done()),
         Err(LibraryError::NotYours) => refused("Not found or no asset.update access"),
-        Err(LibraryError::NotUnderstood(why)) => refused(&why),
+        Err(error @ (LibraryError::NotUnderstood(_) | LibraryError::NothingFound)) => {
+            refused(&error.to_string())
+        }
         Err(LibraryError::Failed { code, message }) => {
             tracing::warn!(code, message, "a job failed");
             (code, reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &message))

@@ -9,8 +9,8 @@ use crate::{Caller, ask};
 
 /// Immich's word on a request.
 pub(crate) enum Verdict {
-    /// It would answer this caller.
-    Granted(Caller),
+    /// It would answer this caller; with its answer to the probe.
+    Granted(Caller, Value),
     /// It refuses, in these words.
     Refused(Box<Response<Body>>),
     /// Something unexpected, or no word at all.
@@ -58,5 +58,6 @@ pub(crate) async fn judge(proxy: &Proxy, visitor: &Visitor, parts: &Parts, probe
         return Verdict::Unclear(format!("/api/users/me answers {} and no id", user.status));
     };
     let elevated = session.ok().and_then(|answer| answer.json()?.get("isElevated")?.as_bool());
-    Verdict::Granted(Caller { user, elevated: elevated.unwrap_or(false) })
+    let answer = probed.json().unwrap_or_default();
+    Verdict::Granted(Caller { user, elevated: elevated.unwrap_or(false) }, answer)
 }

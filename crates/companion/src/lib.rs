@@ -10,6 +10,8 @@
 
 mod as_caller;
 mod ask;
+mod body;
+mod capability;
 mod companion;
 mod features;
 mod jobs;
@@ -21,6 +23,8 @@ mod reply;
 mod script;
 mod search;
 
+pub use body::is_structured;
+pub use capability::{Capabilities, Capability};
 pub use companion::{Companion, CompanionConfig, Status};
-pub use library::{AsCaller, Caller, Library, LibraryError, Offers, Page, RerunKind};
+pub use library::{AsCaller, Caller, Library, LibraryError, Next, Page, RerunKind, SearchRoute};
 pub use metric::describe as describe_metrics;

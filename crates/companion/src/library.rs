@@ -1,7 +1,8 @@
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::Capabilities;
 
 /// Who asks, as Immich has confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,22 +22,37 @@ pub enum RerunKind {
     Clip,
 }
 
-/// A page of search results.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page {
-    /// Assets as Immich's API gives them, best first.
-    pub items: Vec<Value>,
-    /// The number of the next page, if there is one.
-    pub next_page: Option<u32>,
+/// A route of Immich's that searches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SearchRoute {
+    /// `POST /api/search/smart`: by what pictures show.
+    Smart,
+    /// `POST /api/search/metadata`: by what is known of files, with `ocr` by their text.
+    Metadata,
+    /// `POST /api/search/random`: some of what fits.
+    Random,
+    /// `POST /api/search/statistics`: how many fit.
+    Statistics,
 }
 
-/// What a library can do right now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Offers {
-    /// Text: it is searched, and read again.
-    pub text: bool,
-    /// Vectors of what is shown: they are searched, and made again.
-    pub meaning: bool,
+/// A page of search results.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// Assets as Immich's API gives them, best first; none for [`SearchRoute::Statistics`].
+    pub items: Vec<Value>,
+    /// Hits on all pages.
+    pub total: usize,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Next>,
+}
+
+/// How the next page is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// `page` of the flat shape.
+    Page(u32),
+    /// `cursor` of the second shape, in Immich's own form, so that Immich may answer it too.
+    Cursor(String),
 }
 
 /// Why a library gave no answer.
@@ -45,6 +61,9 @@ pub enum LibraryError {
     /// The request has something in it that only Immich can answer.
     #[error("{0}")]
     NotUnderstood(String),
+    /// Plain words found nothing: no text, and nothing that is similar enough. Immich shows what comes nearest.
+    #[error("nothing was found")]
+    NothingFound,
     /// An asset does not exist, or the caller may not change it.
     #[error("not found, or not the caller's")]
     NotYours,
@@ -69,9 +88,17 @@ pub trait AsCaller: Send {
 
 /// An Immich's library, as far as Viewfinder knows it. Its methods may block.
 pub trait Library: Send + Sync + 'static {
-    /// Answers the body of a `POST /api/search/smart`, or of a `POST /api/search/metadata` with `ocr` and without `query`,
-    /// with what this caller may see.
-    fn search(&self, caller: &Caller, body: &Value, immich: &dyn AsCaller) -> Result<Page, LibraryError>;
+    /// Answers the body of a search with what this caller may see.
+    fn search(
+        &self,
+        caller: &Caller,
+        route: SearchRoute,
+        body: &Value,
+        immich: &dyn AsCaller,
+    ) -> Result<Page, LibraryError>;
+
+    /// May the caller have all of these done again? They must exist and be the caller's own.
+    fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError>;
 
     /// Does something again for assets, all of which must be the caller's own.
     fn rerun(
@@ -82,6 +109,10 @@ pub trait Library: Send + Sync + 'static {
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError>;
 
-    /// What it can do right now. Returns at once.
-    fn offers(&self) -> Offers;
+    /// What it can do right now, and why it cannot do the rest. Returns at once.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Does a re-run need the caller's own credentials, to be given previews by Immich? Otherwise it may go on without them,
+    /// after a restart too.
+    fn reruns_as_caller(&self) -> bool;
 }

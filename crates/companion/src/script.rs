@@ -7,7 +7,7 @@ use hyper::{
 use sha2::{Digest as _, Sha256};
 use viewfinder_proxy::{Body, empty, full};
 
-use crate::Offers;
+use crate::{Capabilities, Capability};
 
 /// Where it is. Immich has nothing that begins so.
 pub(crate) const PATH: &str = "/_viewfinder/companion.js";
@@ -15,10 +15,10 @@ pub(crate) const PATH: &str = "/_viewfinder/companion.js";
 const TEXT: &str = include_str!("page/companion.js");
 
 /// The tag that loads it, and tells it what can be done again.
-pub(crate) fn tag(offers: Offers) -> String {
-    let names: Vec<&str> = [("ocr", offers.text), ("clip", offers.meaning)]
+pub(crate) fn tag(capabilities: &Capabilities) -> String {
+    let names: Vec<&str> = [("ocr", Capability::RedoText), ("clip", Capability::RedoVectors)]
         .into_iter()
-        .filter(|kind| kind.1)
+        .filter(|kind| capabilities.has(kind.1))
         .map(|kind| kind.0)
         .collect();
     format!("<script src=\"{PATH}\" data-again=\"{}\" defer></script>", names.join(" "))

@@ -11,9 +11,10 @@ use tokio::time::timeout;
 use viewfinder_proxy::{Body, Visitor, full};
 
 use crate::{
-    Companion, LibraryError, Page,
+    Companion, LibraryError, Next, Page, SearchRoute,
     as_caller::Sender,
     ask::{self, Read},
+    body::{self, has_own_text, is_structured, own_text, text_in_query},
     judge::{Probe, Verdict, judge},
     metric, reply,
 };
@@ -21,30 +22,50 @@ use crate::{
 /// A route that searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// By what pictures show, or by text after `ocr:`.
-    Smart,
-    /// By what is known of files; here only with text, in `ocr` or after `ocr:`.
-    Metadata,
+    /// One of Immich's.
+    Immich(SearchRoute),
     /// By text: the route of the seed's fork of Immich, which a stock Immich lacks.
     Ocr,
 }
+
+const METADATA: &str = "/api/search/metadata";
 
 impl Route {
     /// The route of a path, if it is one.
     pub(crate) fn of(path: &str) -> Option<Self> {
         match path {
-            "/api/search/smart" => Some(Self::Smart),
-            "/api/search/metadata" => Some(Self::Metadata),
+            "/api/search/smart" => Some(Self::Immich(SearchRoute::Smart)),
+            METADATA => Some(Self::Immich(SearchRoute::Metadata)),
+            "/api/search/random" => Some(Self::Immich(SearchRoute::Random)),
+            "/api/search/statistics" => Some(Self::Immich(SearchRoute::Statistics)),
             "/api/search/ocr" => Some(Self::Ocr),
             _ => None,
         }
     }
 
+    /// The route of Immich's that it is to a library.
+    fn searches(self) -> SearchRoute {
+        match self {
+            Self::Immich(route) => route,
+            Self::Ocr => SearchRoute::Metadata,
+        }
+    }
+
     fn label(self) -> &'static str {
         match self {
-            Self::Smart => "search_smart",
-            Self::Metadata => "search_metadata",
+            Self::Immich(SearchRoute::Smart) => "search_smart",
+            Self::Immich(SearchRoute::Metadata) => "search_metadata",
+            Self::Immich(SearchRoute::Random) => "search_random",
+            Self::Immich(SearchRoute::Statistics) => "search_statistics",
             Self::Ocr => "search_ocr",
+        }
+    }
+
+    /// Where Immich refuses what it would refuse here. Counting has a permission of its own.
+    fn probed(self) -> &'static str {
+        match self.searches() {
+            SearchRoute::Statistics => "/api/search/statistics",
+            _ => METADATA,
         }
     }
 }
@@ -97,11 +118,12 @@ pub(crate) async fn answer(
 
 /// Is there anything in a search that we may know better than Immich?
 fn is_ours(route: Route, body: &Map<String, Value>) -> bool {
-    let text =
-        |name: &str| body.get(name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
+    let words = || body.get("query").and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
     match route {
-        Route::Smart => text("query"),
-        Route::Metadata => text_in(body).is_some(),
+        Route::Immich(SearchRoute::Smart) => words(),
+        // Immich's page sends `ocr:…` as a search for files while search by meaning is off, and Immich ignores it.
+        Route::Immich(SearchRoute::Metadata) => has_own_text(body) || text_in_query(body).is_some(),
+        Route::Immich(SearchRoute::Random | SearchRoute::Statistics) => has_own_text(body),
         Route::Ocr => true,
     }
 }
@@ -116,53 +138,68 @@ async fn ours(
     if companion.library.is_none() {
         return Err(Left::Untold("no_library"));
     }
+    let mut filters = body::probe(body);
+    if route.probed() == METADATA {
+        filters.insert("size".to_owned(), json!(1));
+    }
     let probe = Probe {
-        path: "/api/search/metadata",
-        body: probe(body),
+        path: route.probed(),
+        body: Value::Object(filters),
         granted: &[StatusCode::OK],
         needs_user: false,
     };
-    let caller = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
-        Verdict::Granted(caller) => caller,
+    let (caller, probed) = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
+        Verdict::Granted(caller, answer) => (caller, answer),
         Verdict::Refused(response) => return Ok(("refused", *response)),
         Verdict::Unclear(why) => return Err(Left::Told("unclear", why)),
     };
-    if route == Route::Ocr && !is_ours(Route::Metadata, body) {
-        let message = "ocr should not be empty";
-        return Ok(("refused", reply::refusal(StatusCode::BAD_REQUEST, message)));
+    // What an Immich's answers have, it has: the second shape came with `nextCursor`.
+    let cursors = probed.pointer("/assets/nextCursor").is_some();
+    if is_structured(body) && route.probed() == METADATA && !cursors {
+        return Err(Left::Untold("not_understood"));
+    }
+    if is_empty(route, body) {
+        if route == Route::Ocr {
+            let message = "ocr should not be empty";
+            return Ok(("refused", reply::refusal(StatusCode::BAD_REQUEST, message)));
+        }
+        return Ok(("empty", reply::json(&read.parts.headers, &response(route, Page::default(), cursors))));
     }
     let question = Value::Object(question(route, body));
     let immich = Sender::new(companion, read, visitor);
-    let page = companion.with_library(move |library| library.search(&caller, &question, &immich)).await;
+    let page = companion
+        .with_library(move |library| library.search(&caller, route.searches(), &question, &immich))
+        .await;
     match page {
-        Ok(page) => Ok(("answered", reply::json(&read.parts.headers, &response(&page)))),
+        Ok(page) => Ok(("answered", reply::json(&read.parts.headers, &response(route, page, cursors)))),
         Err(LibraryError::NotUnderstood(why)) => {
             tracing::debug!(route = route.label(), why, "left to Immich");
             Err(Left::Untold("not_understood"))
         }
+        Err(LibraryError::NothingFound) => Err(Left::Untold("nothing_found")),
         Err(LibraryError::NotYours) => Err(Left::Untold("not_yours")),
         Err(LibraryError::Failed { code, message }) => Err(Left::Told(code, message)),
     }
 }
 
-/// The same filters for Immich's own search, which asks for one picture only and not for what it cannot know.
-fn probe(body: &Map<String, Value>) -> Value {
-    let mut body = body.clone();
-    for name in ["query", "queryAssetId", "language", "ocr", "page", "withExif", "withPeople"] {
-        body.remove(name);
+/// Is text asked for, but no words of it? Then nothing is found, and the page says what to write.
+fn is_empty(route: Route, body: &Map<String, Value>) -> bool {
+    match route {
+        Route::Ocr => !has_own_text(body) && text_in_query(body).is_none_or(str::is_empty),
+        Route::Immich(_) => !has_own_text(body) && text_in_query(body) == Some(""),
     }
-    body.insert("size".to_owned(), json!(1));
-    Value::Object(body)
 }
 
 /// The body as a library understands it.
 fn question(route: Route, body: &Map<String, Value>) -> Map<String, Value> {
     let mut body = body.clone();
-    if route != Route::Smart {
-        let text = text_in(&body).map(str::to_owned);
+    if route != Route::Immich(SearchRoute::Smart) {
+        let text = text_in_query(&body).filter(|_| !has_own_text(&body)).map(str::to_owned);
         // Immich ignores it here; to a library it would be another kind of search.
         body.remove("query");
-        body.extend(text.map(|text| ("ocr".to_owned(), Value::String(text))));
+        if let Some(text) = text {
+            body = body::rephrase(body.clone(), &text).unwrap_or(body);
+        }
     }
     if route == Route::Ocr {
         body.entry("size").or_insert(json!(SIZE));
@@ -173,19 +210,30 @@ fn question(route: Route, body: &Map<String, Value>) -> Map<String, Value> {
 /// Pictures on a page of `/search/smart` and `/search/ocr` when nothing else is said.
 const SIZE: u32 = 100;
 
-/// The answer of every search, as v2.7.5 gives it.
-fn response(page: &Page) -> Value {
+/// The answer of a search, as Immich gives it.
+fn response(route: Route, page: Page, cursors: bool) -> Value {
     let count = page.items.len();
-    json!({
-        "albums": {"total": 0, "count": 0, "items": [], "facets": []},
-        "assets": {
-            "total": count,
-            "count": count,
-            "items": page.items,
-            "facets": [],
-            "nextPage": page.next_page.map(|page| page.to_string()),
-        },
-    })
+    match route.searches() {
+        SearchRoute::Statistics => return json!({"total": page.total}),
+        SearchRoute::Random => return Value::Array(page.items),
+        SearchRoute::Smart | SearchRoute::Metadata => {}
+    }
+    let (next_page, next_cursor) = match page.next {
+        Some(Next::Page(page)) => (Some(page.to_string()), None),
+        Some(Next::Cursor(cursor)) => (None, Some(cursor)),
+        None => (None, None),
+    };
+    let mut assets = json!({
+        "total": count,
+        "count": count,
+        "items": page.items,
+        "facets": [],
+        "nextPage": next_page,
+    });
+    if cursors {
+        assets["nextCursor"] = json!(next_cursor);
+    }
+    json!({"albums": {"total": 0, "count": 0, "items": [], "facets": []}, "assets": assets})
 }
 
 /// A search for text that was left to Immich, in the words of an Immich that can search for text. `None` if it is better
@@ -194,49 +242,31 @@ async fn rephrased(
     companion: &Companion,
     route: Route,
     read: &Read,
-    mut body: Map<String, Value>,
+    body: Map<String, Value>,
     visitor: &Visitor,
 ) -> Option<Request<Body>> {
     let text = match route {
-        Route::Metadata if own_text(&body).is_some() => return None,
-        Route::Ocr => own_text(&body)?.to_owned(),
-        Route::Smart | Route::Metadata => text_asked_for(body.get("query")?.as_str()?)?.to_owned(),
+        Route::Ocr => own_text(&body)?,
+        // Immich reads its own field by itself.
+        Route::Immich(SearchRoute::Metadata) if has_own_text(&body) => return None,
+        Route::Immich(_) => text_in_query(&body)?,
     };
+    let text = Some(text.to_owned()).filter(|text| !text.is_empty())?;
     let features =
         ask::as_sender(&companion.proxy, visitor, &read.parts, Method::GET, "/api/server/features", None)
             .await;
     if !features.ok()?.json()?.get("ocr")?.as_bool()? {
         return None;
     }
-    body.remove("query");
-    body.insert("ocr".to_owned(), Value::String(text));
-    if route != Route::Metadata {
+    let mut body = body::rephrase(body, &text)?;
+    if route != Route::Immich(SearchRoute::Metadata) {
         body.entry("size").or_insert(json!(SIZE));
     }
     let mut request = read.again();
-    *request.uri_mut() = ask::with_path(&read.parts.uri, "/api/search/metadata");
+    *request.uri_mut() = ask::with_path(&read.parts.uri, METADATA);
     let bytes = Value::Object(body).to_string();
     request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
     Some(request.map(|_| full(bytes)))
-}
-
-/// What a search for files wants to find in text. Immich's page sends `ocr:…` as such a search while search by meaning is
-/// off, and Immich ignores it.
-fn text_in(body: &Map<String, Value>) -> Option<&str> {
-    own_text(body).or_else(|| text_asked_for(body.get("query")?.as_str()?))
-}
-
-/// Immich's own field for that.
-fn own_text(body: &Map<String, Value>) -> Option<&str> {
-    body.get("ocr")?.as_str().map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// The words behind `ocr:`, if a query is about text alone.
-fn text_asked_for(query: &str) -> Option<&str> {
-    let query = query.trim();
-    let (start, text) = query.split_once([':', '：'])?;
-    let text = text.trim();
-    (start.eq_ignore_ascii_case("ocr") && !text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -251,38 +281,21 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_keeps_the_filters_and_nothing_else() {
-        let body = object(json!({
-            "query": "x", "ocr": "y", "language": "en", "page": 3, "size": 50, "withExif": true, "personIds": ["p"],
-            "visibility": "locked", "unheardOf": 1,
-        }));
-        let expected = json!({"personIds": ["p"], "visibility": "locked", "unheardOf": 1, "size": 1});
-        assert_eq!(probe(&body), expected);
-    }
-
-    #[test]
-    fn text_is_asked_for_by_a_prefix() {
-        for (query, expected) in [
-            ("ocr:发票", Some("发票")),
-            (" OCR: invoice 2024 ", Some("invoice 2024")),
-            ("ocr：发票", Some("发票")),
-            ("ocr:", None),
-            ("ocr", None),
-            ("a cat", None),
-            ("red ocr:cat", None),
-            ("time 12:30", None),
-        ] {
-            assert_eq!(text_asked_for(query), expected, "{query}");
-        }
-    }
-
-    #[test]
     fn only_searches_with_words_are_ours() {
-        assert!(is_ours(Route::Smart, &object(json!({"query": "cat"}))));
-        assert!(!is_ours(Route::Smart, &object(json!({"queryAssetId": "a"}))));
-        assert!(!is_ours(Route::Smart, &object(json!({"query": " ", "ocr": "a"}))));
-        assert!(is_ours(Route::Metadata, &object(json!({"ocr": "a"}))));
-        assert!(is_ours(Route::Metadata, &object(json!({"query": "ocr:a", "ocr": null}))));
-        assert!(!is_ours(Route::Metadata, &object(json!({"query": "cat", "city": "Rome"}))));
+        let ours = |path: &str, body: Value| is_ours(Route::of(path).unwrap(), &object(body));
+        let (smart, metadata) = ("/api/search/smart", METADATA);
+        assert!(ours(smart, json!({"query": "cat"})));
+        assert!(!ours(smart, json!({"queryAssetId": "a"})));
+        assert!(!ours(smart, json!({"query": " ", "ocr": "a"})));
+        assert!(ours(smart, json!({"query": "cat", "filter": {}})));
+        assert!(ours(metadata, json!({"ocr": "a"})));
+        assert!(ours(metadata, json!({"query": "ocr:a", "ocr": null})));
+        assert!(!ours(metadata, json!({"query": "cat", "city": "Rome"})));
+        assert!(ours(metadata, json!({"filter": {"ocr": {"matches": "a"}}})));
+        assert!(!ours(metadata, json!({"filter": {"city": {"eq": "Rome"}}})));
+        for path in ["/api/search/random", "/api/search/statistics"] {
+            assert!(ours(path, json!({"ocr": "a"})));
+            assert!(!ours(path, json!({"query": "ocr:a"})));
+        }
     }
 }

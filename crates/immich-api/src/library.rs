@@ -10,7 +10,9 @@ use serde_json::Value;
 use tokio::{runtime::Handle, task::spawn_blocking, time::sleep};
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
-use viewfinder_companion::{AsCaller, Caller, Library, LibraryError, Offers, Page, RerunKind};
+use viewfinder_companion::{
+    AsCaller, Caller, Capabilities, Library, LibraryError, Next, Page, RerunKind, SearchRoute,
+};
 use viewfinder_gateway::Backend;
 use viewfinder_immich::SearchRequest;
 use viewfinder_index::{Models, Stop};
@@ -169,7 +171,13 @@ async fn rest(time: Duration, stop: &Stop) {
 }
 
 impl Library for ApiLibrary {
-    fn search(&self, caller: &Caller, body: &Value, immich: &dyn AsCaller) -> Result<Page, LibraryError> {
+    fn search(
+        &self,
+        caller: &Caller,
+        _: SearchRoute,
+        body: &Value,
+        immich: &dyn AsCaller,
+    ) -> Result<Page, LibraryError> {
         let left = |why: &str| LibraryError::NotUnderstood(why.to_owned());
         let deadline = Instant::now() + self.config.search_time;
         let request = SearchRequest::parse(body).map_err(|why| left(&why.to_string()))?;
@@ -184,7 +192,13 @@ impl Library for ApiLibrary {
         let page = ranking.page(request.places(), body, request.is_metadata(), immich, deadline);
         let (items, more) = page.map_err(|message| LibraryError::Failed { code: "immich_away", message })?;
         self.rankings.keep(ranking);
-        Ok(Page { items, next_page: more.then(|| request.page() + 1) })
+        let total = request.places().start + items.len();
+        Ok(Page { items, total, next: more.then(|| Next::Page(request.page() + 1)) })
+    }
+
+    fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
+        let account = self.account(caller)?;
+        assets.iter().try_for_each(|id| rerun::own(&account, *id).map(drop))
     }
 
     fn rerun(
@@ -197,8 +211,14 @@ impl Library for ApiLibrary {
         rerun::rerun(&self.account(caller)?, &self.config, kind, assets)
     }
 
-    fn offers(&self) -> Offers {
-        let any = !self.accounts.read().unwrap_or_else(PoisonError::into_inner).is_empty();
-        Offers { text: any, meaning: any }
+    fn capabilities(&self) -> Capabilities {
+        if self.accounts.read().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return Capabilities::none("no API key of companion.api_keys could be used yet");
+        }
+        Capabilities::default()
+    }
+
+    fn reruns_as_caller(&self) -> bool {
+        false
     }
 }

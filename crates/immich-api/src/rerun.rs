@@ -39,7 +39,8 @@ pub(crate) fn rerun(
     Ok(())
 }
 
-fn own(account: &Account, id: Uuid) -> Result<Asset, LibraryError> {
+/// The asset of an id of Immich's, if it is the user's.
+pub(crate) fn own(account: &Account, id: Uuid) -> Result<Asset, LibraryError> {
     let known = account.store.list(&place(account.user, id), None, 1).map_err(|error| failed(&error))?;
     known.into_iter().next().ok_or(LibraryError::NotYours)
 }

@@ -6,7 +6,10 @@ use viewfinder_catalog::{
     query::Query,
 };
 
-use crate::schema::{Rules, Schema};
+use crate::{
+    people::{self, Together},
+    schema::{Rules, Schema},
+};
 
 /// Where a picture is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,14 +154,7 @@ impl Filters {
     /// All of the people, albums and tags must be there, each by itself or, for tags, by one below it.
     fn add_memberships(&self, schema: &Schema, sql: &mut Sql, to: &mut Vec<String>) {
         if !self.people.is_empty() {
-            let (people, count) = (sql.param(self.people.clone()), self.people.len());
-            let visible = if schema.face_visible { " AND f.\"isVisible\"" } else { "" };
-            to.push(format!(
-                "asset.id IN (SELECT f.\"assetId\" FROM {} AS f
-                     WHERE f.\"personId\" = ANY({people}) AND f.\"deletedAt\" IS NULL{visible}
-                     GROUP BY f.\"assetId\" HAVING count(DISTINCT f.\"personId\") = {count})",
-                schema.face
-            ));
+            to.push(people::with(schema, sql, &self.people, Together::All));
         }
         let [album_asset, album, asset_in_album] = &schema.album_asset;
         if !self.albums.is_empty() {
@@ -243,14 +239,5 @@ pub(crate) fn add_of_query(
             to.push(format!("asset.\"localDateTime\" {sign} to_timestamp({seconds})"));
         }
     }
-    for name in &query.people {
-        let name = sql.param(storable(name));
-        let owner = user.map_or_else(String::new, |user| format!(" AND p.\"ownerId\" = {}", sql.param(user)));
-        let visible = if schema.face_visible { " AND f.\"isVisible\"" } else { "" };
-        to.push(format!(
-            "asset.id IN (SELECT f.\"assetId\" FROM {} AS f JOIN public.person AS p ON p.id = f.\"personId\"
-                 WHERE lower(p.name) = lower({name}){owner} AND f.\"deletedAt\" IS NULL{visible})",
-            schema.face
-        ));
-    }
+    to.extend(query.people.iter().map(|name| people::named(schema, sql, name, user)));
 }

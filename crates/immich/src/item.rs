@@ -4,9 +4,8 @@ use uuid::Uuid;
 use viewfinder_catalog::postgres::{Result, Sql, Work};
 
 use crate::{
-    mime,
+    Caller, mime, people,
     schema::{Rules, Schema},
-    scope::Caller,
 };
 
 /// What an answer holds beside the picture itself.
@@ -55,12 +54,11 @@ pub(crate) fn items(
     let mut sql = Sql::default();
     let ids_param = sql.param(ids.to_vec());
     let conditions = conditions(&mut sql);
+    let expression = expression(schema, &mut sql, caller.user, extras);
     let statement = format!(
-        "SELECT asset.id, {} FROM {} AS asset LEFT JOIN {} AS exif ON exif.\"assetId\" = asset.id
+        "SELECT asset.id, {expression} FROM {} AS asset LEFT JOIN {} AS exif ON exif.\"assetId\" = asset.id
          WHERE asset.id = ANY({ids_param}) AND {conditions}",
-        expression(schema, extras),
-        schema.asset,
-        schema.exif
+        schema.asset, schema.exif
     );
     let rows = work.rows(&statement, &sql.refs())?;
     let mut found: std::collections::HashMap<Uuid, Value> =
@@ -73,7 +71,7 @@ pub(crate) fn items(
 }
 
 /// What the database can say, as JSON.
-fn expression(schema: &Schema, extras: Extras) -> String {
+fn expression(schema: &Schema, sql: &mut Sql, caller: Uuid, extras: Extras) -> String {
     let mut pairs: Vec<(&str, String)> = Vec::new();
     for column in [
         "id",
@@ -119,14 +117,14 @@ fn expression(schema: &Schema, extras: Extras) -> String {
         ));
     }
     if extras.people {
-        pairs.push(("faces", faces(schema)));
+        pairs.push(("faces", faces(schema, sql, caller)));
     }
     object(&pairs)
 }
 
 /// Faces of a picture, each with its person, if it has one.
-fn faces(schema: &Schema) -> String {
-    let mut face: Vec<(&str, String)> = [
+fn faces(schema: &Schema, sql: &mut Sql, caller: Uuid) -> String {
+    let face: Vec<(&str, String)> = [
         "id",
         "imageWidth",
         "imageHeight",
@@ -140,19 +138,12 @@ fn faces(schema: &Schema) -> String {
     .map(|column| (*column, format!("f.\"{column}\"")))
     .collect();
     let mut person: Vec<(&str, String)> =
-        ["id", "name", "thumbnailPath", "isHidden", "isFavorite", "color", "birthDate"]
+        ["name", "thumbnailPath", "isHidden", "isFavorite", "color", "birthDate"]
             .iter()
             .map(|column| (*column, format!("p.\"{column}\"")))
             .collect();
     person.push(("updatedAt", as_json_time("p.\"updatedAt\"")));
-    face.push(("person", format!("CASE WHEN p.id IS NULL THEN NULL ELSE {} END", object(&person))));
-    let visible = if schema.face_visible { " AND f.\"isVisible\"" } else { "" };
-    format!(
-        "(SELECT coalesce(jsonb_agg({}), '[]') FROM {} AS f LEFT JOIN public.person AS p ON p.id = f.\"personId\"
-          WHERE f.\"assetId\" = asset.id AND f.\"deletedAt\" IS NULL{visible})",
-        object(&face),
-        schema.face
-    )
+    people::in_answer(schema, sql, caller, &object(&face), &object(&person))
 }
 
 /// As `JSON.stringify` writes a `Date`.

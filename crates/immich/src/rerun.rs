@@ -8,17 +8,9 @@ use viewfinder_engine::{EngineError, ErrorCode};
 use viewfinder_wire::immich::{Answer, ReadText};
 
 use crate::{
-    Caller, Error, Library, schema::Schema, settings::Settings, tables::OwnText, tokens::search_text,
+    Caller, Error, Library, RerunKind, schema::Schema, settings::Settings, tables::OwnText,
+    tokens::search_text,
 };
-
-/// What is done again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RerunKind {
-    /// The text.
-    Ocr,
-    /// The vector of what is shown.
-    Clip,
-}
 
 /// Gives the preview of a picture, as Immich made it, or says why not; for a video, its still picture.
 pub type Previews<'a> = dyn Fn(Uuid) -> Result<Bytes, String> + 'a;

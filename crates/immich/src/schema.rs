@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use viewfinder_catalog::postgres::{Result as Sql, Work};
 
-use crate::Error;
+use crate::{Error, people::People};
 
 /// Immich's own schema.
 const IMMICH: &str = "public";
@@ -31,6 +31,7 @@ pub(crate) struct Schema {
     pub(crate) ocr_visible: bool,
     /// Can faces be hidden (v2)?
     pub(crate) face_visible: bool,
+    pub(crate) people: People,
     /// Is the converted video a row of `asset_file` (v2.6), not a column?
     pub(crate) encoded_in_file: bool,
     /// Are width, height and `isEdited` there (v2.5)?
@@ -99,12 +100,12 @@ const NEEDED: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("asset_exif", "exif", &["assetId", "city", "state", "country", "make", "model", "lensModel", "rating"]),
-    ("asset_face", "asset_faces", &["id", "assetId", "personId", "deletedAt"]),
+    ("asset_face", "asset_faces", &["id", "assetId", "deletedAt"]),
     ("asset_file", "asset_files", &["assetId", "type", "path"]),
     ("asset_job_status", "asset_job_status", &["assetId"]),
     ("partner", "partners", &["sharedById", "sharedWithId", "inTimeline"]),
     ("user", "users", &["id", "deletedAt"]),
-    ("person", "person", &["id", "ownerId", "name"]),
+    ("person", "person", &["ownerId", "name"]),
     ("album_asset", "albums_assets_assets", &[]),
     ("tag_asset", "tag_asset", &[]),
     ("tag_closure", "tags_closure", &["id_ancestor", "id_descendant"]),
@@ -167,6 +168,14 @@ impl Schema {
         if rules != Rules::V3 && !has(asset, "deviceAssetId") {
             return Err(Error::UnknownSchema(format!("the table {asset} has no column deviceAssetId")));
         }
+        let faces = tables["asset_face"];
+        let people = if has(faces, "personGroupId") && has("person", "personGroupId") {
+            People::Groups
+        } else if has(faces, "personId") && has("person", "id") {
+            People::Persons
+        } else {
+            return Err(Error::UnknownSchema(format!("the table {faces} has no column personId")));
+        };
         let encoded_in_file = !has(asset, "encodedVideoPath");
         Ok(Self {
             asset: table("asset"),
@@ -181,6 +190,7 @@ impl Schema {
             ocr: has("asset_ocr", "text") && has("ocr_search", "text") && has("asset_job_status", "ocrAt"),
             ocr_visible: has("asset_ocr", "isVisible"),
             face_visible: has(tables["asset_face"], "isVisible"),
+            people,
             encoded_in_file,
             sized: has(asset, "width") && has(asset, "isEdited"),
             rules,

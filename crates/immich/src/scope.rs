@@ -3,19 +3,10 @@ use uuid::Uuid;
 use viewfinder_catalog::postgres::{Result, Sql, Work};
 
 use crate::{
-    Error,
+    Caller, Error,
     filters::Visibility,
     schema::{Rules, Schema},
 };
-
-/// Who asks, as Immich has confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The user.
-    pub user: Uuid,
-    /// Was the PIN given in this session? Never with an API key.
-    pub elevated: bool,
-}
 
 /// What a caller may find with the visibility that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

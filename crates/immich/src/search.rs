@@ -1,5 +1,4 @@
 //! Searches: text, meaning, or both, ranked as the catalogue ranks.
-use serde_json::Value;
 use uuid::Uuid;
 use viewfinder_catalog::{
     Filter,
@@ -9,22 +8,13 @@ use viewfinder_catalog::{
 use viewfinder_engine::SentenceRequest;
 
 use crate::{
-    Caller, Error, Library, NotUnderstood, SearchRequest,
+    Caller, Error, Library, Next, NotUnderstood, Page, SearchRequest,
     item::{Extras, items},
     schema::{Rules, Schema},
     scope::Scope,
     settings::Settings,
     source::{Allowed, Known},
 };
-
-/// A page of what was found, best first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page {
-    /// Pictures as Immich's API gives them.
-    pub items: Vec<Value>,
-    /// The next page's number, if there is more.
-    pub next_page: Option<u32>,
-}
 
 impl Library {
     /// Searches what the caller may find. Words find text and what pictures show; what was asked for as text (`ocr:`, phrases, the
@@ -79,7 +69,8 @@ impl Library {
         let items = self
             .pool()
             .read(|work| items(work, &schema, *caller, &ids, extras, |sql| allowed.conditions(sql)))?;
-        Ok(Page { items, next_page: (ranked.len() > places.end).then(|| request.page + 1) })
+        let next = (ranked.len() > places.end).then(|| Next::Page(request.page + 1));
+        Ok(Page { items, total: ranked.len(), next })
     }
 
     /// The vector of what words mean.

@@ -16,9 +16,10 @@ use viewfinder_catalog::{
 };
 
 use crate::{
+    Caller,
     filters::{Filters, add_of_query},
     schema::{Index, Schema, Vectors},
-    scope::{Caller, Scope},
+    scope::Scope,
 };
 
 /// Up to this many allowed pictures are compared one by one; more are looked for through the index.

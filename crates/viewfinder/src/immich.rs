@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
-use viewfinder_companion::{AsCaller, Caller, LibraryError, Offers, Page, RerunKind};
+use viewfinder_companion::{
+    AsCaller, Caller, Capabilities, Capability, LibraryError, Page, RerunKind, SearchRoute,
+};
 use viewfinder_immich::{Error, Follower, Library, LibraryConfig, MediaFolder, SearchRequest};
 use viewfinder_index::Stop;
 
@@ -96,11 +98,20 @@ fn read(library: &Library, media: &MediaFolder, stop: &Stop) {
 }
 
 impl viewfinder_companion::Library for Immich {
-    fn search(&self, caller: &Caller, body: &Value, _: &dyn AsCaller) -> Result<Page, LibraryError> {
+    fn search(
+        &self,
+        caller: &Caller,
+        _: SearchRoute,
+        body: &Value,
+        _: &dyn AsCaller,
+    ) -> Result<Page, LibraryError> {
         let request =
             SearchRequest::parse(body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
-        let page = self.library()?.search(&theirs(*caller), &request).map_err(ours)?;
-        Ok(Page { items: page.items, next_page: page.next_page })
+        self.library()?.search(caller, &request).map_err(ours)
+    }
+
+    fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
+        self.library()?.require_own(caller, assets).map_err(ours)
     }
 
     fn rerun(
@@ -110,21 +121,28 @@ impl viewfinder_companion::Library for Immich {
         assets: &[Uuid],
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
-        let kind = match kind {
-            RerunKind::Ocr => viewfinder_immich::RerunKind::Ocr,
-            RerunKind::Clip => viewfinder_immich::RerunKind::Clip,
-        };
-        self.library()?.rerun(&theirs(*caller), kind, assets, &|asset| immich.preview(asset)).map_err(ours)
+        self.library()?.rerun(caller, kind, assets, &|asset| immich.preview(asset)).map_err(ours)
     }
 
-    fn offers(&self) -> Offers {
-        let library = self.library();
-        Offers { text: library.is_ok(), meaning: library.is_ok_and(Library::has_vectors) }
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::default();
+        match self.library() {
+            Ok(library) if library.has_vectors() => {}
+            Ok(_) => {
+                for capability in
+                    [Capability::MeaningSearch, Capability::HybridSearch, Capability::RedoVectors]
+                {
+                    capabilities.lose(capability, "the database has no vectors of a known kind");
+                }
+            }
+            Err(error) => return Capabilities::none(&error.to_string()),
+        }
+        capabilities
     }
-}
 
-fn theirs(Caller { user, elevated }: Caller) -> viewfinder_immich::Caller {
-    viewfinder_immich::Caller { user, elevated }
+    fn reruns_as_caller(&self) -> bool {
+        true
+    }
 }
 
 fn ours(error: Error) -> LibraryError {

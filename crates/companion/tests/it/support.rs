@@ -14,7 +14,8 @@ use tokio::{
 };
 use uuid::Uuid;
 use viewfinder_companion::{
-    AsCaller, Caller, Companion, CompanionConfig, Library, LibraryError, Offers, Page, RerunKind,
+    AsCaller, Caller, Capabilities, Companion, CompanionConfig, Library, LibraryError, Next, Page, RerunKind,
+    SearchRoute,
 };
 use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
 
@@ -37,13 +38,24 @@ pub(crate) struct Shelf {
 }
 
 impl Library for Shelf {
-    fn search(&self, caller: &Caller, body: &Value, _: &dyn AsCaller) -> Result<Page, LibraryError> {
+    fn search(
+        &self,
+        caller: &Caller,
+        _: SearchRoute,
+        body: &Value,
+        _: &dyn AsCaller,
+    ) -> Result<Page, LibraryError> {
         self.asked.lock().unwrap().push((*caller, body.clone()));
         std::thread::sleep(*self.time.lock().unwrap());
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }
-        Ok(Page { items: found(), next_page: Some(3) })
+        Ok(Page { items: found(), total: 500, next: Some(Next::Page(3)) })
+    }
+
+    fn require_own(&self, _: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
+        let own = assets.iter().all(|asset| asset.to_string() == OWN);
+        own.then_some(()).ok_or(LibraryError::NotYours)
     }
 
     fn rerun(
@@ -57,17 +69,19 @@ impl Library for Shelf {
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }
-        if assets.iter().any(|asset| asset.to_string() != OWN) {
-            return Err(LibraryError::NotYours);
-        }
+        self.require_own(caller, assets)?;
         let pictures: Vec<_> = assets.iter().map(|asset| immich.preview(*asset).unwrap()).collect();
         assert_eq!(pictures, vec!["preview size=preview&edited=false"; assets.len()]);
         self.reruns.lock().unwrap().push((*caller, kind, assets.to_vec()));
         Ok(())
     }
 
-    fn offers(&self) -> Offers {
-        Offers { text: true, meaning: true }
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn reruns_as_caller(&self) -> bool {
+        true
     }
 }
 

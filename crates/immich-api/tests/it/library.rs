@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use viewfinder_companion::{Library as _, LibraryError, Offers, RerunKind};
+use viewfinder_companion::{Capabilities, Library as _, LibraryError, RerunKind};
 
 use crate::{immich::Immich, support::Running};
 
@@ -32,7 +32,7 @@ fn pictures_are_read_and_found_by_their_user_and_nobody_else() {
     running.wait_for("ann", "ocr:maple", &[]);
     // By text and by what they show, in one list.
     assert_eq!(running.search("ann", &json!({"query": "Corner Bakery"})).unwrap().0[0], bakery);
-    assert_eq!(running.library.offers(), Offers { text: true, meaning: true });
+    assert_eq!(running.library.capabilities(), Capabilities::default());
     for (key, body) in [
         ("cem", json!({"query": "ocr:maple"})),
         ("ann", json!({"query": "ocr:maple", "visibility": "locked"})),
@@ -164,7 +164,7 @@ fn a_key_that_is_none_offers_nothing() {
     immich.add(ann, "a.jpg", BAKERY);
     let running = Running::start(immich, &["wrong"]);
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(running.library.offers(), Offers::default());
+    assert!(!running.library.capabilities().has(viewfinder_companion::Capability::TextSearch));
     let found = running.search("ann", &json!({"query": "ocr:bakery"}));
     assert!(matches!(found, Err(LibraryError::NotUnderstood(_))), "{found:?}");
 }
