@@ -1,5 +1,6 @@
 //! Finding text.
 use serde_json::json;
+use viewfinder_immich::Next;
 
 use crate::world::World;
 
@@ -51,13 +52,16 @@ fn pages_cover_everything_once() {
         world.search(&library, json!({"query": "ocr:same", "page": number, "size": size})).unwrap()
     };
     let pages: Vec<_> = (1..=3).map(|number| page(number, 10)).collect();
-    assert_eq!(pages.iter().map(|page| page.next_page).collect::<Vec<_>>(), [Some(2), Some(3), None]);
+    assert_eq!(
+        pages.iter().map(|page| page.next.clone()).collect::<Vec<_>>(),
+        [Some(Next::Page(2)), Some(Next::Page(3)), None]
+    );
     let names: Vec<String> = pages.iter().flat_map(crate::world::names).collect();
     let newest_first: Vec<String> = (0..25).rev().map(|number| format!("{number:02}.jpg")).collect();
     assert_eq!(names, newest_first);
-    assert_eq!(page(1, 25).next_page, None);
+    assert_eq!(page(1, 25).next, None);
     let beyond = page(4, 10);
-    assert!(beyond.items.is_empty() && beyond.next_page.is_none());
+    assert!(beyond.items.is_empty() && beyond.next.is_none());
 }
 
 #[test]
