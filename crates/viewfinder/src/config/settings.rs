@@ -214,6 +214,10 @@ settings! {
     /// PostgreSQL database of the catalogue, in place of a file. It needs the pgvector extension.
     catalog_url: Option<String> = None;
         "catalog.url", "VIEWFINDER_CATALOG_URL", example "postgres://user:password@host/database", secret true;
+    /// The file of photos that are to be read or embedded again, which goes on after a restart. Without it: `immich/jobs.json` in the
+    /// data folder.
+    companion_jobs: Option<PathBuf> = None;
+        "companion.jobs", "VIEWFINDER_COMPANION_JOBS", example "/data/immich/jobs.json";
     /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.
     catalog_text_search_config: Option<String> = None;
         "catalog.text_search_config", "VIEWFINDER_CATALOG_TEXT_SEARCH_CONFIG", example "chinese";
@@ -271,6 +275,10 @@ settings! {
     /// The folder of these catalogues. Without it: `immich` in the data folder.
     companion_catalogs: Option<PathBuf> = None;
         "companion.catalogs", "VIEWFINDER_COMPANION_CATALOGS", example "/data/immich";
+    /// The file of photos that are to be read or embedded again, which goes on after a restart. Without it: `immich/jobs.json` in the
+    /// data folder.
+    companion_jobs: Option<PathBuf> = None;
+        "companion.jobs", "VIEWFINDER_COMPANION_JOBS", example "/data/immich/jobs.json";
     /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.
     companion_text_search_config: Option<String> = None;
         "companion.text_search_config", "VIEWFINDER_COMPANION_TEXT_SEARCH_CONFIG", example "chinese";
