@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A refusal, with its name for metrics.
-pub(super) type Refused = (&'static str, Response<Body>);
+pub(super) type Refused = (&'static str, Box<Response<Body>>);
 
 /// What a job of ours does; none if it is one of Immich's.
 pub(super) fn kind(body: &Map<String, Value>) -> Option<RerunKind> {
@@ -46,10 +46,10 @@ pub(super) async fn start(
     };
     let caller = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
         Verdict::Granted(caller, _) => caller,
-        Verdict::Refused(response) => return Err(("refused", *response)),
+        Verdict::Refused(response) => return Err(("refused", response)),
         Verdict::Unclear(why) => {
             tracing::warn!(why, "a job cannot be judged");
-            return Err(("unclear", nobody_said()));
+            return Err(("unclear", Box::new(nobody_said())));
         }
     };
     let assets = assets(body).ok_or_else(|| refused("each value in assetIds must be a UUID"))?;
@@ -62,7 +62,7 @@ pub(super) async fn start(
         RerunKind::Clip => Capability::RedoVectors,
     };
     if let Some(why) = companion.capabilities().told(needed) {
-        return Err(("unavailable", reply::coded(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &why)));
+        return Err(refusal("unavailable", StatusCode::SERVICE_UNAVAILABLE, "unavailable", &why));
     }
     let library = companion.library.clone();
     let sender = Arc::new(Sender::new(companion, &read.parts, visitor));
@@ -76,7 +76,7 @@ pub(super) async fn start(
     });
     added.await.unwrap_or_else(|_| {
         let message = "the library broke over the question";
-        Err(("internal", reply::coded(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)))
+        Err(refusal("internal", StatusCode::INTERNAL_SERVER_ERROR, "internal", message))
     })
 }
 
@@ -91,25 +91,29 @@ fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
 }
 
 fn refused(message: &str) -> Refused {
-    ("refused", reply::coded(StatusCode::BAD_REQUEST, "bad_request", message))
+    refusal("refused", StatusCode::BAD_REQUEST, "bad_request", message)
+}
+
+fn refusal(outcome: &'static str, status: StatusCode, code: &str, message: &str) -> Refused {
+    (outcome, Box::new(reply::coded(status, code, message)))
 }
 
 fn not_yours(error: &LibraryError) -> Refused {
     match error {
         LibraryError::NotYours => {
             let message = "Not found or no asset.update access";
-            ("refused", reply::coded(StatusCode::BAD_REQUEST, "not_yours", message))
+            refusal("refused", StatusCode::BAD_REQUEST, "not_yours", message)
         }
         LibraryError::NotUnderstood(_) | LibraryError::NothingFound => refused(&error.to_string()),
         LibraryError::Failed { code, message } | LibraryError::Picture { code, message } => {
             tracing::warn!(code, message, "a job cannot be started");
-            (code, reply::coded(StatusCode::SERVICE_UNAVAILABLE, code, message))
+            refusal(code, StatusCode::SERVICE_UNAVAILABLE, code, message)
         }
     }
 }
 
-fn too_much(refusal: Refusal) -> Refused {
-    let (status, code) = match refusal {
+fn too_much(reason: Refusal) -> Refused {
+    let (status, code) = match reason {
         Refusal::NothingToDo => (StatusCode::BAD_REQUEST, "no_pictures"),
         Refusal::NoSuchJob => (StatusCode::NOT_FOUND, "no_such_job"),
         Refusal::Ended => (StatusCode::CONFLICT, "job_ended"),
@@ -118,5 +122,5 @@ fn too_much(refusal: Refusal) -> Refused {
         Refusal::UserFull => (StatusCode::TOO_MANY_REQUESTS, "too_many_pictures"),
         Refusal::TooManyJobs => (StatusCode::TOO_MANY_REQUESTS, "too_many_jobs"),
     };
-    ("refused", reply::coded(status, code, &refusal.to_string()))
+    refusal("refused", status, code, &reason.to_string())
 }
