@@ -14,6 +14,7 @@ mod item;
 mod library;
 mod media;
 mod mime;
+mod needs;
 mod people;
 mod reading;
 mod reindex;
@@ -27,6 +28,7 @@ mod source;
 mod status;
 mod tables;
 mod tokens;
+mod vectors;
 
 pub use error::{Error, NotUnderstood};
 pub use follow::Follower;

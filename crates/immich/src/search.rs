@@ -2,13 +2,16 @@
 use uuid::Uuid;
 use viewfinder_catalog::{
     Filter,
+    query::Scope as Words,
     search::{EmbedError, MOST_HITS, QueryVector, Ranker, excluded},
     unit,
 };
+use viewfinder_companion::Capability;
 use viewfinder_engine::SentenceRequest;
 
 use crate::{
     Caller, Error, Library, Next, NotUnderstood, Page, SearchRequest,
+    filters::needs_of_query,
     item::{Extras, items},
     schema::{Rules, Schema},
     scope::Scope,
@@ -23,14 +26,19 @@ impl Library {
     /// # Errors
     /// Any [`Error`]; whoever has Immich at hand lets it answer instead.
     pub fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
+        self.answer(caller, request).inspect_err(|error| self.look_after_failure(error))
+    }
+
+    fn answer(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
         let schema = self.schema();
+        require(&schema, request)?;
         if schema.rules == Rules::V3 && request.metadata && !request.filters.albums.is_empty() {
             return Err(NotUnderstood::new("in v3, albums widen a search to pictures of others").into());
         }
         let visibility = request.filters.visibility;
         let (scope, settings) = self
             .pool()
-            .read(|work| Ok((Scope::of(work, &schema, *caller, visibility)?, Settings::read(work)?)))?;
+            .read(|work| Ok((Scope::of(work, &schema, *caller, visibility)?, Settings::read(work, &schema)?)))?;
         let scope = scope?;
         let meaning = request
             .query
@@ -89,6 +97,29 @@ impl Library {
         }
         Ok(QueryVector { model, vector: unit(&vector) })
     }
+}
+
+/// Refuses a search that needs what this Immich lacks.
+fn require(schema: &Schema, request: &SearchRequest) -> Result<(), Error> {
+    let SearchRequest { query, filters, .. } = request;
+    let text = query.terms.iter().any(|term| term.scope != Words::Meaning);
+    schema.require(match (text, query.meaning().is_some()) {
+        (true, true) => Capability::HybridSearch,
+        (false, true) => Capability::MeaningSearch,
+        (_, false) => Capability::TextSearch,
+    })?;
+    let answer = [
+        (request.with_exif, Capability::Exif),
+        (request.with_people, Capability::PeopleInAnswers),
+    ];
+    let answer = answer.into_iter().filter_map(|(needed, capability)| needed.then_some(capability));
+    for capability in answer.chain(filters.needs()).chain(needs_of_query(query)) {
+        schema.require(capability)?;
+    }
+    if filters.encoded.is_some() && !schema.encoded_known {
+        return Err(NotUnderstood::new("this Immich does not tell which videos were converted").into());
+    }
+    Ok(())
 }
 
 /// What the query's words exclude; its other filters are among those of the request.

@@ -18,8 +18,9 @@ use viewfinder_catalog::{
 use crate::{
     Caller,
     filters::{Filters, add_of_query},
-    schema::{Index, Schema, Vectors},
+    schema::Schema,
     scope::Scope,
+    vectors::{Index, Vectors},
 };
 
 /// Up to this many allowed pictures are compared one by one; more are looked for through the index.
