@@ -6,6 +6,7 @@
 //!
 //! Calls block; whoever is asynchronous calls them on a blocking thread.
 
+mod answerable;
 mod ask;
 mod base64;
 mod cursor;
@@ -19,6 +20,7 @@ mod library;
 mod list;
 mod media;
 mod mime;
+mod needs;
 mod order;
 mod people;
 mod reading;
@@ -34,6 +36,7 @@ mod status;
 mod structured;
 mod tables;
 mod tokens;
+mod vectors;
 mod words;
 
 pub use error::{Error, NotUnderstood};

@@ -37,22 +37,25 @@ impl List<'_> {
         places: &Range<usize>,
     ) -> Result<Vec<Uuid>, StoreError> {
         let (offset, limit) = (at_most(places.start), at_most(places.len()));
-        self.ids(pool, schema, &format!("ORDER BY {} LIMIT {limit} OFFSET {offset}", order.sql()))
+        let exif = if order.needs_exif() {
+            format!("LEFT JOIN {} AS ordering ON ordering.\"assetId\" = asset.id", schema.exif)
+        } else {
+            String::new()
+        };
+        let end = format!("ORDER BY {} LIMIT {limit} OFFSET {offset}", order.sql());
+        self.ids(pool, schema, &exif, &end)
     }
 
     /// At most so many, by chance.
     pub(crate) fn drawn(&self, pool: &Pool, schema: &Schema, count: usize) -> Result<Vec<Uuid>, StoreError> {
-        self.ids(pool, schema, &format!("ORDER BY random() LIMIT {}", at_most(count)))
+        self.ids(pool, schema, "", &format!("ORDER BY random() LIMIT {}", at_most(count)))
     }
 
-    fn ids(&self, pool: &Pool, schema: &Schema, end: &str) -> Result<Vec<Uuid>, StoreError> {
+    fn ids(&self, pool: &Pool, schema: &Schema, join: &str, end: &str) -> Result<Vec<Uuid>, StoreError> {
         let mut sql = Sql::default();
         let condition = self.condition(&mut sql);
-        let statement = format!(
-            "SELECT asset.id FROM {} AS asset LEFT JOIN {} AS ordering ON ordering.\"assetId\" = asset.id
-             WHERE {condition} {end}",
-            schema.asset, schema.exif
-        );
+        let statement =
+            format!("SELECT asset.id FROM {} AS asset {join} WHERE {condition} {end}", schema.asset);
         let rows = pool.read(|work| work.rows(&statement, &sql.refs()))?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }

@@ -40,7 +40,12 @@ impl Order {
         Ok(Self { by: by.unwrap_or(By::Taken), ascending: direction.as_deref() == Some("asc") })
     }
 
-    /// What follows `ORDER BY` for rows of `asset`, with those of `ordering` from the table of EXIF beside them.
+    /// Does it look at EXIF?
+    pub(crate) fn needs_exif(self) -> bool {
+        matches!(self.by, By::Size | By::Rating)
+    }
+
+    /// What follows `ORDER BY` for rows of `asset`, with those of `ordering` from the table of EXIF beside them if it needs EXIF.
     pub(crate) fn sql(self) -> String {
         let direction = if self.ascending { "ASC" } else { "DESC" };
         let first = match self.by {

@@ -12,12 +12,12 @@ use viewfinder_engine::SentenceRequest;
 
 use crate::{
     Caller, Error, Library, NotUnderstood, Page, SearchRequest,
-    filters::Visibility,
+    answerable::require,
     item::{Extras, items},
     list::List,
     order::Order,
     request::Allows,
-    schema::{Rules, Schema},
+    schema::Schema,
     scope::Scope,
     settings::Settings,
     source::{Allowed, Known},
@@ -32,12 +32,16 @@ impl Library {
     /// # Errors
     /// Any [`Error`]; whoever has Immich at hand lets it answer instead.
     pub fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
+        self.answer(caller, request).inspect_err(|error| self.look_after_failure(error))
+    }
+
+    fn answer(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
         let schema = self.schema();
-        require_answerable(request, &schema, *caller)?;
+        require(request, &schema, *caller)?;
         let (scope, settings, readable) = self.pool().read(|work| {
             let albums = albums(request);
             let readable = albums.is_empty() || structured::all_readable(work, caller.user, &albums)?;
-            Ok((Scope::of(work, &schema, *caller)?, Settings::read(work)?, readable))
+            Ok((Scope::of(work, &schema, *caller)?, Settings::read(work, &schema)?, readable))
         })?;
         if !readable {
             return Err(NotUnderstood::new("an album is not the caller's to look into").into());
@@ -58,14 +62,14 @@ impl Library {
         let list = hits.as_deref().map_or(List::Allowed(&without), List::Hits);
         let places = request.places();
         let (ids, total) = match request.route {
-            SearchRoute::Statistics => (Vec::new(), self.count(&schema, &list)?),
+            SearchRoute::Statistics => (Vec::new(), self.counted(&schema, &list)?),
             SearchRoute::Random => {
                 let ids = list.drawn(self.pool(), &schema, request.size)?;
                 let total = ids.len();
                 (ids, total)
             }
             SearchRoute::Smart | SearchRoute::Metadata => {
-                let total = self.count(&schema, &list)?;
+                let total = self.counted(&schema, &list)?;
                 let ids = match (&hits, request.order) {
                     (Some(hits), None) => {
                         hits.iter().skip(places.start).take(places.len()).copied().collect()
@@ -88,7 +92,7 @@ impl Library {
         Ok(Page { items, total, next: request.next(total > places.end) })
     }
 
-    fn count(&self, schema: &Schema, list: &List<'_>) -> Result<usize, Error> {
+    fn counted(&self, schema: &Schema, list: &List<'_>) -> Result<usize, Error> {
         Ok(match list {
             List::Hits(hits) => hits.len(),
             List::Allowed(_) => list.count(self.pool(), schema)?,
@@ -196,27 +200,6 @@ impl Library {
 /// Hits by relevance, similarity and time.
 fn order(one: &(f32, f32, Known), other: &(f32, f32, Known)) -> std::cmp::Ordering {
     one.0.total_cmp(&other.0).then(one.1.total_cmp(&other.1)).then(one.2.cmp(&other.2))
-}
-
-/// Refuses what Immich answers in its own way, and locked pictures to whoever has not given the PIN.
-fn require_answerable(request: &SearchRequest, schema: &Schema, caller: Caller) -> Result<(), Error> {
-    for alternative in &request.alternatives {
-        let locked = match &alternative.allows {
-            Allows::Flat(filters) => {
-                if schema.rules == Rules::V3 && request.is_metadata() && !filters.albums.is_empty() {
-                    return Err(
-                        NotUnderstood::new("in v3, albums widen a search to pictures of others").into()
-                    );
-                }
-                filters.visibility == Some(Visibility::Locked)
-            }
-            Allows::Structured(filter) => filter.asks_for_locked(),
-        };
-        if locked && !caller.elevated {
-            return Err(Error::NotElevated);
-        }
-    }
-    Ok(())
 }
 
 /// Albums that a request of the second shape names.

@@ -17,8 +17,9 @@ use viewfinder_catalog::{
 use crate::{
     filters::add_of_query,
     request::{Allows, Alternative},
-    schema::{Index, Schema, Vectors},
+    schema::Schema,
     scope::Scope,
+    vectors::{Index, Vectors},
 };
 
 /// Up to this many allowed pictures are compared one by one; more are looked for through the index.

@@ -2,6 +2,7 @@
 mod albums;
 mod fields;
 mod locked;
+mod needs;
 mod parse;
 mod sql;
 
@@ -102,10 +103,13 @@ impl Branch {
 }
 
 impl Filter {
+    fn conditions(&self) -> impl Iterator<Item = &Condition> {
+        [&self.top].into_iter().chain(&self.any).flat_map(|branch| &branch.0)
+    }
+
     /// Albums that are named, whatever for.
     pub(crate) fn albums(&self) -> impl Iterator<Item = Uuid> {
-        let conditions = [&self.top].into_iter().chain(&self.any).flat_map(|branch| &branch.0);
-        conditions
+        self.conditions()
             .filter_map(|condition| match condition {
                 Condition::Members(Members::Albums, _, ids) => Some(ids.iter().copied()),
                 _ => None,

@@ -155,7 +155,7 @@ fn video(schema: &Schema, sql: &mut Sql, tests: &[Test]) -> String {
     if !schema.encoded_in_file {
         return tests;
     }
-    let unedited = if schema.sized { " AND NOT f.\"isEdited\"" } else { "" };
+    let unedited = if schema.edited_files { " AND NOT f.\"isEdited\"" } else { "" };
     format!(
         "EXISTS (SELECT FROM {} AS f WHERE f.\"assetId\" = asset.id AND f.type = 'encoded_video'{unedited} AND {tests})",
         schema.file
