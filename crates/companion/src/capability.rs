@@ -127,9 +127,19 @@ impl Capabilities {
         !self.0.contains_key(&capability)
     }
 
+    /// Those that are missing, each with its reason alone.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = (Capability, &str)> {
+        self.0.iter().map(|(capability, reason)| (*capability, reason.as_str()))
+    }
+
+    /// Why it is missing.
+    pub(crate) fn reason(&self, capability: Capability) -> Option<&str> {
+        self.0.get(&capability).map(String::as_str)
+    }
+
     /// Why it is missing, and what follows from that, as a sentence for the owner; none if it is there.
     pub fn told(&self, capability: Capability) -> Option<String> {
-        let reason = self.0.get(&capability)?;
+        let reason = self.reason(capability)?;
         let (loss, instead) = capability.loss();
         let instead = instead.map_or_else(String::new, |instead| format!("; {instead}"));
         Some(format!("{loss}: {reason}{instead}"))

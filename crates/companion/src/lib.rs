@@ -22,6 +22,7 @@ mod page;
 mod reply;
 mod script;
 mod search;
+mod watch;
 
 pub use body::is_structured;
 pub use capability::{Capabilities, Capability};

@@ -74,13 +74,17 @@ impl Listening {
     /// Serves until `stop` is dropped; tells whether every answer that was under way then was finished in time.
     pub(crate) async fn run(self, stop: oneshot::Receiver<()>) -> bool {
         let companion = self.companion;
+        let watching = tokio::spawn(Arc::clone(&companion).watch());
         let answer = move |request, visitor| Arc::clone(&companion).handle(request, visitor);
-        self.server
+        let in_time = self
+            .server
             .run(answer, async {
                 // Nothing is ever sent: the end of the sender is the word.
                 let _ = stop.await;
             })
-            .await
+            .await;
+        watching.abort();
+        in_time
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http_body_util::BodyExt as _;
@@ -17,6 +20,7 @@ pub(crate) const SESSION: &str = "session";
 pub(crate) const UNLOCKED: &str = "unlocked-session";
 pub(crate) const ALL: &str = "key-all";
 pub(crate) const NO_READ: &str = "key-without-asset.read";
+pub(crate) const NO_STATISTICS: &str = "key-without-asset.statistics";
 pub(crate) const NO_JOBS: &str = "key-without-job.create";
 pub(crate) const NO_USER: &str = "key-without-user.read";
 
@@ -44,6 +48,8 @@ pub(crate) struct Asked {
 struct State {
     asked: Mutex<Vec<Asked>>,
     without: Mutex<Vec<&'static str>>,
+    /// Does it know the second shape of searches, as v3.2?
+    structured: AtomicBool,
 }
 
 pub(crate) struct Immich {
@@ -67,6 +73,11 @@ impl Immich {
     /// An Immich without a feature.
     pub(crate) fn forget(&self, feature: &'static str) {
         self.state.without.lock().unwrap().push(feature);
+    }
+
+    /// An Immich as v3.2, which knows the second shape of searches.
+    pub(crate) fn is_newer(&self) {
+        self.state.structured.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn stop(&self) {
@@ -145,7 +156,7 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
     let Some(name) = credential(&asked) else {
         return error(StatusCode::UNAUTHORIZED, "Authentication required");
     };
-    let known = [SESSION, UNLOCKED, ALL, NO_READ, NO_JOBS, NO_USER];
+    let known = [SESSION, UNLOCKED, ALL, NO_READ, NO_STATISTICS, NO_JOBS, NO_USER];
     if !known.contains(&name.as_str()) {
         return error(StatusCode::UNAUTHORIZED, "Invalid user token");
     }
@@ -179,11 +190,18 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
                     return error(StatusCode::BAD_REQUEST, "type must be one of the following values");
                 }
                 let smart = asked.path.ends_with("smart");
-                json_answer(
-                    StatusCode::OK,
-                    &captured(if smart { "search-smart" } else { "search-metadata-ocr" }),
-                )
+                let mut answer = captured(if smart { "search-smart" } else { "search-metadata-ocr" });
+                if state.structured.load(Ordering::Relaxed) {
+                    answer["assets"]["nextCursor"] = Value::Null;
+                }
+                json_answer(StatusCode::OK, &answer)
             })
+        }
+        "POST /api/search/statistics" => {
+            missing("asset.statistics").unwrap_or_else(|| json_answer(StatusCode::OK, &json!({"total": 45})))
+        }
+        "POST /api/search/random" => {
+            missing("asset.read").unwrap_or_else(|| json_answer(StatusCode::OK, &json!([])))
         }
         "POST /api/assets/jobs" => missing("job.create").unwrap_or_else(|| {
             let names = ["refresh-faces", "refresh-metadata", "regenerate-thumbnail", "transcode-video"];
