@@ -11,7 +11,7 @@ use tokio::{runtime::Handle, task::spawn_blocking, time::sleep};
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_companion::{
-    AsCaller, Caller, Capabilities, Library, LibraryError, Next, Page, RerunKind, SearchRoute,
+    AsCaller, Caller, Capabilities, Library, LibraryError, Page, RerunKind, SearchRoute, is_structured,
 };
 use viewfinder_gateway::Backend;
 use viewfinder_immich::SearchRequest;
@@ -174,13 +174,19 @@ impl Library for ApiLibrary {
     fn search(
         &self,
         caller: &Caller,
-        _: SearchRoute,
+        route: SearchRoute,
         body: &Value,
         immich: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         let left = |why: &str| LibraryError::NotUnderstood(why.to_owned());
         let deadline = Instant::now() + self.config.search_time;
-        let request = SearchRequest::parse(body).map_err(|why| left(&why.to_string()))?;
+        let request = SearchRequest::parse(route, body).map_err(|why| left(&why.to_string()))?;
+        if matches!(route, SearchRoute::Random | SearchRoute::Statistics) {
+            return Err(left("only Immich knows everything that it would give"));
+        }
+        if body.as_object().is_some_and(is_structured) {
+            return Err(left("requests with a filter are Immich's"));
+        }
         if body.get("visibility").is_some_and(|visibility| visibility == "locked" || visibility == "hidden") {
             return Err(left("keys are not given such pictures"));
         }
@@ -193,7 +199,7 @@ impl Library for ApiLibrary {
         let (items, more) = page.map_err(|message| LibraryError::Failed { code: "immich_away", message })?;
         self.rankings.keep(ranking);
         let total = request.places().start + items.len();
-        Ok(Page { items, total, next: more.then(|| Next::Page(request.page() + 1)) })
+        Ok(Page { items, total, next: request.next(more) })
     }
 
     fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {

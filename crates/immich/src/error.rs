@@ -14,6 +14,9 @@ pub enum Error {
     /// The request asks for something that this version of Immich answers in its own way.
     #[error(transparent)]
     NotUnderstood(#[from] NotUnderstood),
+    /// Plain words found nothing: no text, and nothing that is similar enough. Immich shows what comes nearest.
+    #[error("nothing was found")]
+    NothingFound,
     /// Locked pictures are shown after the PIN only.
     #[error("pictures of the locked folder are only found after the PIN was given")]
     NotElevated,
@@ -57,6 +60,7 @@ impl Error {
             Self::Store(_) => "database_unusable",
             Self::UnknownSchema(_) => "schema_unknown",
             Self::NotUnderstood(_) => "not_understood",
+            Self::NothingFound => "nothing_found",
             Self::NotElevated => "not_elevated",
             Self::NotYours(_) => "not_yours",
             Self::NoMeaning(_) => "no_meaning",

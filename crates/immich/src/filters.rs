@@ -96,14 +96,7 @@ impl Filters {
             to.push(format!("asset.\"livePhotoVideoId\" IS {} NULL", if motion { "NOT" } else { "" }));
         }
         if let Some(encoded) = self.encoded {
-            let condition = if schema.encoded_in_file {
-                format!(
-                    "EXISTS (SELECT FROM {} AS f WHERE f.\"assetId\" = asset.id AND f.type = 'encoded_video')",
-                    schema.file
-                )
-            } else {
-                "asset.\"encodedVideoPath\" IS NOT NULL".to_owned()
-            };
+            let condition = self::encoded(schema);
             to.push(if encoded { condition } else { format!("NOT {condition}") });
         }
         for (column, days) in [
@@ -210,10 +203,36 @@ impl Filters {
     }
 }
 
-/// Contains a text, whatever the case and the accents, with Immich's own function.
+/// There is a converted video.
+pub(crate) fn encoded(schema: &Schema) -> String {
+    if schema.encoded_in_file {
+        format!(
+            "EXISTS (SELECT FROM {} AS f WHERE f.\"assetId\" = asset.id AND f.type = 'encoded_video')",
+            schema.file
+        )
+    } else {
+        "asset.\"encodedVideoPath\" IS NOT NULL".to_owned()
+    }
+}
+
+/// Contains a text.
 fn contains(column: &str, text: &str, sql: &mut Sql) -> String {
+    matches(column, true, [true, true], text, sql)
+}
+
+/// Is like a text or not, with more before or after it, whatever the case and the accents; with Immich's own function. As in Immich, `%`
+/// and `_` stand for anything.
+pub(crate) fn matches(
+    column: &str,
+    yes: bool,
+    [before, after]: [bool; 2],
+    text: &str,
+    sql: &mut Sql,
+) -> String {
     let text = sql.param(storable(text));
-    format!("public.f_unaccent({column}::text) ILIKE '%' || public.f_unaccent({text}::text) || '%'")
+    let not = if yes { "" } else { "NOT " };
+    let [before, after] = [if before { "'%' || " } else { "" }, if after { " || '%'" } else { "" }];
+    format!("public.f_unaccent({column}::text) {not}ILIKE ({before}public.f_unaccent({text}::text){after})")
 }
 
 /// Adds what the words of a query filter by: paths, days and people, those of a user or anybody's.

@@ -7,13 +7,19 @@
 //! Calls block; whoever is asynchronous calls them on a blocking thread.
 
 mod ask;
+mod base64;
+mod cursor;
 mod error;
+mod fields;
 mod filters;
+mod flat;
 mod follow;
 mod item;
 mod library;
+mod list;
 mod media;
 mod mime;
+mod order;
 mod people;
 mod reading;
 mod reindex;
@@ -25,8 +31,10 @@ mod search;
 mod settings;
 mod source;
 mod status;
+mod structured;
 mod tables;
 mod tokens;
+mod words;
 
 pub use error::{Error, NotUnderstood};
 pub use follow::Follower;

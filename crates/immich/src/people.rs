@@ -37,6 +37,11 @@ fn faces(schema: &Schema) -> String {
     format!("f.\"deletedAt\" IS NULL{visible}")
 }
 
+/// A condition on rows of `asset`: a face is to be seen.
+pub(crate) fn any(schema: &Schema) -> String {
+    format!("EXISTS (SELECT FROM {} AS f WHERE f.\"assetId\" = asset.id AND {})", schema.face, faces(schema))
+}
+
 /// A condition on rows of `asset`: which of the people with these ids are to be seen.
 pub(crate) fn with(schema: &Schema, sql: &mut Sql, ids: &[Uuid], together: Together) -> String {
     let [of_face, _] = schema.people.columns();

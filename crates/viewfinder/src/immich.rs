@@ -101,12 +101,12 @@ impl viewfinder_companion::Library for Immich {
     fn search(
         &self,
         caller: &Caller,
-        _: SearchRoute,
+        route: SearchRoute,
         body: &Value,
         _: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         let request =
-            SearchRequest::parse(body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
+            SearchRequest::parse(route, body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
         self.library()?.search(caller, &request).map_err(ours)
     }
 
@@ -151,6 +151,7 @@ fn ours(error: Error) -> LibraryError {
         Error::NotUnderstood(_) | Error::NotElevated | Error::NoMeaning(_) => {
             LibraryError::NotUnderstood(error.to_string())
         }
+        Error::NothingFound => LibraryError::NothingFound,
         Error::NotYours(_) => LibraryError::NotYours,
         other => LibraryError::Failed { code: other.code(), message: other.to_string() },
     }
