@@ -6,6 +6,7 @@ use viewfinder_catalog::{
     search::Similarity,
     text::Segmenter,
 };
+use viewfinder_companion::Complaints;
 use viewfinder_gateway::Backend;
 use viewfinder_vision::ocr;
 
@@ -42,6 +43,7 @@ struct Inner {
     schema: Mutex<Arc<Schema>>,
     pulse: Mutex<Pulse>,
     similarity: Similarity,
+    complaints: Complaints,
 }
 
 impl Library {
@@ -66,6 +68,7 @@ impl Library {
             schema: Mutex::new(Arc::new(schema)),
             pulse: Mutex::default(),
             similarity: config.similarity,
+            complaints: Complaints::default(),
         }));
         library.prepare()?;
         Ok(library)
@@ -97,6 +100,10 @@ impl Library {
 
     pub(crate) fn similarity(&self) -> Similarity {
         self.0.similarity
+    }
+
+    pub(crate) fn complaints(&self) -> &Complaints {
+        &self.0.complaints
     }
 
     /// How following goes.
