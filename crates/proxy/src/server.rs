@@ -99,12 +99,11 @@ where
             service_fn(move |request: Request<Incoming>| {
                 // Before the library reads on.
                 place.tell(&request);
-                let answer = match headers::unfit(&request) {
-                    Some((status, why)) => Err(failure::refusal(status, why)),
-                    None => {
-                        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-                        Ok(handler(request, visitor.clone()))
-                    }
+                let answer = if let Some((status, why)) = headers::unfit(&request) {
+                    Err(failure::refusal(status, why))
+                } else {
+                    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                    Ok(handler(request, visitor.clone()))
                 };
                 async move {
                     match answer {

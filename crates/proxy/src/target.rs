@@ -269,8 +269,7 @@ mod tests {
         let part = |part: Part, request: Request<http_body_util::Full<bytes::Bytes>>| {
             let place = Place(Arc::new(Mutex::new(part)));
             place.tell(&request);
-            let part = *place.part();
-            part
+            *place.part()
         };
         let request = || Request::new(http_body_util::Full::from("body"));
         assert_eq!(part(Part::Unread, request()), Part::Body(4));
