@@ -6,7 +6,7 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
 use crate::{
-    Capabilities, Capability, Library, LibraryError, features, jobs, page, script,
+    Capabilities, Capability, Complaints, Library, LibraryError, features, jobs, page, script,
     search::{self, Route},
 };
 
@@ -32,6 +32,7 @@ pub struct Companion {
     pub(crate) time: Duration,
     script: bool,
     places: Arc<Semaphore>,
+    pub(crate) complaints: Complaints,
 }
 
 /// How a companion is, for `/health`.
@@ -49,7 +50,8 @@ impl Companion {
     /// Ready to answer.
     pub fn new(config: CompanionConfig) -> Self {
         let CompanionConfig { proxy, library, time, script } = config;
-        Self { proxy, library, time, script, places: Arc::new(Semaphore::new(AT_ONCE)) }
+        let (places, complaints) = (Arc::new(Semaphore::new(AT_ONCE)), Complaints::default());
+        Self { proxy, library, time, script, places, complaints }
     }
 
     /// How it is right now.

@@ -87,7 +87,9 @@ async fn run(
         Verdict::Granted(caller, _) => caller,
         Verdict::Refused(response) => return ("refused", *response),
         Verdict::Unclear(why) => {
-            tracing::warn!(why, "a job cannot be judged");
+            if let Some(often) = companion.complaints.hear(("unclear_job", visitor.into())) {
+                tracing::warn!(why, "a job cannot be judged{often}");
+            }
             return ("unclear", reply::refusal(StatusCode::BAD_GATEWAY, "Immich does not say who asks"));
         }
     };
@@ -101,7 +103,9 @@ async fn run(
             refused(&error.to_string())
         }
         Err(LibraryError::Failed { code, message }) => {
-            tracing::warn!(code, message, "a job failed");
+            if let Some(often) = companion.complaints.hear((code, (&caller).into())) {
+                tracing::warn!(code, message, "a job failed{often}");
+            }
             (code, reply::refusal(StatusCode::SERVICE_UNAVAILABLE, &message))
         }
     }

@@ -135,11 +135,15 @@ async fn shared_links_keys_that_hide_their_user_and_other_questions_are_immichs(
 async fn bodies_that_are_not_small_json_pass_unread() {
     let running = Running::start().await;
     let token = format!("Authorization: Bearer {SESSION}");
-    let form = "query=cat";
-    running
-        .send("POST", "/api/search/smart", &[&token, "Content-Type: application/x-www-form-urlencoded"], form)
-        .await;
-    assert_eq!(running.routes(), ["POST /api/search/smart"]);
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", "query=cat"),
+        ("application/jsonx", r#"{"query":"cat"}"#),
+        ("application/json; charset=utf-16", r#"{"query":"cat"}"#),
+    ] {
+        let kind = format!("Content-Type: {kind}");
+        running.send("POST", "/api/search/smart", &[&token, &kind], body).await;
+        assert_eq!(running.routes(), ["POST /api/search/smart"], "{kind}");
+    }
     let long = json!({"query": "cat", "personIds": vec![USER; 40_000]});
     running.post("/api/search/smart", long.clone()).await;
     let asked = running.immich.asked();
