@@ -7,7 +7,7 @@ use uuid::Uuid;
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
 use crate::{
-    Capabilities, Capability, Library, LibraryError, features,
+    Capabilities, Capability, Complaints, Library, LibraryError, features,
     jobs::{self, Queue},
     page,
     places::Places,
@@ -40,6 +40,7 @@ pub struct Companion {
     pub(crate) jobs: Option<Arc<Queue>>,
     script: bool,
     searches: Places,
+    pub(crate) complaints: Complaints,
 }
 
 /// How a companion is, for `/health`.
@@ -58,7 +59,8 @@ impl Companion {
     pub fn new(config: CompanionConfig) -> Self {
         let CompanionConfig { proxy, library, time, preview_time, jobs, script } = config;
         let jobs = library.as_ref().map(|library| Arc::new(Queue::open(Arc::clone(library), jobs)));
-        Self { proxy: Arc::new(proxy), library, time, preview_time, jobs, script, searches: Places::new() }
+        let (searches, complaints) = (Places::new(), Complaints::default());
+        Self { proxy: Arc::new(proxy), library, time, preview_time, jobs, script, searches, complaints }
     }
 
     /// Begins no more pictures of re-runs, and writes down what was done. May block for as long as a disk does.

@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
-use crate::RerunKind;
+use crate::{Capabilities, Capability, RerunKind};
 
 const ANSWERS: &str = "viewfinder_companion_answers_total";
+const CAPABLE: &str = "viewfinder_companion_capability";
 const SECONDS: &str = "viewfinder_companion_answer_seconds";
 const PICTURES: &str = "viewfinder_companion_rerun_pictures_total";
 const WAITING: &str = "viewfinder_companion_rerun_pictures_waiting";
@@ -16,6 +17,10 @@ pub fn describe() {
         ANSWERS,
         "Searches and jobs by route and outcome: answered, refused by Immich, or the reason why they were left to Immich"
     );
+    describe_gauge!(
+        CAPABLE,
+        "Whether something that the companion adds to Immich is possible right now: 1 or 0"
+    );
     describe_histogram!(SECONDS, "Seconds of searches and jobs that were answered here, by route");
     describe_counter!(
         PICTURES,
@@ -26,6 +31,13 @@ pub fn describe() {
 
 pub(crate) fn ended(route: &'static str, outcome: &'static str) {
     counter!(ANSWERS, "route" => route, "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn capable(capabilities: &Capabilities) {
+    for capability in Capability::ALL {
+        let on = if capabilities.has(capability) { 1.0 } else { 0.0 };
+        gauge!(CAPABLE, "capability" => capability.name()).set(on);
+    }
 }
 
 pub(crate) fn took(route: &'static str, time: Duration) {

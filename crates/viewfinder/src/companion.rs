@@ -51,12 +51,14 @@ impl Listening {
         let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         viewfinder_companion::describe_metrics();
+        let library = library(config, &way, engine, backend, stop)?;
+        let jobs = library.as_ref().and_then(|_| jobs(config));
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy,
-            library: library(config, &way, engine, backend, stop)?,
+            library,
             time: config.companion_search_time,
             preview_time: PREVIEW_TIME,
-            jobs: jobs(config),
+            jobs,
             script: config.companion_script,
         }));
         let addresses = addresses(config).map_err(Failure::Usage)?;
@@ -79,6 +81,7 @@ impl Listening {
     /// Serves until `stop` is dropped; tells whether every answer that was under way then was finished in time.
     pub(crate) async fn run(self, stop: oneshot::Receiver<()>) -> bool {
         let companion = self.companion;
+        let watching = tokio::spawn(Arc::clone(&companion).watch());
         let answering = Arc::clone(&companion);
         let answer = move |request, visitor| Arc::clone(&answering).handle(request, visitor);
         let in_time = self
@@ -88,6 +91,7 @@ impl Listening {
                 let _ = stop.await;
             })
             .await;
+        watching.abort();
         // It goes on with them when it is started again; if this fails, it does a few of them once more.
         drop(tokio::task::spawn_blocking(move || companion.close()).await);
         in_time

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
-use viewfinder_companion::{
-    AsCaller, Caller, Capabilities, Capability, LibraryError, Page, RerunKind, SearchRoute,
-};
+use viewfinder_companion::{AsCaller, Caller, Capabilities, LibraryError, Page, RerunKind, SearchRoute};
 use viewfinder_engine::ErrorCode;
 use viewfinder_immich::{Error, Follower, Library, LibraryConfig, MediaFolder, SearchRequest};
 use viewfinder_index::Stop;
@@ -65,6 +63,9 @@ fn open(config: &LibraryConfig, opened: &OnceLock<(Library, Option<Follower>)>) 
         std::thread::sleep(PAUSE);
     };
     tracing::info!("Immich's database is open: its text is searched here");
+    for (_, told) in library.capabilities().missing() {
+        tracing::warn!("{told}");
+    }
     let follower = library.start_following();
     if let Err(error) = &follower {
         tracing::error!(%error, "changes of Immich's library are not followed");
@@ -103,13 +104,17 @@ impl viewfinder_companion::Library for Immich {
     fn search(
         &self,
         caller: &Caller,
-        _: SearchRoute,
+        route: SearchRoute,
         body: &Value,
         _: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         let request =
-            SearchRequest::parse(body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
-        self.library()?.search(caller, &request).map_err(ours)
+            SearchRequest::parse(route, body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
+        self.library()?.search(caller, &request).map_err(|error| match error {
+            // Immich answers such searches itself.
+            Error::Missing { reason, .. } => LibraryError::NotUnderstood(reason),
+            other => ours(other),
+        })
     }
 
     fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
@@ -132,19 +137,10 @@ impl viewfinder_companion::Library for Immich {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
         match self.library() {
-            Ok(library) if library.has_vectors() => {}
-            Ok(_) => {
-                for capability in
-                    [Capability::MeaningSearch, Capability::HybridSearch, Capability::RedoVectors]
-                {
-                    capabilities.lose(capability, "the database has no vectors of a known kind");
-                }
-            }
-            Err(error) => return Capabilities::none(&error.to_string()),
+            Ok(library) => library.capabilities(),
+            Err(error) => Capabilities::none(&error.to_string()),
         }
-        capabilities
     }
 
     fn reruns_as_caller(&self) -> bool {
@@ -158,6 +154,7 @@ fn ours(error: Error) -> LibraryError {
         Error::NotUnderstood(_) | Error::NotElevated | Error::NoMeaning(_) => {
             LibraryError::NotUnderstood(error.to_string())
         }
+        Error::NothingFound => LibraryError::NothingFound,
         Error::NotYours(_) => LibraryError::NotYours,
         Error::Preview { .. } => LibraryError::Picture { code: error.code(), message: error.to_string() },
         Error::Engine(engine) if is_of_picture(engine.code) => {

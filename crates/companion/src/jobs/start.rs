@@ -48,7 +48,9 @@ pub(super) async fn start(
         Verdict::Granted(caller, _) => caller,
         Verdict::Refused(response) => return Err(("refused", response)),
         Verdict::Unclear(why) => {
-            tracing::warn!(why, "a job cannot be judged");
+            if let Some(often) = companion.complaints.hear(("unclear_job", visitor.into())) {
+                tracing::warn!(why, "a job cannot be judged{often}");
+            }
             return Err(("unclear", Box::new(nobody_said())));
         }
     };
@@ -69,15 +71,26 @@ pub(super) async fn start(
     let jobs = Arc::clone(jobs);
     let added = spawn_blocking(move || {
         if let Some(library) = library {
-            library.require_own(&caller, &assets).map_err(|error| not_yours(&error))?;
+            library.require_own(&caller, &assets)?;
         }
-        let added = jobs.add(&caller, kind, &assets, into, &sender).map_err(too_much)?;
-        Ok((caller.user, added))
+        Ok(jobs.add(&caller, kind, &assets, into, &sender))
     });
-    added.await.unwrap_or_else(|_| {
-        let message = "the library broke over the question";
-        Err(refusal("internal", StatusCode::INTERNAL_SERVER_ERROR, "internal", message))
-    })
+    let broke = |_| {
+        let message = "the library broke over the question".to_owned();
+        Err(LibraryError::Failed { code: "internal", message })
+    };
+    match added.await.unwrap_or_else(broke) {
+        Ok(Ok(added)) => Ok((caller.user, added)),
+        Ok(Err(reason)) => Err(too_much(reason)),
+        Err(error) => {
+            if let LibraryError::Failed { code, message } = &error
+                && let Some(often) = companion.complaints.hear((code, (&caller).into()))
+            {
+                tracing::warn!(code, message, "a job cannot be started{often}");
+            }
+            Err(not_yours(&error))
+        }
+    }
 }
 
 /// Immich's word on a caller is missing.
@@ -106,7 +119,6 @@ fn not_yours(error: &LibraryError) -> Refused {
         }
         LibraryError::NotUnderstood(_) | LibraryError::NothingFound => refused(&error.to_string()),
         LibraryError::Failed { code, message } | LibraryError::Picture { code, message } => {
-            tracing::warn!(code, message, "a job cannot be started");
             refusal(code, StatusCode::SERVICE_UNAVAILABLE, code, message)
         }
     }

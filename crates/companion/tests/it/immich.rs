@@ -3,7 +3,10 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http_body_util::BodyExt as _;
@@ -18,6 +21,7 @@ pub(crate) const SESSION: &str = "session";
 pub(crate) const UNLOCKED: &str = "unlocked-session";
 pub(crate) const ALL: &str = "key-all";
 pub(crate) const NO_READ: &str = "key-without-asset.read";
+pub(crate) const NO_STATISTICS: &str = "key-without-asset.statistics";
 pub(crate) const NO_JOBS: &str = "key-without-job.create";
 pub(crate) const NO_USER: &str = "key-without-user.read";
 pub(crate) const NO_VIEW: &str = "key-without-asset.view";
@@ -54,6 +58,8 @@ struct State {
     signed_out: Mutex<Vec<&'static str>>,
     /// Of previews that never come.
     slow: Mutex<Vec<Uuid>>,
+    /// Does it know the second shape of searches, as v3.2?
+    structured: AtomicBool,
 }
 
 pub(crate) struct Immich {
@@ -87,6 +93,11 @@ impl Immich {
     /// The preview of a picture is not answered.
     pub(crate) fn delay(&self, asset: Uuid) {
         self.state.slow.lock().unwrap().push(asset);
+    }
+
+    /// An Immich as v3.2, which knows the second shape of searches.
+    pub(crate) fn is_newer(&self) {
+        self.state.structured.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn stop(&self) {
@@ -165,7 +176,7 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
     let Some(name) = credential(&asked) else {
         return error(StatusCode::UNAUTHORIZED, "Authentication required");
     };
-    let known = [SESSION, UNLOCKED, ALL, NO_READ, NO_JOBS, NO_USER, NO_VIEW, OTHER];
+    let known = [SESSION, UNLOCKED, ALL, NO_READ, NO_STATISTICS, NO_JOBS, NO_USER, NO_VIEW, OTHER];
     if !known.contains(&name.as_str()) || state.signed_out.lock().unwrap().contains(&name.as_str()) {
         return error(StatusCode::UNAUTHORIZED, "Invalid user token");
     }
@@ -210,11 +221,18 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
                     return error(StatusCode::BAD_REQUEST, "type must be one of the following values");
                 }
                 let smart = asked.path.ends_with("smart");
-                json_answer(
-                    StatusCode::OK,
-                    &captured(if smart { "search-smart" } else { "search-metadata-ocr" }),
-                )
+                let mut answer = captured(if smart { "search-smart" } else { "search-metadata-ocr" });
+                if state.structured.load(Ordering::Relaxed) {
+                    answer["assets"]["nextCursor"] = Value::Null;
+                }
+                json_answer(StatusCode::OK, &answer)
             })
+        }
+        "POST /api/search/statistics" => {
+            missing("asset.statistics").unwrap_or_else(|| json_answer(StatusCode::OK, &json!({"total": 45})))
+        }
+        "POST /api/search/random" => {
+            missing("asset.read").unwrap_or_else(|| json_answer(StatusCode::OK, &json!([])))
         }
         "POST /api/assets/jobs" => missing("job.create").unwrap_or_else(|| {
             let names = ["refresh-faces", "refresh-metadata", "regenerate-thumbnail", "transcode-video"];

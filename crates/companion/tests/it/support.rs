@@ -67,11 +67,15 @@ impl Gate {
     }
 }
 
+/// Where the shelf goes on in the second shape.
+pub(crate) const CURSOR: &str = "eyJvZmZzZXQiOjJ9";
+
 /// A library that finds the captured pictures, in the other order, and remembers what it was asked. Databases are tried
 /// where there are any, in `viewfinder-immich`.
 #[derive(Default)]
 pub(crate) struct Shelf {
     pub(crate) asked: Mutex<Vec<(Caller, Value)>>,
+    pub(crate) routes: Mutex<Vec<SearchRoute>>,
     pub(crate) reruns: Mutex<Vec<(Caller, RerunKind, Vec<Uuid>)>>,
     pub(crate) trouble: Mutex<Option<LibraryError>>,
     /// Pictures that cannot be done again.
@@ -89,11 +93,12 @@ impl Library for Shelf {
     fn search(
         &self,
         caller: &Caller,
-        _: SearchRoute,
+        route: SearchRoute,
         body: &Value,
         _: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         self.asked.lock().unwrap().push((*caller, body.clone()));
+        self.routes.lock().unwrap().push(route);
         std::thread::sleep(*self.time.lock().unwrap());
         if body["query"] == "slow" {
             self.searches.pass();
@@ -101,7 +106,8 @@ impl Library for Shelf {
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }
-        Ok(Page { items: found(), total: 500, next: Some(Next::Page(3)) })
+        let next = if body.get("filter").is_some() { Next::Cursor(CURSOR.to_owned()) } else { Next::Page(3) };
+        Ok(Page { items: found(), total: 500, next: Some(next) })
     }
 
     fn require_own(&self, _: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
