@@ -6,7 +6,9 @@ use tokio::{sync::Semaphore, task::spawn_blocking};
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
 use crate::{
-    Capabilities, Capability, Library, LibraryError, features, jobs, page, script,
+    Capabilities, Capability, Library, LibraryError,
+    anchors::{self, Anchors},
+    features, jobs, page, script,
     search::{self, Route},
 };
 
@@ -30,6 +32,7 @@ pub struct Companion {
     pub(crate) proxy: Proxy,
     pub(crate) library: Option<Arc<dyn Library>>,
     pub(crate) time: Duration,
+    pub(crate) anchors: Anchors,
     script: bool,
     places: Arc<Semaphore>,
 }
@@ -49,7 +52,8 @@ impl Companion {
     /// Ready to answer.
     pub fn new(config: CompanionConfig) -> Self {
         let CompanionConfig { proxy, library, time, script } = config;
-        Self { proxy, library, time, script, places: Arc::new(Semaphore::new(AT_ONCE)) }
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        Self { proxy, library, time, anchors: Anchors::default(), script, places }
     }
 
     /// How it is right now.
@@ -69,6 +73,9 @@ impl Companion {
                 }
                 if path == jobs::PATH {
                     return jobs::answer(&self, request, &visitor).await;
+                }
+                if self.script && path == anchors::PATH {
+                    return anchors::answer(&self, request, &visitor).await;
                 }
             }
             Method::GET | Method::HEAD => {
@@ -90,7 +97,14 @@ impl Companion {
     /// What can be done right now.
     pub(crate) fn capabilities(&self) -> Capabilities {
         let none = || Capabilities::none("neither companion.database_url nor companion.api_keys is set");
-        self.library.as_ref().map_or_else(none, |library| library.capabilities())
+        let mut capabilities = self.library.as_ref().map_or_else(none, |library| library.capabilities());
+        if !self.script {
+            for capability in anchors::KNOWN {
+                capabilities.lose(capability, "companion.script is off");
+            }
+        }
+        self.anchors.apply(&mut capabilities);
+        capabilities
     }
 
     /// Is there this one right now?

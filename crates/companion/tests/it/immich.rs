@@ -138,6 +138,9 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
             }
             return json_answer(StatusCode::OK, &features);
         }
+        "GET /api/server/version" => {
+            return json_answer(StatusCode::OK, &json!({"major": 2, "minor": 7, "patch": 5}));
+        }
         "GET /api/plain" => return json_answer(StatusCode::OK, &json!({"plain": true})),
         _ if !asked.path.starts_with("/api/") => return page(&asked),
         _ => {}
