@@ -160,6 +160,13 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
         "GET /api/users/me" => {
             missing("user.read").unwrap_or_else(|| json_answer(StatusCode::OK, &captured("users-me")))
         }
+        // The page's own pictures name the bytes that they want; previews for analysis do not.
+        _ if asked.path.ends_with("/thumbnail") && asked.query.contains("&c=") => {
+            let picture = "<svg xmlns='http://www.w3.org/2000/svg' width='400' height='200'/>";
+            let mut response = Response::new(full(picture));
+            response.headers_mut().insert(header::CONTENT_TYPE, "image/svg+xml".parse().unwrap());
+            response
+        }
         _ if asked.path.ends_with("/thumbnail") => {
             let mut response = Response::new(full(format!("preview {}", asked.query)));
             response.headers_mut().insert(header::CONTENT_TYPE, "image/jpeg".parse().unwrap());
