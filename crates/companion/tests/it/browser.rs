@@ -29,7 +29,7 @@ async fn go_in(browser: &mut Browser, running: &Running, path: &str, language: &
 /// A browser in which jobs are what a test says that they are.
 async fn with_job_routes() -> Browser {
     let mut browser = Browser::open().await;
-    let source = json!({"source": include_str!("jobs.js")});
+    let source = json!({"source": include_str!("job_routes.js")});
     browser.command("Page.addScriptToEvaluateOnNewDocument", source).await;
     browser
 }
