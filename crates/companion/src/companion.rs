@@ -7,7 +7,9 @@ use uuid::Uuid;
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
 use crate::{
-    Capabilities, Capability, Complaints, Library, LibraryError, features,
+    Capabilities, Capability, Complaints, Library, LibraryError,
+    anchors::{self, Anchors},
+    features,
     jobs::{self, Queue},
     page,
     places::Places,
@@ -38,6 +40,7 @@ pub struct Companion {
     pub(crate) time: Duration,
     pub(crate) preview_time: Duration,
     pub(crate) jobs: Option<Arc<Queue>>,
+    pub(crate) anchors: Anchors,
     script: bool,
     searches: Places,
     pub(crate) complaints: Complaints,
@@ -60,7 +63,17 @@ impl Companion {
         let CompanionConfig { proxy, library, time, preview_time, jobs, script } = config;
         let jobs = library.as_ref().map(|library| Arc::new(Queue::open(Arc::clone(library), jobs)));
         let (searches, complaints) = (Places::new(), Complaints::default());
-        Self { proxy: Arc::new(proxy), library, time, preview_time, jobs, script, searches, complaints }
+        Self {
+            proxy: Arc::new(proxy),
+            library,
+            time,
+            preview_time,
+            jobs,
+            anchors: Anchors::default(),
+            script,
+            searches,
+            complaints,
+        }
     }
 
     /// Begins no more pictures of re-runs, and writes down what was done. May block for as long as a disk does.
@@ -91,6 +104,9 @@ impl Companion {
                 if path == jobs::IMMICH_PATH {
                     return jobs::answer_immich(&self, request, &visitor).await;
                 }
+                if self.script && path == anchors::PATH {
+                    return anchors::answer(&self, request, &visitor).await;
+                }
             }
             Method::GET | Method::HEAD => {
                 if self.script && path == script::PATH {
@@ -111,7 +127,14 @@ impl Companion {
     /// What can be done right now.
     pub(crate) fn capabilities(&self) -> Capabilities {
         let none = || Capabilities::none("neither companion.database_url nor companion.api_keys is set");
-        self.library.as_ref().map_or_else(none, |library| library.capabilities())
+        let mut capabilities = self.library.as_ref().map_or_else(none, |library| library.capabilities());
+        if !self.script {
+            for capability in anchors::KNOWN {
+                capabilities.lose(capability, "companion.script is off");
+            }
+        }
+        self.anchors.apply(&mut capabilities);
+        capabilities
     }
 
     /// Is there this one right now?

@@ -2,12 +2,13 @@
 //!
 //! [`Companion::handle`] passes every request on to Immich but for a few: searches (`search`) and re-runs (`jobs`) are
 //! answered from a [`Library`], the answer about features (`features`) says what is true then, and pages get one script
-//! more (`page`, `script`).
+//! more (`page`, `script`), which tells what it misses there (`anchors`).
 //!
 //! Immich judges, not we. Before anything is answered here, `judge` sends Immich a request with the caller's own
 //! credentials that has no effect and that it refuses for the same reasons; its refusal is the answer. And whatever goes
 //! wrong here, the request goes to Immich as it came.
 
+mod anchors;
 mod as_caller;
 mod ask;
 mod body;

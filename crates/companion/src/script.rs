@@ -12,7 +12,21 @@ use crate::{Capabilities, Capability};
 /// Where it is. Immich has nothing that begins so.
 pub(crate) const PATH: &str = "/_viewfinder/companion.js";
 
-const TEXT: &str = include_str!("page/companion.js");
+/// Each file has one job; together they are one function, so that nothing of theirs is seen by the page.
+const TEXT: &str = concat!(
+    "(() => {\n'use strict';\n",
+    include_str!("page/base.js"),
+    include_str!("page/words.js"),
+    include_str!("page/notes.js"),
+    include_str!("page/menus.js"),
+    include_str!("page/selection.js"),
+    include_str!("page/jobs.js"),
+    include_str!("page/text.js"),
+    include_str!("page/marks.js"),
+    include_str!("page/anchors.js"),
+    include_str!("page/start.js"),
+    "})();\n"
+);
 
 /// The tag that loads it, and tells it what can be done again.
 pub(crate) fn tag(capabilities: &Capabilities) -> String {

@@ -1,8 +1,9 @@
-//! The script in a real browser, on a page with the anchors of Immich's.
+//! The script in a real browser, on a page with the anchors of Immich's: with the bars of 2.x and of 3.x.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use viewfinder_companion::Capability;
 use viewfinder_test_support::Browser;
 
 use crate::{
@@ -12,16 +13,37 @@ use crate::{
 
 /// Opens a page of the stand-in as somebody with a session.
 async fn go(browser: &mut Browser, running: &Running, path: &str, language: &str) {
-    let url = format!("http://{}", running.address);
-    let cookie = json!({"name": "immich_access_token", "value": SESSION, "url": url});
-    browser.command("Network.setCookie", cookie).await;
-    browser.go(&format!("{url}{path}"), language, 1200, "light").await;
+    go_in(browser, running, path, language, 1200).await;
 }
+
+/// The same in a window of a width.
+async fn go_in(browser: &mut Browser, running: &Running, path: &str, language: &str, width: u32) {
+    let url = format!("http://{}", running.address);
+    for (name, value) in [("immich_access_token", SESSION), ("immich_is_authenticated", "true")] {
+        let cookie = json!({"name": name, "value": value, "url": url});
+        browser.command("Network.setCookie", cookie).await;
+    }
+    browser.go(&format!("{url}{path}"), language, width, "light").await;
+}
+
+/// A browser in which jobs are what a test says that they are.
+async fn with_job_routes() -> Browser {
+    let mut browser = Browser::open().await;
+    let source = json!({"source": include_str!("job_routes.js")});
+    browser.command("Page.addScriptToEvaluateOnNewDocument", source).await;
+    browser
+}
+
+/// The parameter of pages with the bars of Immich 2 and 3.
+const BARS: [&str; 2] = ["bars=2", "bars=3"];
 
 /// The labels of a menu's entries, from top to bottom.
 fn labels(menu: &str) -> String {
     format!("[...document.querySelectorAll('{menu} li')].map((li) => li.textContent.trim())")
 }
+
+/// The route of jobs.
+const JOBS: &str = "/_viewfinder/jobs";
 
 const MENU: &str = "#context-menu-viewer";
 const SELECTION_MENU: &str = "#context-menu-selection";
@@ -38,7 +60,7 @@ fn click(selector: &str) -> String {
 #[ignore = "needs Chromium"]
 async fn a_photos_menu_gets_two_entries_that_look_and_work_like_their_neighbours() {
     let running = Running::start().await;
-    let mut browser = Browser::open().await;
+    let mut browser = with_job_routes().await;
     go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
     let expected = json!([
         "Download",
@@ -59,34 +81,34 @@ async fn a_photos_menu_gets_two_entries_that_look_and_work_like_their_neighbours
 
     browser.value(&click("#context-menu-button-viewer")).await;
     assert_eq!(browser.value("menuOpen").await, true);
-    browser.value(&click("[data-viewfinder=ocr]")).await;
-    browser.until(TOAST, json!(["OCR data regenerated"])).await;
-    assert_eq!(browser.value("menuOpen").await, false);
-    browser.value(&click("[data-viewfinder=clip]")).await;
-    browser.until(TOAST, json!(["CLIP vectors regenerated"])).await;
-    assert_eq!(running.shelf.reruns.lock().unwrap().len(), 2);
+    for (kind, done) in [("ocr", "OCR data regenerated"), ("clip", "CLIP vectors regenerated")] {
+        browser.value(&click(&format!("[data-viewfinder={kind}]"))).await;
+        browser.until("jobRoutes.jobs()[0]?.state", json!("running")).await;
+        assert_eq!(browser.value("menuOpen").await, false);
+        browser.value("jobRoutes.change({state: 'done', done: 1})").await;
+        browser.until(TOAST, json!([done])).await;
+    }
+    let started = |name: &str| {
+        let body = json!({"name": name, "assetIds": 1});
+        json!({"method": "POST", "path": JOBS, "type": "application/json", "body": body})
+    };
+    let expected = json!([started("refresh-ocr"), started("refresh-smart-search")]);
+    assert_eq!(browser.value("jobRoutes.asked()").await, expected);
 
     // Another photo in the same menu: it is the shown one that counts.
     browser.value(&format!("history.pushState(null, '', '/photos/{USER}')")).await;
-    browser.value(&click("[data-viewfinder=ocr]")).await;
-    let refused = ["OCR data could not be regenerated", "Not found or no asset.update access"];
-    browser.until(TOAST, json!(refused)).await;
-    assert_eq!(
-        browser.value("document.querySelectorAll('[data-viewfinder=toast][role=alert]').length").await,
-        1
-    );
+    for (status, words) in [(400, "Not found or no asset.update access"), (503, "it is busy")] {
+        browser.value(&format!("jobRoutes.refusal = [{status}, '{words}']")).await;
+        browser.value(&click("[data-viewfinder=ocr]")).await;
+        browser.until(TOAST, json!(["OCR data could not be regenerated", words])).await;
+    }
+    let alerts = "document.querySelectorAll('[data-viewfinder=toast][role=alert]').length";
+    assert_eq!(browser.value(alerts).await, 2);
     browser
-        .value(
-            "document.querySelectorAll('[data-viewfinder=toast] button').forEach((close) => close.click())",
-        )
+        .value("document.querySelectorAll('[data-viewfinder=close]').forEach((close) => close.click())")
         .await;
     browser.until("document.querySelectorAll('[data-viewfinder=toast]').length", json!(0)).await;
-    let complaints: Vec<&Value> = browser
-        .complaints
-        .iter()
-        .filter(|complaint| !complaint.to_string().contains("/api/assets/jobs"))
-        .collect();
-    assert!(complaints.is_empty(), "{complaints:?}");
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 }
 
 #[tokio::test]
@@ -154,102 +176,248 @@ fn offered() -> Value {
     ])
 }
 
-const BARS: &str = "document.querySelectorAll('#asset-selection-app-bar').length";
+/// How many bars say that something is selected.
+const SELECTIONS: &str = "document.querySelectorAll('#bar p.hidden').length";
+/// The sizes of the requests for jobs.
+const SIZES: &str = "jobRoutes.asked().map((asked) => asked.body?.assetIds)";
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn a_selection_in_sight_is_done_again() {
     let running = Running::start().await;
-    let mut browser = Browser::open().await;
-    go(&mut browser, &running, "/photos", "en").await;
-    browser.value(&format!("jobs = ['Refresh metadata']; select(['{OWN}', '{USER}'], 2)")).await;
-    let expected = json!(["Download", "Refresh metadata", "Regenerate OCR data", "Regenerate CLIP vectors"]);
-    browser.until(&labels(SELECTION_MENU), expected.clone()).await;
-    browser.value(&click("[data-viewfinder=clip]")).await;
-    let refused =
-        ["CLIP vectors could not be regenerated", "0 / 2 done: Not found or no asset.update access"];
-    browser.until(TOAST, json!(refused)).await;
-    // As after Immich's own jobs, nothing is selected.
-    assert_eq!(browser.value(BARS).await, 0);
-    // More are selected than can be seen, and Immich's page cannot be asked.
-    browser.value("select([], 3)").await;
-    browser.until(&labels(SELECTION_MENU), json!(["Download", "Refresh metadata"])).await;
-    // One is given up, and the other, scrolled away, is remembered.
-    browser.value(&format!("select(['{OWN}'], 1, ['{USER}'])")).await;
-    browser.until(&labels(SELECTION_MENU), expected.clone()).await;
-    browser.value("document.querySelector('#photos').replaceChildren(); select(null, 1)").await;
-    browser.until(&labels(SELECTION_MENU), expected).await;
-    browser.value(&click("[data-viewfinder=clip]")).await;
-    browser.until(TOAST, json!(["CLIP vectors regenerated"])).await;
-    let (_, _, assets) = running.shelf.reruns.lock().unwrap().pop().unwrap();
-    assert_eq!(assets, [OWN.parse::<uuid::Uuid>().unwrap()]);
+    let mut browser = with_job_routes().await;
+    for bars in BARS {
+        go(&mut browser, &running, &format!("/photos?{bars}"), "en").await;
+        browser.value("localStorage.clear(); jobs = ['Refresh metadata']").await;
+        browser.value(&format!("select(['{OWN}', '{USER}'], 2)")).await;
+        let expected =
+            json!(["Download", "Refresh metadata", "Regenerate OCR data", "Regenerate CLIP vectors"]);
+        browser.until(&labels(SELECTION_MENU), expected.clone()).await;
+        browser.value("jobRoutes.refusal = [400, 'Not found or no asset.update access']").await;
+        browser.value(&click("[data-viewfinder=clip]")).await;
+        let refused = ["CLIP vectors could not be regenerated", "Not found or no asset.update access"];
+        browser.until(TOAST, json!(refused)).await;
+        // As after Immich's own jobs, nothing is selected.
+        assert_eq!(browser.value(SELECTIONS).await, 0);
+        // More are selected than can be seen, and Immich's page cannot be asked.
+        browser.value("select([], 3)").await;
+        browser.until(&labels(SELECTION_MENU), json!(["Download", "Refresh metadata"])).await;
+        // One is given up, and the other, scrolled away, is remembered.
+        browser.value(&format!("select(['{OWN}'], 1, ['{USER}'])")).await;
+        browser.until(&labels(SELECTION_MENU), expected.clone()).await;
+        browser.value("document.querySelector('#photos').replaceChildren(); select(null, 1)").await;
+        browser.until(&labels(SELECTION_MENU), expected).await;
+        browser.value(&click("[data-viewfinder=clip]")).await;
+        browser.until(SIZES, json!([2, 1])).await;
+        // Bars of other things have no entries.
+        let others = "document.querySelectorAll('#context-menu-album [data-viewfinder]').length";
+        assert_eq!(browser.value(others).await, 0);
+    }
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
-async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_done_in_parts() {
+async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_sent_in_parts() {
     let running = Running::start().await;
-    *running.shelf.time.lock().unwrap() = Duration::from_millis(600);
-    let mut browser = Browser::open().await;
-    go(&mut browser, &running, "/photos", "en").await;
-    browser.value("window.ownFetch = window.fetch").await;
-    browser.value(&format!("select(['{OWN}'], 20, [], Array(20).fill('{OWN}'))")).await;
-    browser.until(&labels(SELECTION_MENU), offered()).await;
-    browser.value(&click("[data-viewfinder=ocr]")).await;
-    browser.until(TOAST, json!(["Regenerate OCR data…", "8 / 20 done"])).await;
-    assert_eq!(browser.value(BARS).await, 0);
-    assert_eq!(browser.value("fetch === ownFetch && !document.cookie.includes('viewfinder')").await, true);
-    // Who closes the note is told of the end.
-    browser.value(&click("[data-viewfinder=toast] button")).await;
-    browser.until(TOAST, json!(["OCR data regenerated", "20 / 20 done"])).await;
-    let sizes: Vec<usize> =
-        running.shelf.reruns.lock().unwrap().drain(..).map(|(_, _, assets)| assets.len()).collect();
-    assert_eq!(sizes, [8, 8, 4]);
+    let mut browser = with_job_routes().await;
+    for bars in BARS {
+        go(&mut browser, &running, &format!("/photos?{bars}"), "en").await;
+        browser.value("localStorage.clear(); window.ownFetch = window.fetch").await;
+        browser.value(&format!("select(['{OWN}'], 20001, [], Array(20001).fill('{OWN}'))")).await;
+        browser.until(&labels(SELECTION_MENU), offered()).await;
+        browser.value(&click("[data-viewfinder=ocr]")).await;
+        browser.until(TOAST, json!(["Regenerate OCR data…", "0 of 20,001 done"])).await;
+        assert_eq!(browser.value(SELECTIONS).await, 0);
+        let own = "fetch === ownFetch && !document.cookie.includes('viewfinder')";
+        assert_eq!(browser.value(own).await, true);
+        browser.until(SIZES, json!([10000, 10000, 1])).await;
+        let of_job = "jobRoutes.asked().map((asked) => asked.body.job ?? null)";
+        assert_eq!(browser.value(of_job).await, json!([null, "job-1", "job-1"]));
+        browser.value("jobRoutes.change({state: 'done', done: 19999, failed: 2})").await;
+        let done = json!(["OCR data regenerated", "19,999 of 20,001 done, 2 failed"]);
+        browser.until(TOAST, done).await;
 
-    // It ends with the first refusal; another job that runs meanwhile is not taken for Immich's.
-    browser.value(&format!("select(['{OWN}'], 16, [], Array(16).fill('{OWN}'))")).await;
-    browser.until(&labels(SELECTION_MENU), offered()).await;
-    browser.value(&click("[data-viewfinder=ocr]")).await;
-    browser.until(TOAST, json!(["Regenerate OCR data…", "0 / 16 done"])).await;
-    let mixed = format!("[...Array(8).fill('{OWN}'), '{USER}', ...Array(20).fill('{OWN}')]");
-    browser.value(&format!("select(['{OWN}'], 29, [], {mixed})")).await;
-    browser.until(&labels(SELECTION_MENU), offered()).await;
-    browser.value(&click("[data-viewfinder=clip]")).await;
-    let refused =
-        ["CLIP vectors could not be regenerated", "8 / 29 done: Not found or no asset.update access"];
-    browser.until(TOAST, json!(refused)).await;
-    assert_eq!(running.shelf.reruns.lock().unwrap().len(), 3);
-
-    // Immich's own job was never done, and its page has nothing to tell.
-    assert_eq!(browser.value("told").await, json!([]));
-    let bodies: Vec<Value> = running.immich.asked().into_iter().map(|asked| asked.body).collect();
-    assert!(bodies.iter().all(|body| body["name"] != "regenerate-thumbnail"), "{bodies:?}");
-    // When it is chosen by hand, it is.
-    browser.value(&format!("select(['{OWN}'], 1)")).await;
-    browser.value(&click("#selection-b0")).await;
-    browser.until("told", json!(["done"])).await;
-    assert_eq!(running.immich.asked().pop().unwrap().body["name"], "regenerate-thumbnail");
+        // Immich's own job was never done, and its page has nothing to tell.
+        assert_eq!(browser.value("told").await, json!([]));
+        let bodies: Vec<Value> = running.immich.asked().into_iter().map(|asked| asked.body).collect();
+        assert!(bodies.iter().all(|body| body["name"] != "regenerate-thumbnail"), "{bodies:?}");
+        // When it is chosen by hand, it is.
+        browser.value(&format!("select(['{OWN}'], 1)")).await;
+        browser.value(&click("#selection-b0")).await;
+        browser.until("told", json!(["done"])).await;
+        assert_eq!(running.immich.asked().pop().unwrap().body["name"], "regenerate-thumbnail");
+    }
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn a_page_that_asks_in_another_way_does_nothing_and_is_left_as_it_was() {
     let running = Running::start().await;
-    let mut browser = Browser::open().await;
-    go(&mut browser, &running, "/photos", "en").await;
-    browser.value("window.ownFetch = window.fetch").await;
-    let failed = json!(["OCR data could not be regenerated"]);
-    for (way, told) in [("null", json!([])), ("plainFetch", json!(["failed"]))] {
-        browser.value(&format!("way = {way}; select([], 3, [], ['{OWN}', '{OWN}', '{OWN}'])")).await;
-        browser.until(&labels(SELECTION_MENU), offered()).await;
-        browser.value(&click("[data-viewfinder=ocr]")).await;
-        browser.until(TOAST, failed.clone()).await;
-        assert_eq!(browser.value("fetch === ownFetch").await, true);
-        assert_eq!(browser.value("told").await, told);
-        browser.value(&click("[data-viewfinder=toast] button")).await;
+    let mut browser = with_job_routes().await;
+    for bars in BARS {
+        go(&mut browser, &running, &format!("/photos?{bars}"), "en").await;
+        browser.value("window.ownFetch = window.fetch").await;
+        let failed = json!(["OCR data could not be regenerated"]);
+        for (way, told) in [("null", json!([])), ("plainFetch", json!(["failed"]))] {
+            browser.value(&format!("way = {way}; select([], 3, [], ['{OWN}', '{OWN}', '{OWN}'])")).await;
+            browser.until(&labels(SELECTION_MENU), offered()).await;
+            browser.value(&click("[data-viewfinder=ocr]")).await;
+            browser.until(TOAST, failed.clone()).await;
+            assert_eq!(browser.value("fetch === ownFetch").await, true);
+            assert_eq!(browser.value("told").await, told);
+            browser.value(&click("[data-viewfinder=close]")).await;
+        }
     }
-    assert!(running.shelf.reruns.lock().unwrap().is_empty());
+    assert_eq!(browser.value("jobRoutes.asked()").await, json!([]));
     assert!(!running.routes().contains(&"POST /api/assets/jobs".to_owned()));
+}
+
+/// A job of 5210 photos that runs, known from before.
+const RUNNING: &str = "localStorage.setItem('jobs', JSON.stringify([{id: 'job-1', name: 'refresh-ocr',
+    state: 'running', all: 5210, done: 137, failed: 2}]))";
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn a_job_is_told_wherever_immich_is_opened_until_it_is_stopped() {
+    let running = Running::start().await;
+    let mut browser = with_job_routes().await;
+    go(&mut browser, &running, "/photos", "en").await;
+    browser.value(RUNNING).await;
+    for (language, name, progress) in [
+        ("en", "Regenerate OCR data…", "137 of 5,210 done, 2 failed"),
+        ("zh-CN", "重新生成 OCR 数据…", "已完成 137 / 5,210，2 个失败"),
+        ("zh-TW", "重新產生 OCR 資料…", "已完成 137 / 5,210，2 個失敗"),
+        ("es", "Regenerar datos de OCR…", "Completadas: 137 de 5210; con errores: 2"),
+    ] {
+        go(&mut browser, &running, &format!("/albums?lang={language}"), "en").await;
+        browser.until(TOAST, json!([name, progress])).await;
+    }
+    let stop = "document.querySelector('[data-viewfinder=stop]').textContent";
+    assert_eq!(browser.value(stop).await, "Detener");
+    // It is counted one by one; a job that waits goes on as soon as it is asked for.
+    browser.value("jobRoutes.change({done: 138, state: 'waiting'})").await;
+    browser
+        .until(TOAST, json!(["Regenerar datos de OCR…", "Completadas: 138 de 5210; con errores: 2"]))
+        .await;
+    browser.value(&click("[data-viewfinder=stop]")).await;
+    let stopped = ["Regenerar datos de OCR", "Detenido. Completadas: 138 de 5210; con errores: 2"];
+    browser.until(TOAST, json!(stopped)).await;
+    let asked = json!([{"method": "DELETE", "path": format!("{JOBS}/job-1"), "body": null}]);
+    assert_eq!(browser.value("jobRoutes.asked()").await, asked);
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn a_closed_note_stays_closed_and_the_jobs_end_is_told() {
+    let running = Running::start().await;
+    let mut browser = with_job_routes().await;
+    go(&mut browser, &running, "/photos", "en").await;
+    browser.value(RUNNING).await;
+    go(&mut browser, &running, "/photos", "en").await;
+    browser.until(TOAST, json!(["Regenerate OCR data…", "137 of 5,210 done, 2 failed"])).await;
+    browser.value(&click("[data-viewfinder=close]")).await;
+    browser.until("jobRoutes.polls > 2", json!(true)).await;
+    assert_eq!(browser.value(TOAST).await, json!([]));
+    go(&mut browser, &running, "/albums", "en").await;
+    browser.until("jobRoutes.polls > 1", json!(true)).await;
+    assert_eq!(browser.value(TOAST).await, json!([]));
+    browser.value("jobRoutes.change({state: 'failed', message: 'Immich is gone'})").await;
+    let failed = ["OCR data could not be regenerated", "137 of 5,210 done, 2 failed: Immich is gone"];
+    browser.until(TOAST, json!(failed)).await;
+    // What ended before is not told again.
+    go(&mut browser, &running, "/albums", "en").await;
+    browser.until("jobRoutes.polls", json!(1)).await;
+    browser.value("new Promise((done) => setTimeout(done, 100))").await;
+    assert_eq!(browser.value(TOAST).await, json!([]));
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn what_runs_already_is_said_to_run_already() {
+    let running = Running::start().await;
+    let mut browser = with_job_routes().await;
+    go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
+    browser.value(RUNNING).await;
+    browser.until("document.querySelectorAll('[data-viewfinder=ocr]').length", json!(1)).await;
+    browser.value(&click("[data-viewfinder=ocr]")).await;
+    let notes = "[...document.querySelectorAll('[data-viewfinder=toast]')].map((note) =>
+        [...note.querySelectorAll('p')].map((text) => text.textContent))";
+    let expected = json!([
+        ["Regenerate OCR data…", "137 of 5,210 done, 2 failed"],
+        ["Regenerate OCR data", "This is already running"]
+    ]);
+    browser.until(notes, expected).await;
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn jobs_are_asked_for_by_sessions_only_and_seldom_by_hidden_pages() {
+    let running = Running::start().await;
+    let mut browser = with_job_routes().await;
+    browser.go(&format!("http://{}/photos", running.address), "en", 1200, "light").await;
+    browser.value(RUNNING).await;
+    browser.value("new Promise((done) => setTimeout(done, 500))").await;
+    assert_eq!(browser.value("jobRoutes.polls").await, 0);
+
+    go(&mut browser, &running, "/photos", "en").await;
+    browser
+        .value(
+            "window.delays = []; window.ownTimeout = window.setTimeout; window.setTimeout = (work, delay) => {
+            delays.push(delay); return ownTimeout(work, delay); };
+        Object.defineProperty(document, 'hidden', {value: false, configurable: true}); 0",
+        )
+        .await;
+    browser.until("delays.includes(1000) && !delays.includes(5000)", json!(true)).await;
+    browser.value("Object.defineProperty(document, 'hidden', {value: true, configurable: true}); 0").await;
+    browser.until("delays.includes(5000)", json!(true)).await;
+    // Who comes back is told at once.
+    browser
+        .value(
+            "Object.defineProperty(document, 'hidden', {value: false}); jobRoutes.change({done: 4000});
+        document.dispatchEvent(new Event('visibilitychange'))",
+        )
+        .await;
+    browser.until(TOAST, json!(["Regenerate OCR data…", "4,000 of 5,210 done, 2 failed"])).await;
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn a_phone_shows_notes_and_entries_whole() {
+    let running = Running::start().await;
+    let mut browser = with_job_routes().await;
+    for bars in BARS {
+        go_in(&mut browser, &running, &format!("/photos?{bars}"), "es", 390).await;
+        browser.value(&format!("localStorage.clear(); select(['{OWN}', '{USER}'], 2)")).await;
+        browser.until("document.querySelectorAll('[data-viewfinder=ocr]').length", json!(1)).await;
+        browser.value(&click("[data-viewfinder=ocr]")).await;
+        browser.value("jobRoutes.change({all: 5210, done: 137, failed: 2})").await;
+        browser.until(TOAST, json!(["Regenerate OCR data…", "137 of 5,210 done, 2 failed"])).await;
+        // What is at the middle of each of its parts, and whether these are in the window.
+        let whole = "(() => { const note = document.querySelector('[data-viewfinder=toast]');
+            return [note, ...note.querySelectorAll('p, button')].map((part) => {
+                const {left, right, top, bottom, width, height} = part.getBoundingClientRect();
+                const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+                return left >= 0 && right <= innerWidth && width > 0 && height > 0 && note.contains(at);
+            }); })()";
+        assert_eq!(browser.value(whole).await, json!([true, true, true, true, true]));
+        assert_eq!(browser.value("document.documentElement.scrollWidth <= innerWidth").await, true);
+    }
+    go_in(&mut browser, &running, &format!("/photos/{OWN}"), "en", 390).await;
+    browser.until("document.querySelectorAll('[data-viewfinder=clip]').length", json!(1)).await;
+    browser.value(&click("#context-menu-button-viewer")).await;
+    let entries =
+        "[...document.querySelectorAll('[data-viewfinder=ocr], [data-viewfinder=clip]')].map((entry) => {
+        const {left, right, top, bottom} = entry.getBoundingClientRect();
+        return left >= 0 && right <= innerWidth
+            && entry.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2)); })";
+    assert_eq!(browser.value(entries).await, json!([true, true]));
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 }
 
 #[tokio::test]
@@ -285,9 +453,37 @@ async fn text_that_was_searched_for_is_marked_where_it_is() {
     browser.value("document.querySelector('#immich-asset-viewer img').style.transform = 'scale(2)'").await;
     browser.until(lies, json!([0, 300, 1200, 600])).await;
 
+    // It lies under Immich's menu, whatever that is over.
+    browser.value("document.querySelector('#immich-asset-viewer img').style.transform = ''").await;
+    browser.until(lies, json!([0, 150, 600, 300])).await;
+    browser.value(&click("#context-menu-button-viewer")).await;
+    let top = "(() => { const marks = document.querySelector('[data-viewfinder=marks]');
+        const menu = document.querySelector('.menu');
+        menu.style.left = '0'; marks.style.pointerEvents = 'auto';
+        const at = (x, y) => document.elementFromPoint(x, y);
+        const box = marks.getBoundingClientRect();
+        const result = [menu.contains(at(box.x + 100, box.y + 150)), marks.contains(at(box.x + 350, box.y + 90))];
+        marks.style.pointerEvents = 'none'; return result; })()";
+    assert_eq!(browser.value(top).await, json!([true, true]));
+
     browser.value("history.pushState(null, '', '/photos'); build()").await;
     browser.until("document.querySelectorAll('[data-viewfinder=marks]').length", json!(0)).await;
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+/// From now on, these lines are read in every photo; counts how often they are asked for.
+const READ: &str = "(lines) => { window.asked = 0; window.fetch = async () => { asked += 1;
+    return Response.json(lines.map((text, at) =>
+        ({text, x1: at, y1: 0, x2: at, y2: 0, x3: at, y3: 0, x4: at, y4: 0}))); }; }";
+/// The numbers of the lines that are marked.
+const MARKED: &str = "[...document.querySelectorAll('[data-viewfinder=marks] polygon')]
+    .map((line) => Number(line.getAttribute('points')[0]))";
+
+/// Opens a photo that a search has found.
+async fn open_found(browser: &mut Browser, query: &Value) {
+    let query = query.to_string();
+    let path = format!("`/search/photos/{OWN}?query=${{encodeURIComponent({})}}`", json!(query));
+    browser.value(&format!("history.replaceState(null, '', {path}); build()")).await;
 }
 
 #[tokio::test]
@@ -296,14 +492,8 @@ async fn a_mistaken_word_is_marked_where_it_is_nearly_so_and_only_if_it_is_nowhe
     let running = Running::start().await;
     let mut browser = Browser::open().await;
     go(&mut browser, &running, "/photos", "en").await;
-    let read = "(...lines) => { window.asked = 0; window.fetch = async () => { asked += 1; return Response.json(lines.map((text, at) =>
-        ({text, x1: at, y1: 0, x2: at, y2: 0, x3: at, y3: 0, x4: at, y4: 0}))); }; }";
-    browser
-        .value(&format!(
-            "({read})('Receipt 2026-11', 'the breakfast', '电子增值锐发票（上海）', 'no $ here')"
-        ))
-        .await;
-    let marked = "[...document.querySelectorAll('[data-viewfinder=marks] polygon')].map((line) => Number(line.getAttribute('points')[0]))";
+    let lines = ["Receipt 2026-11", "the breakfast", "电子增值锐发票（上海）", "no $ here"];
+    browser.value(&format!("({READ})({})", json!(lines))).await;
     for (words, lines) in [
         ("recipt", json!([0])),
         ("RECEIPTS the", json!([0, 1])),
@@ -321,13 +511,207 @@ async fn a_mistaken_word_is_marked_where_it_is_nearly_so_and_only_if_it_is_nowhe
     ] {
         browser.value("asked = 0; history.replaceState(null, '', '/photos'); build()").await;
         browser.until("document.querySelectorAll('[data-viewfinder=marks]').length", json!(0)).await;
-        let go = "query => { history.replaceState(null, '', `/search/photos/OWN?query=${encodeURIComponent(JSON.stringify({query}))}`); build(); }";
-        browser.value(&format!("({})('ocr:{words}')", go.replace("OWN", OWN))).await;
+        open_found(&mut browser, &json!({"query": format!("ocr:{words}")})).await;
         browser.until("asked", json!(1)).await;
         browser.value("new Promise((done) => setTimeout(done, 100))").await;
-        assert_eq!(browser.value(marked).await, lines, "{words}");
+        assert_eq!(browser.value(MARKED).await, lines, "{words}");
     }
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn words_of_plain_searches_are_marked_where_they_stand_and_text_in_every_way_of_asking() {
+    let running = Running::start().await;
+    let mut browser = Browser::open().await;
+    go(&mut browser, &running, "/photos", "en").await;
+    let lines =
+        ["Café de la Paix", "电子发票（上海）", "concatenate a cat", "No 5", "the parking", "no parking"];
+    browser.value(&format!("({READ})({})", json!(lines))).await;
+    for (query, lines) in [
+        (json!({"query": "the cat of 5"}), json!([2])),
+        (json!({"query": "CAFE"}), json!([0])),
+        (json!({"query": "café en la plaza"}), json!([0])),
+        (json!({"query": "concatenat"}), json!([])),
+        (json!({"query": "发票"}), json!([1])),
+        (json!({"query": "红色发票"}), json!([])),
+        (json!({"query": "scan发票"}), json!([1])),
+        (json!({"query": "票"}), json!([])),
+        (json!({"query": "\"no parking\" -cat"}), json!([5])),
+        (json!({"query": "path:cat person: paix parking"}), json!([4, 5])),
+        (json!({"query": "paix clip:cat ocr:parkin"}), json!([0, 4, 5])),
+        (json!({"ocr": "发票"}), json!([1])),
+        (json!({"ocr": "ocr:电子"}), json!([1])),
+        (json!({"ocr": "OCR：concat"}), json!([2])),
+        (json!({"query": "paix", "ocr": "cat"}), json!([0, 2])),
+    ] {
+        browser.value("asked = 0; history.replaceState(null, '', '/photos'); build()").await;
+        browser.until("document.querySelectorAll('[data-viewfinder=marks]').length", json!(0)).await;
+        open_found(&mut browser, &query).await;
+        if query["query"] == "票" {
+            // Nothing is asked for a letter that stands anywhere.
+            browser.value("new Promise((done) => setTimeout(done, 500))").await;
+            assert_eq!(browser.value("asked").await, 0);
+            continue;
+        }
+        browser.until("asked", json!(1)).await;
+        browser.value("new Promise((done) => setTimeout(done, 100))").await;
+        assert_eq!(browser.value(MARKED).await, lines, "{query}");
+    }
+    // What a search for files names is no text in a picture.
+    open_found(&mut browser, &json!({"originalFileName": "cat"})).await;
+    browser.until("document.querySelectorAll('[data-viewfinder=marks]').length", json!(0)).await;
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn marks_leave_the_editor_and_are_drawn_anew_when_the_picture_changes() {
+    let running = Running::start().await;
+    let mut browser = Browser::open().await;
+    go(&mut browser, &running, "/photos", "en").await;
+    browser.value(&format!("({READ})({})", json!(["first", "second"]))).await;
+    open_found(&mut browser, &json!({"query": "ocr:first"})).await;
+    browser.until(MARKED, json!([0])).await;
+    // The viewer is made anew, faster than the script looks.
+    browser.value("build()").await;
+    browser.until(MARKED, json!([0])).await;
+    browser.value("edit()").await;
+    browser.until("document.querySelectorAll('[data-viewfinder=marks]').length", json!(0)).await;
+    // After the edit, its lines lie elsewhere.
+    browser.value(&format!("({READ})({})", json!(["other", "first"]))).await;
+    browser.value("bytes = 'after'; build()").await;
+    browser.until(MARKED, json!([1])).await;
+    // An edit elsewhere, while it is open here.
+    browser.until("document.querySelector('#immich-asset-viewer img').complete", json!(true)).await;
+    browser.value("new Promise((done) => setTimeout(done, 300))").await;
+    assert_eq!(browser.value("asked").await, 1);
+    browser.value(&format!("({READ})({})", json!(["first", "other"]))).await;
+    let image = "document.querySelector('#immich-asset-viewer img')";
+    browser.value(&format!("{image}.src = {image}.src.replace('after', 'later')")).await;
+    browser.until(MARKED, json!([0])).await;
+    assert_eq!(browser.value("asked").await, 1);
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn a_search_for_text_without_words_says_what_to_write() {
+    let running = Running::start().await;
+    let mut browser = Browser::open().await;
+    for (language, query, example) in [
+        ("en", json!({"query": "ocr:"}), "ocr:invoice"),
+        ("zh-CN", json!({"query": " OCR： "}), "ocr:发票"),
+        ("zh-TW", json!({"ocr": "ocr:"}), "ocr:發票"),
+        ("es", json!({"query": "ocr:"}), "ocr:factura"),
+    ] {
+        // %7B, %22 and so on are not needed: browsers encode what is left.
+        let path = format!("/search?lang={language}&query={query}");
+        go(&mut browser, &running, &path, "en").await;
+        let says = format!("({TOAST})[1]?.includes('{example}')");
+        browser.until(&says, json!(true)).await;
+        browser.value("history.pushState(null, '', '/search?query={\"query\":\"ocr:a\"}'); build()").await;
+        browser.until(TOAST, json!([])).await;
+    }
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+/// How often the page told of its anchors.
+const TOLD: &str = "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/_viewfinder/anchors')).length";
+
+/// Lets the time that the page has for what belongs to it pass, after the script has looked at it, and before it looks again.
+async fn wait_in_vain(browser: &mut Browser) {
+    let look = "new Promise((done) => setTimeout(done, 500))";
+    browser.value(look).await;
+    browser
+        .value("now = Date.now.bind(Date); Date.now = () => now() + 3000; document.documentElement.lang += ''; 0")
+        .await;
+    browser.value(look).await;
+}
+
+/// Waits until something is told to be missing, or no longer is.
+async fn until_missing(running: &Running, capability: Capability, expected: bool) {
+    let wait = async {
+        while running.missing(capability).is_some() != expected {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_mins(1), wait).await.is_ok(), "{capability}: not {expected}");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn anchors_that_are_missing_are_told_once_and_again_when_they_are_found() {
+    let running = Running::start().await;
+    let mut browser = Browser::open().await;
+    go(&mut browser, &running, &format!("/photos/{OWN}?odd"), "en").await;
+    wait_in_vain(&mut browser).await;
+    until_missing(&running, Capability::ViewerMenu, true).await;
+    browser.until(TOLD, json!(1)).await;
+    browser.value("build()").await;
+    wait_in_vain(&mut browser).await;
+    assert_eq!(browser.value(TOLD).await, 1);
+    go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
+    until_missing(&running, Capability::ViewerMenu, false).await;
+    // What was found once is there; the editor only takes its place.
+    browser.value("edit()").await;
+    wait_in_vain(&mut browser).await;
+    assert_eq!(browser.value(TOLD).await, 1);
+
+    for bars in BARS {
+        go(&mut browser, &running, &format!("/photos?{bars}"), "en").await;
+        browser.value(&format!("selectInVain(['{OWN}', '{USER}'])")).await;
+        wait_in_vain(&mut browser).await;
+        until_missing(&running, Capability::SelectionMenu, true).await;
+        browser.value(&format!("select(['{OWN}', '{USER}'], 2)")).await;
+        until_missing(&running, Capability::SelectionMenu, false).await;
+        browser.until(TOLD, json!(2)).await;
+    }
+
+    let path = format!("/search/photos/{OWN}?query=%7B%22query%22%3A%22ocr%3AINVOICE%22%7D");
+    go(&mut browser, &running, &format!("{path}&pictureless"), "en").await;
+    wait_in_vain(&mut browser).await;
+    until_missing(&running, Capability::Marks, true).await;
+    go(&mut browser, &running, &path, "en").await;
+    until_missing(&running, Capability::Marks, false).await;
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn what_need_not_be_there_is_not_missed() {
+    let running = Running::start().await;
+    let mut browser = Browser::open().await;
+    let photos = format!("['{OWN}', '{USER}']");
+    for (path, change) in [
+        // A menu of another's photo has no jobs, and a shared link's viewer no menu.
+        (format!("/photos/{OWN}?share"), String::new()),
+        (format!("/share/key/photos/{OWN}?odd"), String::new()),
+        (format!("/s/name/photos/{OWN}?odd"), String::new()),
+        // A photo that is not there, or not yet.
+        (format!("/photos/{OWN}?odd"), "document.querySelector('#app').replaceChildren()".to_owned()),
+        // Photos are picked for an album under a bar of its own; a single tile may be left over.
+        ("/albums/one?bars=3".to_owned(), format!("selectInVain({photos})")),
+        ("/photos?bars=3".to_owned(), format!("selectInVain(['{OWN}'])")),
+        // A selection of others' photos has no jobs.
+        ("/photos?bars=3".to_owned(), format!("jobs = []; select({photos}, 2)")),
+        ("/photos?bars=2".to_owned(), format!("jobs = []; select({photos}, 2)")),
+    ] {
+        go(&mut browser, &running, &path, "en").await;
+        browser.value(&change).await;
+        wait_in_vain(&mut browser).await;
+        let missing = [Capability::ViewerMenu, Capability::SelectionMenu, Capability::Marks]
+            .map(|capability| running.missing(capability));
+        assert_eq!(missing, [None, None, None], "{path} {change}");
+        let told = i32::from(path.ends_with("?share"));
+        assert_eq!(browser.value(TOLD).await, told, "{path} {change}");
+    }
+    // Whoever has no session is shown nothing.
+    let mut browser = Browser::open().await;
+    let url = format!("http://{}/photos/{OWN}?odd", running.address);
+    browser.go(&url, "en", 1200, "light").await;
+    wait_in_vain(&mut browser).await;
+    assert_eq!(browser.value(TOLD).await, 0);
 }
 
 #[tokio::test]

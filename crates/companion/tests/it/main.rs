@@ -1,5 +1,6 @@
 //! The companion in front of a stand-in for Immich, which answers as a real 2.7.5 was seen to.
 
+mod anchors;
 mod browser;
 mod complaints;
 mod features;

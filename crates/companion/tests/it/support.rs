@@ -18,8 +18,8 @@ use tokio::{
 };
 use uuid::Uuid;
 use viewfinder_companion::{
-    AsCaller, Caller, Capabilities, Companion, CompanionConfig, Library, LibraryError, Next, Page, RerunKind,
-    SearchRoute,
+    AsCaller, Caller, Capabilities, Capability, Companion, CompanionConfig, Library, LibraryError, Next,
+    Page, RerunKind, SearchRoute,
 };
 use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
 
@@ -212,12 +212,17 @@ impl Running {
         }));
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], Limits::default()).await.unwrap();
         let address = server.addresses()[0];
-        let answering = Arc::clone(&companion);
+        let serving = Arc::clone(&companion);
         tokio::spawn(server.run(
-            move |request, visitor| Arc::clone(&answering).handle(request, visitor),
+            move |request, visitor| Arc::clone(&serving).handle(request, visitor),
             std::future::pending(),
         ));
         Self { address, immich, shelf, companion }
+    }
+
+    /// The reason why something is missing, as `/health` tells it.
+    pub(crate) fn missing(&self, capability: Capability) -> Option<String> {
+        self.companion.status().capabilities.told(capability)
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
