@@ -75,8 +75,7 @@ pub(crate) const FACE: &[&str] = &[
     "sourceType",
 ];
 /// Columns of a person in an answer.
-pub(crate) const PERSON: &[&str] =
-    &["name", "thumbnailPath", "isHidden", "isFavorite", "color", "birthDate"];
+pub(crate) const PERSON: &[&str] = &["name", "thumbnailPath", "isHidden", "isFavorite", "color", "birthDate"];
 pub(crate) const PERSON_TIMES: &[&str] = &["updatedAt"];
 
 /// What Immich writes for a picture, or a video whose length is not known.
@@ -152,8 +151,7 @@ fn expression(schema: &Schema, sql: &mut Sql, caller: Uuid, extras: Extras) -> S
 /// Faces of a picture, each with its person, if it has one.
 fn faces(schema: &Schema, sql: &mut Sql, caller: Uuid) -> String {
     let own = if schema.rules == Rules::V3 { &[] } else { FACE };
-    let face: Vec<(&str, String)> =
-        own.iter().map(|column| (*column, format!("f.\"{column}\""))).collect();
+    let face: Vec<(&str, String)> = own.iter().map(|column| (*column, format!("f.\"{column}\""))).collect();
     let mut person: Vec<(&str, String)> =
         PERSON.iter().map(|column| (*column, format!("p.\"{column}\""))).collect();
     person.extend(PERSON_TIMES.iter().map(|column| (*column, as_json_time(&format!("p.\"{column}\"")))));

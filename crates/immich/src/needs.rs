@@ -3,11 +3,11 @@
 //! A bar parts names of which one must be there, newer ones first: tables and columns were renamed between versions.
 use std::collections::{HashMap, HashSet};
 
+use viewfinder_catalog::postgres::{Result as Sql, Work};
 use viewfinder_companion::Capability::{
     self, AlbumFilter, Exif, FollowChanges, HybridSearch, MeaningSearch, PeopleFilter, PeopleInAnswers,
     RedoText, RedoVectors, TagFilter, TextSearch,
 };
-use viewfinder_catalog::postgres::{Result as Sql, Work};
 
 use crate::item;
 
@@ -57,11 +57,7 @@ pub(crate) enum When {
     Reads,
 }
 
-const fn always(
-    table: &'static str,
-    columns: &'static [&'static str],
-    lost: &'static [Capability],
-) -> Need {
+const fn always(table: &'static str, columns: &'static [&'static str], lost: &'static [Capability]) -> Need {
     when(When::Always, table, columns, lost)
 }
 
@@ -81,11 +77,7 @@ const REDO: &[Capability] = &[RedoText, RedoVectors];
 
 /// All of it. The first that is missing gives the reason.
 pub(crate) const NEEDS: &[Need] = &[
-    always(
-        ASSET,
-        &["id"],
-        &[TextSearch, MeaningSearch, HybridSearch, RedoText, RedoVectors, FollowChanges],
-    ),
+    always(ASSET, &["id"], &[TextSearch, MeaningSearch, HybridSearch, RedoText, RedoVectors, FollowChanges]),
     always(
         ASSET,
         &["ownerId", "visibility", "deletedAt"],
@@ -127,9 +119,7 @@ pub(crate) const NEEDS: &[Need] = &[
     when(
         When::Reads,
         OCR,
-        &[
-            "id", "assetId", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "textScore", "text",
-        ],
+        &["id", "assetId", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "textScore", "text"],
         &[RedoText, FollowChanges],
     ),
     when(When::Edits, OCR, &["isVisible"], &[FollowChanges]),

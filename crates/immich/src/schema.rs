@@ -86,8 +86,7 @@ impl Schema {
         let table = |names| format!("{IMMICH}.\"{}\"", name(names));
         let has = |table, column| seen.has(table, column);
         let pair = |of, one, other| {
-            let column =
-                |names| format!("\"{}\"", seen.column(of, names).unwrap_or_else(|| newest(names)));
+            let column = |names| format!("\"{}\"", seen.column(of, names).unwrap_or_else(|| newest(names)));
             [table(of), column(one), column(other)]
         };
         let rules = if !has(needs::ASSET, "deviceId") && seen.duration != "character varying" {

@@ -36,9 +36,9 @@ impl Library {
             return Err(NotUnderstood::new("in v3, albums widen a search to pictures of others").into());
         }
         let visibility = request.filters.visibility;
-        let (scope, settings) = self
-            .pool()
-            .read(|work| Ok((Scope::of(work, &schema, *caller, visibility)?, Settings::read(work, &schema)?)))?;
+        let (scope, settings) = self.pool().read(|work| {
+            Ok((Scope::of(work, &schema, *caller, visibility)?, Settings::read(work, &schema)?))
+        })?;
         let scope = scope?;
         let meaning = request
             .query
@@ -108,10 +108,7 @@ fn require(schema: &Schema, request: &SearchRequest) -> Result<(), Error> {
         (false, true) => Capability::MeaningSearch,
         (_, false) => Capability::TextSearch,
     })?;
-    let answer = [
-        (request.with_exif, Capability::Exif),
-        (request.with_people, Capability::PeopleInAnswers),
-    ];
+    let answer = [(request.with_exif, Capability::Exif), (request.with_people, Capability::PeopleInAnswers)];
     let answer = answer.into_iter().filter_map(|(needed, capability)| needed.then_some(capability));
     for capability in answer.chain(filters.needs()).chain(needs_of_query(query)) {
         schema.require(capability)?;
