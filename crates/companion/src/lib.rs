@@ -20,6 +20,7 @@ mod judge;
 mod library;
 mod metric;
 mod page;
+mod places;
 mod reply;
 mod script;
 mod search;

@@ -168,9 +168,11 @@ async fn ours(
         return Ok(("empty", reply::json(&read.parts.headers, &response(route, Page::default(), cursors))));
     }
     let question = Value::Object(question(route, body));
-    let immich = Sender::new(companion, read, visitor);
+    let immich = Sender::new(companion, &read.parts, visitor);
     let page = companion
-        .with_library(move |library| library.search(&caller, route.searches(), &question, &immich))
+        .with_library(caller.user, move |library| {
+            library.search(&caller, route.searches(), &question, &immich)
+        })
         .await;
     match page {
         Ok(page) => Ok(("answered", reply::json(&read.parts.headers, &response(route, page, cursors)))),
@@ -180,7 +182,9 @@ async fn ours(
         }
         Err(LibraryError::NothingFound) => Err(Left::Untold("nothing_found")),
         Err(LibraryError::NotYours) => Err(Left::Untold("not_yours")),
-        Err(LibraryError::Failed { code, message }) => Err(Left::Told(code, message, (&caller).into())),
+        Err(LibraryError::Failed { code, message } | LibraryError::Picture { code, message }) => {
+            Err(Left::Told(code, message, (&caller).into()))
+        }
     }
 }
 

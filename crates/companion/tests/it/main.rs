@@ -6,5 +6,6 @@ mod features;
 mod immich;
 mod jobs;
 mod page;
+mod reruns;
 mod searches;
 mod support;

@@ -232,7 +232,7 @@ fn single_pictures_are_done_again_for_their_owner() {
     immich.world().pictures[0].fixture = None;
     let failed = running.rerun("ann", RerunKind::Ocr, &[picture]);
     assert!(
-        matches!(&failed, Err(LibraryError::Failed { message, .. }) if message.contains("preview")),
+        matches!(&failed, Err(LibraryError::Picture { message, .. }) if message.contains("preview")),
         "{failed:?}"
     );
 }
