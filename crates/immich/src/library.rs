@@ -10,7 +10,7 @@ use viewfinder_catalog::{
     search::Similarity,
     text::Segmenter,
 };
-use viewfinder_companion::{Capabilities, Capability};
+use viewfinder_companion::{Capabilities, Capability, Complaints};
 use viewfinder_gateway::Backend;
 use viewfinder_vision::ocr;
 
@@ -51,6 +51,7 @@ struct Inner {
     looked: Mutex<Instant>,
     pulse: Mutex<Pulse>,
     similarity: Similarity,
+    complaints: Complaints,
 }
 
 impl Library {
@@ -77,6 +78,7 @@ impl Library {
             looked: Mutex::new(Instant::now()),
             pulse: Mutex::default(),
             similarity: config.similarity,
+            complaints: Complaints::default(),
         }));
         library.prepare()?;
         Ok(library)
@@ -108,6 +110,10 @@ impl Library {
 
     pub(crate) fn similarity(&self) -> Similarity {
         self.0.similarity
+    }
+
+    pub(crate) fn complaints(&self) -> &Complaints {
+        &self.0.complaints
     }
 
     /// How following goes.

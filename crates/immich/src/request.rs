@@ -117,7 +117,7 @@ impl SearchRequest {
     }
 
     /// Nothing but words that may be anywhere.
-    pub(crate) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.queries().all(words::is_plain)
     }
 }

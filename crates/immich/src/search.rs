@@ -7,7 +7,7 @@ use viewfinder_catalog::{
     search::{EmbedError, MOST_HITS, QueryVector, Ranker},
     unit,
 };
-use viewfinder_companion::SearchRoute;
+use viewfinder_companion::{SearchRoute, Who};
 use viewfinder_engine::SentenceRequest;
 
 use crate::{
@@ -57,7 +57,7 @@ impl Library {
             None
         } else {
             let vector = self.vector(&schema, &settings, request)?;
-            Some(self.hits(&schema, request, &with_words, &without, vector)?)
+            Some(self.hits(&schema, (caller, request), &with_words, &without, vector)?)
         };
         let list = hits.as_deref().map_or(List::Allowed(&without), List::Hits);
         let places = request.places();
@@ -103,7 +103,7 @@ impl Library {
     fn hits(
         &self,
         schema: &Schema,
-        request: &SearchRequest,
+        (caller, request): (&Caller, &SearchRequest),
         with_words: &[&Allowed<'_>],
         without: &[&Allowed<'_>],
         (vector, trouble): (Option<QueryVector>, Option<Error>),
@@ -119,7 +119,9 @@ impl Library {
             if hits.is_empty() {
                 return Err(error);
             }
-            tracing::warn!(%error, "only text was searched");
+            if let Some(often) = self.complaints().hear(("text_only", Who::from(caller))) {
+                tracing::warn!(%error, "only text was searched{often}");
+            }
         }
         if hits.is_empty() && request.is_plain() {
             return Err(Error::NothingFound);
