@@ -114,7 +114,12 @@ fn without_an_immich_there_is_no_companion_and_a_wrong_address_is_an_error() {
 fn database(server: &PostgresServer) -> String {
     let url = server.new_database();
     let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
-    client.batch_execute(include_str!("../../../immich/tests/it/immich.sql")).unwrap();
+    client
+        .batch_execute(concat!(
+            include_str!("../../../immich/tests/layouts/2.7.5/tables.sql"),
+            include_str!("../../../immich/tests/layouts/2.7.5/vectors.sql")
+        ))
+        .unwrap();
     let asset = "c0ffee00-508b-408d-bd23-bea659519770";
     client
         .batch_execute(&format!(
