@@ -189,14 +189,24 @@ fn without_a_column_only_what_needs_it_is_lost() {
              ORDER BY 1, 2",
             &[],
         );
-        assert!(columns.len() > 100);
+        let rename = |table: &str, column: &str, to: &str| {
+            known.world.batch(&format!("ALTER TABLE \"{table}\" RENAME COLUMN \"{column}\" TO \"{to}\""));
+        };
+        let mut unused = 0;
         for row in columns {
             let (table, column): (String, String) = (row.get(0), row.get(1));
             let expected = lost(&known.world, &table, &column);
-            known.world.batch(&format!("ALTER TABLE \"{table}\" RENAME COLUMN \"{column}\" TO gone"));
+            if expected.is_empty() {
+                unused += 1;
+                rename(&table, &column, &format!("gone {unused}"));
+                continue;
+            }
+            rename(&table, &column, "gone");
             known.check(&format!("column {table}.{column}"), &expected);
-            known.world.batch(&format!("ALTER TABLE \"{table}\" RENAME COLUMN gone TO \"{column}\""));
+            rename(&table, "gone", &column);
         }
+        // Nobody misses all the others, even together.
+        assert!(unused > 20);
         known.check("nothing", &[]);
     }
 }

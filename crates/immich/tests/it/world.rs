@@ -88,12 +88,13 @@ impl World {
         layout::all().iter().map(Self::of)
     }
 
-    /// The same, and then once more in PostgreSQL 14, without vectors.
+    /// The same, and the oldest and the newest in PostgreSQL 14 too, without vectors.
     pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
         let older = |layout: &'static Layout| {
             Self::at(layout.copy(older_server()), format!("Immich {} in PostgreSQL 14", layout.name))
         };
-        Self::on_every_layout().chain(layout::all().iter().map(older))
+        let all = layout::all();
+        Self::on_every_layout().chain(all.first().into_iter().chain(all.last()).map(older))
     }
 
     pub(crate) fn on(server: &PostgresServer) -> Self {
