@@ -78,7 +78,7 @@ impl SearchRequest {
     }
 
     /// Different words, a picture need have one of which only. The second shape has them in the branches of its `or`.
-    pub fn queries(&self) -> impl Iterator<Item = &Query> {
+    pub(crate) fn queries(&self) -> impl Iterator<Item = &Query> {
         self.alternatives.iter().map(|alternative| &alternative.query)
     }
 
@@ -109,11 +109,6 @@ impl SearchRequest {
     /// Was it for `/search/metadata`?
     pub fn is_metadata(&self) -> bool {
         self.route == SearchRoute::Metadata
-    }
-
-    /// Is an order asked for that is not that of relevance?
-    pub fn is_ordered(&self) -> bool {
-        self.order.is_some()
     }
 
     /// Nothing but words that may be anywhere.
