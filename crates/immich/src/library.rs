@@ -132,11 +132,8 @@ impl Library {
     }
 
     /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. Tells what was lost or is
-    /// possible again.
-    ///
-    /// # Errors
-    /// [`Error::UnknownSchema`] if there are no pictures any more, [`Error::Store`] if the database cannot be asked; what was known before stays.
-    pub fn look_again(&self) -> Result<(), Error> {
+    /// possible again. If there are no pictures any more, or the database cannot be asked, what was known before stays.
+    fn look_again(&self) -> Result<(), Error> {
         *self.looked() = Instant::now();
         let schema = self.pool().read(Schema::probe)?.ok_or_else(no_assets)?;
         let mut known = self.0.schema.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,6 +48,16 @@ impl Library {
         ids: &[Uuid],
         preview: &Previews<'_>,
     ) -> Result<(), Error> {
+        self.redo_all(caller, kind, ids, preview).inspect_err(|error| self.look_after_failure(error))
+    }
+
+    fn redo_all(
+        &self,
+        caller: &Caller,
+        kind: RerunKind,
+        ids: &[Uuid],
+        preview: &Previews<'_>,
+    ) -> Result<(), Error> {
         let schema = self.schema();
         schema.require(needed(kind))?;
         self.require_own(caller, ids)?;

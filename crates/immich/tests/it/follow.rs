@@ -84,6 +84,21 @@ fn while_immich_reads_everything_anew_the_old_text_is_found() {
 }
 
 #[test]
+fn a_part_that_fails_does_not_stop_the_others() {
+    let world = World::new();
+    let id = world.with_text("first.jpg", &["apple"]);
+    let library = world.open();
+    world.batch(
+        "ALTER TABLE asset ALTER COLUMN \"updateId\" DROP DEFAULT, ALTER COLUMN \"updateId\" TYPE text;
+         ALTER TABLE asset ALTER COLUMN \"updateId\" SET DEFAULT immich_uuid_v7()::text",
+    );
+    world.read(id, &["pear"]);
+    world.batch("SELECT pg_stat_force_next_flush()");
+    library.follow().unwrap_err();
+    assert_eq!(world.found(&library, json!({"ocr": "pear"})), ["first.jpg"]);
+}
+
+#[test]
 fn a_large_library_is_taken_over_in_pieces_and_goes_on_after_a_restart() {
     let world = World::new();
     world.batch(&format!(
