@@ -49,6 +49,8 @@ enum Subject {
     Forwarding,
     /// What the companion's proxy adds to direct access, and its memory with large bodies.
     Proxy,
+    /// One user's searches through the companion beside another's many re-runs.
+    Reruns,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -58,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Subject::Catalogue => return crate::catalogue::bench(arguments.million, arguments.dry_run),
         Subject::Forwarding => return crate::forwarding::bench(arguments.dry_run),
         Subject::Proxy => return crate::proxy::bench(arguments.dry_run),
+        Subject::Reruns => return crate::reruns::bench(arguments.dry_run),
     }
     provide(&[Need::Pip, Need::Venv, Need::Assembler])?;
     let store = quality::prepare()?;

@@ -13,6 +13,7 @@ mod process;
 mod proxy;
 mod quality;
 mod report;
+mod reruns;
 mod search;
 mod server;
 mod side;
