@@ -46,12 +46,8 @@ impl Read {
     /// The request as it came; without a body if that broke off, when nobody waits for an answer any more.
     pub(crate) async fn json(request: Request<Body>) -> Result<Self, Request<Body>> {
         let headers = request.headers();
-        let is_json = headers
-            .get(CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .is_some_and(|kind| kind.trim().to_ascii_lowercase().starts_with("application/json"));
         let known = request.body().size_hint().exact().is_some_and(|length| length <= REQUEST_BYTES as u64);
-        if !is_json || !known || headers.contains_key(CONTENT_ENCODING) {
+        if !is_json(headers) || !known || headers.contains_key(CONTENT_ENCODING) {
             return Err(request);
         }
         let (parts, body) = request.into_parts();
@@ -76,6 +72,20 @@ impl Read {
             _ => None,
         }
     }
+}
+
+/// Is this JSON to Immich, in the charset that it has here too? It reads other ones otherwise, and other types not at all.
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else { return false };
+    let mut parts = kind.to_str().unwrap_or_default().split(';').map(str::trim);
+    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) && parts.all(is_utf8)
 }
 
 /// Does a shared link stand in place of a user?
@@ -177,6 +187,26 @@ mod tests {
             ("/a", "/b?size=preview", "/b?size=preview"),
         ] {
             assert_eq!(with_path(&uri.parse().unwrap(), path).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn only_json_that_immich_reads_alike_is_read() {
+        for (kinds, expected) in [
+            (&["application/json"][..], true),
+            (&[" Application/JSON ; Charset=\"UTF-8\""], true),
+            (&["application/json; charset=utf-8; boundary=x"], true),
+            (&["application/json;charset=utf-16"], false),
+            (&["application/json; charset=latin1"], false),
+            (&["application/jsonx"], false),
+            (&["application/json-patch+json"], false),
+            (&["application/ld+json"], false),
+            (&["text/plain; application/json"], false),
+            (&["application/json", "application/json"], false),
+            (&[], false),
+        ] {
+            let headers = kinds.iter().map(|kind| (CONTENT_TYPE, HeaderValue::from_static(kind)));
+            assert_eq!(is_json(&headers.collect()), expected, "{kinds:?}");
         }
     }
 

@@ -75,6 +75,11 @@ impl Capability {
         }
     }
 
+    /// Does it need nothing but places in Immich's page?
+    fn is_of_page(self) -> bool {
+        matches!(self, Self::ViewerMenu | Self::SelectionMenu | Self::Marks)
+    }
+
     /// What is not possible without it, for its owner; and what happens instead, if anything does.
     fn loss(self) -> (&'static str, Option<&'static str>) {
         const IMMICH: Option<&str> = Some("Immich answers such searches itself");
@@ -108,10 +113,10 @@ impl fmt::Display for Capability {
 pub struct Capabilities(BTreeMap<Capability, String>);
 
 impl Capabilities {
-    /// None at all, for one reason.
+    /// None of those that need a library, for one reason. What needs places in Immich's page alone is not a library's to lose.
     pub fn none(reason: &str) -> Self {
         let mut capabilities = Self::default();
-        for capability in Capability::ALL {
+        for capability in Capability::ALL.into_iter().filter(|capability| !capability.is_of_page()) {
             capabilities.lose(capability, reason);
         }
         capabilities
@@ -127,9 +132,19 @@ impl Capabilities {
         !self.0.contains_key(&capability)
     }
 
+    /// Those that are missing, each with its reason alone.
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = (Capability, &str)> {
+        self.0.iter().map(|(capability, reason)| (*capability, reason.as_str()))
+    }
+
+    /// Why it is missing.
+    pub(crate) fn reason(&self, capability: Capability) -> Option<&str> {
+        self.0.get(&capability).map(String::as_str)
+    }
+
     /// Why it is missing, and what follows from that, as a sentence for the owner; none if it is there.
     pub fn told(&self, capability: Capability) -> Option<String> {
-        let reason = self.0.get(&capability)?;
+        let reason = self.reason(capability)?;
         let (loss, instead) = capability.loss();
         let instead = instead.map_or_else(String::new, |instead| format!("; {instead}"));
         Some(format!("{loss}: {reason}{instead}"))
@@ -175,6 +190,9 @@ mod tests {
         assert_eq!(shown["people_filter"], json!({"on": false, "reason": told}));
         assert_eq!(shown["marks"], json!({"on": true}));
         assert_eq!(shown.as_object().unwrap().len(), Capability::ALL.len());
-        assert_eq!(Capabilities::none("x").missing().count(), Capability::ALL.len());
+        let none = Capabilities::none("x");
+        assert!(none.has(Capability::ViewerMenu) && none.has(Capability::SelectionMenu));
+        assert!(none.has(Capability::Marks) && !none.has(Capability::RedoText));
+        assert_eq!(none.missing().count(), Capability::ALL.len() - 3);
     }
 }

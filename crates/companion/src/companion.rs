@@ -1,19 +1,21 @@
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use hyper::{Method, Request, Response};
 use serde::Serialize;
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
 use crate::{
-    Capabilities, Capability, Library, LibraryError,
+    Capabilities, Capability, Complaints, Library, LibraryError,
     anchors::{self, Anchors},
-    features, jobs, page, script,
+    features,
+    jobs::{self, Queue},
+    page,
+    places::Places,
+    script,
     search::{self, Route},
 };
-
-/// Questions to the library at once; more wait.
-const AT_ONCE: usize = 16;
 
 /// What a companion can be told.
 pub struct CompanionConfig {
@@ -23,18 +25,25 @@ pub struct CompanionConfig {
     pub library: Option<Arc<dyn Library>>,
     /// Longest time for an answer to a search; past it, Immich answers.
     pub time: Duration,
+    /// Longest time for the preview of one picture that is to be done again.
+    pub preview_time: Duration,
+    /// The file in which re-runs outlive this program; without one, they do not.
+    pub jobs: Option<PathBuf>,
     /// Does the page get its script?
     pub script: bool,
 }
 
 /// Stands in front of an Immich.
 pub struct Companion {
-    pub(crate) proxy: Proxy,
+    pub(crate) proxy: Arc<Proxy>,
     pub(crate) library: Option<Arc<dyn Library>>,
     pub(crate) time: Duration,
+    pub(crate) preview_time: Duration,
+    pub(crate) jobs: Option<Arc<Queue>>,
     pub(crate) anchors: Anchors,
     script: bool,
-    places: Arc<Semaphore>,
+    searches: Places,
+    pub(crate) complaints: Complaints,
 }
 
 /// How a companion is, for `/health`.
@@ -49,11 +58,20 @@ pub struct Status {
 }
 
 impl Companion {
-    /// Ready to answer.
+    /// Ready to answer. Re-runs that were under way when it was closed go on.
     pub fn new(config: CompanionConfig) -> Self {
-        let CompanionConfig { proxy, library, time, script } = config;
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        Self { proxy, library, time, anchors: Anchors::default(), script, places }
+        let CompanionConfig { proxy, library, time, preview_time, jobs, script } = config;
+        let jobs = library.as_ref().map(|library| Arc::new(Queue::open(Arc::clone(library), jobs)));
+        let (searches, complaints) = (Places::new(), Complaints::default());
+        let (proxy, anchors) = (Arc::new(proxy), Anchors::default());
+        Self { proxy, library, time, preview_time, jobs, anchors, script, searches, complaints }
+    }
+
+    /// Begins no more pictures of re-runs, and writes down what was done. May block for as long as a disk does.
+    pub fn close(&self) {
+        if let Some(jobs) = &self.jobs {
+            jobs.close();
+        }
     }
 
     /// How it is right now.
@@ -66,13 +84,16 @@ impl Companion {
         let path = request.uri().path();
         // Immich takes a slash at the end for none.
         let path = path.strip_suffix('/').unwrap_or(path);
+        if jobs::is_ours(request.method(), path) {
+            return jobs::answer(&self, request, &visitor).await;
+        }
         match *request.method() {
             Method::POST => {
                 if let Some(route) = Route::of(path) {
                     return search::answer(&self, route, request, &visitor).await;
                 }
-                if path == jobs::PATH {
-                    return jobs::answer(&self, request, &visitor).await;
+                if path == jobs::IMMICH_PATH {
+                    return jobs::answer_immich(&self, request, &visitor).await;
                 }
                 if self.script && path == anchors::PATH {
                     return anchors::answer(&self, request, &visitor).await;
@@ -112,15 +133,16 @@ impl Companion {
         self.capabilities().has(capability)
     }
 
-    /// Asks the library on a thread that may block. An answer that nobody waits for any more still keeps its place until
-    /// it is there.
+    /// Asks the library for a search of a user's, on a thread that may block. An answer that nobody waits for any more still keeps
+    /// its place until it is there; a question that nobody waits for any more is not put.
     pub(crate) async fn with_library<T: Send + 'static>(
         &self,
+        user: Uuid,
         ask: impl FnOnce(&dyn Library) -> Result<T, LibraryError> + Send + 'static,
     ) -> Result<T, LibraryError> {
         let failed = |message: &str| LibraryError::Failed { code: "internal", message: message.to_owned() };
         let library = self.library.clone().ok_or_else(|| failed("there is no library"))?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| failed("it is stopping"))?;
+        let place = self.searches.take(user).await.ok_or_else(|| failed("it is stopping"))?;
         let answer = spawn_blocking(move || {
             let answer = ask(&*library);
             drop(place);

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -13,12 +14,14 @@ pub struct Caller {
     pub elevated: bool,
 }
 
-/// What can be done again for a picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What can be done again for a picture. Named as the seed's fork of Immich names such jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RerunKind {
     /// Its text.
+    #[serde(rename = "refresh-ocr")]
     Ocr,
     /// Its vector.
+    #[serde(rename = "refresh-smart-search")]
     Clip,
 }
 
@@ -67,9 +70,18 @@ pub enum LibraryError {
     /// An asset does not exist, or the caller may not change it.
     #[error("not found, or not the caller's")]
     NotYours,
-    /// Something is wrong here: the database, the engine, a preview. A stable code, and one line without secrets.
+    /// Something is wrong here: the database, the engine. Anything else that is asked now would fail, too. A stable code, and
+    /// one line without secrets.
     #[error("{message}")]
     Failed {
+        /// For metrics and programs.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
+    /// Something is wrong with this picture: its preview, or its bytes. Others may go well.
+    #[error("{message}")]
+    Picture {
         /// For metrics and programs.
         code: &'static str,
         /// For people.

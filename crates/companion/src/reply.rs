@@ -32,8 +32,17 @@ pub(crate) fn json(asked: &HeaderMap, value: &Value) -> Response<Body> {
 
 /// A refusal as Immich v2 says it; v3 reads no more than the message.
 pub(crate) fn refusal(status: StatusCode, message: &str) -> Response<Body> {
-    let error = status.canonical_reason().unwrap_or_default();
-    let body = json!({"message": message, "error": error, "statusCode": status.as_u16()});
+    said(status, json!({"message": message}))
+}
+
+/// A refusal with a stable code for programs, beside what Immich says.
+pub(crate) fn coded(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    said(status, json!({"message": message, "code": code}))
+}
+
+fn said(status: StatusCode, mut body: Value) -> Response<Body> {
+    body["error"] = json!(status.canonical_reason().unwrap_or_default());
+    body["statusCode"] = json!(status.as_u16());
     let mut response = json(&HeaderMap::new(), &body);
     *response.status_mut() = status;
     response

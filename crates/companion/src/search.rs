@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use viewfinder_proxy::{Body, Visitor, full};
 
 use crate::{
-    Companion, LibraryError, Next, Page, SearchRoute,
+    Companion, LibraryError, Next, Page, SearchRoute, Who,
     as_caller::Sender,
     ask::{self, Read},
     body::{self, has_own_text, is_structured, own_text, text_in_query},
@@ -74,8 +74,8 @@ impl Route {
 enum Left {
     /// Nothing is wrong; it is Immich's.
     Untold(&'static str),
-    /// Somebody should know.
-    Told(&'static str, String),
+    /// Somebody should know: a code, why, and whose search it was.
+    Told(&'static str, String, Who),
 }
 
 /// Answers a search, or lets Immich do so.
@@ -102,12 +102,14 @@ pub(crate) async fn answer(
             return response;
         }
         Ok(Err(left)) => left,
-        Err(_) => Left::Told("timed_out", format!("no answer within {:?}", companion.time)),
+        Err(_) => Left::Told("timed_out", format!("no answer within {:?}", companion.time), visitor.into()),
     };
     let outcome = match left {
         Left::Untold(outcome) => outcome,
-        Left::Told(outcome, why) => {
-            tracing::warn!(route = route.label(), why, "a search is left to Immich");
+        Left::Told(outcome, why, who) => {
+            if let Some(often) = companion.complaints.hear((outcome, who)) {
+                tracing::warn!(route = route.label(), why, "a search is left to Immich{often}");
+            }
             outcome
         }
     };
@@ -151,7 +153,7 @@ async fn ours(
     let (caller, probed) = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
         Verdict::Granted(caller, answer) => (caller, answer),
         Verdict::Refused(response) => return Ok(("refused", *response)),
-        Verdict::Unclear(why) => return Err(Left::Told("unclear", why)),
+        Verdict::Unclear(why) => return Err(Left::Told("unclear", why, visitor.into())),
     };
     // What an Immich's answers have, it has: the second shape came with `nextCursor`.
     let cursors = probed.pointer("/assets/nextCursor").is_some();
@@ -166,9 +168,11 @@ async fn ours(
         return Ok(("empty", reply::json(&read.parts.headers, &response(route, Page::default(), cursors))));
     }
     let question = Value::Object(question(route, body));
-    let immich = Sender::new(companion, read, visitor);
+    let immich = Sender::new(companion, &read.parts, visitor);
     let page = companion
-        .with_library(move |library| library.search(&caller, route.searches(), &question, &immich))
+        .with_library(caller.user, move |library| {
+            library.search(&caller, route.searches(), &question, &immich)
+        })
         .await;
     match page {
         Ok(page) => Ok(("answered", reply::json(&read.parts.headers, &response(route, page, cursors)))),
@@ -178,7 +182,9 @@ async fn ours(
         }
         Err(LibraryError::NothingFound) => Err(Left::Untold("nothing_found")),
         Err(LibraryError::NotYours) => Err(Left::Untold("not_yours")),
-        Err(LibraryError::Failed { code, message }) => Err(Left::Told(code, message)),
+        Err(LibraryError::Failed { code, message } | LibraryError::Picture { code, message }) => {
+            Err(Left::Told(code, message, (&caller).into()))
+        }
     }
 }
 

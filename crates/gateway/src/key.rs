@@ -19,7 +19,7 @@ use crate::{body::discard, failure::Failure, routes};
 /// Paths that want no key.
 const OPEN: [&str; 3] = ["/ping", "/ui/style.css", "/ui/script.js"];
 
-/// The cookie that stands for a key.
+/// The cookie that stands for the key of an address.
 const COOKIE: &str = "viewfinder_key";
 
 /// A key, which is never shown.
@@ -50,10 +50,16 @@ impl Key {
         digest.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }
 
-    fn is_shown_by(&self, headers: &HeaderMap) -> bool {
+    /// Do a request's headers show it: as a key, or by the cookie of this name?
+    pub fn is_shown_by(&self, headers: &HeaderMap, cookie: &str) -> bool {
         let token = self.token();
         shown(headers).any(|shown| self.is(shown))
-            || tokens(headers).any(|shown| token.as_bytes().ct_eq(shown).into())
+            || tokens(headers, cookie).any(|shown| token.as_bytes().ct_eq(shown).into())
+    }
+
+    /// `name=value` of a cookie that stands for it, if it is the one shown.
+    pub fn cookie(&self, name: &str, shown: &str) -> Option<String> {
+        self.is(shown.as_bytes()).then(|| format!("{name}={}", self.token()))
     }
 }
 
@@ -64,7 +70,7 @@ pub struct AddressKey(Key);
 impl AddressKey {
     /// `name=value` of a cookie that stands for the key, if it is the one shown.
     pub fn cookie(&self, shown: &str) -> Option<String> {
-        self.0.is(shown.as_bytes()).then(|| format!("{COOKIE}={}", self.0.token()))
+        self.0.cookie(COOKIE, shown)
     }
 }
 
@@ -101,7 +107,7 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     request.extensions_mut().insert(AddressKey(key.clone()));
-    if key.is_shown_by(request.headers()) {
+    if key.is_shown_by(request.headers(), COOKIE) {
         request.extensions_mut().insert(Admitted);
         return next.run(request).await;
     }
@@ -130,11 +136,11 @@ fn shown(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
     bearers.chain(plain.into_iter().flat_map(|name| headers.get_all(name)).map(HeaderValue::as_bytes))
 }
 
-/// Every token that a request's cookies show.
-fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+/// Every token that a request's cookies of a name show.
+fn tokens<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
     let cookies =
         headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    cookies.filter_map(|cookie| cookie.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"="))
+    cookies.filter_map(|cookie| cookie.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
 }
 
 #[cfg(test)]

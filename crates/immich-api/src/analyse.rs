@@ -2,7 +2,7 @@
 use std::{
     collections::HashSet,
     fmt,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -61,7 +61,8 @@ impl Means {
             return Ok(());
         }
         let started = Instant::now();
-        let analysed = self.analyse(account, KINDS.to_vec(), Scope::All, listener).await?;
+        let analysed =
+            self.analyse(account, KINDS.to_vec(), Scope::All, listener, self.previews(account, None)).await?;
         let Analysed { done, failed, changed, problems, .. } = analysed;
         let (seconds, user) = (started.elapsed().as_secs(), account.user);
         if done > 0 {
@@ -75,14 +76,25 @@ impl Means {
         Ok(())
     }
 
-    /// Does analyses of some pictures again, and returns when they are done.
+    /// Does analyses of some pictures again, and returns when they are done, or why no preview of any picture can be had now.
     pub(crate) async fn again(
         &self,
         account: &Arc<Account>,
         kind: AnalysisKind,
         assets: HashSet<AssetId>,
-    ) -> Result<Analysed, IndexError> {
-        self.analyse(account, vec![kind], Scope::Assets(assets), Arc::new(Log)).await
+    ) -> Result<Analysed, String> {
+        let away = Arc::new(OnceLock::new());
+        let previews = self.previews(account, Some(Arc::clone(&away)));
+        let analysed =
+            self.analyse(account, vec![kind], Scope::Assets(assets), Arc::new(Log), previews).await;
+        match away.get() {
+            Some(error) => Err(error.to_string()),
+            None => analysed.map_err(|error| error.to_string()),
+        }
+    }
+
+    fn previews(&self, account: &Arc<Account>, away: Option<Arc<OnceLock<ClientError>>>) -> Arc<Previews> {
+        Arc::new(Previews { account: Arc::clone(account), stop: self.stop.clone(), away })
     }
 
     async fn analyse(
@@ -91,8 +103,8 @@ impl Means {
         kinds: Vec<AnalysisKind>,
         scope: Scope,
         listener: Arc<dyn Listener>,
+        pictures: Arc<Previews>,
     ) -> Result<Analysed, IndexError> {
-        let pictures = Arc::new(Previews { account: Arc::clone(account), stop: self.stop.clone() });
         let analysis = Analysis { kinds, models: self.models.clone(), scope, pictures };
         let complete = watch::channel(true).1;
         let (store, backend) = (Arc::clone(&account.store), Arc::clone(&self.backend));
@@ -105,6 +117,8 @@ impl Means {
 struct Previews {
     account: Arc<Account>,
     stop: Stop,
+    /// Somebody waits for a few pictures: why no preview can be had is said here, and not waited for.
+    away: Option<Arc<OnceLock<ClientError>>>,
 }
 
 impl fmt::Debug for Previews {
@@ -123,6 +137,11 @@ impl Pictures for Previews {
                 Ok(bytes) => return Ok(Converted { bytes, orient: false }),
                 // Immich has not made it yet.
                 Err(ClientError::Missing) => return Err(Unread::Changed),
+                Err(error @ (ClientError::Away(_) | ClientError::Key(_))) if self.away.is_some() => {
+                    // The first reason is as good as any.
+                    let _ = self.away.as_ref().map(|away| away.set(error));
+                    return Err(Unread::Changed);
+                }
                 // To go on would only be to ask in vain for every other one.
                 Err(ClientError::Away(_)) if !self.stop.asked() => thread::sleep(PAUSE),
                 Err(error) => return Err(Unread::Unreadable(error.to_string())),

@@ -9,24 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 use viewfinder_companion::AsCaller;
 
-/// What the body of a search has beside filters, and filters that let most pictures through.
-const NO_FILTERS: &[&str] = &[
-    "visibility",
-    "isVisible",
-    "withDeleted",
-    "withExif",
-    "withPeople",
-    "withStacked",
-    "personIds",
-    "tagIds",
-    "albumIds",
-];
-/// Words of the search, and its page.
-const WORDS: &[&str] = &["query", "queryAssetId", "language", "ocr", "page", "size", "order"];
+use crate::filters::Filters;
+
 /// Pictures asked about at once.
 const CHUNK: usize = 24;
 /// The most pictures on a page of Immich's.
@@ -61,7 +49,8 @@ impl Rankings {
     ) -> Result<Ranking, E> {
         let mut asked = body.as_object().cloned().unwrap_or_default();
         // The first page is always made anew.
-        let first = asked.remove("page").is_none_or(|page| page == 1);
+        let pages = [asked.remove("page").filter(|page| *page != 1), asked.remove("cursor")];
+        let first = pages.iter().all(Option::is_none);
         let key = (user, Value::Object(asked).to_string());
         let known = self.lock().iter().find(|known| known.key == key && known.at.elapsed() < FRESH).cloned();
         match known.filter(|_| !first) {
@@ -92,13 +81,11 @@ impl Ranking {
     pub(crate) fn page(
         &mut self,
         places: std::ops::Range<usize>,
-        body: &Value,
-        is_metadata: bool,
+        filters: &Filters,
         immich: &dyn AsCaller,
         deadline: Instant,
     ) -> Result<(Vec<Value>, bool), String> {
-        let filters = filters(body, is_metadata);
-        if let Some(list) = self.list(&filters, immich)? {
+        if let Some(list) = self.list(filters, immich)? {
             let mut all = list;
             let found: Vec<Value> = self.ranked.iter().filter_map(|id| all.remove(id)).collect();
             let more = found.len() > places.end;
@@ -114,7 +101,7 @@ impl Ranking {
                 return Err("there was no time to ask Immich about everything that was found".to_owned());
             }
             let chunk = &self.ranked[next..self.ranked.len().min(next + CHUNK)];
-            let bodies = chunk.iter().map(|id| about(&filters, *id)).collect();
+            let bodies = chunk.iter().map(|id| filters.about(*id)).collect();
             for answer in immich.search(bodies) {
                 let item = items(answer?).0.pop();
                 if next == self.given.len() {
@@ -134,48 +121,22 @@ impl Ranking {
     }
 
     /// Everything that narrow filters let through, if that is not too much.
-    fn list(
-        &self,
-        filters: &Map<String, Value>,
-        immich: &dyn AsCaller,
-    ) -> Result<Option<HashMap<Uuid, Value>>, String> {
-        let narrows = |(name, value): (&String, &Value)| {
-            !NO_FILTERS.contains(&name.as_str()) || value.as_array().is_some_and(|list| !list.is_empty())
-        };
-        if self.ranked.len() <= CHUNK || !filters.iter().any(narrows) {
+    fn list(&self, filters: &Filters, immich: &dyn AsCaller) -> Result<Option<HashMap<Uuid, Value>>, String> {
+        if self.ranked.len() <= CHUNK || !filters.narrow {
             return Ok(None);
         }
-        let mut body = filters.clone();
-        body.insert("size".to_owned(), json!(LIST));
-        let answer = immich.search(vec![Value::Object(body)]).pop().ok_or("Immich gave no answer")?;
+        let answer = immich.search(vec![filters.all(LIST)]).pop().ok_or("Immich gave no answer")?;
         let (items, more) = items(answer?);
         let by_id = |item: Value| Some((Uuid::parse_str(item.get("id")?.as_str()?).ok()?, item));
         Ok((!more).then(|| items.into_iter().filter_map(by_id).collect()))
     }
 }
 
-/// The filters of a search, as `POST /api/search/metadata` takes them.
-fn filters(body: &Value, is_metadata: bool) -> Map<String, Value> {
-    let mut filters = body.as_object().cloned().unwrap_or_default();
-    filters.retain(|name, _| !WORDS.contains(&name.as_str()));
-    if !is_metadata {
-        // Immich's other search ignores it.
-        filters.remove("withPeople");
-    }
-    filters
-}
-
-fn about(filters: &Map<String, Value>, id: Uuid) -> Value {
-    let mut body = filters.clone();
-    body.insert("id".to_owned(), json!(id));
-    body.insert("size".to_owned(), json!(1));
-    Value::Object(body)
-}
-
 /// The pictures of an answer, and whether it has more pages.
 fn items(mut answer: Value) -> (Vec<Value>, bool) {
     let assets = answer.get_mut("assets").map(Value::take).unwrap_or_default();
-    let more = assets.get("nextPage").is_some_and(|page| !page.is_null());
+    let more =
+        ["nextPage", "nextCursor"].iter().any(|next| assets.get(*next).is_some_and(|next| !next.is_null()));
     let Value::Object(mut assets) = assets else { return (Vec::new(), more) };
     match assets.remove("items") {
         Some(Value::Array(items)) => (items, more),
@@ -188,6 +149,8 @@ mod tests {
     use std::cell::RefCell;
 
     use bytes::Bytes;
+    use serde_json::json;
+    use viewfinder_companion::{Caller, SearchRoute};
 
     use super::*;
 
@@ -223,6 +186,10 @@ mod tests {
         Ranking { key: (id(0), String::new()), ranked, given: Vec::new(), at: Instant::now() }
     }
 
+    fn filters(body: &Value) -> Filters {
+        Filters::of(&Caller { user: id(0), elevated: false }, SearchRoute::Smart, body).unwrap()
+    }
+
     fn ids(page: &[Value]) -> Vec<u128> {
         page.iter().map(|item| Uuid::parse_str(item["id"].as_str().unwrap()).unwrap().as_u128()).collect()
     }
@@ -233,16 +200,15 @@ mod tests {
 
     #[test]
     fn pages_have_what_immich_gives_and_nothing_twice() {
-        let body = json!({"query": "x", "size": 20});
+        let body = filters(&json!({"query": "x", "size": 20}));
         let immich = Even::default();
         let mut kept = ranking(100);
         let mut all = Vec::new();
         for start in [0, 20, 40, 60] {
-            let (page, more) = kept.page(start..start + 20, &body, false, &immich, soon()).unwrap();
+            let (page, more) = kept.page(start..start + 20, &body, &immich, soon()).unwrap();
             assert_eq!(more, start < 40, "{start}");
             // The same from the beginning.
-            let (again, _) =
-                ranking(100).page(start..start + 20, &body, false, &Even::default(), soon()).unwrap();
+            let (again, _) = ranking(100).page(start..start + 20, &body, &Even::default(), soon()).unwrap();
             assert_eq!(again, page);
             all.extend(ids(&page));
         }
@@ -254,20 +220,20 @@ mod tests {
 
     #[test]
     fn narrow_filters_are_asked_for_at_once() {
-        let body = json!({"query": "x", "size": 20, "city": "Rome", "withPeople": true});
+        let body = filters(&json!({"query": "x", "size": 20, "city": "Rome", "withPeople": true}));
         let immich = Even::default();
-        let (page, more) = ranking(100).page(20..40, &body, false, &immich, soon()).unwrap();
+        let (page, more) = ranking(100).page(20..40, &body, &immich, soon()).unwrap();
         // The list has no picture above 59.
         assert_eq!(ids(&page), (40..60).step_by(2).collect::<Vec<_>>());
         assert!(!more);
         assert_eq!(*immich.0.borrow(), [json!({"city": "Rome", "size": 1000})]);
-        let none = json!({"query": "x", "personIds": [], "visibility": "timeline"});
+        let none = filters(&json!({"query": "x", "personIds": [], "visibility": "timeline"}));
         let immich = Even::default();
-        ranking(100).page(0..5, &none, false, &immich, soon()).unwrap();
+        ranking(100).page(0..5, &none, &immich, soon()).unwrap();
         assert!(immich.0.borrow().iter().all(|body| body["id"].is_string()));
-        let some = json!({"query": "x", "personIds": ["p"]});
+        let some = filters(&json!({"query": "x", "personIds": ["p"]}));
         let immich = Even::default();
-        ranking(100).page(0..5, &some, false, &immich, soon()).unwrap();
+        ranking(100).page(0..5, &some, &immich, soon()).unwrap();
         assert_eq!(immich.0.borrow().len(), 1);
     }
 
@@ -276,7 +242,7 @@ mod tests {
         let immich = Even::default();
         let late = Instant::now();
         std::thread::sleep(Duration::from_millis(1));
-        assert!(ranking(100).page(0..5, &json!({"query": "x"}), false, &immich, late).is_err());
+        assert!(ranking(100).page(0..5, &filters(&json!({"query": "x"})), &immich, late).is_err());
         assert!(immich.0.borrow().is_empty());
     }
 
@@ -291,5 +257,9 @@ mod tests {
         assert_eq!(ranked(1, json!({"query": "x", "page": 1})), 9);
         assert_eq!(ranked(2, json!({"query": "x", "page": 2})), 9);
         assert_eq!(ranked(1, json!({"query": "y", "page": 2})), 9);
+        let filter = json!({"ocr": {"matches": "x"}});
+        rankings.keep(rankings.get(id(1), &json!({"filter": filter}), rank(5)).unwrap());
+        assert_eq!(ranked(1, json!({"filter": filter, "cursor": "eyJvZmZzZXQiOjJ9"})), 5);
+        assert_eq!(ranked(1, json!({"filter": filter})), 9);
     }
 }

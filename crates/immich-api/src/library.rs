@@ -11,14 +11,15 @@ use tokio::{runtime::Handle, task::spawn_blocking, time::sleep};
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_companion::{
-    AsCaller, Caller, Capabilities, Library, LibraryError, Next, Page, RerunKind, SearchRoute,
+    AsCaller, Caller, Capabilities, Complaints, Library, LibraryError, Page, RerunKind, SearchRoute,
 };
 use viewfinder_gateway::Backend;
 use viewfinder_immich::SearchRequest;
 use viewfinder_index::{Models, Stop};
 
 use crate::{
-    account::Account, analyse::Means, client::Client, confirm::Rankings, follow::FollowError, rerun,
+    account::Account, analyse::Means, client::Client, confirm::Rankings, filters::Filters,
+    follow::FollowError, rerun,
 };
 
 /// Between two tries after trouble.
@@ -69,6 +70,7 @@ pub struct ApiLibrary {
     config: ApiConfig,
     accounts: Accounts,
     rankings: Rankings,
+    complaints: Complaints,
 }
 
 type Accounts = Arc<RwLock<HashMap<Uuid, Arc<Account>>>>;
@@ -82,7 +84,7 @@ impl ApiLibrary {
             let client = Client::new(&config.url, key, config.authorities.as_deref());
             config.runtime.spawn(serve(number + 1, client, config.clone(), Arc::clone(&accounts)));
         }
-        Self { config, accounts, rankings: Rankings::default() }
+        Self { config, accounts, rankings: Rankings::default(), complaints: Complaints::default() }
     }
 
     fn account(&self, caller: &Caller) -> Result<Arc<Account>, LibraryError> {
@@ -174,26 +176,32 @@ impl Library for ApiLibrary {
     fn search(
         &self,
         caller: &Caller,
-        _: SearchRoute,
+        route: SearchRoute,
         body: &Value,
         immich: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         let left = |why: &str| LibraryError::NotUnderstood(why.to_owned());
         let deadline = Instant::now() + self.config.search_time;
-        let request = SearchRequest::parse(body).map_err(|why| left(&why.to_string()))?;
-        if body.get("visibility").is_some_and(|visibility| visibility == "locked" || visibility == "hidden") {
-            return Err(left("keys are not given such pictures"));
-        }
+        let request = SearchRequest::parse(route, body).map_err(|why| left(&why.to_string()))?;
+        let filters = Filters::of(caller, route, body).map_err(left)?;
         if !request.query().people.is_empty() {
             return Err(left("people are known to Immich only"));
         }
         let account = self.account(caller)?;
-        let mut ranking = self.rankings.get(caller.user, body, || account.rank(&self.config, &request))?;
-        let page = ranking.page(request.places(), body, request.is_metadata(), immich, deadline);
+        let rank = || {
+            let mut ranked = account.rank(&self.config, &request, &self.complaints)?;
+            ranked.retain(|id| filters.allow(*id));
+            Ok(ranked)
+        };
+        let mut ranking = self.rankings.get(caller.user, body, rank)?;
+        let places = request.places();
+        let page = ranking.page(places.clone(), &filters, immich, deadline);
         let (items, more) = page.map_err(|message| LibraryError::Failed { code: "immich_away", message })?;
+        if items.is_empty() && places.start == 0 && request.is_plain() {
+            return Err(LibraryError::NothingFound);
+        }
         self.rankings.keep(ranking);
-        let total = request.places().start + items.len();
-        Ok(Page { items, total, next: more.then(|| Next::Page(request.page() + 1)) })
+        Ok(Page { total: places.start + items.len(), items, next: request.next(more) })
     }
 
     fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {

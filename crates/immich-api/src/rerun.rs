@@ -23,8 +23,7 @@ pub(crate) fn rerun(
     let all: Vec<AssetId> = ids.iter().copied().collect();
     account.store.forget(kind, &all, false).map_err(|error| failed(&error))?;
     let analysed = config.runtime.block_on(config.means().again(account, kind, ids));
-    let analysed =
-        analysed.map_err(|error| LibraryError::Failed { code: "analysis", message: error.to_string() })?;
+    let analysed = analysed.map_err(|message| LibraryError::Failed { code: "analysis", message })?;
     for asset in account.store.assets(&all).map_err(|error| failed(&error))? {
         let message = match &asset.states[kind as usize] {
             AnalysisState::Done { .. } => continue,
@@ -34,7 +33,7 @@ pub(crate) fn rerun(
                 first.map_or_else(|| "Immich has no preview of it".to_owned(), |(_, why)| why.clone())
             }
         };
-        return Err(LibraryError::Failed { code: "analysis", message });
+        return Err(LibraryError::Picture { code: "analysis", message });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use viewfinder_catalog::{
     search::{EmbedError, Embedder, MOST_HITS, QueryVector, Ranker, excluded},
     unit,
 };
-use viewfinder_companion::LibraryError;
+use viewfinder_companion::{Complaints, LibraryError, Who};
 use viewfinder_engine::SentenceRequest;
 use viewfinder_immich::SearchRequest;
 
@@ -17,6 +17,7 @@ impl Account {
         &self,
         config: &ApiConfig,
         request: &SearchRequest,
+        complaints: &Complaints,
     ) -> Result<Vec<Uuid>, LibraryError> {
         let query = request.query();
         let embed = |text: &str| {
@@ -49,7 +50,9 @@ impl Account {
             if ranked.is_empty() {
                 return Err(LibraryError::Failed { code: "engine", message: note.message.clone() });
             }
-            tracing::warn!(reason = note.message, "only text was searched");
+            if let Some(often) = complaints.hear(("text_only", Who::User(self.user))) {
+                tracing::warn!(reason = note.message, "only text was searched{often}");
+            }
         }
         self.ids(&ranked.iter().take(MOST_HITS).map(|hit| hit.asset).collect::<Vec<_>>())
     }

@@ -1,5 +1,6 @@
 use uuid::Uuid;
 use viewfinder_catalog::StoreError;
+use viewfinder_companion::Capability;
 use viewfinder_engine::EngineError;
 
 /// Why the library could not do something. The companion lets Immich answer instead where it can.
@@ -8,12 +9,23 @@ pub enum Error {
     /// The database cannot be used, or not now.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The database is not one of an Immich that is known here.
+    /// The database is not one of an Immich that is known here, or of one that has not made its tables yet.
     #[error("this is no database of an Immich that Viewfinder knows (v1.134, v2 and v3 it does): {0}")]
     UnknownSchema(String),
+    /// This Immich lacks a table or column that it needs.
+    #[error("{reason}")]
+    Missing {
+        /// What is not possible.
+        capability: Capability,
+        /// Why, and what follows from it, as a sentence for the owner.
+        reason: String,
+    },
     /// The request asks for something that this version of Immich answers in its own way.
     #[error(transparent)]
     NotUnderstood(#[from] NotUnderstood),
+    /// Plain words found nothing: no text, and nothing that is similar enough. Immich shows what comes nearest.
+    #[error("nothing was found")]
+    NothingFound,
     /// Locked pictures are shown after the PIN only.
     #[error("pictures of the locked folder are only found after the PIN was given")]
     NotElevated,
@@ -56,7 +68,9 @@ impl Error {
             Self::Store(StoreError::Away(_)) => "database_away",
             Self::Store(_) => "database_unusable",
             Self::UnknownSchema(_) => "schema_unknown",
+            Self::Missing { .. } => "capability_missing",
             Self::NotUnderstood(_) => "not_understood",
+            Self::NothingFound => "nothing_found",
             Self::NotElevated => "not_elevated",
             Self::NotYours(_) => "not_yours",
             Self::NoMeaning(_) => "no_meaning",

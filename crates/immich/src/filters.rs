@@ -5,6 +5,7 @@ use viewfinder_catalog::{
     postgres::{Sql, storable},
     query::Query,
 };
+use viewfinder_companion::Capability;
 
 use crate::{
     people::{self, Together},
@@ -74,6 +75,18 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
+    /// What they need beside what every search does.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = Capability> {
+        let exif = !self.exif.is_empty() || self.rating.is_some() || self.description.is_some();
+        let needs = [
+            (exif, Capability::Exif),
+            (!self.people.is_empty(), Capability::PeopleFilter),
+            (!self.albums.is_empty() || self.not_in_album, Capability::AlbumFilter),
+            (self.tags.as_ref().is_none_or(|tags| !tags.is_empty()), Capability::TagFilter),
+        ];
+        needs.into_iter().filter_map(|(needed, capability)| needed.then_some(capability))
+    }
+
     /// Adds conditions on rows of `asset`.
     pub(crate) fn add(&self, schema: &Schema, sql: &mut Sql, to: &mut Vec<String>) {
         let with_deleted =
@@ -96,14 +109,7 @@ impl Filters {
             to.push(format!("asset.\"livePhotoVideoId\" IS {} NULL", if motion { "NOT" } else { "" }));
         }
         if let Some(encoded) = self.encoded {
-            let condition = if schema.encoded_in_file {
-                format!(
-                    "EXISTS (SELECT FROM {} AS f WHERE f.\"assetId\" = asset.id AND f.type = 'encoded_video')",
-                    schema.file
-                )
-            } else {
-                "asset.\"encodedVideoPath\" IS NOT NULL".to_owned()
-            };
+            let condition = self::encoded(schema);
             to.push(if encoded { condition } else { format!("NOT {condition}") });
         }
         for (column, days) in [
@@ -210,10 +216,47 @@ impl Filters {
     }
 }
 
-/// Contains a text, whatever the case and the accents, with Immich's own function.
+/// There is a converted video.
+pub(crate) fn encoded(schema: &Schema) -> String {
+    if schema.encoded_in_file {
+        format!(
+            "EXISTS (SELECT FROM {} AS f WHERE f.\"assetId\" = asset.id AND f.type = 'encoded_video')",
+            schema.file
+        )
+    } else {
+        "asset.\"encodedVideoPath\" IS NOT NULL".to_owned()
+    }
+}
+
+/// Contains a text.
 fn contains(column: &str, text: &str, sql: &mut Sql) -> String {
+    matches(column, true, [true, true], text, sql)
+}
+
+/// Is like a text or not, with more before or after it, whatever the case and the accents; with Immich's own function. As in Immich, `%`
+/// and `_` stand for anything.
+pub(crate) fn matches(
+    column: &str,
+    yes: bool,
+    [before, after]: [bool; 2],
+    text: &str,
+    sql: &mut Sql,
+) -> String {
     let text = sql.param(storable(text));
-    format!("public.f_unaccent({column}::text) ILIKE '%' || public.f_unaccent({text}::text) || '%'")
+    let not = if yes { "" } else { "NOT " };
+    let [before, after] = [if before { "'%' || " } else { "" }, if after { " || '%'" } else { "" }];
+    format!("public.f_unaccent({column}::text) {not}ILIKE ({before}public.f_unaccent({text}::text){after})")
+}
+
+/// What the words of a query need for their filters.
+pub(crate) fn needs_of_query(query: &Query) -> impl Iterator<Item = Capability> {
+    let of_pictures = !query.path.is_empty() || query.from_ms.is_some() || query.until_ms.is_some();
+    let needs = [
+        // It has all columns of a picture.
+        (of_pictures, Capability::TextSearch),
+        (!query.people.is_empty(), Capability::PeopleFilter),
+    ];
+    needs.into_iter().filter_map(|(needed, capability)| needed.then_some(capability))
 }
 
 /// Adds what the words of a query filter by: paths, days and people, those of a user or anybody's.

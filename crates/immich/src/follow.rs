@@ -12,15 +12,14 @@ use std::{
 };
 
 use uuid::Uuid;
-use viewfinder_catalog::{
-    StoreError,
-    postgres::{Result as Sql, Work, at_most},
-};
+use viewfinder_catalog::postgres::{Result as Sql, Work, at_most};
 
 use crate::{Error, Library, schema::Schema, tables::OwnText};
 
 /// How often changes are asked for.
 const EVERY: Duration = Duration::from_secs(5);
+/// How often Immich's tables are looked at: after an update it may be able to do more, or less.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
 /// Changes that were made before the newest known one may become visible after it, when their transactions end.
 const OVERLAP: Duration = Duration::from_secs(20);
 /// Pictures compared in one transaction.
@@ -68,6 +67,7 @@ impl Library {
     fn run(&self, stopped: &Receiver<()>) {
         loop {
             let begun = Instant::now();
+            self.look_after(LOOK_EVERY);
             let mut caught_up = true;
             match self.follow() {
                 Ok(done) => {
@@ -94,10 +94,7 @@ impl Library {
         if known.is_none() {
             tracing::warn!(%error, "Immich's changes cannot be followed now; trying again");
         }
-        if matches!(error, Error::Store(StoreError::Internal(_))) {
-            // An update of Immich renames tables. What cannot be read now is told by the next try.
-            let _ = self.look_again();
-        }
+        self.look_after_failure(error);
     }
 
     /// Takes over what has changed, and compares some more pictures; tells whether all were compared once.
@@ -106,16 +103,23 @@ impl Library {
     /// [`Error::Store`]; trying again later may help.
     pub fn follow(&self) -> Result<bool, Error> {
         let schema = self.schema();
-        self.take_changes(&schema)?;
-        let laps = self.pool().write(|work| self.compare_slice(work, &schema))?;
-        Ok(laps > 0)
-    }
-
-    fn take_changes(&self, schema: &Schema) -> Result<(), Error> {
+        if !schema.ids {
+            return Ok(true);
+        }
         let (changed, read): (SystemTime, SystemTime) = self.pool().read(|work| {
             let row = work.row("SELECT changed_up_to, read_up_to FROM viewfinder.immich_state", &[])?;
             Ok(row.map_or((UNIX_EPOCH, UNIX_EPOCH), |row| (row.get(0), row.get(1))))
         })?;
+        // Each is tried, whatever befalls the others.
+        let pictures = if schema.changes { self.take_changes(&schema, changed) } else { Ok(()) };
+        let readings = if schema.readings { self.take_readings(&schema, read) } else { Ok(()) };
+        let laps = self.pool().write(|work| self.compare_slice(work, &schema))?;
+        pictures.and(readings)?;
+        Ok(laps > 0)
+    }
+
+    /// Takes over pictures that were changed since.
+    fn take_changes(&self, schema: &Schema, changed: SystemTime) -> Result<(), Error> {
         let mut after = first_id(changed - OVERLAP);
         loop {
             let more = self.pool().write(|work| {
@@ -133,10 +137,9 @@ impl Library {
                 Ok(rows.len() == SLICE)
             })?;
             if !more {
-                break;
+                return Ok(());
             }
         }
-        if schema.ocr { self.take_readings(schema, read) } else { Ok(()) }
     }
 
     /// Takes over what was read since, if anything was.
@@ -157,7 +160,10 @@ impl Library {
         let from = since - OVERLAP;
         let rows = self.pool().read(|work| {
             work.rows(
-                "SELECT \"assetId\", \"ocrAt\" FROM public.asset_job_status WHERE \"ocrAt\" > $1 ORDER BY \"ocrAt\"",
+                &format!(
+                    "SELECT \"assetId\", \"ocrAt\" FROM {} WHERE \"ocrAt\" > $1 ORDER BY \"ocrAt\"",
+                    schema.job_status
+                ),
                 &[&from],
             )
         })?;
@@ -193,14 +199,17 @@ impl Library {
             ),
             &[&from, &last],
         )?;
-        let read_again = if schema.ocr {
-            "s.\"ocrAt\" IS NOT NULL AND t.read_at IS DISTINCT FROM s.\"ocrAt\" OR"
+        let (status, read_again) = if schema.readings {
+            (
+                format!("LEFT JOIN {} AS s ON s.\"assetId\" = a.id", schema.job_status),
+                "s.\"ocrAt\" IS NOT NULL AND t.read_at IS DISTINCT FROM s.\"ocrAt\" OR",
+            )
         } else {
-            ""
+            (String::new(), "")
         };
         let rows = work.rows(
             &format!(
-                "SELECT a.id FROM {asset} AS a LEFT JOIN public.asset_job_status AS s ON s.\"assetId\" = a.id
+                "SELECT a.id FROM {asset} AS a {status}
                  LEFT JOIN viewfinder.immich_text AS t ON t.asset = a.id
                  WHERE a.id > $1 AND a.id <= $2
                      AND ({read_again} t.generation <> (SELECT generation FROM viewfinder.immich_state))"
@@ -220,7 +229,7 @@ impl Library {
         if ids.is_empty() {
             return Ok(());
         }
-        let theirs = if schema.ocr { theirs(work, schema, ids)? } else { HashMap::new() };
+        let theirs = if schema.readings { theirs(work, schema, ids)? } else { HashMap::new() };
         let rows = work.rows(
             "SELECT asset, texts, scores, corners, read_at,
                  generation = (SELECT generation FROM viewfinder.immich_state)
@@ -275,7 +284,10 @@ struct Reading {
 
 fn theirs(work: &mut Work<'_>, schema: &Schema, ids: &[Uuid]) -> Sql<HashMap<Uuid, Reading>> {
     let rows = work.rows(
-        "SELECT \"assetId\", \"ocrAt\" FROM public.asset_job_status WHERE \"assetId\" = ANY($1) AND \"ocrAt\" IS NOT NULL",
+        &format!(
+            "SELECT \"assetId\", \"ocrAt\" FROM {} WHERE \"assetId\" = ANY($1) AND \"ocrAt\" IS NOT NULL",
+            schema.job_status
+        ),
         &[&ids],
     )?;
     let mut readings: HashMap<Uuid, Reading> = rows

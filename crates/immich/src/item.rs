@@ -15,8 +15,32 @@ pub(crate) struct Extras {
     pub(crate) people: bool,
 }
 
+/// Columns of `asset` in an answer, as they are.
+pub(crate) const PLAIN: &[&str] = &[
+    "id",
+    "ownerId",
+    "libraryId",
+    "type",
+    "originalPath",
+    "originalFileName",
+    "isFavorite",
+    "visibility",
+    "duration",
+    "livePhotoVideoId",
+    "isOffline",
+    "duplicateId",
+];
+/// Times of a picture.
+pub(crate) const TIMES: &[&str] =
+    &["fileCreatedAt", "fileModifiedAt", "localDateTime", "createdAt", "updatedAt"];
+/// Bytes, in base64.
+pub(crate) const BYTES: &[&str] = &["checksum", "thumbhash"];
+/// Before v3.
+pub(crate) const DEVICE: &[&str] = &["deviceAssetId", "deviceId"];
+/// Since v2.5.
+pub(crate) const SIZE: &[&str] = &["width", "height", "isEdited"];
 /// Columns of `asset_exif` in an answer.
-const EXIF: &[&str] = &[
+pub(crate) const EXIF: &[&str] = &[
     "make",
     "model",
     "exifImageWidth",
@@ -38,6 +62,21 @@ const EXIF: &[&str] = &[
     "rating",
     "timeZone",
 ];
+pub(crate) const EXIF_TIMES: &[&str] = &["dateTimeOriginal", "modifyDate"];
+/// Columns of a face in an answer, before v3.
+pub(crate) const FACE: &[&str] = &[
+    "id",
+    "imageWidth",
+    "imageHeight",
+    "boundingBoxX1",
+    "boundingBoxY1",
+    "boundingBoxX2",
+    "boundingBoxY2",
+    "sourceType",
+];
+/// Columns of a person in an answer.
+pub(crate) const PERSON: &[&str] = &["name", "thumbnailPath", "isHidden", "isFavorite", "color", "birthDate"];
+pub(crate) const PERSON_TIMES: &[&str] = &["updatedAt"];
 
 /// What Immich writes for a picture, or a video whose length is not known.
 const NO_DURATION: &str = "0:00:00.00000";
@@ -55,10 +94,15 @@ pub(crate) fn items(
     let ids_param = sql.param(ids.to_vec());
     let conditions = conditions(&mut sql);
     let expression = expression(schema, &mut sql, caller.user, extras);
+    let exif = if extras.exif {
+        format!("LEFT JOIN {} AS exif ON exif.\"assetId\" = asset.id", schema.exif)
+    } else {
+        String::new()
+    };
     let statement = format!(
-        "SELECT asset.id, {expression} FROM {} AS asset LEFT JOIN {} AS exif ON exif.\"assetId\" = asset.id
+        "SELECT asset.id, {expression} FROM {} AS asset {exif}
          WHERE asset.id = ANY({ids_param}) AND {conditions}",
-        schema.asset, schema.exif
+        schema.asset
     );
     let rows = work.rows(&statement, &sql.refs())?;
     let mut found: std::collections::HashMap<Uuid, Value> =
@@ -72,43 +116,25 @@ pub(crate) fn items(
 
 /// What the database can say, as JSON.
 fn expression(schema: &Schema, sql: &mut Sql, caller: Uuid, extras: Extras) -> String {
-    let mut pairs: Vec<(&str, String)> = Vec::new();
-    for column in [
-        "id",
-        "ownerId",
-        "libraryId",
-        "type",
-        "originalPath",
-        "originalFileName",
-        "isFavorite",
-        "visibility",
-        "duration",
-        "livePhotoVideoId",
-        "isOffline",
-        "duplicateId",
-    ] {
-        pairs.push((column, format!("asset.\"{column}\"")));
-    }
-    for column in ["fileCreatedAt", "fileModifiedAt", "localDateTime", "createdAt", "updatedAt"] {
+    let mut pairs: Vec<(&str, String)> =
+        PLAIN.iter().map(|column| (*column, format!("asset.\"{column}\""))).collect();
+    for column in TIMES {
         pairs.push((column, instant(&format!("asset.\"{column}\""))));
     }
-    for column in ["checksum", "thumbhash"] {
+    for column in BYTES {
         pairs.push((column, format!("translate(encode(asset.\"{column}\", 'base64'), E'\\n', '')")));
     }
     pairs.push(("isTrashed", "asset.\"deletedAt\" IS NOT NULL".into()));
     if schema.rules != Rules::V3 {
-        pairs.push(("deviceAssetId", "asset.\"deviceAssetId\"".into()));
-        pairs.push(("deviceId", "asset.\"deviceId\"".into()));
+        pairs.extend(DEVICE.iter().map(|column| (*column, format!("asset.\"{column}\""))));
     }
     if schema.sized {
-        for column in ["width", "height", "isEdited"] {
-            pairs.push((column, format!("asset.\"{column}\"")));
-        }
+        pairs.extend(SIZE.iter().map(|column| (*column, format!("asset.\"{column}\""))));
     }
     if extras.exif {
         let mut exif: Vec<(&str, String)> =
             EXIF.iter().map(|column| (*column, format!("exif.\"{column}\""))).collect();
-        for column in ["dateTimeOriginal", "modifyDate"] {
+        for column in EXIF_TIMES {
             exif.push((column, as_json_time(&format!("exif.\"{column}\""))));
         }
         pairs.push((
@@ -124,25 +150,11 @@ fn expression(schema: &Schema, sql: &mut Sql, caller: Uuid, extras: Extras) -> S
 
 /// Faces of a picture, each with its person, if it has one.
 fn faces(schema: &Schema, sql: &mut Sql, caller: Uuid) -> String {
-    let face: Vec<(&str, String)> = [
-        "id",
-        "imageWidth",
-        "imageHeight",
-        "boundingBoxX1",
-        "boundingBoxY1",
-        "boundingBoxX2",
-        "boundingBoxY2",
-        "sourceType",
-    ]
-    .iter()
-    .map(|column| (*column, format!("f.\"{column}\"")))
-    .collect();
+    let own = if schema.rules == Rules::V3 { &[] } else { FACE };
+    let face: Vec<(&str, String)> = own.iter().map(|column| (*column, format!("f.\"{column}\""))).collect();
     let mut person: Vec<(&str, String)> =
-        ["name", "thumbnailPath", "isHidden", "isFavorite", "color", "birthDate"]
-            .iter()
-            .map(|column| (*column, format!("p.\"{column}\"")))
-            .collect();
-    person.push(("updatedAt", as_json_time("p.\"updatedAt\"")));
+        PERSON.iter().map(|column| (*column, format!("p.\"{column}\""))).collect();
+    person.extend(PERSON_TIMES.iter().map(|column| (*column, as_json_time(&format!("p.\"{column}\"")))));
     people::in_answer(schema, sql, caller, &object(&face), &object(&person))
 }
 

@@ -6,14 +6,22 @@
 //!
 //! Calls block; whoever is asynchronous calls them on a blocking thread.
 
+mod answerable;
 mod ask;
+mod base64;
+mod cursor;
 mod error;
+mod fields;
 mod filters;
+mod flat;
 mod follow;
 mod item;
 mod library;
+mod list;
 mod media;
 mod mime;
+mod needs;
+mod order;
 mod people;
 mod reading;
 mod reindex;
@@ -25,8 +33,11 @@ mod search;
 mod settings;
 mod source;
 mod status;
+mod structured;
 mod tables;
 mod tokens;
+mod vectors;
+mod words;
 
 pub use error::{Error, NotUnderstood};
 pub use follow::Follower;

@@ -1,15 +1,23 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::Handle;
 use viewfinder_catalog::{
+    StoreError,
     postgres::{Cutter, Pool, require_config},
     search::Similarity,
     text::Segmenter,
 };
+use viewfinder_companion::{Capabilities, Capability, Complaints};
 use viewfinder_gateway::Backend;
 use viewfinder_vision::ocr;
 
 use crate::{Error, ask::Asker, follow::Pulse, schema::Schema, settings::Settings, tables};
+
+/// A statement that failed makes us look at the tables at once, but no more often than this.
+const LOOK_PAUSE: Duration = Duration::from_secs(2);
 
 /// Where Immich's database is, and who helps.
 #[derive(Clone)]
@@ -40,18 +48,21 @@ struct Inner {
     cutter: Cutter,
     asker: Asker,
     schema: Mutex<Arc<Schema>>,
+    looked: Mutex<Instant>,
     pulse: Mutex<Pulse>,
     similarity: Similarity,
+    complaints: Complaints,
 }
 
 impl Library {
     /// Opens an Immich's database, makes or updates our own tables in it, and looks at how Immich's are called.
     ///
     /// # Errors
-    /// [`Error::UnknownSchema`] for a database that is none of a known Immich; [`Error::Store`] if it cannot be used.
+    /// [`Error::UnknownSchema`] for a database without pictures of an Immich; [`Error::Store`] if it cannot be used. What else is missing only
+    /// takes away [capabilities](Self::capabilities).
     pub fn open(config: LibraryConfig) -> Result<Self, Error> {
         let pool = Pool::new(&config.database_url)?;
-        let schema = pool.read(Schema::probe)??;
+        let schema = pool.read(Schema::probe)?.ok_or_else(no_assets)?;
         let cutter = Cutter { segmenter: config.segmenter, config: config.text_search_config };
         let asker = Asker {
             backend: config.backend,
@@ -64,8 +75,10 @@ impl Library {
             cutter,
             asker,
             schema: Mutex::new(Arc::new(schema)),
+            looked: Mutex::new(Instant::now()),
             pulse: Mutex::default(),
             similarity: config.similarity,
+            complaints: Complaints::default(),
         }));
         library.prepare()?;
         Ok(library)
@@ -99,6 +112,10 @@ impl Library {
         self.0.similarity
     }
 
+    pub(crate) fn complaints(&self) -> &Complaints {
+        &self.0.complaints
+    }
+
     /// How following goes.
     pub(crate) fn pulse(&self) -> MutexGuard<'_, Pulse> {
         self.0.pulse.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,11 +126,44 @@ impl Library {
         Arc::clone(&self.0.schema.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks again: Immich may have been updated, its vectors may have another width, or somebody took our tables away.
-    pub(crate) fn look_again(&self) -> Result<(), Error> {
-        let schema = self.pool().read(Schema::probe)??;
-        *self.0.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
-        self.prepare()
+    /// What can be done with this Immich, and why not the rest; as of the last look at its tables. Returns at once.
+    pub fn capabilities(&self) -> Capabilities {
+        self.schema().capabilities.clone()
+    }
+
+    /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. Tells what was lost or is
+    /// possible again.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSchema`] if there are no pictures any more, [`Error::Store`] if the database cannot be asked; what was known before stays.
+    pub fn look_again(&self) -> Result<(), Error> {
+        *self.looked() = Instant::now();
+        let schema = self.pool().read(Schema::probe)?.ok_or_else(no_assets)?;
+        let mut known = self.0.schema.lock().unwrap_or_else(PoisonError::into_inner);
+        tell_changes(&known.capabilities, &schema.capabilities);
+        *known = Arc::new(schema);
+        Ok(())
+    }
+
+    /// Looks again if that was not done for so long.
+    pub(crate) fn look_after(&self, pause: Duration) {
+        if self.looked().elapsed() >= pause {
+            // A database that is away has not changed; the next try tells.
+            let _ = self.look_again();
+        }
+    }
+
+    /// A failed statement may mean that Immich was updated, or that somebody took our tables away.
+    pub(crate) fn look_after_failure(&self, error: &Error) {
+        if matches!(error, Error::Store(StoreError::Internal(_))) && self.looked().elapsed() >= LOOK_PAUSE {
+            // What cannot be read or made now is told by the next try.
+            let _ = self.look_again();
+            let _ = self.prepare();
+        }
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Instant> {
+        self.0.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Numbers in a vector of the database, and the model that Immich is set to.
@@ -124,5 +174,20 @@ impl Library {
         let model = settings.clip.clone();
         let model = model.ok_or_else(|| Error::NoMeaning("Immich's smart search is switched off".into()))?;
         Ok((vectors.width, model))
+    }
+}
+
+fn no_assets() -> Error {
+    Error::UnknownSchema("there is no table asset".into())
+}
+
+/// One line for each capability that was lost, or came back.
+fn tell_changes(before: &Capabilities, now: &Capabilities) {
+    for capability in Capability::ALL {
+        match (before.told(capability), now.told(capability)) {
+            (before, Some(told)) if before.as_ref() != Some(&told) => tracing::warn!("{told}"),
+            (Some(_), None) => tracing::info!("possible with this Immich again: {capability}"),
+            _ => {}
+        }
     }
 }

@@ -36,7 +36,7 @@ impl Library {
             let row = work.row(&statement(&schema), &[&id])?;
             let prefix = match &media.prefix_in_database {
                 Some(prefix) => prefix.clone(),
-                None => location(work)?,
+                None => location(work, &schema)?,
             };
             Ok((row.map(|row| row.get::<_, String>(0)), prefix))
         });
@@ -50,14 +50,18 @@ impl Library {
 }
 
 /// The folder that Immich says its files are in, as it sees them; of an Immich that does not say, the usual one of a container.
-fn location(work: &mut Work<'_>) -> Result<String> {
-    let row =
-        work.row("SELECT value ->> 'location' FROM public.system_metadata WHERE key = 'MediaLocation'", &[])?;
+fn location(work: &mut Work<'_>, schema: &Schema) -> Result<String> {
+    let row = match &schema.settings {
+        Some(table) => {
+            work.row(&format!("SELECT value ->> 'location' FROM {table} WHERE key = 'MediaLocation'"), &[])?
+        }
+        None => None,
+    };
     Ok(row.and_then(|row| row.get(0)).unwrap_or_else(|| "upload".to_owned()))
 }
 
 fn statement(schema: &Schema) -> String {
-    let edited = if schema.sized { " AND NOT \"isEdited\"" } else { "" };
+    let edited = if schema.edited_files { " AND NOT \"isEdited\"" } else { "" };
     format!("SELECT path FROM {} WHERE \"assetId\" = $1 AND type = 'preview'{edited}", schema.file)
 }
 

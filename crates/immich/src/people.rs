@@ -37,6 +37,11 @@ fn faces(schema: &Schema) -> String {
     format!("f.\"deletedAt\" IS NULL{visible}")
 }
 
+/// A condition on rows of `asset`: a face is to be seen.
+pub(crate) fn any(schema: &Schema) -> String {
+    format!("EXISTS (SELECT FROM {} AS f WHERE f.\"assetId\" = asset.id AND {})", schema.face, faces(schema))
+}
+
 /// A condition on rows of `asset`: which of the people with these ids are to be seen.
 pub(crate) fn with(schema: &Schema, sql: &mut Sql, ids: &[Uuid], together: Together) -> String {
     let [of_face, _] = schema.people.columns();
@@ -63,9 +68,10 @@ pub(crate) fn named(schema: &Schema, sql: &mut Sql, name: &str, user: Option<Uui
     let owner = user.map_or_else(String::new, |user| format!(" AND p.\"ownerId\" = {}", sql.param(user)));
     format!(
         "asset.id IN (SELECT f.\"assetId\" FROM {} AS f
-             JOIN public.person AS p ON p.\"{of_person}\" = f.\"{of_face}\"
+             JOIN {} AS p ON p.\"{of_person}\" = f.\"{of_face}\"
              WHERE lower(p.name) = lower({name}){owner} AND {})",
         schema.face,
+        schema.person,
         faces(schema)
     )
 }
@@ -82,9 +88,10 @@ pub(crate) fn in_answer(schema: &Schema, sql: &mut Sql, caller: Uuid, face: &str
     format!(
         "(SELECT coalesce(jsonb_agg({face} || jsonb_build_object('person',
                  CASE WHEN p.\"{of_person}\" IS NULL THEN NULL ELSE {person} || jsonb_build_object('id', p.\"{of_person}\") END
-             )), '[]') FROM {} AS f LEFT JOIN public.person AS p ON p.\"{of_person}\" = f.\"{of_face}\"{own}
+             )), '[]') FROM {} AS f LEFT JOIN {} AS p ON p.\"{of_person}\" = f.\"{of_face}\"{own}
           WHERE f.\"assetId\" = asset.id AND {})",
         schema.face,
+        schema.person,
         faces(schema)
     )
 }

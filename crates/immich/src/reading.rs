@@ -12,8 +12,9 @@ impl Library {
     /// # Errors
     /// [`Error::Store`].
     pub fn reads_text(&self) -> Result<bool, Error> {
-        let settings = self.pool().read(Settings::read)?;
-        Ok(!self.schema().ocr || !settings.ocr.enabled)
+        let schema = self.schema();
+        let settings = self.pool().read(|work| Settings::read(work, &schema))?;
+        Ok(!schema.ocr || !settings.ocr.enabled)
     }
 
     /// Reads pictures without a reading, one after the other, until there are no more or `goes_on` says no; returns how many. Those that

@@ -7,7 +7,10 @@ use viewfinder_catalog::{
 use viewfinder_engine::Fault;
 
 use crate::{
-    Error, Library, NotUnderstood, Previews, RerunKind, filters::add_of_query, schema::Schema,
+    Error, Library, NotUnderstood, Previews, RerunKind,
+    filters::{add_of_query, needs_of_query},
+    rerun::needed,
+    schema::Schema,
     settings::Settings,
 };
 
@@ -40,7 +43,7 @@ impl Library {
     /// failed, and returns whether to go on.
     ///
     /// # Errors
-    /// [`Error::NotUnderstood`] if `only` has words to search for; what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
+    /// [`Error::NotUnderstood`] if `only` has words to search for; [`Error::Missing`] if this Immich lacks what it takes; what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
     pub fn reindex(
         &self,
         kind: RerunKind,
@@ -55,7 +58,11 @@ impl Library {
             );
         }
         let schema = self.schema();
-        let settings = self.pool().read(Settings::read)?;
+        schema.require(needed(kind))?;
+        for capability in needs_of_query(only) {
+            schema.require(capability)?;
+        }
+        let settings = self.pool().read(|work| Settings::read(work, &schema))?;
         // Where a run over some of them was stopped says nothing about the others.
         let column = (which == Which::All && *only == Query::default()).then(|| column(kind));
         let open = |after: Uuid| open(&schema, kind, which, only, after);
@@ -133,16 +140,16 @@ fn column(kind: RerunKind) -> &'static str {
 /// Pictures that Immich's jobs would take, as a condition on rows of `asset`.
 pub(crate) fn open_condition(schema: &Schema, kind: RerunKind, which: Which) -> String {
     let missing = match (which, kind) {
-        (Which::All, _) => "",
+        (Which::All, _) => String::new(),
         (Which::Missing, RerunKind::Clip) => {
-            " AND NOT EXISTS (SELECT FROM public.smart_search AS s WHERE s.\"assetId\" = asset.id)"
+            " AND NOT EXISTS (SELECT FROM public.smart_search AS s WHERE s.\"assetId\" = asset.id)".to_owned()
         }
-        (Which::Missing, RerunKind::Ocr) if schema.ocr => {
-            " AND NOT EXISTS (SELECT FROM public.asset_job_status AS s
-                  WHERE s.\"assetId\" = asset.id AND s.\"ocrAt\" IS NOT NULL)"
-        }
+        (Which::Missing, RerunKind::Ocr) if schema.ocr => format!(
+            " AND NOT EXISTS (SELECT FROM {} AS s WHERE s.\"assetId\" = asset.id AND s.\"ocrAt\" IS NOT NULL)",
+            schema.job_status
+        ),
         (Which::Missing, RerunKind::Ocr) => {
-            " AND NOT EXISTS (SELECT FROM viewfinder.immich_text AS t WHERE t.asset = asset.id)"
+            " AND NOT EXISTS (SELECT FROM viewfinder.immich_text AS t WHERE t.asset = asset.id)".to_owned()
         }
     };
     format!(

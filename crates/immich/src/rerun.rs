@@ -4,6 +4,7 @@ use std::{collections::HashSet, time::SystemTime};
 use bytes::Bytes;
 use uuid::Uuid;
 use viewfinder_catalog::postgres::{Result as Sql, Work};
+use viewfinder_companion::Capability;
 use viewfinder_engine::{EngineError, ErrorCode};
 use viewfinder_wire::immich::{Answer, ReadText};
 
@@ -39,7 +40,7 @@ impl Library {
     /// Immich would. The moving parts of live photos are passed over, as Immich does.
     ///
     /// # Errors
-    /// [`Error::NotYours`] before anything is done; whatever else happens leaves those done that came before.
+    /// [`Error::Missing`] and [`Error::NotYours`] before anything is done; whatever else happens leaves those done that came before.
     pub fn rerun(
         &self,
         caller: &Caller,
@@ -47,8 +48,10 @@ impl Library {
         ids: &[Uuid],
         preview: &Previews<'_>,
     ) -> Result<(), Error> {
+        let schema = self.schema();
+        schema.require(needed(kind))?;
         self.require_own(caller, ids)?;
-        let settings = self.pool().read(Settings::read)?;
+        let settings = self.pool().read(|work| Settings::read(work, &schema))?;
         let mut done = HashSet::new();
         for id in ids.iter().filter(|id| done.insert(**id)) {
             self.redo(&settings, kind, *id, preview)?;
@@ -131,14 +134,25 @@ impl Library {
             }
             // In milliseconds, as a server in JavaScript writes it.
             let at: SystemTime = work.one(
-                "INSERT INTO public.asset_job_status (\"assetId\", \"ocrAt\")
-                 VALUES ($1, date_trunc('milliseconds', clock_timestamp()))
-                 ON CONFLICT (\"assetId\") DO UPDATE SET \"ocrAt\" = excluded.\"ocrAt\" RETURNING \"ocrAt\"",
+                &format!(
+                    "INSERT INTO {} (\"assetId\", \"ocrAt\")
+                     VALUES ($1, date_trunc('milliseconds', clock_timestamp()))
+                     ON CONFLICT (\"assetId\") DO UPDATE SET \"ocrAt\" = excluded.\"ocrAt\" RETURNING \"ocrAt\"",
+                    schema.job_status
+                ),
                 &[&id],
             )?;
             read_at = Some(at);
         }
         OwnText { texts, scores, corners }.write(work, self.cutter(), id, read_at)
+    }
+}
+
+/// What it takes to do it again.
+pub(crate) fn needed(kind: RerunKind) -> Capability {
+    match kind {
+        RerunKind::Ocr => Capability::RedoText,
+        RerunKind::Clip => Capability::RedoVectors,
     }
 }
 

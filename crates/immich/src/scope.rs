@@ -3,31 +3,21 @@ use uuid::Uuid;
 use viewfinder_catalog::postgres::{Result, Sql, Work};
 
 use crate::{
-    Caller, Error,
+    Caller,
     filters::Visibility,
     schema::{Rules, Schema},
 };
 
-/// What a caller may find with the visibility that was asked for.
+/// Who asks, and whose pictures are in their timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
-    caller: Caller,
+    pub(crate) caller: Caller,
     owners: Vec<Uuid>,
-    visibility: Option<Visibility>,
-    rules: Rules,
 }
 
 impl Scope {
     /// Asks the database for the partners whose pictures the caller wants in the timeline.
-    pub(crate) fn of(
-        work: &mut Work<'_>,
-        schema: &Schema,
-        caller: Caller,
-        visibility: Option<Visibility>,
-    ) -> Result<Result<Self, Error>> {
-        if visibility == Some(Visibility::Locked) && !caller.elevated {
-            return Ok(Err(Error::NotElevated));
-        }
+    pub(crate) fn of(work: &mut Work<'_>, schema: &Schema, caller: Caller) -> Result<Self> {
         let Schema { partner, user, .. } = schema;
         let rows = work.rows(
             &format!(
@@ -40,28 +30,46 @@ impl Scope {
         )?;
         let mut owners = vec![caller.user];
         owners.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)));
-        Ok(Ok(Self { caller, owners, visibility, rules: schema.rules }))
+        Ok(Self { caller, owners })
     }
 
-    /// Adds conditions on rows of `asset`.
-    pub(crate) fn add(&self, sql: &mut Sql, to: &mut Vec<String>) {
-        match self.visibility {
+    /// A condition on rows of `asset`: the picture is the caller's, or a partner's.
+    pub(crate) fn owned(&self, sql: &mut Sql) -> String {
+        format!("asset.\"ownerId\" = ANY({})", sql.param(self.owners.clone()))
+    }
+
+    /// Adds conditions on rows of `asset` for the first shape, with the visibility that was asked for.
+    pub(crate) fn add(
+        &self,
+        visibility: Option<Visibility>,
+        rules: Rules,
+        sql: &mut Sql,
+        to: &mut Vec<String>,
+    ) {
+        match visibility {
             // A partner's locked pictures are nobody's business, whatever an Immich does.
             Some(Visibility::Locked) => {
                 to.push(format!("asset.\"ownerId\" = {}", sql.param(self.caller.user)));
             }
-            _ => to.push(format!("asset.\"ownerId\" = ANY({})", sql.param(self.owners.clone()))),
+            _ => to.push(self.owned(sql)),
         }
-        match (self.visibility, self.rules) {
-            (None, Rules::V3) if self.caller.elevated => {
-                let user = sql.param(self.caller.user);
-                to.push(format!("(asset.visibility <> 'locked' OR asset.\"ownerId\" = {user})"));
-            }
-            (None, Rules::V3) => to.push("asset.visibility <> 'locked'".into()),
+        match (visibility, rules) {
+            (None, Rules::V3) => self.add_locked(false, sql, to),
             (visibility, _) => {
                 let name = visibility.unwrap_or(Visibility::Timeline).name();
                 to.push(format!("asset.visibility = '{name}'"));
             }
+        }
+    }
+
+    /// Adds a condition on rows of `asset`: locked pictures are found by their owner only, after the PIN, unless the request itself says
+    /// what may be `seen`.
+    pub(crate) fn add_locked(&self, seen: bool, sql: &mut Sql, to: &mut Vec<String>) {
+        if self.caller.elevated || seen {
+            let user = sql.param(self.caller.user);
+            to.push(format!("(asset.visibility <> 'locked' OR asset.\"ownerId\" = {user})"));
+        } else {
+            to.push("asset.visibility <> 'locked'".into());
         }
     }
 }

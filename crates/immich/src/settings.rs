@@ -2,6 +2,8 @@
 use serde_json::Value;
 use viewfinder_catalog::postgres::{Result, Work};
 
+use crate::schema::Schema;
+
 /// Models and thresholds. What the database does not say is Immich's default, as of v2.7.5.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
@@ -23,8 +25,9 @@ pub(crate) struct OcrSettings {
 }
 
 impl Settings {
-    pub(crate) fn read(work: &mut Work<'_>) -> Result<Self> {
-        let row = work.row("SELECT value FROM public.system_metadata WHERE key = 'system-config'", &[])?;
+    pub(crate) fn read(work: &mut Work<'_>, schema: &Schema) -> Result<Self> {
+        let Some(table) = &schema.settings else { return Ok(Self::of(&Value::Null)) };
+        let row = work.row(&format!("SELECT value FROM {table} WHERE key = 'system-config'"), &[])?;
         Ok(Self::of(&row.map(|row| row.get(0)).unwrap_or_default()))
     }
 

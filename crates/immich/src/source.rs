@@ -11,15 +11,15 @@ use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
     postgres::{Cutter, Pool, Result, Sql, TextSearch, Work, at_most, use_index},
-    query::Query,
-    search::{MOST_HITS, Source},
+    search::{Source, excluded},
 };
 
 use crate::{
-    Caller,
-    filters::{Filters, add_of_query},
-    schema::{Index, Schema, Vectors},
+    filters::add_of_query,
+    request::{Allows, Alternative},
+    schema::Schema,
     scope::Scope,
+    vectors::{Index, Vectors},
 };
 
 /// Up to this many allowed pictures are compared one by one; more are looked for through the index.
@@ -27,15 +27,13 @@ const FEW: usize = 2500;
 /// Candidates that pgvector keeps at most while it walks its graph: its own limit.
 const BROADEST: usize = 1000;
 
-/// The pictures that a request may find.
+/// The pictures that one of a request's alternatives may find.
 pub(crate) struct Allowed<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) schema: &'a Schema,
     pub(crate) cutter: &'a Cutter,
     pub(crate) scope: &'a Scope,
-    pub(crate) caller: Caller,
-    pub(crate) filters: &'a Filters,
-    pub(crate) query: &'a Query,
+    pub(crate) alternative: &'a Alternative,
     names: Mutex<Names>,
 }
 
@@ -72,11 +70,10 @@ impl<'a> Allowed<'a> {
         pool: &'a Pool,
         schema: &'a Schema,
         cutter: &'a Cutter,
-        (scope, caller): (&'a Scope, Caller),
-        filters: &'a Filters,
-        query: &'a Query,
+        scope: &'a Scope,
+        alternative: &'a Alternative,
     ) -> Self {
-        Self { pool, schema, cutter, scope, caller, filters, query, names: Mutex::default() }
+        Self { pool, schema, cutter, scope, alternative, names: Mutex::default() }
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
@@ -91,14 +88,25 @@ impl<'a> Allowed<'a> {
     /// Conditions on rows of `asset`, joined by `AND`.
     pub(crate) fn conditions(&self, sql: &mut Sql) -> String {
         let mut conditions = Vec::new();
-        self.scope.add(sql, &mut conditions);
-        self.filters.add(self.schema, sql, &mut conditions);
-        add_of_query(self.query, self.schema, sql, &mut conditions, Some(self.caller.user));
+        match &self.alternative.allows {
+            Allows::Flat(filters) => {
+                self.scope.add(filters.visibility, self.schema.rules, sql, &mut conditions);
+                filters.add(self.schema, sql, &mut conditions);
+            }
+            Allows::Structured(filter) => filter.add(self.schema, self.scope, sql, &mut conditions),
+        }
+        let user = Some(self.scope.caller.user);
+        add_of_query(&self.alternative.query, self.schema, sql, &mut conditions, user);
         conditions.join(" AND ")
     }
 
+    /// What the words exclude; their other filters are among the conditions.
+    pub(crate) fn without(&self) -> Filter {
+        Filter { without: excluded(&self.alternative.query), ..Filter::default() }
+    }
+
     /// The same, with those of the ranking.
-    fn conditions_with(&self, filter: &Filter, sql: &mut Sql) -> String {
+    pub(crate) fn conditions_with(&self, filter: &Filter, sql: &mut Sql) -> String {
         let mut conditions = self.conditions(sql);
         if let Some(without) = filter.without.as_ref().and_then(|expr| sql.text(self.cutter, expr, "n")) {
             conditions.push_str(&format!(
@@ -110,20 +118,6 @@ impl<'a> Allowed<'a> {
             conditions.push_str(&format!(" AND asset.id = ANY({among})"));
         }
         conditions
-    }
-
-    /// All that may be found, newest first.
-    pub(crate) fn newest(&self, filter: &Filter) -> Result<Vec<Known>, StoreError> {
-        let mut sql = Sql::default();
-        let conditions = self.conditions_with(filter, &mut sql);
-        let statement = format!(
-            "SELECT asset.id, 0::float8, asset.\"fileCreatedAt\" FROM {} AS asset WHERE {conditions}
-             ORDER BY asset.\"fileCreatedAt\" DESC, asset.id LIMIT {}",
-            self.schema.asset,
-            at_most(MOST_HITS)
-        );
-        let rows = self.pool.read(|work| work.rows(&statement, &sql.refs()))?;
-        Ok(rows.iter().filter_map(|row| self.known(self.scored(row).asset)).collect())
     }
 
     fn ids(&self, assets: &[AssetId]) -> Vec<Uuid> {

@@ -6,6 +6,9 @@ use hyper::{
 };
 use viewfinder_transport::EncryptionError;
 
+/// The most headers of a request or an answer, as in Node. Their bytes are bounded as well.
+pub(crate) const HEADERS: usize = 2000;
+
 /// Which server is behind the proxy, and how it is reached.
 #[derive(Clone, Debug)]
 pub struct ProxyConfig {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::{
-    HeaderMap,
+    HeaderMap, Request, StatusCode, Version,
     header::{
         CONNECTION, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
         TRANSFER_ENCODING, UPGRADE,
@@ -16,8 +16,10 @@ const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
 /// Headers that speak of one connection only (RFC 9110, 7.6.1).
-const HOP_BY_HOP: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
+    // Of another HTTP, which is not spoken here (RFC 7540, 3.2.1).
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,
@@ -27,7 +29,23 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// Removes what speaks of one connection only. Returns the protocol that the connection is to change to, if any.
+/// Why a request cannot be passed on, if that is so (RFC 9112, 3.2 and 6.1). A server behind might read it otherwise.
+pub(crate) fn unfit<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Some((StatusCode::BAD_REQUEST, "The request must name one host"));
+    }
+    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    let chunked = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    // The HTTP library has taken the chunks apart; what else was done to the body, nobody would learn.
+    if codings.any(|coding| !chunked(coding)) {
+        return Some((StatusCode::NOT_IMPLEMENTED, "No transfer coding but chunked is known"));
+    }
+    None
+}
+
+/// Removes what speaks of one connection only. Returns the protocol that the connection is to change to, if any: web sockets
+/// only, for no other is spoken here.
 pub(crate) fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let mut upgrade = None;
     let named: Vec<HeaderName> = headers
@@ -38,7 +56,11 @@ pub(crate) fn strip(headers: &mut HeaderMap) -> Option<HeaderValue> {
         .filter_map(|name| name.trim().parse().ok())
         .collect();
     if named.contains(&UPGRADE) {
-        upgrade = headers.remove(UPGRADE);
+        let offers = headers.get_all(UPGRADE).iter().filter_map(|value| value.to_str().ok());
+        let socket = offers
+            .flat_map(|value| value.split(','))
+            .any(|offer| offer.trim().eq_ignore_ascii_case("websocket"));
+        upgrade = socket.then(|| HeaderValue::from_static("websocket"));
     }
     for name in named.iter().filter(|name| *name != "close" && *name != "keep-alive").chain(&HOP_BY_HOP) {
         headers.remove(name);
@@ -115,8 +137,40 @@ mod tests {
         let mut headers = map(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")]);
         assert_eq!(strip(&mut headers), Some(HeaderValue::from_static("websocket")));
         assert!(headers.is_empty());
+        let mut several = map(&[("connection", "Upgrade, HTTP2-Settings"), ("upgrade", "h2c, WebSocket")]);
+        assert_eq!(strip(&mut several), Some(HeaderValue::from_static("websocket")));
+        let mut other = map(&[
+            ("connection", "Upgrade, HTTP2-Settings"),
+            ("upgrade", "h2c"),
+            ("http2-settings", "AAMAAABk"),
+        ]);
+        assert_eq!((strip(&mut other), other.len()), (None, 0));
         set_upgrade(&mut headers, HeaderValue::from_static("websocket"));
         assert_eq!(headers, map(&[("connection", "upgrade"), ("upgrade", "websocket")]));
+    }
+
+    #[test]
+    fn a_request_that_may_be_read_in_two_ways_is_none() {
+        let unfit = |version, lines: &[(&'static str, &str)]| {
+            let mut request = Request::new(());
+            *request.version_mut() = version;
+            *request.headers_mut() = map(lines);
+            super::unfit(&request).map(|(status, _)| status.as_u16())
+        };
+        let (old, new) = (Version::HTTP_10, Version::HTTP_11);
+        assert_eq!(unfit(new, &[("host", "a")]), None);
+        assert_eq!(unfit(old, &[]), None);
+        assert_eq!(unfit(new, &[]), Some(400));
+        for version in [old, new] {
+            assert_eq!(unfit(version, &[("host", "a"), ("host", "a")]), Some(400));
+        }
+        assert_eq!(unfit(new, &[("host", "a"), ("transfer-encoding", " Chunked ")]), None);
+        for lines in [
+            [("host", "a"), ("transfer-encoding", "gzip, chunked"), ("te", "gzip")],
+            [("host", "a"), ("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")],
+        ] {
+            assert_eq!(unfit(new, &lines), Some(501));
+        }
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! Bodies are streams in both directions: a chunk is read when the other side has taken the one before, so memory does
 //! not depend on their size. Nothing is limited in time but connecting and the arrival of a request's head.
 //!
-//! `headers` says what is changed on the way, `expect` lets the server decide whether a body shall come, `tunnel` joins
+//! `headers` says what is changed on the way, and `target` what is encoded in a request's target; `expect` lets the server decide whether a body shall come, `tunnel` joins
 //! the two connections of a web socket, and `link` and `linger` see to it that an answer which comes before the request
 //! was read is not lost when a connection closes.
 
 mod body;
+mod complaints;
 mod config;
 mod connector;
 mod expect;
@@ -19,10 +20,12 @@ mod link;
 mod metric;
 mod proxy;
 mod server;
+mod target;
 mod tunnel;
 mod upstream;
 
 pub use body::{Body, empty, full};
+pub use complaints::Complaints;
 pub use config::{ConfigError, Limits, ProxyConfig};
 pub use metric::describe as describe_metrics;
 pub use proxy::Proxy;

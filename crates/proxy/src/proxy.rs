@@ -4,7 +4,7 @@ use http_body_util::BodyExt as _;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version, header::ACCEPT};
 
 use crate::{
-    Body, ConfigError, ProxyConfig, UpstreamError, Visitor, empty, expect, failure, headers,
+    Body, Complaints, ConfigError, ProxyConfig, UpstreamError, Visitor, empty, expect, failure, headers,
     metric::{self, InFlight},
     tunnel,
     upstream::Upstream,
@@ -15,12 +15,20 @@ pub struct Proxy {
     upstream: Upstream,
     /// The last request got no answer.
     down: AtomicBool,
+    /// Was it said that it is down, and not yet that it is up again?
+    told: AtomicBool,
+    complaints: Complaints<&'static str>,
 }
 
 impl Proxy {
     /// Prepares connections; none is made yet.
     pub fn new(config: &ProxyConfig) -> Result<Self, ConfigError> {
-        Ok(Self { upstream: Upstream::new(config)?, down: AtomicBool::new(false) })
+        Ok(Self {
+            upstream: Upstream::new(config)?,
+            down: AtomicBool::new(false),
+            told: AtomicBool::new(false),
+            complaints: Complaints::default(),
+        })
     }
 
     /// Did the last request get an answer? True before the first.
@@ -89,12 +97,13 @@ impl Proxy {
         Ok(response)
     }
 
-    /// Counts, and says once when answers cease and once when they come again.
+    /// Counts, and says when answers cease and when they come again; not too often, should they come and go.
     fn note(&self, result: &Result<StatusCode, &UpstreamError>) {
         match result {
             Ok(status) => {
                 metric::answered(*status);
-                if self.down.load(Ordering::Relaxed) && self.down.swap(false, Ordering::Relaxed) {
+                self.down.store(false, Ordering::Relaxed);
+                if self.told.load(Ordering::Relaxed) && self.told.swap(false, Ordering::Relaxed) {
                     tracing::info!("the server behind the proxy answers again");
                 }
             }
@@ -102,10 +111,12 @@ impl Proxy {
             Err(error @ UpstreamError::RequestBroke(_)) => metric::failed(error),
             Err(error) => {
                 metric::failed(error);
-                if self.down.swap(true, Ordering::Relaxed) {
-                    tracing::debug!(%error, "the server behind the proxy");
+                self.down.store(true, Ordering::Relaxed);
+                if let Some(often) = self.complaints.hear(error.label()) {
+                    self.told.store(true, Ordering::Relaxed);
+                    tracing::warn!(%error, "the server behind the proxy does not answer{often}");
                 } else {
-                    tracing::warn!(%error, "the server behind the proxy does not answer");
+                    tracing::debug!(%error, "the server behind the proxy does not answer");
                 }
             }
         }

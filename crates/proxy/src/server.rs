@@ -11,7 +11,13 @@ use tokio::{
 };
 use viewfinder_transport::{BindError, accept, listen};
 
-use crate::{Body, Limits, linger::Lingering};
+use crate::{
+    Body, Limits,
+    config::HEADERS,
+    failure, headers,
+    linger::Lingering,
+    target::{Encoding, Place},
+};
 
 /// Who sent a request.
 #[derive(Clone, Debug)]
@@ -82,15 +88,29 @@ where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let stop = visitor.clone().stop();
+    let place = Place::default();
+    let stream = Encoding::new(Lingering::new(stream), place.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
+        .max_headers(HEADERS)
         .serve_connection(
-            TokioIo::new(Lingering::new(stream)),
+            TokioIo::new(stream),
             service_fn(move |request: Request<Incoming>| {
-                let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-                let answer = handler(request, visitor.clone());
-                async move { Ok::<_, Infallible>(answer.await) }
+                // Before the library reads on.
+                place.tell(&request);
+                let answer = if let Some((status, why)) = headers::unfit(&request) {
+                    Err(failure::refusal(status, why))
+                } else {
+                    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                    Ok(handler(request, visitor.clone()))
+                };
+                async move {
+                    match answer {
+                        Ok(answer) => Ok::<_, Infallible>(answer.await),
+                        Err(refusal) => Ok(refusal),
+                    }
+                }
             }),
         )
         .with_upgrades();

@@ -11,7 +11,7 @@ use hyper_util::{
 };
 use viewfinder_transport as transport;
 
-use crate::{Body, ConfigError, ProxyConfig, connector::Connector, empty};
+use crate::{Body, ConfigError, ProxyConfig, config::HEADERS, connector::Connector, empty};
 
 /// The server behind the proxy, over connections that are kept.
 #[derive(Clone)]
@@ -51,6 +51,7 @@ impl Upstream {
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(config.idle_time)
+            .http1_max_headers(HEADERS)
             .build(Connector(transport::Connector::new(config.connect_time, config.authorities.as_deref())?));
         Ok(Self { http, scheme, authority })
     }

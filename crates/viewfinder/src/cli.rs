@@ -67,6 +67,8 @@ pub(crate) enum Verb {
     Config(ConfigArgs),
     /// Check this machine and say what to do
     Doctor(DoctorArgs),
+    /// Open the page of photos of the server on this machine
+    Open(OpenArgs),
     /// List the tasks about pictures that failed for good
     ///
     /// A server that runs here is asked; without one, the file of failures.file is read.
@@ -92,6 +94,14 @@ pub(crate) struct ServeArgs {
     /// The server's settings
     #[command(flatten)]
     pub settings: ServeFlags,
+}
+
+/// Flags of `open`.
+#[derive(Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Only print the page's address
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// Flags shared by the commands that look at pictures.

@@ -21,8 +21,11 @@ use crate::failure::Failure;
 use crate::immich::Immich;
 use crate::wiring::{self, data_folder};
 
-/// The folder of the catalogues of Immich's users in the user's data folder.
-const CATALOGS: &str = "immich";
+/// What is kept of Immich's users in the user's data folder: their catalogues, and the re-runs that they asked for.
+const FOLDER: &str = "immich";
+const JOBS: &str = "jobs.json";
+/// Longest time for the preview of one picture that is to be done again. Immich reads it from a disk, which may sleep.
+const PREVIEW_TIME: Duration = Duration::from_secs(30);
 /// How often Immich is asked over its API what was changed, and how often everything is compared.
 const EVERY: Duration = Duration::from_secs(15);
 const COMPARE: Duration = Duration::from_secs(3600);
@@ -52,6 +55,8 @@ impl Listening {
             proxy,
             library: library(config, &way, engine, backend, stop)?,
             time: config.companion_search_time,
+            preview_time: PREVIEW_TIME,
+            jobs: jobs(config),
             script: config.companion_script,
         }));
         let addresses = addresses(config).map_err(Failure::Usage)?;
@@ -74,13 +79,20 @@ impl Listening {
     /// Serves until `stop` is dropped; tells whether every answer that was under way then was finished in time.
     pub(crate) async fn run(self, stop: oneshot::Receiver<()>) -> bool {
         let companion = self.companion;
-        let answer = move |request, visitor| Arc::clone(&companion).handle(request, visitor);
-        self.server
+        let watching = tokio::spawn(Arc::clone(&companion).watch());
+        let answering = Arc::clone(&companion);
+        let answer = move |request, visitor| Arc::clone(&answering).handle(request, visitor);
+        let in_time = self
+            .server
             .run(answer, async {
                 // Nothing is ever sent: the end of the sender is the word.
                 let _ = stop.await;
             })
-            .await
+            .await;
+        watching.abort();
+        // It goes on with them when it is started again; if this fails, it does a few of them once more.
+        drop(tokio::task::spawn_blocking(move || companion.close()).await);
+        in_time
     }
 }
 
@@ -90,6 +102,17 @@ fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
     let read = std::fs::read(path);
     let read = read.with_context(|| format!("companion.immich_ca_file: cannot read {}", path.display()));
     read.map(Some).map_err(Failure::Usage)
+}
+
+/// Where re-runs outlive this program.
+fn jobs(config: &Config) -> Option<PathBuf> {
+    let file = config.companion_jobs.clone().or_else(|| Some(data_folder()?.join(FOLDER).join(JOBS)));
+    if file.is_none() {
+        tracing::info!(
+            "without a home folder, photos that are read again are forgotten at a restart; set companion.jobs"
+        );
+    }
+    file
 }
 
 /// What is known of Immich's library, where its database may be asked, or keys are given.
@@ -113,7 +136,7 @@ fn library(
         );
         return Ok(None);
     }
-    let folder = config.companion_catalogs.clone().or_else(|| data_folder().map(|data| data.join(CATALOGS)));
+    let folder = config.companion_catalogs.clone().or_else(|| data_folder().map(|data| data.join(FOLDER)));
     let folder = folder.ok_or_else(|| {
         Failure::Usage(anyhow!("there is no home folder for Immich's catalogues; set companion.catalogs"))
     })?;

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
-use viewfinder_companion::{
-    AsCaller, Caller, Capabilities, Capability, LibraryError, Page, RerunKind, SearchRoute,
-};
+use viewfinder_companion::{AsCaller, Caller, Capabilities, LibraryError, Page, RerunKind, SearchRoute};
+use viewfinder_engine::ErrorCode;
 use viewfinder_immich::{Error, Follower, Library, LibraryConfig, MediaFolder, SearchRequest};
 use viewfinder_index::Stop;
 
@@ -18,19 +17,20 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// later still.
 pub(crate) struct Immich {
     opened: Arc<OnceLock<(Library, Option<Follower>)>>,
+    media: Option<MediaFolder>,
 }
 
 impl Immich {
     /// Opens the database, now or as soon as that is possible, and follows its changes from then on.
     ///
-    /// With its folder of media, text is read that Immich does not read itself, until asked to stop.
+    /// With its folder of media, previews are read from there, and text is read that Immich does not read itself, until asked to stop.
     pub(crate) fn start(
         config: LibraryConfig,
         media: Option<MediaFolder>,
         stop: Stop,
     ) -> std::io::Result<Self> {
         let opened = Arc::new(OnceLock::new());
-        let immich = Self { opened: Arc::clone(&opened) };
+        let immich = Self { opened: Arc::clone(&opened), media: media.clone() };
         std::thread::Builder::new().name("immich-open".into()).spawn(move || {
             let library = open(&config, &opened);
             if let Some(media) = media {
@@ -63,6 +63,9 @@ fn open(config: &LibraryConfig, opened: &OnceLock<(Library, Option<Follower>)>) 
         std::thread::sleep(PAUSE);
     };
     tracing::info!("Immich's database is open: its text is searched here");
+    for (_, told) in library.capabilities().missing() {
+        tracing::warn!("{told}");
+    }
     let follower = library.start_following();
     if let Err(error) = &follower {
         tracing::error!(%error, "changes of Immich's library are not followed");
@@ -101,13 +104,17 @@ impl viewfinder_companion::Library for Immich {
     fn search(
         &self,
         caller: &Caller,
-        _: SearchRoute,
+        route: SearchRoute,
         body: &Value,
         _: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         let request =
-            SearchRequest::parse(body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
-        self.library()?.search(caller, &request).map_err(ours)
+            SearchRequest::parse(route, body).map_err(|why| LibraryError::NotUnderstood(why.to_string()))?;
+        self.library()?.search(caller, &request).map_err(|error| match error {
+            // Immich answers such searches itself.
+            Error::Missing { reason, .. } => LibraryError::NotUnderstood(reason),
+            other => ours(other),
+        })
     }
 
     fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
@@ -121,27 +128,23 @@ impl viewfinder_companion::Library for Immich {
         assets: &[Uuid],
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
-        self.library()?.rerun(caller, kind, assets, &|asset| immich.preview(asset)).map_err(ours)
+        let library = self.library()?;
+        let preview = |asset| match &self.media {
+            Some(media) => library.preview_in(media, asset),
+            None => immich.preview(asset),
+        };
+        library.rerun(caller, kind, assets, &preview).map_err(ours)
     }
 
     fn capabilities(&self) -> Capabilities {
-        let mut capabilities = Capabilities::default();
         match self.library() {
-            Ok(library) if library.has_vectors() => {}
-            Ok(_) => {
-                for capability in
-                    [Capability::MeaningSearch, Capability::HybridSearch, Capability::RedoVectors]
-                {
-                    capabilities.lose(capability, "the database has no vectors of a known kind");
-                }
-            }
-            Err(error) => return Capabilities::none(&error.to_string()),
+            Ok(library) => library.capabilities(),
+            Err(error) => Capabilities::none(&error.to_string()),
         }
-        capabilities
     }
 
     fn reruns_as_caller(&self) -> bool {
-        true
+        self.media.is_none()
     }
 }
 
@@ -151,7 +154,42 @@ fn ours(error: Error) -> LibraryError {
         Error::NotUnderstood(_) | Error::NotElevated | Error::NoMeaning(_) => {
             LibraryError::NotUnderstood(error.to_string())
         }
+        Error::NothingFound => LibraryError::NothingFound,
         Error::NotYours(_) => LibraryError::NotYours,
+        Error::Preview { .. } => LibraryError::Picture { code: error.code(), message: error.to_string() },
+        Error::Engine(engine) if is_of_picture(engine.code) => {
+            LibraryError::Picture { code: engine.code.as_str(), message: engine.message }
+        }
         other => LibraryError::Failed { code: other.code(), message: other.to_string() },
+    }
+}
+
+/// Is it the picture's own trouble, so that others may go well?
+fn is_of_picture(code: ErrorCode) -> bool {
+    match code {
+        ErrorCode::ImageEmpty
+        | ErrorCode::ImageUndecodable
+        | ErrorCode::ImageTooManyBytes
+        | ErrorCode::ImageTooLarge
+        | ErrorCode::ImageZeroSize
+        | ErrorCode::InferenceFailed
+        | ErrorCode::NodeGarbage
+        | ErrorCode::Internal => true,
+        ErrorCode::ModelUnknown
+        | ErrorCode::ModelUnsuited
+        | ErrorCode::ModelMissingOffline
+        | ErrorCode::ModelUnavailable
+        | ErrorCode::ModelNoSource
+        | ErrorCode::ModelBroken
+        | ErrorCode::ModelImprecise
+        | ErrorCode::RuntimeUnavailable
+        | ErrorCode::DeviceUnavailable
+        | ErrorCode::OutOfMemory
+        | ErrorCode::Busy
+        | ErrorCode::Stopping
+        | ErrorCode::NodeUnavailable
+        | ErrorCode::NodeTimedOut
+        | ErrorCode::NodeRefused
+        | ErrorCode::NodeUnsuited => false,
     }
 }

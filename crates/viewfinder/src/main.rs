@@ -21,6 +21,7 @@ mod pictures;
 mod progress;
 mod routing;
 mod signals;
+mod token;
 mod wiring;
 
 use std::process::ExitCode;
@@ -76,6 +77,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Models(verb) => commands::models::run(verb, &loaded),
         Verb::Doctor(args) => commands::doctor::run(args, &loaded),
         Verb::Failures(args) => commands::failures::run(args, &loaded),
+        Verb::Open(args) => commands::open::run(args, &loaded),
         Verb::Immich(verb) => commands::immich::run(verb, &loaded),
         Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } => Ok(Outcome::Done),
     }

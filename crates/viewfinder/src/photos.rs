@@ -5,27 +5,28 @@ use tokio::runtime::Handle;
 use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
 use viewfinder_engine::{Engine, SentenceRequest};
-use viewfinder_gateway::Backend;
+use viewfinder_gateway::{Backend, Key};
 use viewfinder_index::{Files, Stop, Tools};
-use viewfinder_web::{Photos, PhotosConfig};
+use viewfinder_web::{Access, Photos, PhotosConfig};
 
 use crate::catalogue::{self, Catalogue};
 use crate::cli::CatalogArgs;
-use crate::config::Loaded;
+use crate::config::{Loaded, OpenTo};
 use crate::failure::Failure;
+use crate::token;
 use crate::wiring::{self, data_folder};
 
 /// The small pictures' folder in the user's data folder.
 const THUMBNAILS: &str = "thumbnails";
 
 /// Opens the catalogue and starts what serves it; none without a catalogue. Whatever is wrong with it is logged: it must not
-/// keep those from their answers who only want those of the engine. Within a Tokio runtime.
+/// keep those from their answers who only want those of the engine. With the token that opens the page. Within a Tokio runtime.
 pub(crate) fn start(
     loaded: &Loaded,
     engine: &Engine,
     backend: &Arc<dyn Backend>,
     stop: &Stop,
-) -> Option<Arc<Photos>> {
+) -> Option<(Arc<Photos>, String)> {
     let config = &loaded.config;
     let args = CatalogArgs::default();
     if !catalogue::exists(&args, config) {
@@ -41,7 +42,7 @@ pub(crate) fn start(
     });
     let Catalogue { store, segmenter } = match opened {
         Ok((catalogue, photos)) => {
-            tracing::info!("{photos} photos in the catalogue, to be found at /photos");
+            tracing::info!("{photos} photos in the catalogue");
             catalogue
         }
         Err(failure) => {
@@ -65,7 +66,11 @@ pub(crate) fn start(
         Searcher::new(Arc::clone(&store), segmenter, Some(embedder), catalogue::similarity(config));
     let thumbnails =
         config.catalog_thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
-    Some(Photos::start(PhotosConfig {
+    let token = token::of_this_server();
+    let key = Key::new(&token);
+    let key =
+        key.inspect_err(|error| tracing::error!(%error, "the token of the page of photos is unfit")).ok()?;
+    let photos = Photos::start(PhotosConfig {
         store,
         searcher: Arc::new(searcher),
         backend: Arc::clone(backend),
@@ -77,6 +82,11 @@ pub(crate) fn start(
         limits: wiring::limits(config),
         thumbnails,
         thumbnail_bytes: config.catalog_thumbnail_bytes,
+        access: match config.web_open_to {
+            OpenTo::Token => Access::Token(key),
+            OpenTo::Loopback => Access::Loopback(key),
+        },
         stop: stop.clone(),
-    }))
+    });
+    Some((photos, token))
 }

@@ -1,34 +1,88 @@
-//! Who may see the photos: whoever has shown the key of the address, and on an address without a key whoever sits at
-//! this machine.
+//! Who may see the photos: whoever has shown the key of the address, and on an address without a key whoever has shown the
+//! token that the server printed when it started.
 //!
-//! A browser shows the key once, as a cookie is made of it: pictures are asked for without headers of ours. An address
-//! without a key is open for Immich, which sends none; that must not open the photos to the network.
-use std::net::SocketAddr;
+//! A browser shows either once, as a cookie is made of it: pictures are asked for without headers of ours. An address
+//! without a key is open for Immich, which sends none; that must not open the photos to the network. Where a request seems
+//! to come from says nothing: behind a proxy on this machine, everybody comes from here.
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    extract::{Query, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use viewfinder_gateway::{Admitted, Peer};
+use serde::Deserialize;
+use viewfinder_gateway::{Admitted, Key, Peer};
 
-use crate::problem::Problem;
+use crate::{problem::Problem, session::with_attributes};
 
-/// Lets through who may see the photos.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let admitted = request.extensions().get::<Admitted>().is_some();
-    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
-    if admitted || is_here(peer, request.headers()) {
-        return next.run(request).await;
-    }
-    let detail =
-        "photos are shown to other machines only on an address with a key; set one for it (see `listen`)";
-    Problem::new(StatusCode::FORBIDDEN, "key_needed", "A key is needed", detail).into_response()
+/// The cookie that stands for the token.
+const COOKIE: &str = "viewfinder_token";
+
+/// Who sees the photos on an address without a key.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// Whoever has shown this token.
+    Token(Key),
+    /// Whoever seems to sit at this machine, beside those with the token. A proxy that runs here and says nothing of whom it
+    /// speaks for opens the photos to all of its visitors.
+    Loopback(Key),
 }
 
-/// Does the request come from this machine, from a page of ours? A proxy in front makes everybody look so, and says so in its
-/// headers; so does a foreign page whose name was made to lead here.
+impl Access {
+    fn token(&self) -> &Key {
+        match self {
+            Self::Token(token) | Self::Loopback(token) => token,
+        }
+    }
+
+    /// The cookie that stands for the token, if it is the one shown.
+    pub(crate) fn cookie(&self, shown: &str) -> Option<String> {
+        self.token().cookie(COOKIE, shown)
+    }
+}
+
+/// Lets through who may see the photos.
+pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let admitted = request.extensions().get::<Admitted>().is_some();
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let headers = request.headers();
+    let here = || matches!(*access, Access::Loopback(_)) && is_here(peer, headers);
+    if admitted || access.token().is_shown_by(headers, COOKIE) || here() {
+        return next.run(request).await;
+    }
+    let detail = "open the page by the address with a token that the server printed when it started, or with `viewfinder open`; \
+                  other machines come by an address with a key (see `listen_keys`)";
+    Problem::new(StatusCode::UNAUTHORIZED, "token_needed", "A token is needed", detail).into_response()
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Shown {
+    token: Option<String>,
+}
+
+/// The page by the printed address: the token becomes a cookie, and leaves the address.
+pub(crate) async fn take_token(
+    State(access): State<Arc<Access>>,
+    Query(Shown { token }): Query<Shown>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(cookie) = token.and_then(|token| access.cookie(&token)) else {
+        return next.run(request).await;
+    };
+    match HeaderValue::from_str(&with_attributes(&cookie, request.headers())) {
+        Ok(cookie) => {
+            let page = HeaderValue::from_static("/photos");
+            (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie), (header::LOCATION, page)]).into_response()
+        }
+        Err(error) => Problem::internal(error).into_response(),
+    }
+}
+
+/// Does the request seem to come from this machine, from a page of ours? Many a proxy says in its headers that it is one; a
+/// foreign page whose name was made to lead here names itself.
 fn is_here(peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
     let forwarded = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
     let local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());

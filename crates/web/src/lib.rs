@@ -14,4 +14,5 @@ mod session;
 mod thumbnail;
 mod view;
 
+pub use access::Access;
 pub use routes::{Photos, PhotosConfig, ROUTES, open_paths, router};

@@ -1,36 +1,42 @@
 //! Signing in with a browser, which cannot show a key in a header when it asks for a picture.
+use std::sync::Arc;
+
 use axum::{
-    extract::Extension,
+    extract::{Extension, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use viewfinder_gateway::AddressKey;
 
-use crate::{extract::Body, problem::Problem};
+use crate::{access::Access, extract::Body, problem::Problem};
 
 #[derive(Deserialize)]
 pub(crate) struct Shown {
     key: String,
 }
 
-/// `POST /api/v1/session`: gives the cookie that stands for the key of this address.
+/// `POST /api/v1/session`: gives the cookie that stands for the key of this address, or for the token where it has no key.
 pub(crate) async fn sign_in(
+    State(access): State<Arc<Access>>,
     key: Option<Extension<AddressKey>>,
     headers: HeaderMap,
     Body(Shown { key: shown }): Body<Shown>,
 ) -> Response {
-    let Some(Extension(key)) = key else { return StatusCode::NO_CONTENT.into_response() };
-    let Some(cookie) = key.cookie(&shown) else {
-        let detail = "that is not the key of this address";
+    let cookie = key.map_or_else(|| access.cookie(&shown), |Extension(key)| key.cookie(&shown));
+    let Some(cookie) = cookie else {
+        let detail = "that is not the key of this address, nor the token of a page without one";
         return Problem::new(StatusCode::UNAUTHORIZED, "key_wrong", "Wrong key", detail).into_response();
     };
-    // Behind a proxy that speaks TLS the cookie must not travel without it.
-    let secure = headers.get("x-forwarded-proto").is_some_and(|protocol| protocol == "https");
-    let cookie = format!("{cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-    let cookie = if secure { format!("{cookie}; Secure") } else { cookie };
-    match HeaderValue::from_str(&cookie) {
+    match HeaderValue::from_str(&with_attributes(&cookie, &headers)) {
         Ok(cookie) => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response(),
         Err(error) => Problem::internal(error).into_response(),
     }
+}
+
+/// A cookie for this site alone. Behind a proxy that speaks TLS it must not travel without it.
+pub(crate) fn with_attributes(cookie: &str, headers: &HeaderMap) -> String {
+    let secure = headers.get("x-forwarded-proto").is_some_and(|protocol| protocol == "https");
+    let secure = if secure { "; Secure" } else { "" };
+    format!("{cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000{secure}")
 }

@@ -3,13 +3,17 @@
 use std::{
     net::SocketAddr,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use http_body_util::BodyExt as _;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 use viewfinder_proxy::{Body, Limits, Server, empty, full};
 
 /// A session, the same after the PIN, and API keys with some permissions.
@@ -17,8 +21,15 @@ pub(crate) const SESSION: &str = "session";
 pub(crate) const UNLOCKED: &str = "unlocked-session";
 pub(crate) const ALL: &str = "key-all";
 pub(crate) const NO_READ: &str = "key-without-asset.read";
+pub(crate) const NO_STATISTICS: &str = "key-without-asset.statistics";
 pub(crate) const NO_JOBS: &str = "key-without-job.create";
 pub(crate) const NO_USER: &str = "key-without-user.read";
+pub(crate) const NO_VIEW: &str = "key-without-asset.view";
+/// The session of another user.
+pub(crate) const OTHER: &str = "other-session";
+
+/// Who that is.
+pub(crate) const OTHER_USER: &str = "0b5e1c7a-508b-408d-bd23-bea659519770";
 
 /// A page with the anchors of Immich's web app.
 pub(crate) const PAGE: &str = include_str!("page.html");
@@ -44,6 +55,11 @@ pub(crate) struct Asked {
 struct State {
     asked: Mutex<Vec<Asked>>,
     without: Mutex<Vec<&'static str>>,
+    /// Does it know the second shape of searches, as v3.2?
+    structured: AtomicBool,
+    signed_out: Mutex<Vec<&'static str>>,
+    /// Of previews that never come.
+    slow: Mutex<Vec<Uuid>>,
 }
 
 pub(crate) struct Immich {
@@ -67,6 +83,21 @@ impl Immich {
     /// An Immich without a feature.
     pub(crate) fn forget(&self, feature: &'static str) {
         self.state.without.lock().unwrap().push(feature);
+    }
+
+    /// An Immich as v3.2, which knows the second shape of searches.
+    pub(crate) fn is_newer(&self) {
+        self.state.structured.store(true, Ordering::Relaxed);
+    }
+
+    /// Somebody's session is over.
+    pub(crate) fn sign_out(&self, session: &'static str) {
+        self.state.signed_out.lock().unwrap().push(session);
+    }
+
+    /// The preview of a picture is not answered.
+    pub(crate) fn delay(&self, asset: Uuid) {
+        self.state.slow.lock().unwrap().push(asset);
     }
 
     pub(crate) fn stop(&self) {
@@ -148,8 +179,8 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
     let Some(name) = credential(&asked) else {
         return error(StatusCode::UNAUTHORIZED, "Authentication required");
     };
-    let known = [SESSION, UNLOCKED, ALL, NO_READ, NO_JOBS, NO_USER];
-    if !known.contains(&name.as_str()) {
+    let known = [SESSION, UNLOCKED, ALL, NO_READ, NO_STATISTICS, NO_JOBS, NO_USER, NO_VIEW, OTHER];
+    if !known.contains(&name.as_str()) || state.signed_out.lock().unwrap().contains(&name.as_str()) {
         return error(StatusCode::UNAUTHORIZED, "Invalid user token");
     }
     let missing = |permission: &str| {
@@ -157,9 +188,13 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
             .then(|| error(StatusCode::FORBIDDEN, &format!("Missing required permission: {permission}")))
     };
     match route.as_str() {
-        "GET /api/users/me" => {
-            missing("user.read").unwrap_or_else(|| json_answer(StatusCode::OK, &captured("users-me")))
-        }
+        "GET /api/users/me" => missing("user.read").unwrap_or_else(|| {
+            let mut user = captured("users-me");
+            if name == OTHER {
+                user["id"] = json!(OTHER_USER);
+            }
+            json_answer(StatusCode::OK, &user)
+        }),
         // The page's own pictures name the bytes that they want; previews for analysis do not.
         _ if asked.path.ends_with("/thumbnail") && asked.query.contains("&c=") => {
             let picture = "<svg xmlns='http://www.w3.org/2000/svg' width='400' height='200'/>";
@@ -168,6 +203,13 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
             response
         }
         _ if asked.path.ends_with("/thumbnail") => {
+            if let Some(refusal) = missing("asset.view") {
+                return refusal;
+            }
+            let slow = state.slow.lock().unwrap().iter().any(|asset| asked.path.contains(&asset.to_string()));
+            if slow {
+                std::future::pending::<()>().await;
+            }
             let mut response = Response::new(full(format!("preview {}", asked.query)));
             response.headers_mut().insert(header::CONTENT_TYPE, "image/jpeg".parse().unwrap());
             response
@@ -189,11 +231,18 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
                     return error(StatusCode::BAD_REQUEST, "type must be one of the following values");
                 }
                 let smart = asked.path.ends_with("smart");
-                json_answer(
-                    StatusCode::OK,
-                    &captured(if smart { "search-smart" } else { "search-metadata-ocr" }),
-                )
+                let mut answer = captured(if smart { "search-smart" } else { "search-metadata-ocr" });
+                if state.structured.load(Ordering::Relaxed) {
+                    answer["assets"]["nextCursor"] = Value::Null;
+                }
+                json_answer(StatusCode::OK, &answer)
             })
+        }
+        "POST /api/search/statistics" => {
+            missing("asset.statistics").unwrap_or_else(|| json_answer(StatusCode::OK, &json!({"total": 45})))
+        }
+        "POST /api/search/random" => {
+            missing("asset.read").unwrap_or_else(|| json_answer(StatusCode::OK, &json!([])))
         }
         "POST /api/assets/jobs" => missing("job.create").unwrap_or_else(|| {
             let names = ["refresh-faces", "refresh-metadata", "regenerate-thumbnail", "transcode-video"];

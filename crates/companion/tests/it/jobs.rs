@@ -86,8 +86,20 @@ async fn jobs_that_were_only_listened_to_are_not_done() {
 #[tokio::test]
 async fn a_failure_is_told() {
     let running = Running::start().await;
-    *running.shelf.trouble.lock().unwrap() =
-        Some(LibraryError::Failed { code: "preview", message: "the preview cannot be read".into() });
+    let trouble = LibraryError::Picture { code: "preview", message: "the preview cannot be read".into() };
+    *running.shelf.trouble.lock().unwrap() = Some(trouble);
     let answer = running.post(PATH, job("refresh-ocr", &[OWN])).await;
     assert_eq!((answer.status, &answer.json()["message"]), (503, &json!("the preview cannot be read")));
+}
+
+#[tokio::test]
+async fn what_takes_longer_is_accepted_and_goes_on() {
+    let running = Running::start().await;
+    running.shelf.work.close();
+    assert_eq!(running.post(PATH, job("refresh-ocr", &[OWN])).await.status, 204);
+    assert!(running.shelf.reruns.lock().unwrap().is_empty());
+    running.shelf.work.open();
+    while running.shelf.reruns.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }

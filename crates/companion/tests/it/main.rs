@@ -2,9 +2,11 @@
 
 mod anchors;
 mod browser;
+mod complaints;
 mod features;
 mod immich;
 mod jobs;
 mod page;
+mod reruns;
 mod searches;
 mod support;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use viewfinder_companion::LibraryError;
+use viewfinder_companion::{LibraryError, SearchRoute};
 
 use crate::{
-    immich::{ALL, NO_READ, NO_USER, SESSION, UNLOCKED, captured},
-    support::{Running, USER, page_of_the_shelf},
+    immich::{ALL, NO_READ, NO_STATISTICS, NO_USER, SESSION, UNLOCKED, captured},
+    support::{CURSOR, Running, USER, found, page_of_the_shelf},
 };
 
 const JUDGED: [&str; 3] = ["GET /api/auth/status", "GET /api/users/me", "POST /api/search/metadata"];
@@ -115,7 +115,9 @@ async fn shared_links_keys_that_hide_their_user_and_other_questions_are_immichs(
         (token.as_str(), "/api/search/smart", json!(["query"])),
         (token.as_str(), "/api/search/metadata", json!({"city": "Rome", "unheardOf": [1, 2]})),
         (token.as_str(), "/api/search/metadata", json!({"query": "time 12:30"})),
-        (token.as_str(), "/api/search/metadata", json!({"query": "ocr: ", "ocr": ""})),
+        (token.as_str(), "/api/search/metadata", json!({"filter": {"city": {"eq": "Rome"}}, "size": 3})),
+        (token.as_str(), "/api/search/statistics", json!({"city": "Rome"})),
+        (token.as_str(), "/api/search/random", json!({"query": "ocr:cat"})),
     ] {
         running.post_as(header, path, body.clone()).await;
         let asked = running.immich.asked();
@@ -133,11 +135,15 @@ async fn shared_links_keys_that_hide_their_user_and_other_questions_are_immichs(
 async fn bodies_that_are_not_small_json_pass_unread() {
     let running = Running::start().await;
     let token = format!("Authorization: Bearer {SESSION}");
-    let form = "query=cat";
-    running
-        .send("POST", "/api/search/smart", &[&token, "Content-Type: application/x-www-form-urlencoded"], form)
-        .await;
-    assert_eq!(running.routes(), ["POST /api/search/smart"]);
+    for (kind, body) in [
+        ("application/x-www-form-urlencoded", "query=cat"),
+        ("application/jsonx", r#"{"query":"cat"}"#),
+        ("application/json; charset=utf-16", r#"{"query":"cat"}"#),
+    ] {
+        let kind = format!("Content-Type: {kind}");
+        running.send("POST", "/api/search/smart", &[&token, &kind], body).await;
+        assert_eq!(running.routes(), ["POST /api/search/smart"], "{kind}");
+    }
     let long = json!({"query": "cat", "personIds": vec![USER; 40_000]});
     running.post("/api/search/smart", long.clone()).await;
     let asked = running.immich.asked();
@@ -265,4 +271,104 @@ async fn without_immich_a_search_is_a_bad_gateway() {
     let answer = running.post("/api/search/smart", json!({"query": "cat"})).await;
     assert_eq!(answer.status, 502, "{}", answer.text());
     assert!(running.shelf.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_search_of_the_second_shape_is_answered_where_immich_knows_it() {
+    let body = json!({"filter": {"city": {"eq": "Rome"}, "ocr": {"matches": "发票"}}, "size": 2});
+    let running = Running::start().await;
+    running.immich.is_newer();
+    let answer = running.post("/api/search/metadata", body.clone()).await;
+    let mut expected = page_of_the_shelf();
+    expected["assets"]["nextPage"] = Value::Null;
+    expected["assets"]["nextCursor"] = json!(CURSOR);
+    assert_eq!(answer.json(), expected);
+    let probe =
+        running.immich.asked().into_iter().find(|asked| asked.path == "/api/search/metadata").unwrap();
+    assert_eq!(probe.body, json!({"filter": {"city": {"eq": "Rome"}}, "size": 1}));
+    assert_eq!(running.shelf.asked.lock().unwrap().pop().unwrap().1, body);
+    // The flat shape has both, of which one is never set.
+    let answer = running.post("/api/search/smart", json!({"query": "cat"})).await;
+    let assets = &answer.json()["assets"];
+    assert_eq!((&assets["nextPage"], &assets["nextCursor"]), (&json!("3"), &Value::Null));
+    // An older Immich passes filters over, and so does what stands before it.
+    let running = Running::start().await;
+    let answer = running.post("/api/search/metadata", body.clone()).await;
+    assert_eq!(answer.json(), captured("search-metadata-ocr"));
+    assert_eq!(running.immich.asked().pop().unwrap().body, body);
+    assert!(running.shelf.asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn text_beside_a_filter_is_never_said_in_a_way_that_immich_refuses() {
+    let running = Running::start().await;
+    running.immich.is_newer();
+    *running.shelf.trouble.lock().unwrap() =
+        Some(LibraryError::NotUnderstood("brandNew is not known".into()));
+    let filter = json!({"brandNew": {"eq": 1}});
+    let body = json!({"query": "ocr:发票", "language": "zh", "filter": filter, "withExif": true});
+    for path in ["/api/search/smart", "/api/search/metadata"] {
+        running.post(path, body.clone()).await;
+        let last = running.immich.asked().pop().unwrap();
+        assert_eq!(last.path, "/api/search/metadata");
+        let mut expected =
+            json!({"filter": {"brandNew": {"eq": 1}, "ocr": {"matches": "发票"}}, "withExif": true});
+        if path.ends_with("smart") {
+            expected["size"] = json!(100);
+        }
+        assert_eq!(last.body, expected);
+    }
+    // Plain words are sent as they came.
+    let body = json!({"query": "a cat", "filter": filter});
+    running.post("/api/search/smart", body.clone()).await;
+    let last = running.immich.asked().pop().unwrap();
+    assert_eq!((last.path.as_str(), last.body), ("/api/search/smart", body));
+}
+
+#[tokio::test]
+async fn text_is_counted_and_drawn_from() {
+    let running = Running::start().await;
+    let answer = running.post("/api/search/statistics", json!({"ocr": "发票", "city": "Rome"})).await;
+    assert_eq!(answer.json(), json!({"total": 500}));
+    let probe =
+        running.immich.asked().into_iter().find(|asked| asked.path == "/api/search/statistics").unwrap();
+    assert_eq!(probe.body, json!({"city": "Rome"}), "counting has a permission of its own");
+    let answer = running.post("/api/search/random", json!({"ocr": "发票", "size": 3})).await;
+    assert_eq!(answer.json(), Value::Array(found()));
+    assert_eq!(*running.shelf.routes.lock().unwrap(), [SearchRoute::Statistics, SearchRoute::Random]);
+    for (key, path) in [(NO_STATISTICS, "/api/search/statistics"), (NO_READ, "/api/search/random")] {
+        let answer = running.post_as(&format!("x-api-key: {key}"), path, json!({"ocr": "a"})).await;
+        assert_eq!(answer.status, 403, "{path}");
+    }
+    // What cannot be counted here is counted by Immich.
+    *running.shelf.trouble.lock().unwrap() =
+        Some(LibraryError::NotUnderstood("unheardOf is not known".into()));
+    let answer = running.post("/api/search/statistics", json!({"ocr": "发票"})).await;
+    assert_eq!(answer.json(), json!({"total": 45}));
+}
+
+#[tokio::test]
+async fn a_prefix_with_nothing_behind_it_finds_nothing() {
+    let running = Running::start().await;
+    let mut empty = page_of_the_shelf();
+    empty["assets"] = json!({"total": 0, "count": 0, "items": [], "facets": [], "nextPage": null});
+    for (path, body) in [
+        ("/api/search/smart", json!({"query": " ocr: ", "page": 1})),
+        ("/api/search/metadata", json!({"query": "OCR：", "ocr": ""})),
+    ] {
+        assert_eq!(running.post(path, body).await.json(), empty);
+    }
+    assert!(running.shelf.asked.lock().unwrap().is_empty());
+    // Whoever may not search is told so.
+    let answer = running.post_as("x-other: 1", "/api/search/smart", json!({"query": "ocr:"})).await;
+    assert_eq!(answer.status, 401);
+}
+
+#[tokio::test]
+async fn where_nothing_is_found_immich_shows_what_comes_nearest() {
+    let running = Running::start().await;
+    *running.shelf.trouble.lock().unwrap() = Some(LibraryError::NothingFound);
+    let body = json!({"query": "a zeppelin"});
+    assert_eq!(running.post("/api/search/smart", body.clone()).await.json(), captured("search-smart"));
+    assert_eq!(running.immich.asked().pop().unwrap().body, body);
 }

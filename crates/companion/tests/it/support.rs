@@ -2,7 +2,11 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -23,16 +27,64 @@ use crate::immich::{Immich, SESSION, captured};
 
 /// The user of the captured answers.
 pub(crate) const USER: &str = "7a545f09-508b-408d-bd23-bea659519770";
-/// An asset of that user's; every other is somebody else's.
+/// An asset of that user's; every other is somebody else's, but for [`picture`]s.
 pub(crate) const OWN: &str = "ae95ab0d-cc69-4e92-9618-072147c6bf11";
+
+/// Where the shelf goes on in the second shape.
+pub(crate) const CURSOR: &str = "eyJvZmZzZXQiOjJ9";
+
+/// One of very many assets that belong to whoever asks.
+pub(crate) fn picture(number: u128) -> Uuid {
+    Uuid::from_u128(number)
+}
+
+/// What holds threads up until it is opened.
+#[derive(Default)]
+pub(crate) struct Gate {
+    state: Mutex<(bool, usize)>,
+    changed: Condvar,
+}
+
+impl Gate {
+    pub(crate) fn close(&self) {
+        self.state.lock().unwrap().0 = true;
+    }
+
+    pub(crate) fn open(&self) {
+        self.state.lock().unwrap().0 = false;
+        self.changed.notify_all();
+    }
+
+    /// How many stand before it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().unwrap().1
+    }
+
+    fn pass(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.1 += 1;
+        // No test needs so long; one that fails must end.
+        let time = Duration::from_secs(60);
+        let (mut state, _) = self.changed.wait_timeout_while(state, time, |state| state.0).unwrap();
+        state.1 -= 1;
+    }
+}
 
 /// A library that finds the captured pictures, in the other order, and remembers what it was asked. Databases are tried
 /// where there are any, in `viewfinder-immich`.
 #[derive(Default)]
 pub(crate) struct Shelf {
     pub(crate) asked: Mutex<Vec<(Caller, Value)>>,
+    pub(crate) routes: Mutex<Vec<SearchRoute>>,
     pub(crate) reruns: Mutex<Vec<(Caller, RerunKind, Vec<Uuid>)>>,
     pub(crate) trouble: Mutex<Option<LibraryError>>,
+    /// Pictures that cannot be done again.
+    pub(crate) broken: Mutex<Vec<Uuid>>,
+    /// Before searches for "slow", and before re-runs.
+    pub(crate) searches: Gate,
+    pub(crate) work: Gate,
+    /// Does it have previews of its own?
+    pub(crate) has_previews: AtomicBool,
     /// How long it thinks, and works.
     pub(crate) time: Mutex<Duration>,
 }
@@ -41,20 +93,25 @@ impl Library for Shelf {
     fn search(
         &self,
         caller: &Caller,
-        _: SearchRoute,
+        route: SearchRoute,
         body: &Value,
         _: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         self.asked.lock().unwrap().push((*caller, body.clone()));
+        self.routes.lock().unwrap().push(route);
         std::thread::sleep(*self.time.lock().unwrap());
+        if body["query"] == "slow" {
+            self.searches.pass();
+        }
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }
-        Ok(Page { items: found(), total: 500, next: Some(Next::Page(3)) })
+        let next = if body.get("filter").is_some() { Next::Cursor(CURSOR.to_owned()) } else { Next::Page(3) };
+        Ok(Page { items: found(), total: 500, next: Some(next) })
     }
 
     fn require_own(&self, _: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
-        let own = assets.iter().all(|asset| asset.to_string() == OWN);
+        let own = assets.iter().all(|asset| asset.to_string() == OWN || *asset < picture(1 << 20));
         own.then_some(()).ok_or(LibraryError::NotYours)
     }
 
@@ -65,13 +122,22 @@ impl Library for Shelf {
         assets: &[Uuid],
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
+        self.work.pass();
         std::thread::sleep(*self.time.lock().unwrap());
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }
         self.require_own(caller, assets)?;
-        let pictures: Vec<_> = assets.iter().map(|asset| immich.preview(*asset).unwrap()).collect();
-        assert_eq!(pictures, vec!["preview size=preview&edited=false"; assets.len()]);
+        let trouble = |message: String| LibraryError::Picture { code: "preview", message };
+        if assets.iter().any(|asset| self.broken.lock().unwrap().contains(asset)) {
+            return Err(trouble("the picture is broken".to_owned()));
+        }
+        if self.reruns_as_caller() {
+            for asset in assets {
+                let preview = immich.preview(*asset).map_err(trouble)?;
+                assert_eq!(preview, "preview size=preview&edited=false");
+            }
+        }
         self.reruns.lock().unwrap().push((*caller, kind, assets.to_vec()));
         Ok(())
     }
@@ -81,7 +147,7 @@ impl Library for Shelf {
     }
 
     fn reruns_as_caller(&self) -> bool {
-        true
+        !self.has_previews.load(Ordering::Relaxed)
     }
 }
 
@@ -99,26 +165,56 @@ pub(crate) struct Running {
     pub(crate) companion: Arc<Companion>,
 }
 
+/// What a test may want otherwise.
+pub(crate) struct Setup {
+    pub(crate) library: bool,
+    pub(crate) script: bool,
+    pub(crate) time: Duration,
+    pub(crate) preview_time: Duration,
+    pub(crate) jobs: Option<PathBuf>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            library: true,
+            script: true,
+            time: Duration::from_secs(2),
+            preview_time: Duration::from_secs(30),
+            jobs: None,
+        }
+    }
+}
+
 impl Running {
     /// With a library.
     pub(crate) async fn start() -> Self {
-        Self::with(true, true).await
+        Self::set_up(Setup::default()).await
     }
 
     pub(crate) async fn with(library: bool, script: bool) -> Self {
-        let immich = Immich::start().await;
-        let shelf = Arc::new(Shelf::default());
+        Self::set_up(Setup { library, script, ..Setup::default() }).await
+    }
+
+    pub(crate) async fn set_up(setup: Setup) -> Self {
+        Self::before(Immich::start().await, Arc::default(), setup).await
+    }
+
+    /// Before an Immich, with a shelf.
+    pub(crate) async fn before(immich: Immich, shelf: Arc<Shelf>, setup: Setup) -> Self {
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy: Proxy::new(&ProxyConfig::new(format!("http://{}", immich.address))).unwrap(),
-            library: library.then(|| Arc::clone(&shelf) as Arc<dyn Library>),
-            time: Duration::from_secs(2),
-            script,
+            library: setup.library.then(|| Arc::clone(&shelf) as Arc<dyn Library>),
+            time: setup.time,
+            preview_time: setup.preview_time,
+            jobs: setup.jobs,
+            script: setup.script,
         }));
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], Limits::default()).await.unwrap();
         let address = server.addresses()[0];
-        let serving = Arc::clone(&companion);
+        let answering = Arc::clone(&companion);
         tokio::spawn(server.run(
-            move |request, visitor| Arc::clone(&serving).handle(request, visitor),
+            move |request, visitor| Arc::clone(&answering).handle(request, visitor),
             std::future::pending(),
         ));
         Self { address, immich, shelf, companion }

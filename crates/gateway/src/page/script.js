@@ -15,6 +15,14 @@ const WORDS = {
     nodes: 'Nodes', nodeUp: '{name}, {n} in work', nodeDown: '{name} is down',
     keyWanted: 'This address wants a key', keyWrong: 'This is not the right key', unlock: 'Open', locked: 'Locked',
     failures: 'Failed for good', noFailures: 'Nothing', more: 'and {n} more in the list of all failures',
+    immichDown: 'Immich does not answer', allThere: 'Everything that Viewfinder adds to Immich works',
+    capabilities: {
+      text_search: 'Text search', meaning_search: 'Search by meaning', hybrid_search: 'Text and meaning together',
+      people_filter: 'Filter by people', people_in_answers: 'People in results', album_filter: 'Filter by albums',
+      tag_filter: 'Filter by tags', exif: 'Places and cameras', redo_text: 'Reading text again',
+      redo_vectors: 'Making vectors again', follow_changes: 'Following changes', viewer_menu: 'Menu of a photo',
+      selection_menu: 'Menu of a selection', marks: 'Marks on found text',
+    },
   },
   zh: {
     connecting: '正在连接…', ready: '就绪', notReady: '未就绪', offline: '无法连接', try: '试一试',
@@ -28,10 +36,40 @@ const WORDS = {
     nodes: '节点', nodeUp: '{name}，处理中 {n}', nodeDown: '{name} 不可用',
     keyWanted: '此地址需要密钥', keyWrong: '密钥不正确', unlock: '进入', locked: '已锁定',
     failures: '彻底失败的任务', noFailures: '没有', more: '其余 {n} 条见完整列表',
+    immichDown: 'Immich 没有响应', allThere: 'Viewfinder 为 Immich 增加的功能全部可用',
+    capabilities: {
+      text_search: '文字搜索', meaning_search: '语义搜索', hybrid_search: '文字与语义混合搜索',
+      people_filter: '按人物筛选', people_in_answers: '结果中的人物', album_filter: '按相册筛选',
+      tag_filter: '按标签筛选', exif: '地点与相机信息', redo_text: '重新识别文字',
+      redo_vectors: '重新生成向量', follow_changes: '跟踪图库变化', viewer_menu: '照片菜单',
+      selection_menu: '多选菜单', marks: '标出搜到的文字',
+    },
+  },
+  es: {
+    connecting: 'Conectando…', ready: 'Listo', notReady: 'No está listo', offline: 'Sin conexión', try: 'Pruébalo',
+    choose: 'Elige una imagen', hint: 'o suéltala aquí, o pégala', another: 'Otra imagen', text: 'Texto',
+    faces: 'Caras', similarity: 'Similitud', sentences: 'Frases, una por línea', compare: 'Comparar',
+    status: 'Estado', models: 'Modelos en memoria', looking: 'Analizando…', done: 'Listo en {s} s, {w} × {h} píxeles',
+    noText: 'Sin texto', noFaces: 'Sin caras', faceScores: '{n} encontradas, puntuaciones {scores}', noModels: 'Ninguno; se cargan al usarse por primera vez',
+    example: 'un recibo\nun gato en un sofá\n海边的日落', pickFirst: 'Elige primero una imagen',
+    provider: 'Proveedor', version: 'Versión', runtime: 'ONNX Runtime', workers: 'Trabajadores × hilos',
+    waiting: 'Imágenes / frases en espera', running: 'En curso', idle: 'inactivo {s} s', uptime: 'Activo desde hace', failed: 'Error: {why}',
+    nodes: 'Nodos', nodeUp: '{name}, {n} en curso', nodeDown: '{name} no responde',
+    keyWanted: 'Esta dirección pide una clave', keyWrong: 'La clave no es correcta', unlock: 'Abrir', locked: 'Bloqueado',
+    failures: 'Fallos definitivos', noFailures: 'Ninguno', more: 'y {n} más en la lista completa',
+    immichDown: 'Immich no responde', allThere: 'Todo lo que Viewfinder añade a Immich funciona',
+    capabilities: {
+      text_search: 'Búsqueda de texto', meaning_search: 'Búsqueda por significado', hybrid_search: 'Texto y significado juntos',
+      people_filter: 'Filtro por personas', people_in_answers: 'Personas en los resultados', album_filter: 'Filtro por álbumes',
+      tag_filter: 'Filtro por etiquetas', exif: 'Lugares y cámaras', redo_text: 'Releer el texto',
+      redo_vectors: 'Regenerar vectores', follow_changes: 'Seguimiento de cambios', viewer_menu: 'Menú de una foto',
+      selection_menu: 'Menú de una selección', marks: 'Marcas en el texto encontrado',
+    },
   },
 };
 
-const language = (navigator.language || 'en').toLowerCase().startsWith('zh') ? 'zh' : 'en';
+const preferred = (navigator.language || 'en').toLowerCase().slice(0, 2);
+const language = preferred in WORDS ? preferred : 'en';
 const words = WORDS[language];
 const $ = (id) => document.getElementById(id);
 const say = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
@@ -130,6 +168,20 @@ function showStatus(health) {
   $('models').replaceChildren(...(models.length > 0 ? models : [element('li', words.noModels)]));
 }
 
+// What a companion adds to Immich, as far as something is missing.
+function showCompanion(companion) {
+  $('companion').hidden = !companion;
+  if (!companion) return;
+  const missing = Object.entries(companion.capabilities).filter(([, state]) => !state.on);
+  const items = missing.map(([name, { reason }]) => {
+    const item = element('li');
+    item.append(element('strong', words.capabilities[name] ?? name), element('span', reason));
+    return item;
+  });
+  if (!companion.immich_up) items.unshift(element('li', words.immichDown));
+  $('capabilities').replaceChildren(...(items.length > 0 ? items : [element('li', words.allThere)]));
+}
+
 // The rest is in the list that the page links to.
 const SHOWN_FAILURES = 20;
 
@@ -156,7 +208,9 @@ function showFailures({ entries, failures }) {
 async function refresh() {
   try {
     // Not ready is said with 503 and the same body.
-    showStatus(await (await ask('/health')).json());
+    const health = await (await ask('/health')).json();
+    showStatus(health);
+    showCompanion(health.companion);
     showFailures(await (await ask(`/api/failures?limit=${SHOWN_FAILURES}`)).json());
   } catch {
     if ($('lock').hidden) badge('bad', words.offline);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use viewfinder_gateway::Key;
+use viewfinder_gateway::{Key, Server};
 use viewfinder_test_support::Browser;
 
 use crate::support::{Fake, Running, config};
@@ -169,4 +169,31 @@ async fn the_page_says_when_the_server_is_not_ready_and_works_by_keyboard() {
     assert_eq!(browser.value("document.activeElement.id").await, "drop");
     browser.press("Enter", "\r").await;
     browser.until("asked", json!(1)).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn the_page_tells_what_a_companion_cannot_do_and_why() {
+    let capabilities = json!({
+        "text_search": {"on": true},
+        "people_filter": {"on": false, "reason": "people cannot be filtered: <b>no column</b>"},
+    });
+    let companion = json!({"immich_up": true, "capabilities": capabilities});
+    let server = Server::bind(config(), Arc::new(Fake::default())).await.unwrap();
+    let server = Running::of(server.with_health("companion", move || companion.clone()));
+    let mut browser = Browser::open().await;
+    let told = "[...document.querySelectorAll('#capabilities li')].map((li) => li.textContent)";
+    for (language, name) in
+        [("en", "Filter by people"), ("zh-CN", "按人物筛选"), ("es", "Filtro por personas")]
+    {
+        go(&mut browser, &server, language, 390, "light").await;
+        browser.until(told, json!([format!("{name}people cannot be filtered: <b>no column</b>")])).await;
+    }
+    assert_eq!(browser.value("document.getElementById('companion').hidden").await, false);
+    let (server, _) = Running::fake().await;
+    go(&mut browser, &server, "es", 390, "light").await;
+    browser.until("document.getElementById('badge').textContent", json!("Listo")).await;
+    assert_eq!(browser.value("document.getElementById('companion').hidden").await, true);
+    assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 }

@@ -205,7 +205,10 @@ pub(crate) fn config() -> GatewayConfig {
 
 impl Running {
     pub(crate) async fn start(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
-        let server = Server::bind(config, backend).await.unwrap();
+        Self::of(Server::bind(config, backend).await.unwrap())
+    }
+
+    pub(crate) fn of(server: Server) -> Self {
         let addresses = server.addresses();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server.run(async {

@@ -157,6 +157,9 @@ async fn answer(State(immich): State<Immich>, request: Request) -> Response {
 
 fn list(world: &World, user: Uuid, body: &Bytes) -> Response {
     let body: Value = serde_json::from_slice(body).unwrap();
+    if let Some(filter) = body.get("filter") {
+        return list_structured(world, user, &body, filter);
+    }
     for name in body.as_object().unwrap().keys() {
         let known = [
             "visibility",
@@ -197,4 +200,35 @@ fn list(world: &World, user: Uuid, body: &Bytes) -> Response {
         found.iter().skip((page - 1) * size).take(size).map(|picture| item(picture)).collect();
     let next = (found.len() > page * size).then(|| (page + 1).to_string());
     json!({"assets": {"items": items, "total": items.len(), "nextPage": next}}).to_string().into_response()
+}
+
+/// The second shape of v3.2: what is in the trash is given unless it is excluded, and pages begin at a cursor.
+fn list_structured(world: &World, user: Uuid, body: &Value, filter: &Value) -> Response {
+    for name in body.as_object().unwrap().keys() {
+        assert!(
+            ["filter", "size", "withExif", "withPeople", "withStacked"].contains(&name.as_str()),
+            "{name}"
+        );
+    }
+    let found: Vec<&Picture> =
+        world.pictures.iter().filter(|picture| picture.owner == user && fits(picture, filter)).collect();
+    let size = body["size"].as_u64().unwrap() as usize;
+    let items: Vec<Value> = found.iter().take(size).map(|picture| item(picture)).collect();
+    let next = (found.len() > size).then_some("a cursor");
+    json!({"assets": {"items": items, "total": items.len(), "nextPage": null, "nextCursor": next}})
+        .to_string()
+        .into_response()
+}
+
+fn fits(picture: &Picture, filter: &Value) -> bool {
+    filter.as_object().unwrap().iter().all(|(name, condition)| match name.as_str() {
+        "id" => condition["eq"] == json!(picture.id),
+        "city" => condition["eq"] == json!(picture.city),
+        "trashedAt" => {
+            assert_eq!(*condition, json!({"eq": null}));
+            !picture.trashed
+        }
+        "or" => condition.as_array().unwrap().iter().any(|branch| fits(picture, branch)),
+        other => panic!("{other}"),
+    })
 }

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-use serde_json::json;
-use viewfinder_companion::{Capabilities, Library as _, LibraryError, RerunKind};
+use serde_json::{Value, json};
+use viewfinder_companion::{
+    Capabilities, Capability, Library as _, LibraryError, Next, RerunKind, SearchRoute,
+};
 
 use crate::{immich::Immich, support::Running};
 
@@ -55,13 +57,91 @@ fn filters_and_pages_are_immichs() {
     let page =
         |page: u32| running.search("ann", &json!({"query": "ocr:bakery", "size": 2, "page": page})).unwrap();
     let ((mut found, next), (last, end)) = (page(1), page(2));
-    assert_eq!((found.len(), next, last.len(), end), (2, Some(2), 1, None));
+    assert_eq!((found.len(), next, last.len(), end), (2, Some(Next::Page(2)), 1, None));
     found.extend(last);
     found.sort_unstable();
     assert_eq!(found, all);
     running.wait_for("ann", "path:a.jpg", &all);
     let rome = json!({"query": "ocr:bakery", "city": "Rome"});
     assert_eq!(running.search("ann", &rome).unwrap().0, [all[1]]);
+    // The caller's own condition on the id, which Immich has for one of the two.
+    let found = |body: Value| running.search("ann", &body).unwrap().0;
+    assert_eq!(found(json!({"ocr": "bakery", "id": all[2]})), [all[2]]);
+    assert!(found(json!({"ocr": "bakery", "id": ann})).is_empty());
+    assert_eq!(found(json!({"query": "ocr:bakery", "id": all[2]})).len(), 3);
+    for route in [SearchRoute::Random, SearchRoute::Statistics] {
+        let left = running.search_at(route, "ann", &json!({"ocr": "bakery"}));
+        assert!(matches!(left, Err(LibraryError::NotUnderstood(_))), "{left:?}");
+    }
+}
+
+#[test]
+fn the_second_shape_is_answered_as_far_as_keys_reach() {
+    let immich = Immich::default();
+    let ann = immich.add_user("ann");
+    let all: Vec<_> = (0..3).map(|_| immich.add(ann, "a.jpg", BAKERY)).collect();
+    immich.change(all[1], |picture| picture.city = Some("Rome"));
+    immich.change(all[2], |picture| picture.trashed = true);
+    let running = Running::start(immich, &["ann"]);
+    let bakery = json!({"matches": "bakery"});
+    // What is in the trash is given unless it is excluded.
+    running.wait_for_body("ann", &json!({"filter": {"ocr": bakery}}), &all);
+    let found = |body: Value| {
+        let (mut found, next) = running.search("ann", &body).unwrap();
+        found.sort_unstable();
+        (found, next)
+    };
+    for (filter, expected) in [
+        (json!({"trashedAt": {"eq": null}}), vec![all[0], all[1]]),
+        (json!({"city": {"eq": "Rome"}}), vec![all[1]]),
+        (json!({"id": {"eq": all[0]}}), vec![all[0]]),
+        (json!({"id": {"ne": all[0]}}), vec![all[1], all[2]]),
+        (json!({"id": {"eq": all[0], "ne": all[0]}}), vec![]),
+        (json!({"or": [{"city": {"eq": "Rome"}}, {"id": {"eq": all[2]}}]}), vec![all[1], all[2]]),
+    ] {
+        let mut with_text = filter.clone();
+        with_text["ocr"] = bakery.clone();
+        assert_eq!(found(json!({"filter": with_text})), (expected.clone(), None), "{filter}");
+        let smart = json!({"query": "ocr:bakery", "filter": filter});
+        assert_eq!(found(smart), (expected, None), "{filter}");
+    }
+    // By pages there, and not here.
+    let body = json!({"filter": {"ocr": bakery}, "size": 2});
+    let (mut pages, next) = running.search("ann", &body).unwrap();
+    assert_eq!(next, Some(Next::Cursor("eyJvZmZzZXQiOjJ9".to_owned())));
+    let mut second = body.clone();
+    second["cursor"] = json!("eyJvZmZzZXQiOjJ9");
+    let (last, end) = running.search("ann", &second).unwrap();
+    assert_eq!((last.len(), end), (1, None));
+    pages.extend(last);
+    pages.sort_unstable();
+    assert_eq!(pages, all);
+    let (first, next) = found(json!({"query": "ocr:bakery", "filter": {}, "size": 2}));
+    assert_eq!((first.len(), next), (2, None));
+    for body in [
+        json!({"filter": {"ocr": bakery}, "orderBy": {"field": "rating"}}),
+        json!({"filter": {"or": [{"ocr": bakery}, {"city": {"eq": "Rome"}}]}}),
+        json!({"filter": {"ocr": bakery, "albumIds": {"any": [ann]}}}),
+        json!({"filter": {"ocr": bakery, "visibility": {"eq": "hidden"}}}),
+        json!({"filter": {"ocr": bakery}, "cursor": "none"}),
+        json!({"filter": {"ocr": bakery}, "page": 2}),
+    ] {
+        let left = running.search("ann", &body);
+        assert!(matches!(left, Err(LibraryError::NotUnderstood(_))), "{body}: {left:?}");
+    }
+}
+
+#[test]
+fn plain_words_that_find_nothing_are_immichs() {
+    let immich = Immich::default();
+    immich.add_user("ann");
+    let running = Running::start(immich, &["ann"]);
+    running.wait_for("ann", "ocr:bakery", &[]);
+    for body in [json!({"query": "a dog on a beach"}), json!({"query": "dog", "filter": {}})] {
+        assert_eq!(running.search("ann", &body), Err(LibraryError::NothingFound), "{body}");
+    }
+    let path = json!({"query": "path:a.jpg dog"});
+    assert_eq!(running.search("ann", &path), Ok((vec![], None)));
 }
 
 #[test]
@@ -152,7 +232,7 @@ fn single_pictures_are_done_again_for_their_owner() {
     immich.world().pictures[0].fixture = None;
     let failed = running.rerun("ann", RerunKind::Ocr, &[picture]);
     assert!(
-        matches!(&failed, Err(LibraryError::Failed { message, .. }) if message.contains("preview")),
+        matches!(&failed, Err(LibraryError::Picture { message, .. }) if message.contains("preview")),
         "{failed:?}"
     );
 }
@@ -164,7 +244,8 @@ fn a_key_that_is_none_offers_nothing() {
     immich.add(ann, "a.jpg", BAKERY);
     let running = Running::start(immich, &["wrong"]);
     std::thread::sleep(Duration::from_millis(500));
-    assert!(!running.library.capabilities().has(viewfinder_companion::Capability::TextSearch));
+    let capabilities = running.library.capabilities();
+    assert!(!capabilities.has(Capability::TextSearch) && capabilities.has(Capability::Marks));
     let found = running.search("ann", &json!({"query": "ocr:bakery"}));
     assert!(matches!(found, Err(LibraryError::NotUnderstood(_))), "{found:?}");
 }

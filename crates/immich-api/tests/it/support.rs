@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
-use viewfinder_companion::{AsCaller, Caller, Library as _, LibraryError, RerunKind};
+use viewfinder_companion::{AsCaller, Caller, Library as _, LibraryError, Next, RerunKind, SearchRoute};
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_gateway::Backend;
 use viewfinder_immich_api::{ApiConfig, ApiLibrary};
@@ -75,10 +75,20 @@ impl Running {
         &self,
         key: &'static str,
         body: &Value,
-    ) -> Result<(Vec<Uuid>, Option<u32>), LibraryError> {
-        let page = self.library.search(&self.caller(key), body, &self.as_caller(key))?;
+    ) -> Result<(Vec<Uuid>, Option<Next>), LibraryError> {
+        let route = if body.get("query").is_some() { SearchRoute::Smart } else { SearchRoute::Metadata };
+        self.search_at(route, key, body)
+    }
+
+    pub(crate) fn search_at(
+        &self,
+        route: SearchRoute,
+        key: &'static str,
+        body: &Value,
+    ) -> Result<(Vec<Uuid>, Option<Next>), LibraryError> {
+        let page = self.library.search(&self.caller(key), route, body, &self.as_caller(key))?;
         let id = |item: &Value| Uuid::parse_str(item["id"].as_str().unwrap()).unwrap();
-        Ok((page.items.iter().map(id).collect(), page.next_page))
+        Ok((page.items.iter().map(id).collect(), page.next))
     }
 
     /// Waits until a query finds exactly these.

@@ -129,7 +129,7 @@ fn following_survives_a_restart_of_the_database() {
     let follower = library.start_following().unwrap();
     wait_until("the first text is found", || world.found(&library, json!({"ocr": "apple"})).len() == 1);
     server.stop();
-    let body = viewfinder_immich::SearchRequest::parse(&json!({"ocr": "apple"})).unwrap();
+    let body = crate::world::parse(&json!({"ocr": "apple"}));
     let error = library.search(&world.caller(), &body).unwrap_err();
     assert_eq!(error.code(), "database_away");
     server.start_again();

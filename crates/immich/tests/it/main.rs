@@ -1,5 +1,6 @@
 //! An Immich's library through a real PostgreSQL with Immich's tables.
 mod backend;
+mod filter;
 mod filters;
 mod follow;
 mod items;

@@ -84,7 +84,9 @@ fn the_model_that_immich_is_set_to_is_asked() {
              '{\"machineLearning\": {\"clip\": {\"modelName\": \"nllb-clip-base-siglip__v1\"}}}')",
     );
     let library = world.open();
-    world.found(&library, json!({"query": "beach"}));
+    let shown = world.picture("shown.jpg");
+    world.show(shown, &direction("beach", WIDTH));
+    assert_eq!(world.found(&library, json!({"query": "beach"})), ["shown.jpg"]);
     assert_eq!(*world.answers.asked.lock().unwrap(), ["sentence nllb-clip-base-siglip__v1 beach "]);
 }
 
@@ -99,4 +101,35 @@ fn without_an_engine_text_is_found_and_the_rest_is_immichs() {
     assert_eq!(world.found(&library, json!({"query": "beach"})), ["read.jpg"]);
     let error = world.search(&library, json!({"query": "cafe"})).unwrap_err();
     assert!(matches!(error, Error::Engine(_)), "{error}");
+}
+
+#[test]
+fn plain_words_that_find_nothing_are_immichs_and_others_find_nothing() {
+    let world = world();
+    world.with_text("read.jpg", &["the beach bar"]);
+    let library = world.open();
+    for body in [
+        json!({"query": "quarry"}),
+        json!({"query": "quarry", "page": 3}),
+        json!({"query": "beach", "city": "Rome"}),
+        json!({"query": "quarry", "filter": {}}),
+        json!({"query": "quarry", "filter": {"or": [{"isFavorite": {"eq": true}}]}}),
+    ] {
+        let found = world.search(&library, body.clone());
+        assert!(matches!(found, Err(Error::NothingFound)), "{body}: {found:?}");
+    }
+    for body in [
+        json!({"query": "ocr:quarry"}),
+        json!({"query": "clip:quarry"}),
+        json!({"query": "\"a quarry\""}),
+        json!({"query": "quarry -beach"}),
+        json!({"query": "quarry after:2020"}),
+        json!({"query": "quarry path:a"}),
+        json!({"query": "quarry", "ocr": "quarry"}),
+        json!({"query": "quarry", "filter": {"ocr": {"matches": "quarry"}}}),
+        json!({"query": "beach", "page": 9}),
+        json!({"ocr": "quarry"}),
+    ] {
+        assert!(world.found(&library, body.clone()).is_empty(), "{body}");
+    }
 }

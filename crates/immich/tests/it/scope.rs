@@ -1,8 +1,8 @@
 //! Who finds what.
 use serde_json::{Value, json};
-use viewfinder_immich::{Caller, Error, Library, SearchRequest};
+use viewfinder_immich::{Caller, Error, Library};
 
-use crate::world::{V3, World, names, sorted};
+use crate::world::{V3, World, names, parse, sorted};
 
 /// Pictures with the same text in every place where a picture can be, named by it.
 fn world() -> World {
@@ -85,12 +85,12 @@ fn trashed_pictures_are_found_where_they_are_asked_for() {
 fn locked_pictures_are_their_owners_after_the_pin() {
     let world = world();
     let library = world.open();
-    let request = SearchRequest::parse(&json!({"query": "ocr:findme", "visibility": "locked"})).unwrap();
+    let request = parse(&json!({"query": "ocr:findme", "visibility": "locked"}));
     let refused = library.search(&world.caller(), &request);
     assert!(matches!(refused, Err(Error::NotElevated)), "{refused:?}");
     let caller = Caller { elevated: true, ..world.caller() };
     assert_eq!(names(&library.search(&caller, &request).unwrap()), ["mine locked"]);
-    let request = SearchRequest::parse(&json!({"query": "ocr:findme"})).unwrap();
+    let request = parse(&json!({"query": "ocr:findme"}));
     assert_eq!(
         sorted(names(&library.search(&caller, &request).unwrap())),
         ["mine timeline", "partner timeline"]
@@ -116,7 +116,7 @@ fn in_v3_everything_but_locked_pictures_is_found_unless_asked_otherwise() {
         ["mine timeline", "partner timeline"]
     );
     let caller = Caller { elevated: true, ..world.caller() };
-    let request = SearchRequest::parse(&json!({"query": "ocr:findme"})).unwrap();
+    let request = parse(&json!({"query": "ocr:findme"}));
     let mut with_locked = open.to_vec();
     with_locked.insert(2, "mine locked");
     assert_eq!(sorted(names(&library.search(&caller, &request).unwrap())), with_locked);
@@ -127,7 +127,7 @@ fn what_others_search_is_theirs() {
     let world = world();
     let library = world.open();
     let stranger = world.rows("SELECT id FROM \"user\" WHERE name = 'stranger'", &[])[0].get(0);
-    let request = SearchRequest::parse(&json!({"query": "ocr:findme"})).unwrap();
+    let request = parse(&json!({"query": "ocr:findme"}));
     let caller = Caller { user: stranger, elevated: false };
     assert_eq!(names(&library.search(&caller, &request).unwrap()), ["stranger timeline"]);
     let nobody = Caller { user: uuid::Uuid::max(), elevated: true };

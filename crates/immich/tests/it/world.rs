@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
-use viewfinder_immich::{Caller, Error, Library, LibraryConfig, Page, SearchRequest};
+use viewfinder_immich::{Caller, Error, Library, LibraryConfig, Page, SearchRequest, SearchRoute};
 use viewfinder_test_support::PostgresServer;
 use viewfinder_vision::ocr;
 
@@ -172,13 +172,19 @@ impl World {
 
     #[expect(clippy::needless_pass_by_value, reason = "literals read better")]
     pub(crate) fn search(&self, library: &Library, body: Value) -> Result<Page, Error> {
-        library.search(&self.caller(), &SearchRequest::parse(&body).unwrap())
+        library.search(&self.caller(), &parse(&body))
     }
 
     /// Names of the pictures found, best first.
     pub(crate) fn found(&self, library: &Library, body: Value) -> Vec<String> {
         names(&self.search(library, body).unwrap())
     }
+}
+
+/// A search for words of any kind, or for text.
+pub(crate) fn parse(body: &Value) -> SearchRequest {
+    let smart = body.get("query").is_some_and(Value::is_string);
+    SearchRequest::parse(if smart { SearchRoute::Smart } else { SearchRoute::Metadata }, body).unwrap()
 }
 
 pub(crate) fn names(page: &Page) -> Vec<String> {

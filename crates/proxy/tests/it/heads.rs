@@ -127,3 +127,90 @@ async fn connections_are_kept_on_both_sides() {
         assert!(soon(numbers.recv()).await.unwrap() < 3);
     }
 }
+
+/// A server that answers each request with the line that it began with.
+async fn mirror() -> Running {
+    let server = upstream(|_, mut stream| async move {
+        loop {
+            let asked = head(&mut stream).await;
+            let Some(line) = asked.lines().next() else { break };
+            let length = header(&asked, "content-length").map_or(0, |length| length.parse().unwrap());
+            let body = exactly(&mut stream, length).await;
+            let answer =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{line}{body}", line.len() + length);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    Running::before(server).await
+}
+
+async fn mirrored(client: &mut tokio::net::TcpStream) -> String {
+    let answer = head(client).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    let length = header(&answer, "content-length").unwrap().parse().unwrap();
+    exactly(client, length).await
+}
+
+#[tokio::test]
+async fn targets_that_node_reads_arrive_on_every_request_of_a_connection() {
+    let proxy = mirror().await;
+    let mut client = proxy.connect().await;
+    let raw = r#"GET /a?q="<x>"{|}\^` HTTP/1.1"#;
+    let clean = r"GET /a?q=%22%3Cx%3E%22{|}\^%60 HTTP/1.1";
+    let body = r#"GET /"<> HTTP/1.1"#;
+    let one = format!("{raw}\r\nHost: h\r\n\r\n");
+    let two = format!("POST /< HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    for _ in 0..3 {
+        client.write_all(one.as_bytes()).await.unwrap();
+        assert_eq!(mirrored(&mut client).await, clean);
+        client.write_all(two.as_bytes()).await.unwrap();
+        assert_eq!(mirrored(&mut client).await, format!("POST /%3C HTTP/1.1{body}"));
+    }
+    // All at once.
+    client.write_all([one.as_str(), &two, &one, &two].concat().as_bytes()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(mirrored(&mut client).await, clean);
+        assert_eq!(mirrored(&mut client).await, format!("POST /%3C HTTP/1.1{body}"));
+    }
+}
+
+#[tokio::test]
+async fn another_http_is_not_changed_to() {
+    let server = upstream(|_, mut stream| async move {
+        let asked = head(&mut stream).await;
+        for name in ["upgrade", "http2-settings"] {
+            assert_eq!(header(&asked, name), None, "{asked}");
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain").await.unwrap();
+    })
+    .await;
+    let proxy = Running::before(server).await;
+    let mut client = proxy.connect().await;
+    for _ in 0..2 {
+        let asked = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+            HTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n";
+        client.write_all(asked).await.unwrap();
+        assert!(head(&mut client).await.starts_with("HTTP/1.1 200 "));
+        assert_eq!(exactly(&mut client, 5).await, "plain");
+    }
+}
+
+#[tokio::test]
+async fn many_headers_go_both_ways() {
+    let many = (0..1500).map(|number| format!("X-{number}: {number}\r\n")).collect::<Vec<_>>().concat();
+    let back = many.clone();
+    let server = upstream(move |_, mut stream| {
+        let many = back.clone();
+        async move {
+            assert_eq!(header(&head(&mut stream).await, "x-1499"), Some("1499"));
+            let answer = format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let asked = format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{many}\r\n");
+    let answer = Running::before(server).await.exchange(&asked).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(header(&answer, "x-1499"), Some("1499"));
+}

@@ -103,6 +103,31 @@ async fn what_is_no_http_is_a_bad_gateway() {
 }
 
 #[tokio::test]
+async fn what_a_client_does_wrong_is_said_as_immich_says_it() {
+    let server = upstream(|_, mut stream| async move {
+        head(&mut stream).await;
+        // Until the connection breaks.
+        rest(&mut stream).await;
+    })
+    .await;
+    let proxy = Running::before(server).await;
+    for (asked, status) in [
+        ("Host: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nthis is no length\r\n", 400),
+        ("Host: h\r\nHost: h\r\n\r\n", 400),
+        ("Content-Length: 0\r\n\r\n", 400),
+        ("Host: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501),
+    ] {
+        for accept in ["*/*", "text/html"] {
+            let asked = format!("POST / HTTP/1.1\r\nConnection: close\r\nAccept: {accept}\r\n{asked}");
+            let answer = proxy.exchange(&asked).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{asked}: {answer}");
+            assert_eq!(header(&answer, "content-type"), Some("application/json"), "{asked}");
+            assert!(answer.ends_with(&format!("\"statusCode\":{status}}}")), "{asked}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_thousand_at_once_are_all_answered() {
     let server = upstream(|_, mut stream| async move {
         loop {

@@ -46,19 +46,37 @@ fn failure(error: Error) -> Failure {
 }
 
 fn shown(status: &Status) -> String {
-    let Status { immich, assets, ocr, clip, follower } = status;
+    let Status { immich, people, capabilities, assets, ocr, clip, follower } = status;
+    let number =
+        |number: Option<u64>| number.map_or_else(|| "an unknown number".to_owned(), |n| n.to_string());
+    let people = match *people {
+        "group" => "of a group of users, each with names of their own",
+        _ => "of the owner of a picture",
+    };
     let reader = if ocr.by_immich { "Immich" } else { "Viewfinder" };
     let model = clip.model.as_deref().unwrap_or("switched off");
     let width =
         clip.width.map_or_else(|| "of an unknown kind".to_owned(), |width| format!("{width} numbers"));
     let state = if follower.caught_up { "" } else { ", still catching up" };
-    format!(
-        "Immich:  {immich}, {assets} pictures and videos\n\
+    let mut text = format!(
+        "Immich:  {immich}, {} pictures and videos\n\
+         people:  {people}\n\
          text:    {}, read by {reader}; {} not read yet\n\
          vectors: {model}, {width}, index {}; {} there, {} missing\n\
          search:  {} of {} texts can be found{state}\n",
-        ocr.model, ocr.missing, clip.index, clip.vectors, clip.missing, follower.taken_over, follower.read
-    )
+        number(*assets),
+        ocr.model,
+        number(ocr.missing),
+        clip.index,
+        number(clip.vectors),
+        number(clip.missing),
+        number(follower.taken_over),
+        number(follower.read)
+    );
+    for (_, told) in capabilities.missing() {
+        text.push_str(&format!("missing: {told}\n"));
+    }
+    text
 }
 
 fn reindex(

@@ -14,6 +14,7 @@ mod look;
 pub(crate) mod man;
 pub(crate) mod models;
 pub(crate) mod ocr;
+pub(crate) mod open;
 pub(crate) mod people;
 pub(crate) mod rerun;
 pub(crate) mod search;

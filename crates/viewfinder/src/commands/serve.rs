@@ -13,7 +13,7 @@ use viewfinder_models::{ModelEntry, Role};
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{listen, photos, routing, signals, wiring};
+use crate::{listen, photos, routing, signals, token, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,12 +45,17 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
     let jobs = Stop::default();
-    if let Some(photos) = photos::start(loaded, &engine, &backend, &jobs) {
+    let photos = photos::start(loaded, &engine, &backend, &jobs);
+    let token = photos.as_ref().map(|(_, token)| token.clone());
+    if let Some((photos, _)) = photos {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
     }
     let companion = Listening::bind(config, &engine, &backend, &jobs, PATIENCE).await?;
     if let Some(companion) = &companion {
         server = server.with_health("companion", companion.health());
+    }
+    if let Some(token) = token {
+        tell_of_photos(&server, &token);
     }
     tell(loaded, &engine, &server);
 
@@ -148,6 +153,17 @@ fn tell(loaded: &Loaded, engine: &Engine, server: &Server) {
     for (address, wants_key) in server.listening() {
         let who = if wants_key { "whoever has its key" } else { "everybody who can reach it" };
         tracing::info!("listening on http://{address} for {who}");
+    }
+}
+
+/// Where the photos are, for whoever starts the server.
+fn tell_of_photos(server: &Server, token: &str) {
+    for (address, wants_key) in server.listening() {
+        if wants_key {
+            tracing::info!("your photos: http://{address}/photos, with the key of this address");
+        } else {
+            tracing::info!("your photos: {}", token::page(address, token));
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use viewfinder_catalog::search::Similarity;
 use viewfinder_runtime::Device;
 
 use super::aliases;
-use super::value::{KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, Preload, Value};
+use super::value::{KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, OpenTo, Preload, Value};
 
 /// Where a flag for a setting is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +224,11 @@ settings! {
     /// Folder of the small pictures that the page of photos shows. Without it, thumbnails in the user's data folder.
     catalog_thumbnails: Option<PathBuf> = None;
         "catalog.thumbnails", "VIEWFINDER_CATALOG_THUMBNAILS", example "/var/cache/viewfinder/thumbnails";
+    /// Who sees the photos on an address without a key: `token`, whoever opened the page by the address that the server prints when it
+    /// starts; or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
+    /// everybody whom the proxy lets in.
+    web_open_to: OpenTo = OpenTo::Token;
+        "web.open_to", "VIEWFINDER_WEB_OPEN_TO";
     /// Bytes of all small pictures together; the oldest make room.
     catalog_thumbnail_bytes: u64 = 2_000_000_000;
         "catalog.thumbnail_bytes", "VIEWFINDER_CATALOG_THUMBNAIL_BYTES";
@@ -271,6 +276,10 @@ settings! {
     /// The folder of these catalogues. Without it: `immich` in the data folder.
     companion_catalogs: Option<PathBuf> = None;
         "companion.catalogs", "VIEWFINDER_COMPANION_CATALOGS", example "/data/immich";
+    /// The file of photos that are to be read or embedded again, which goes on after a restart. Without it: `immich/jobs.json` in the
+    /// data folder.
+    companion_jobs: Option<PathBuf> = None;
+        "companion.jobs", "VIEWFINDER_COMPANION_JOBS", example "/data/immich/jobs.json";
     /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.
     companion_text_search_config: Option<String> = None;
         "companion.text_search_config", "VIEWFINDER_COMPANION_TEXT_SEARCH_CONFIG", example "chinese";

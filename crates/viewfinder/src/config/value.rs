@@ -334,6 +334,16 @@ macro_rules! choice {
 }
 
 choice! {
+    /// Who sees the photos on an address without a key.
+    OpenTo {
+        /// Whoever has the token.
+        Token = "token",
+        /// Whoever seems to sit at this machine, too.
+        Loopback = "loopback",
+    }
+}
+
+choice! {
     /// How log lines look.
     LogFormat {
         /// For people.

@@ -65,10 +65,15 @@ fn immich_is_opened_through_the_server_until_it_stops() {
     assert_eq!(status, 200);
     assert!(page.contains("Immich") && page.contains("/_viewfinder/companion.js"), "{page}");
     let health = server.json("/health");
-    let expected = json!({"immich_up": true, "library": {"text": false, "meaning": false}, "script": true});
-    assert_eq!(health["companion"], expected);
+    let told = &health["companion"];
+    assert_eq!((&told["immich_up"], &told["script"]), (&json!(true), &json!(true)));
+    let text = &told["capabilities"]["text_search"];
+    assert_eq!(text["on"], false);
+    assert!(text["reason"].as_str().unwrap().contains("companion.database_url"), "{text}");
+    assert_eq!(told["capabilities"]["viewer_menu"]["on"], true, "the page is not the library's");
     let metrics = String::from_utf8(server.get("/metrics").1).unwrap();
     assert!(metrics.contains(r#"viewfinder_proxy_requests_total{status="2xx"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"viewfinder_companion_capability{capability="text_search"} 0"#), "{metrics}");
     server.signal("-TERM");
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");

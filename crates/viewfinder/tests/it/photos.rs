@@ -6,7 +6,7 @@ use viewfinder_test_support::Browser;
 use crate::{
     index::Library,
     serve::{Server, exchange},
-    support::Run,
+    support::{Run, stdout},
 };
 
 /// What the picture of an order says.
@@ -15,7 +15,7 @@ const ORDER: &str = "SN65797543";
 /// A server over an indexed folder, in which one file is no picture.
 fn serving(library: &Library, flags: &[&str]) -> Server {
     library.index().exits(1);
-    Server::start(library.run([]), flags)
+    Server::start(library.run([]).env("VIEWFINDER_WEB_OPEN_TO", "loopback"), flags)
 }
 
 fn ask(server: &Server, head: &str, body: &Value) -> (u16, Value) {
@@ -143,26 +143,107 @@ fn a_correction_is_found_at_once_and_survives_another_reading() {
     assert_eq!(the_hit(&server, &format!("ocr:{ORDER}"))["asset"]["id"], id);
 }
 
+/// Every route that shows or changes something of somebody's photos.
+const PRIVATE: &[&str] = &[
+    "GET /api/v1/search",
+    "GET /api/v1/assets/1",
+    "GET /api/v1/assets/1/similar",
+    "GET /api/v1/assets/1/thumbnail",
+    "GET /api/v1/assets/1/file",
+    "PATCH /api/v1/assets/1/lines/0",
+    "POST /api/v1/assets/1/rerun",
+    "POST /api/v1/rerun",
+    "GET /api/v1/people",
+    "PATCH /api/v1/people/1",
+    "GET /api/v1/jobs",
+    "GET /api/v1/failures",
+    "GET /api/v1/status",
+];
+
+/// The token in the address that the server printed.
+fn token(server: &Server) -> String {
+    let (_, rest) = server.said.split_once("/photos?token=").expect("the page's address");
+    rest.split_whitespace().next().unwrap().to_owned()
+}
+
+/// The value of a header of an answer to `GET path`.
+fn header(server: &Server, path: &str, name: &str) -> Option<String> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let head = answer.split("\r\n\r\n").next().unwrap().to_owned();
+    let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with(&format!("{name}: ")))?;
+    Some(line[name.len() + 2..].to_owned())
+}
+
 #[test]
-fn photos_are_shown_to_other_machines_only_with_a_key() {
+fn photos_are_shown_to_whoever_shows_the_token_or_the_key_and_to_nobody_else() {
     let library = Library::new();
-    let server = serving(&library, &[]);
-    for header in ["X-Forwarded-For: 203.0.113.9\r\n", "Via: 1.1 proxy\r\n"] {
-        let head = format!("GET /api/v1/search HTTP/1.1\r\n{header}");
-        let (status, problem) = exchange(server.address, &head, b"");
-        let problem: Value = serde_json::from_slice(&problem).unwrap();
-        assert_eq!((status, &problem["code"]), (403, &json!("key_needed")));
-    }
+    library.index().exits(1);
+    let open = Server::start(library.run([]), &[]);
     let key = "a-long-secret";
-    let server =
+    let keyed =
         Server::start(library.run([]).env("VIEWFINDER_LISTEN_KEYS", format!("127.0.0.1:0={key}")), &[]);
-    assert_eq!(server.get("/api/v1/search").0, 401);
-    assert_eq!(server.get("/photos").0, 200);
-    assert_eq!(ask(&server, "POST /api/v1/session", &json!({"key": "wrong"})).0, 401);
-    let shown = format!(
-        "GET /api/v1/search HTTP/1.1\r\nX-Forwarded-For: 203.0.113.9\r\nAuthorization: Bearer {key}\r\n"
+    let token = token(&open);
+    let cookie = header(&open, &format!("/photos?token={token}"), "set-cookie").unwrap();
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict") && !cookie.contains(&token), "{cookie}");
+    assert_eq!(header(&open, &format!("/photos?token={token}"), "location").unwrap(), "/photos");
+    assert_eq!(header(&open, "/photos?token=wrong", "set-cookie"), None);
+    let cookie = format!("Cookie: {}\r\n", cookie.split(';').next().unwrap());
+    // Who carries nothing, whatever the connection and its headers look like: a stock proxy on this machine sends just that.
+    let strangers = [
+        String::new(),
+        "X-Forwarded-For: 127.0.0.1\r\n".to_owned(),
+        "Authorization: Bearer wrong\r\n".to_owned(),
+        "Cookie: viewfinder_token=wrong; viewfinder_key=wrong\r\n".to_owned(),
+    ];
+    for route in PRIVATE {
+        let status = |server: &Server, header: &str| {
+            let head = format!("{route} HTTP/1.1\r\nContent-Type: application/json\r\n{header}");
+            exchange(server.address, &head, b"{}").0
+        };
+        for server in [&open, &keyed] {
+            for stranger in &strangers {
+                assert_eq!(status(server, stranger), 401, "{route} {stranger}");
+            }
+        }
+        for header in [&cookie, &format!("Authorization: Bearer {token}\r\n")] {
+            assert_ne!(status(&open, header), 401, "{route}");
+            assert_eq!(status(&keyed, header), 401, "{route}: the token is for addresses without a key");
+        }
+        for header in [format!("Authorization: Bearer {key}\r\n"), format!("x-api-key: {key}\r\n")] {
+            assert_ne!(status(&keyed, &header), 401, "{route}");
+            assert_eq!(status(&open, &header), 401, "{route}");
+        }
+    }
+    for server in [&open, &keyed] {
+        assert_eq!(server.get("/photos").0, 200);
+        assert_eq!(ask(server, "POST /api/v1/session", &json!({"key": "wrong"})).0, 401);
+    }
+    assert_eq!(ask(&open, "POST /api/v1/session", &json!({"key": token})).0, 204);
+    assert_eq!(ask(&keyed, "POST /api/v1/session", &json!({"key": key})).0, 204);
+
+    // Where the owner says so, this machine is enough, but not through a proxy that says what it is.
+    let loopback = Server::start(library.run([]).env("VIEWFINDER_WEB_OPEN_TO", "loopback"), &[]);
+    let status =
+        |header: &str| exchange(loopback.address, &format!("GET /api/v1/search HTTP/1.1\r\n{header}"), b"").0;
+    assert_eq!(
+        (status(""), status("X-Forwarded-For: 203.0.113.9\r\n"), status("Via: 1.1 p\r\n")),
+        (200, 401, 401)
     );
-    assert_eq!(exchange(server.address, &shown, b"").0, 200);
+}
+
+#[test]
+fn the_page_can_be_opened_again_later() {
+    let library = Library::new();
+    library.index().exits(1);
+    let data = tempfile::tempdir().unwrap();
+    let run = |run: Run| run.env("XDG_DATA_HOME", data.path());
+    let server = Server::start(run(library.run([])), &[]);
+    let printed = stdout(&run(library.run(["open", "--print"])).exits(0));
+    assert!(printed.trim().ends_with(&format!("/photos?token={}", token(&server))), "{printed}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ export class Refused extends Error {
 
 let askForKey = async () => {};
 
-/** Says who asks the person for the key; it resolves once there is one. */
+/** Says who asks the person for the key, or for the token where none is configured; it resolves once there is one. */
 export function onKeyWanted(ask) {
   askForKey = ask;
 }
@@ -23,7 +23,8 @@ async function request(method, path, body) {
   }
   const response = await fetch(path, options);
   if (response.status === 401 && path !== '/api/v1/session') {
-    await askForKey();
+    const problem = await response.json().catch(() => ({}));
+    await askForKey(problem.code === 'token_needed');
     return request(method, path, body);
   }
   const answer = response.status === 204 ? null : await response.json();

@@ -76,10 +76,12 @@ async function showFailures() {
   $('failures').showModal();
 }
 
-/** Asks for the key until it is right. Everybody who waits for it waits for the same question. */
+/** Asks for the key or the token until it is right. Everybody who waits for it waits for the same question. */
 let asking = null;
-function askForKey() {
+function askForKey(token) {
   asking ??= new Promise((resolve) => {
+    $('key-title').textContent = say(token ? 'tokenTitle' : 'keyTitle');
+    $('token-hint').hidden = !token;
     $('key-problem').hidden = true;
     $('key-dialog').showModal();
     $('key-form').onsubmit = async (event) => {

@@ -21,7 +21,7 @@ use viewfinder_image::Limits;
 use viewfinder_index::{Models, Pictures, Stop};
 
 use crate::{
-    access,
+    access::{self, Access},
     jobs::{Jobs, Means, Work},
     page,
     problem::Problem,
@@ -76,6 +76,8 @@ pub struct PhotosConfig {
     pub thumbnails: Option<PathBuf>,
     /// Bytes of all small pictures together.
     pub thumbnail_bytes: u64,
+    /// Who sees the photos on an address without a key.
+    pub access: Access,
     /// Ends jobs.
     pub stop: Stop,
 }
@@ -127,6 +129,7 @@ impl Photos {
 
 /// All routes.
 pub fn router(photos: Arc<Photos>) -> Router {
+    let access = Arc::new(photos.config.access.clone());
     let api = Router::new()
         .route("/api/v1/search", get(search::search))
         .route("/api/v1/assets/{id}", get(assets::asset))
@@ -141,16 +144,17 @@ pub fn router(photos: Arc<Photos>) -> Router {
         .route("/api/v1/jobs", get(jobs::jobs))
         .route("/api/v1/failures", get(status::failures))
         .route("/api/v1/status", get(status::status))
-        .layer(middleware::from_fn(access::guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&access), access::guard))
         .with_state(photos);
     let open = Router::new()
         .route("/api/v1/session", post(session::sign_in))
+        .with_state(Arc::clone(&access))
         .route("/api/v1/openapi.json", get(status::openapi));
-    page::FILES
-        .into_iter()
-        .fold(api.merge(open), |router, (path, content_type, text)| {
-            router.route(path, get(move || async move { page_file(content_type, text) }))
-        })
+    let page = page::FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
+        router.route(path, get(move || async move { page_file(content_type, text) }))
+    });
+    api.merge(open)
+        .merge(page.route_layer(middleware::from_fn_with_state(access, access::take_token)))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }
 

@@ -1,0 +1,77 @@
+//! The file in which jobs outlive this program.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::job::Job;
+
+/// Of the file's form.
+const VERSION: u32 = 1;
+
+#[derive(Deserialize)]
+struct Read {
+    version: u32,
+    jobs: Vec<Job>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    jobs: &'a [Job],
+}
+
+/// Reads the jobs of a file. One that cannot be understood is told once, and kept aside.
+pub(crate) fn read(path: &Path) -> Vec<Job> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            tracing::warn!(%error, file = %path.display(), "jobs of before cannot be read");
+            return Vec::new();
+        }
+    };
+    let error = match serde_json::from_slice::<Read>(&bytes) {
+        Ok(Read { version: VERSION, jobs }) => return jobs,
+        Ok(Read { version, .. }) => format!("version {version} is not known"),
+        Err(error) => error.to_string(),
+    };
+    let aside = beside(path, ".damaged");
+    let kept = match fs::rename(path, &aside) {
+        Ok(()) => aside.display().to_string(),
+        Err(error) => format!("nowhere: {error}"),
+    };
+    tracing::warn!(error, file = %path.display(), kept, "jobs of before are damaged, and are not gone on with");
+    Vec::new()
+}
+
+/// Writes all of them, whole or not at all. Gives the number of bytes.
+pub(crate) fn write(path: &Path, jobs: &[Job]) -> io::Result<usize> {
+    let bytes = serde_json::to_vec(&Written { version: VERSION, jobs })?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let part = beside(path, ".part");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    // It says which pictures users have.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&part)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&part, path)?;
+    Ok(bytes.len())
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}

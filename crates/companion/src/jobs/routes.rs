@@ -1,0 +1,140 @@
+//! The routes of jobs, which Immich lacks: `/_viewfinder/jobs`, and each job below it.
+
+use std::sync::Arc;
+
+use hyper::{
+    Method, Request, Response, StatusCode,
+    header::{CACHE_CONTROL, HeaderValue},
+    http::request::Parts,
+};
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+use viewfinder_proxy::{Body, Visitor};
+
+use super::{
+    Queue,
+    start::{kind, nobody_said, start},
+};
+use crate::{
+    Companion,
+    as_caller::Sender,
+    ask::{self, Read},
+    metric, reply,
+};
+
+const PATH: &str = "/_viewfinder/jobs";
+
+const LABEL: &str = "viewfinder_jobs";
+
+/// Is this one of them?
+pub(crate) fn is_ours(method: &Method, path: &str) -> bool {
+    let rest = path.strip_prefix(PATH);
+    match *method {
+        Method::POST => rest == Some(""),
+        Method::GET => rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        Method::DELETE => rest.is_some_and(|rest| rest.starts_with('/')),
+        _ => false,
+    }
+}
+
+/// Answers one of them.
+pub(crate) async fn answer(
+    companion: &Companion,
+    request: Request<Body>,
+    visitor: &Visitor,
+) -> Response<Body> {
+    let Some(jobs) = &companion.jobs else {
+        return reply::coded(StatusCode::NOT_FOUND, "no_library", "nothing is known of Immich's library");
+    };
+    let mut response = if *request.method() == Method::POST {
+        post(companion, jobs, request, visitor).await
+    } else {
+        let (parts, _) = request.into_parts();
+        look(companion, jobs, &parts, visitor).await.unwrap_or_else(|refused| refused)
+    };
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Starts a job, or adds to one.
+async fn post(
+    companion: &Companion,
+    jobs: &Arc<Queue>,
+    request: Request<Body>,
+    visitor: &Visitor,
+) -> Response<Body> {
+    let bad = |message| reply::coded(StatusCode::BAD_REQUEST, "bad_request", message);
+    let Ok(read) = Read::json(request).await else {
+        return bad("the body must be JSON of 1 MiB at most; send large selections in parts");
+    };
+    if ask::is_of_shared_link(&read.parts) {
+        return of_shared_link();
+    }
+    let Some(body) = read.object() else { return bad("the body must be an object") };
+    let Some(kind) = kind(&body) else { return bad("name must be refresh-ocr or refresh-smart-search") };
+    let (user, added) = match start(companion, jobs, kind, &body, &read, visitor).await {
+        Ok(started) => started,
+        Err((outcome, response)) => {
+            metric::ended(LABEL, outcome);
+            return response;
+        }
+    };
+    metric::ended(LABEL, "answered");
+    let Some(mut told) = jobs.told(user, added.id) else { return no_such_job() };
+    if added.already {
+        told["already"] = json!(true);
+    }
+    let mut response = reply::json(&read.parts.headers, &told);
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+}
+
+/// Tells of jobs, or stops one.
+async fn look(
+    companion: &Companion,
+    jobs: &Arc<Queue>,
+    parts: &Parts,
+    visitor: &Visitor,
+) -> Result<Response<Body>, Response<Body>> {
+    if ask::is_of_shared_link(parts) {
+        return Err(of_shared_link());
+    }
+    let user = user(companion, parts, visitor).await?;
+    // Whoever is here gives the jobs that wait for credentials new ones.
+    jobs.lend(user, &Arc::new(Sender::new(companion, parts, visitor)));
+    let path = parts.uri.path();
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let told = match path.strip_prefix(PATH).and_then(|rest| rest.strip_prefix('/')) {
+        None => Some(jobs.told_all(user)),
+        Some(id) => {
+            let id = Uuid::parse_str(id).map_err(|_| no_such_job())?;
+            if parts.method == Method::DELETE { stop(jobs, user, id).await } else { jobs.told(user, id) }
+        }
+    };
+    Ok(reply::json(&parts.headers, &told.ok_or_else(no_such_job)?))
+}
+
+async fn stop(jobs: &Arc<Queue>, user: Uuid, id: Uuid) -> Option<Value> {
+    let jobs = Arc::clone(jobs);
+    spawn_blocking(move || jobs.stop(user, id)).await.ok()?
+}
+
+/// Who asks, by Immich's word.
+async fn user(companion: &Companion, parts: &Parts, visitor: &Visitor) -> Result<Uuid, Response<Body>> {
+    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None).await;
+    let answer = asked.map_err(|_| nobody_said())?;
+    if answer.status.is_client_error() {
+        return Err(answer.relay());
+    }
+    let id = answer.json().and_then(|user| Uuid::parse_str(user.get("id")?.as_str()?).ok());
+    id.ok_or_else(nobody_said)
+}
+
+fn no_such_job() -> Response<Body> {
+    reply::coded(StatusCode::NOT_FOUND, "no_such_job", "there is no such job")
+}
+
+fn of_shared_link() -> Response<Body> {
+    reply::coded(StatusCode::FORBIDDEN, "shared_link", "shared links have no jobs")
+}

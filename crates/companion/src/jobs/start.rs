@@ -1,0 +1,137 @@
+//! From a request to a job.
+
+use std::sync::Arc;
+
+use hyper::{Response, StatusCode};
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+use viewfinder_proxy::{Body, Visitor};
+
+use super::{Queue, book::Refusal, immich::PATH, queue::Added};
+use crate::{
+    Caller, Capability, Companion, LibraryError, RerunKind,
+    as_caller::Sender,
+    ask::Read,
+    judge::{Probe, Verdict, judge},
+    reply,
+};
+
+/// A refusal, with its name for metrics.
+pub(super) type Refused = (&'static str, Response<Body>);
+
+/// What a job of ours does; none if it is one of Immich's.
+pub(super) fn kind(body: &Map<String, Value>) -> Option<RerunKind> {
+    RerunKind::deserialize(body.get("name")?).ok()
+}
+
+/// Makes a job of a request's pictures, or adds them to one, if Immich lets the caller start jobs and all of the pictures are the
+/// caller's own. Gives it with the caller's id.
+pub(super) async fn start(
+    companion: &Companion,
+    jobs: &Arc<Queue>,
+    kind: RerunKind,
+    body: &Map<String, Value>,
+    read: &Read,
+    visitor: &Visitor,
+) -> Result<(Uuid, Added), Refused> {
+    // A job of Immich's own for no asset at all: Immich looks at who asks and at the key's permissions, and has nothing to
+    // do. It looks at permissions before it looks at the body, so a version that dislikes the empty list allows it too.
+    let probe = Probe {
+        path: PATH,
+        body: json!({"assetIds": [], "name": "refresh-faces"}),
+        granted: &[StatusCode::NO_CONTENT, StatusCode::BAD_REQUEST],
+        needs_user: true,
+    };
+    let caller = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
+        Verdict::Granted(caller, _) => caller,
+        Verdict::Refused(response) => return Err(("refused", *response)),
+        Verdict::Unclear(why) => {
+            if let Some(often) = companion.complaints.hear(("unclear_job", visitor.into())) {
+                tracing::warn!(why, "a job cannot be judged{often}");
+            }
+            return Err(("unclear", nobody_said()));
+        }
+    };
+    let assets = assets(body).ok_or_else(|| refused("each value in assetIds must be a UUID"))?;
+    let into = match body.get("job").filter(|job| !job.is_null()) {
+        Some(id) => Some(Uuid::deserialize(id).map_err(|_| refused("job must be a UUID"))?),
+        None => None,
+    };
+    let needed = match kind {
+        RerunKind::Ocr => Capability::RedoText,
+        RerunKind::Clip => Capability::RedoVectors,
+    };
+    if let Some(why) = companion.capabilities().told(needed) {
+        return Err(("unavailable", reply::coded(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &why)));
+    }
+    let library = companion.library.clone();
+    let sender = Arc::new(Sender::new(companion, &read.parts, visitor));
+    let jobs = Arc::clone(jobs);
+    let added = spawn_blocking(move || {
+        if let Some(library) = library {
+            library.require_own(&caller, &assets).map_err(Trouble::Library)?;
+        }
+        let added = jobs.add(&caller, kind, &assets, into, &sender).map_err(Trouble::Queue)?;
+        Ok((caller.user, added))
+    });
+    match added.await {
+        Ok(Ok(added)) => Ok(added),
+        Ok(Err(Trouble::Queue(refusal))) => Err(too_much(refusal)),
+        Ok(Err(Trouble::Library(error))) => Err(not_yours(companion, &caller, &error)),
+        Err(_) => {
+            let message = "the library broke over the question";
+            Err(("internal", reply::coded(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)))
+        }
+    }
+}
+
+/// Why a job is not begun.
+enum Trouble {
+    Library(LibraryError),
+    Queue(Refusal),
+}
+
+/// Immich's word on a caller is missing.
+pub(super) fn nobody_said() -> Response<Body> {
+    reply::coded(StatusCode::BAD_GATEWAY, "unclear", "Immich does not say who asks")
+}
+
+fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
+    let ids = body.get("assetIds")?.as_array()?;
+    ids.iter().map(|id| Uuid::parse_str(id.as_str()?).ok()).collect()
+}
+
+fn refused(message: &str) -> Refused {
+    ("refused", reply::coded(StatusCode::BAD_REQUEST, "bad_request", message))
+}
+
+fn not_yours(companion: &Companion, caller: &Caller, error: &LibraryError) -> Refused {
+    match error {
+        LibraryError::NotYours => {
+            let message = "Not found or no asset.update access";
+            ("refused", reply::coded(StatusCode::BAD_REQUEST, "not_yours", message))
+        }
+        LibraryError::NotUnderstood(_) | LibraryError::NothingFound => refused(&error.to_string()),
+        LibraryError::Failed { code, message } | LibraryError::Picture { code, message } => {
+            if let Some(often) = companion.complaints.hear((code, caller.into())) {
+                tracing::warn!(code, message, "a job cannot be started{often}");
+            }
+            (code, reply::coded(StatusCode::SERVICE_UNAVAILABLE, code, message))
+        }
+    }
+}
+
+fn too_much(refusal: Refusal) -> Refused {
+    let (status, code) = match refusal {
+        Refusal::NothingToDo => (StatusCode::BAD_REQUEST, "no_pictures"),
+        Refusal::NoSuchJob => (StatusCode::NOT_FOUND, "no_such_job"),
+        Refusal::Ended => (StatusCode::CONFLICT, "job_ended"),
+        Refusal::OtherKind => (StatusCode::CONFLICT, "other_job"),
+        Refusal::JobFull => (StatusCode::PAYLOAD_TOO_LARGE, "job_full"),
+        Refusal::UserFull => (StatusCode::TOO_MANY_REQUESTS, "too_many_pictures"),
+        Refusal::TooManyJobs => (StatusCode::TOO_MANY_REQUESTS, "too_many_jobs"),
+    };
+    ("refused", reply::coded(status, code, &refusal.to_string()))
+}

@@ -1,0 +1,70 @@
+//! Places for searches.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+/// Searches at once, and those of one user; more wait.
+const ALL: usize = 16;
+const OF_USER: usize = 6;
+
+/// Places, of which nobody has all.
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    users: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
+}
+
+/// A place that is taken until this is dropped.
+pub(crate) struct Place {
+    _of_user: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl Places {
+    pub(crate) fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(ALL)), users: Mutex::default() }
+    }
+
+    /// Waits for a place. Whoever has as many as a user may have does not stand in line with others. `None` is never seen: no
+    /// semaphore is closed.
+    pub(crate) async fn take(&self, user: Uuid) -> Option<Place> {
+        let own = self.of(user);
+        let of_user = own.acquire_owned().await.ok()?;
+        let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
+        Some(Place { _of_user: of_user, _of_all: of_all })
+    }
+
+    fn of(&self, user: Uuid) -> Arc<Semaphore> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waits or has a place holds one more.
+        users.retain(|_, places| Arc::strong_count(places) > 1);
+        Arc::clone(users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(OF_USER))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn nobody_takes_all_places_and_who_leaves_waits_for_none() {
+        let places = Places::new();
+        let take = |user: u128| places.take(Uuid::from_u128(user)).now_or_never().flatten();
+        let mut taken: Vec<Place> = (0..OF_USER).map(|_| take(1).unwrap()).collect();
+        // Waits, and leaves.
+        assert!(take(1).is_none());
+        taken.extend((OF_USER..ALL).map(|place| take(2 + (place / OF_USER) as u128).unwrap()));
+        assert!(take(9).is_none());
+        taken.truncate(OF_USER - 1);
+        taken.push(take(1).unwrap());
+        drop(taken);
+        assert!(take(9).is_some());
+        assert_eq!(places.users.lock().unwrap().len(), 1);
+    }
+}

@@ -1,0 +1,129 @@
+//! The token that opens the page of photos, kept in a file that only its owner may read.
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use uuid::Uuid;
+
+use crate::keys;
+use crate::wiring::data_folder;
+
+/// The file in the user's data folder.
+const FILE: &str = "token";
+
+/// The token, kept from the first start on. Without a data folder, or where it cannot be written, one for this run alone.
+pub(crate) fn of_this_server() -> String {
+    let kept = file().context("there is no home folder").and_then(|path| keep(&path));
+    kept.unwrap_or_else(|error| {
+        tracing::warn!(error = %format!("{error:#}"), "the token of the page of photos is good for this run only");
+        made()
+    })
+}
+
+/// The token of the server that was started last, as text.
+pub(crate) fn kept() -> anyhow::Result<String> {
+    let path = file().context("there is no home folder")?;
+    keys::from_file(&path)
+        .context("no server of this user has made a token yet; start one with `viewfinder serve`")
+}
+
+/// The page of photos at an address, opened by a token.
+pub(crate) fn page(address: SocketAddr, token: &str) -> String {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip == Ipv4Addr::UNSPECIFIED || ip.is_loopback() => "localhost".to_owned(),
+        IpAddr::V6(ip) if ip == Ipv6Addr::UNSPECIFIED || ip.is_loopback() => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    format!("http://{host}:{}/photos?token={token}", address.port())
+}
+
+fn file() -> Option<PathBuf> {
+    data_folder().map(|data| data.join(FILE))
+}
+
+/// 244 random bits.
+fn made() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+fn keep(path: &Path) -> anyhow::Result<String> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => {
+            anyhow::ensure!(found.is_file(), "{} is no regular file", path.display());
+            narrow(path, &found)?;
+            return keys::from_file(path);
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    let token = made();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| writeln!(file, "{token}"));
+    written.with_context(|| path.display().to_string())?;
+    Ok(token)
+}
+
+/// Nobody else may read it.
+#[cfg(unix)]
+fn narrow(path: &Path, found: &fs::Metadata) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if found.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
+            .with_context(|| format!("others may read {}", path.display()))?;
+        tracing::warn!("others could read {}; now only you can", path.display());
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn narrow(_: &Path, _: &fs::Metadata) -> anyhow::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_kept_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/token");
+        let first = keep(&path).unwrap();
+        assert_eq!(keep(&path).unwrap(), first);
+        assert_eq!(first.len(), 64);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(), 0o600);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            keep(&path).unwrap();
+            assert_eq!(mode(), 0o600);
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&path, &link).unwrap();
+            assert!(keep(&link).is_err(), "what a link leads to is not ours");
+        }
+    }
+
+    #[test]
+    fn the_page_has_a_name_that_a_browser_here_can_open() {
+        for (address, host) in [
+            ("[::]:3003", "localhost:3003"),
+            ("0.0.0.0:80", "localhost:80"),
+            ("127.0.0.1:1", "localhost:1"),
+            ("192.168.1.5:3003", "192.168.1.5:3003"),
+            ("[fd00::1]:3003", "[fd00::1]:3003"),
+        ] {
+            assert_eq!(page(address.parse().unwrap(), "t"), format!("http://{host}/photos?token=t"));
+        }
+    }
+}
