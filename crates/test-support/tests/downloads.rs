@@ -1,6 +1,6 @@
 //! The promises that the other crates' tests rely on.
 use viewfinder_models::Role;
-use viewfinder_test_support::{PostgresServer, fixtures, model, ort_library, store};
+use viewfinder_test_support::{PostgresServer, PostgresVersion, fixtures, model, ort_library, store};
 
 #[test]
 fn default_models_and_the_library_arrive() {
@@ -24,4 +24,14 @@ fn postgresql_starts_with_its_extension_and_comes_back_after_a_stop() {
     server.stop();
     server.start_again();
     assert_eq!(server.sql(database, "SELECT count(*) FROM pg_extension WHERE extname = 'vector'"), "1");
+}
+
+#[test]
+fn postgresql_14_starts_too_and_copies_databases() {
+    let server = PostgresServer::start_version(PostgresVersion::V14, &[]);
+    assert!(server.sql("postgres", "SHOW server_version").starts_with("14."));
+    let url = server.new_database();
+    server.sql(url.rsplit('/').next().unwrap(), "CREATE TABLE one AS SELECT 1 AS a, 'x' AS b");
+    let copy = server.copy_of(&url);
+    assert_eq!(server.sql(copy.rsplit('/').next().unwrap(), "SELECT * FROM one"), "1|x");
 }

@@ -51,12 +51,14 @@ impl Listening {
         let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         viewfinder_companion::describe_metrics();
+        let library = library(config, &way, engine, backend, stop)?;
+        let jobs = library.as_ref().and_then(|_| jobs(config));
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy,
-            library: library(config, &way, engine, backend, stop)?,
+            library,
             time: config.companion_search_time,
             preview_time: PREVIEW_TIME,
-            jobs: jobs(config),
+            jobs,
             script: config.companion_script,
         }));
         let addresses = addresses(config).map_err(Failure::Usage)?;

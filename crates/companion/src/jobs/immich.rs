@@ -78,7 +78,7 @@ async fn run(
 ) -> (&'static str, Response<Body>) {
     let (_, added) = match start(companion, jobs, kind, body, read, visitor).await {
         Ok(started) => started,
-        Err(refused) => return refused,
+        Err((outcome, response)) => return (outcome, *response),
     };
     match timeout(PATIENCE, jobs.end(added.id)).await {
         Ok(Some((End::Failed, message))) => {

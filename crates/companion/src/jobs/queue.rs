@@ -228,7 +228,7 @@ impl Shared {
         match &outcome {
             Outcome::Done => {}
             Outcome::Failed(why) => {
-                tracing::debug!(asset = %task.asset, why, "a picture could not be done again")
+                tracing::debug!(asset = %task.asset, why, "a picture could not be done again");
             }
             other => tracing::debug!(job = %task.job, ?other, "a job pauses"),
         }

@@ -77,7 +77,7 @@ async fn post(
         Ok(started) => started,
         Err((outcome, response)) => {
             metric::ended(LABEL, outcome);
-            return response;
+            return *response;
         }
     };
     metric::ended(LABEL, "answered");

@@ -11,7 +11,7 @@ use viewfinder_proxy::{Body, Visitor};
 
 use super::{Queue, book::Refusal, immich::PATH, queue::Added};
 use crate::{
-    Caller, Capability, Companion, LibraryError, RerunKind,
+    Capability, Companion, LibraryError, RerunKind,
     as_caller::Sender,
     ask::Read,
     judge::{Probe, Verdict, judge},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A refusal, with its name for metrics.
-pub(super) type Refused = (&'static str, Response<Body>);
+pub(super) type Refused = (&'static str, Box<Response<Body>>);
 
 /// What a job of ours does; none if it is one of Immich's.
 pub(super) fn kind(body: &Map<String, Value>) -> Option<RerunKind> {
@@ -46,12 +46,12 @@ pub(super) async fn start(
     };
     let caller = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
         Verdict::Granted(caller, _) => caller,
-        Verdict::Refused(response) => return Err(("refused", *response)),
+        Verdict::Refused(response) => return Err(("refused", response)),
         Verdict::Unclear(why) => {
             if let Some(often) = companion.complaints.hear(("unclear_job", visitor.into())) {
                 tracing::warn!(why, "a job cannot be judged{often}");
             }
-            return Err(("unclear", nobody_said()));
+            return Err(("unclear", Box::new(nobody_said())));
         }
     };
     let assets = assets(body).ok_or_else(|| refused("each value in assetIds must be a UUID"))?;
@@ -64,33 +64,33 @@ pub(super) async fn start(
         RerunKind::Clip => Capability::RedoVectors,
     };
     if let Some(why) = companion.capabilities().told(needed) {
-        return Err(("unavailable", reply::coded(StatusCode::SERVICE_UNAVAILABLE, "unavailable", &why)));
+        return Err(refusal("unavailable", StatusCode::SERVICE_UNAVAILABLE, "unavailable", &why));
     }
     let library = companion.library.clone();
     let sender = Arc::new(Sender::new(companion, &read.parts, visitor));
     let jobs = Arc::clone(jobs);
     let added = spawn_blocking(move || {
         if let Some(library) = library {
-            library.require_own(&caller, &assets).map_err(Trouble::Library)?;
+            library.require_own(&caller, &assets)?;
         }
-        let added = jobs.add(&caller, kind, &assets, into, &sender).map_err(Trouble::Queue)?;
-        Ok((caller.user, added))
+        Ok(jobs.add(&caller, kind, &assets, into, &sender))
     });
-    match added.await {
-        Ok(Ok(added)) => Ok(added),
-        Ok(Err(Trouble::Queue(refusal))) => Err(too_much(refusal)),
-        Ok(Err(Trouble::Library(error))) => Err(not_yours(companion, &caller, &error)),
-        Err(_) => {
-            let message = "the library broke over the question";
-            Err(("internal", reply::coded(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)))
+    let broke = |_| {
+        let message = "the library broke over the question".to_owned();
+        Err(LibraryError::Failed { code: "internal", message })
+    };
+    match added.await.unwrap_or_else(broke) {
+        Ok(Ok(added)) => Ok((caller.user, added)),
+        Ok(Err(reason)) => Err(too_much(reason)),
+        Err(error) => {
+            if let LibraryError::Failed { code, message } = &error
+                && let Some(often) = companion.complaints.hear((code, (&caller).into()))
+            {
+                tracing::warn!(code, message, "a job cannot be started{often}");
+            }
+            Err(not_yours(&error))
         }
     }
-}
-
-/// Why a job is not begun.
-enum Trouble {
-    Library(LibraryError),
-    Queue(Refusal),
 }
 
 /// Immich's word on a caller is missing.
@@ -104,27 +104,28 @@ fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
 }
 
 fn refused(message: &str) -> Refused {
-    ("refused", reply::coded(StatusCode::BAD_REQUEST, "bad_request", message))
+    refusal("refused", StatusCode::BAD_REQUEST, "bad_request", message)
 }
 
-fn not_yours(companion: &Companion, caller: &Caller, error: &LibraryError) -> Refused {
+fn refusal(outcome: &'static str, status: StatusCode, code: &str, message: &str) -> Refused {
+    (outcome, Box::new(reply::coded(status, code, message)))
+}
+
+fn not_yours(error: &LibraryError) -> Refused {
     match error {
         LibraryError::NotYours => {
             let message = "Not found or no asset.update access";
-            ("refused", reply::coded(StatusCode::BAD_REQUEST, "not_yours", message))
+            refusal("refused", StatusCode::BAD_REQUEST, "not_yours", message)
         }
         LibraryError::NotUnderstood(_) | LibraryError::NothingFound => refused(&error.to_string()),
         LibraryError::Failed { code, message } | LibraryError::Picture { code, message } => {
-            if let Some(often) = companion.complaints.hear((code, caller.into())) {
-                tracing::warn!(code, message, "a job cannot be started{often}");
-            }
-            (code, reply::coded(StatusCode::SERVICE_UNAVAILABLE, code, message))
+            refusal(code, StatusCode::SERVICE_UNAVAILABLE, code, message)
         }
     }
 }
 
-fn too_much(refusal: Refusal) -> Refused {
-    let (status, code) = match refusal {
+fn too_much(reason: Refusal) -> Refused {
+    let (status, code) = match reason {
         Refusal::NothingToDo => (StatusCode::BAD_REQUEST, "no_pictures"),
         Refusal::NoSuchJob => (StatusCode::NOT_FOUND, "no_such_job"),
         Refusal::Ended => (StatusCode::CONFLICT, "job_ended"),
@@ -133,5 +134,5 @@ fn too_much(refusal: Refusal) -> Refused {
         Refusal::UserFull => (StatusCode::TOO_MANY_REQUESTS, "too_many_pictures"),
         Refusal::TooManyJobs => (StatusCode::TOO_MANY_REQUESTS, "too_many_jobs"),
     };
-    ("refused", reply::coded(status, code, &refusal.to_string()))
+    refusal("refused", status, code, &reason.to_string())
 }

@@ -55,11 +55,11 @@ pub(crate) struct Asked {
 struct State {
     asked: Mutex<Vec<Asked>>,
     without: Mutex<Vec<&'static str>>,
-    /// Does it know the second shape of searches, as v3.2?
-    structured: AtomicBool,
     signed_out: Mutex<Vec<&'static str>>,
     /// Of previews that never come.
     slow: Mutex<Vec<Uuid>>,
+    /// Does it know the second shape of searches, as v3.2?
+    structured: AtomicBool,
 }
 
 pub(crate) struct Immich {
@@ -85,11 +85,6 @@ impl Immich {
         self.state.without.lock().unwrap().push(feature);
     }
 
-    /// An Immich as v3.2, which knows the second shape of searches.
-    pub(crate) fn is_newer(&self) {
-        self.state.structured.store(true, Ordering::Relaxed);
-    }
-
     /// Somebody's session is over.
     pub(crate) fn sign_out(&self, session: &'static str) {
         self.state.signed_out.lock().unwrap().push(session);
@@ -98,6 +93,11 @@ impl Immich {
     /// The preview of a picture is not answered.
     pub(crate) fn delay(&self, asset: Uuid) {
         self.state.slow.lock().unwrap().push(asset);
+    }
+
+    /// An Immich as v3.2, which knows the second shape of searches.
+    pub(crate) fn is_newer(&self) {
+        self.state.structured.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn stop(&self) {

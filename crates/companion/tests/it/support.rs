@@ -30,9 +30,6 @@ pub(crate) const USER: &str = "7a545f09-508b-408d-bd23-bea659519770";
 /// An asset of that user's; every other is somebody else's, but for [`picture`]s.
 pub(crate) const OWN: &str = "ae95ab0d-cc69-4e92-9618-072147c6bf11";
 
-/// Where the shelf goes on in the second shape.
-pub(crate) const CURSOR: &str = "eyJvZmZzZXQiOjJ9";
-
 /// One of very many assets that belong to whoever asks.
 pub(crate) fn picture(number: u128) -> Uuid {
     Uuid::from_u128(number)
@@ -69,6 +66,9 @@ impl Gate {
         state.1 -= 1;
     }
 }
+
+/// Where the shelf goes on in the second shape.
+pub(crate) const CURSOR: &str = "eyJvZmZzZXQiOjJ9";
 
 /// A library that finds the captured pictures, in the other order, and remembers what it was asked. Databases are tried
 /// where there are any, in `viewfinder-immich`.
@@ -212,9 +212,9 @@ impl Running {
         }));
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], Limits::default()).await.unwrap();
         let address = server.addresses()[0];
-        let answering = Arc::clone(&companion);
+        let serving = Arc::clone(&companion);
         tokio::spawn(server.run(
-            move |request, visitor| Arc::clone(&answering).handle(request, visitor),
+            move |request, visitor| Arc::clone(&serving).handle(request, visitor),
             std::future::pending(),
         ));
         Self { address, immich, shelf, companion }

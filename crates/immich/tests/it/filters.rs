@@ -4,11 +4,17 @@ use uuid::Uuid;
 
 use crate::world::{World, sorted};
 
-/// Two pictures with text, and then one of them is changed; returns who is found with a filter.
-fn with(change: impl FnOnce(&World, Uuid, Uuid) -> Value) -> Vec<String> {
-    let world = World::new();
+/// Two pictures with text, and then one of them is changed; returns who is found with a filter, whatever the tables.
+fn with(change: impl Fn(&World, Uuid, Uuid) -> Value) -> Vec<String> {
+    let mut found = World::everywhere().map(|world| found_in(&world, &change));
+    let first = found.next().unwrap();
+    assert!(found.all(|other| other == first));
+    first
+}
+
+fn found_in(world: &World, change: impl Fn(&World, Uuid, Uuid) -> Value) -> Vec<String> {
     let [one, other] = ["one.jpg", "other.png"].map(|name| world.with_text(name, &["words"]));
-    let mut body = change(&world, one, other);
+    let mut body = change(world, one, other);
     let of_metadata = ["id", "checksum", "originalFileName", "originalPath", "description", "deviceAssetId"];
     if of_metadata.iter().any(|key| body.get(key).is_some()) {
         body["ocr"] = json!("words");
@@ -58,10 +64,6 @@ fn columns_of_the_picture() {
         json!({"libraryId": library})
     }));
     one(with(|world, id, _| {
-        world.set(id, "\"deviceId\" = 'tablet'");
-        json!({"deviceId": "tablet"})
-    }));
-    one(with(|world, id, _| {
         world.sql(
             "INSERT INTO asset_file (\"assetId\", type, path) VALUES ($1, 'encoded_video', '/x')",
             &[&id],
@@ -97,11 +99,19 @@ fn place_and_camera() {
             world.set_exif(other, &format!("\"{column}\" = 'Zurich'"));
             json!({column: "Zürich"})
         }));
-        for nothing in [Value::Null, json!("")] {
-            one(with(|world, _, other| {
-                world.set_exif(other, &format!("\"{column}\" = 'Bern'"));
-                json!({column: nothing})
-            }));
+        let without = |world: &World, _, other| {
+            world.set_exif(other, &format!("\"{column}\" = 'Bern'"));
+            json!({column: null})
+        };
+        one(with(without));
+        // Before v3, nothing stands for none.
+        let nothing = |world: &World, one, other| {
+            without(world, one, other);
+            json!({column: ""})
+        };
+        for world in World::everywhere() {
+            let expected: &[&str] = if world.is_v3() { &[] } else { &["one.jpg"] };
+            assert_eq!(found_in(&world, nothing), expected);
         }
     }
     one(with(|world, id, other| {
@@ -117,31 +127,20 @@ fn place_and_camera() {
 
 #[test]
 fn all_people_must_be_there() {
-    let person = |world: &World, name: &str| -> Uuid {
-        world.rows("INSERT INTO person (\"ownerId\", name) VALUES ($1, $2) RETURNING id", &[&world.me, &name])
-            [0]
-        .get(0)
-    };
-    let face = |world: &World, id: Uuid, person: Uuid, hidden: bool, deleted: bool| {
-        world.sql(
-            "INSERT INTO asset_face (\"assetId\", \"personId\", \"isVisible\", \"deletedAt\")
-             VALUES ($1, $2, NOT $3, CASE WHEN $4 THEN now() END)",
-            &[&id, &person, &hidden, &deleted],
-        );
-    };
     one(with(|world, id, other| {
-        let [ana, bo] = ["Ana Ruiz", "Bo"].map(|name| person(world, name));
-        face(world, id, ana, false, false);
-        face(world, id, ana, false, false);
-        face(world, id, bo, false, false);
-        face(world, other, ana, false, false);
+        let [ana, bo] = ["Ana Ruiz", "Bo"].map(|name| world.person(world.me, name));
+        for (picture, person) in [(id, ana), (id, ana), (id, bo), (other, ana)] {
+            world.face(picture, Some(person));
+        }
         json!({"personIds": [ana, bo]})
     }));
     one(with(|world, id, other| {
-        let ana = person(world, "Ana Ruiz");
-        face(world, id, ana, false, false);
-        face(world, other, ana, true, false);
-        face(world, other, ana, false, true);
+        let ana = world.person(world.me, "Ana Ruiz");
+        world.face(id, Some(ana));
+        for hidden in ["\"isVisible\" = false", "\"deletedAt\" = now()"] {
+            let face = world.face(other, Some(ana));
+            world.sql(&format!("UPDATE asset_face SET {hidden} WHERE id = $1"), &[&face]);
+        }
         json!({"personIds": [ana]})
     }));
     assert_eq!(with(|_, _, _| json!({"personIds": []})).len(), 2);
@@ -149,47 +148,32 @@ fn all_people_must_be_there() {
 
 #[test]
 fn albums_and_tags() {
-    let album = |world: &World, ids: &[Uuid]| -> Uuid {
-        let album =
-            world.rows("INSERT INTO album (\"ownerId\") VALUES ($1) RETURNING id", &[&world.me])[0].get(0);
-        for id in ids {
-            world.sql("INSERT INTO album_asset VALUES ($1, $2)", &[&album, id]);
-        }
-        album
-    };
     one(with(|world, id, other| {
-        let albums = [album(world, &[id, other]), album(world, &[id])];
+        let albums = [world.album(&[id, other]), world.album(&[id])];
         json!({"albumIds": albums})
     }));
     one(with(|world, _, other| {
-        album(world, &[other]);
+        world.album(&[other]);
         json!({"isNotInAlbum": true})
     }));
-    let tag = |world: &World, above: &[Uuid]| -> Uuid {
-        let tag: Uuid = world.rows("INSERT INTO tag (value) VALUES ('t') RETURNING id", &[])[0].get(0);
-        for ancestor in above.iter().chain([&tag]) {
-            world.sql("INSERT INTO tag_closure VALUES ($1, $2)", &[ancestor, &tag]);
-        }
-        tag
-    };
     one(with(|world, id, other| {
-        let animals = tag(world, &[]);
-        let (cats, cars) = (tag(world, &[animals]), tag(world, &[]));
-        world.sql("INSERT INTO tag_asset VALUES ($1, $2)", &[&id, &cats]);
-        world.sql("INSERT INTO tag_asset VALUES ($1, $2)", &[&other, &cars]);
+        let animals = world.tag(&[]);
+        let (cats, cars) = (world.tag(&[animals]), world.tag(&[]));
+        world.add_tag(id, cats);
+        world.add_tag(other, cars);
         json!({"tagIds": [animals]})
     }));
     one(with(|world, id, other| {
-        let tags = [tag(world, &[]), tag(world, &[])];
+        let tags = [world.tag(&[]), world.tag(&[])];
         for tag in tags {
-            world.sql("INSERT INTO tag_asset VALUES ($1, $2)", &[&id, &tag]);
+            world.add_tag(id, tag);
         }
-        world.sql("INSERT INTO tag_asset VALUES ($1, $2)", &[&other, &tags[0]]);
+        world.add_tag(other, tags[0]);
         json!({"tagIds": tags})
     }));
     one(with(|world, _, other| {
-        let tag = tag(world, &[]);
-        world.sql("INSERT INTO tag_asset VALUES ($1, $2)", &[&other, &tag]);
+        let tag = world.tag(&[]);
+        world.add_tag(other, tag);
         json!({"tagIds": null})
     }));
 }
@@ -199,7 +183,6 @@ fn names_of_the_metadata_search() {
     one(with(|_, id, _| json!({"id": id})));
     one(with(|_, _, _| json!({"originalFileName": "ONE"})));
     one(with(|_, _, _| json!({"originalPath": "upload/one"})));
-    one(with(|_, _, _| json!({"deviceAssetId": "one.jpg"})));
     one(with(|world, id, _| {
         world.set_exif(id, "description = 'Café del Mar'");
         json!({"description": "cafe"})
@@ -217,22 +200,39 @@ fn names_of_the_metadata_search() {
 
 #[test]
 fn filters_in_the_words() {
-    let world = World::new();
-    let [old, new] = ["old trip.jpg", "new trip.jpg"].map(|name| world.with_text(name, &["words"]));
-    world.set(old, "\"localDateTime\" = '2019-12-31 23:59:00+00'");
-    world.set(new, "\"localDateTime\" = '2020-01-01 00:00:00+00'");
-    let ana: Uuid = world
-        .rows("INSERT INTO person (\"ownerId\", name) VALUES ($1, 'Ana Ruiz') RETURNING id", &[&world.me])[0]
-        .get(0);
-    world.sql("INSERT INTO asset_face (\"assetId\", \"personId\") VALUES ($1, $2)", &[&old, &ana]);
-    let library = world.open();
-    for (query, expected) in [
-        ("ocr:words before:2020", "old trip.jpg"),
-        ("ocr:words after:2020", "new trip.jpg"),
-        ("ocr:words path:OLD", "old trip.jpg"),
-        ("ocr:words person:\"ana ruiz\"", "old trip.jpg"),
-    ] {
-        assert_eq!(world.found(&library, json!({"query": query})), [expected], "{query}");
+    for world in World::everywhere() {
+        let [old, new] = ["old trip.jpg", "new trip.jpg"].map(|name| world.with_text(name, &["words"]));
+        world.set(old, "\"localDateTime\" = '2019-12-31 23:59:00+00'");
+        world.set(new, "\"localDateTime\" = '2020-01-01 00:00:00+00'");
+        world.face(old, Some(world.person(world.me, "Ana Ruiz")));
+        let library = world.open();
+        for (query, expected) in [
+            ("ocr:words before:2020", "old trip.jpg"),
+            ("ocr:words after:2020", "new trip.jpg"),
+            ("ocr:words path:OLD", "old trip.jpg"),
+            ("ocr:words person:\"ana ruiz\"", "old trip.jpg"),
+        ] {
+            assert_eq!(world.found(&library, json!({"query": query})), [expected], "{query}");
+        }
+        assert!(world.found(&library, json!({"query": "ocr:words person:Bo"})).is_empty());
     }
-    assert!(world.found(&library, json!({"query": "ocr:words person:Bo"})).is_empty());
+}
+
+#[test]
+fn devices_filter_before_v3_and_are_passed_over_since() {
+    for world in World::everywhere() {
+        let change = |world: &World, id, _| {
+            if !world.is_v3() {
+                world.set(id, "\"deviceId\" = 'tablet'");
+            }
+            json!({"deviceId": "tablet"})
+        };
+        let expected: &[&str] = if world.is_v3() { &["one.jpg", "other.png"] } else { &["one.jpg"] };
+        assert_eq!(found_in(&world, change), expected);
+        let library = world.open();
+        assert_eq!(
+            sorted(world.found(&library, json!({"ocr": "words", "deviceAssetId": "one.jpg"}))),
+            expected
+        );
+    }
 }

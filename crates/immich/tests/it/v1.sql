@@ -7,6 +7,7 @@ ALTER TABLE partner RENAME TO partners;
 ALTER TABLE "user" RENAME TO users;
 ALTER TABLE album RENAME TO albums;
 ALTER TABLE album_asset RENAME TO albums_assets_assets;
+ALTER TABLE album_user RENAME TO albums_shared_users_users;
 ALTER TABLE albums_assets_assets RENAME COLUMN "albumId" TO "albumsId";
 ALTER TABLE albums_assets_assets RENAME COLUMN "assetId" TO "assetsId";
 ALTER TABLE tag RENAME TO tags;

@@ -10,18 +10,25 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_immich::{Caller, Error, Library, LibraryConfig, Page, SearchRequest, SearchRoute};
-use viewfinder_test_support::PostgresServer;
+use viewfinder_test_support::{PostgresServer, PostgresVersion};
 use viewfinder_vision::ocr;
 
-use crate::backend::Answers;
+use crate::{
+    backend::Answers,
+    layout::{self, Layout},
+};
 
 pub(crate) const V1: &str = include_str!("v1.sql");
-pub(crate) const V3: &str = include_str!("v3.sql");
-const V2: &str = include_str!("immich.sql");
 
 pub(crate) fn server() -> &'static PostgresServer {
     static SERVER: OnceLock<PostgresServer> = OnceLock::new();
     SERVER.get_or_init(|| PostgresServer::start(&[]))
+}
+
+/// As in Immich's own image, but without pgvector.
+pub(crate) fn older_server() -> &'static PostgresServer {
+    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
+    SERVER.get_or_init(|| PostgresServer::start_version(PostgresVersion::V14, &[]))
 }
 
 fn segmenter() -> Arc<Segmenter> {
@@ -52,21 +59,75 @@ pub(crate) struct World {
     pub(crate) answers: Arc<Answers>,
     /// The user who searches.
     pub(crate) me: Uuid,
+    /// Whose tables it has, and where it is.
+    name: String,
     client: RefCell<Client>,
 }
 
+impl Drop for World {
+    #[expect(clippy::print_stderr, reason = "which of the worlds made a test fail")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("in a world of {}", self.name);
+        }
+    }
+}
+
 impl World {
+    /// Tables of v2.7.5.
     pub(crate) fn new() -> Self {
-        Self::on(server())
+        Self::of(Layout::named("2.7.5"))
+    }
+
+    pub(crate) fn of(layout: &'static Layout) -> Self {
+        Self::at(layout.copy(server()), format!("Immich {}", layout.name))
+    }
+
+    /// One after the other, each with other tables.
+    pub(crate) fn on_every_layout() -> impl Iterator<Item = Self> {
+        layout::all().iter().map(Self::of)
+    }
+
+    /// The same, and the oldest and the newest in PostgreSQL 14 too, without vectors.
+    pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
+        let older = |layout: &'static Layout| {
+            Self::at(layout.copy(older_server()), format!("Immich {} in PostgreSQL 14", layout.name))
+        };
+        let all = layout::all();
+        Self::on_every_layout().chain(all.first().into_iter().chain(all.last()).map(older))
     }
 
     pub(crate) fn on(server: &PostgresServer) -> Self {
-        let url = server.new_database();
-        let mut client = Client::connect(&url, NoTls).unwrap();
-        client.batch_execute(V2).unwrap();
-        let mut world = Self { url, answers: Arc::default(), me: Uuid::nil(), client: RefCell::new(client) };
+        Self::at(Layout::named("2.7.5").database(server), "Immich 2.7.5".to_owned())
+    }
+
+    fn at(url: String, name: String) -> Self {
+        let client = Client::connect(&url, NoTls).unwrap();
+        let mut world =
+            Self { url, answers: Arc::default(), me: Uuid::nil(), name, client: RefCell::new(client) };
         world.me = world.user("me");
         world
+    }
+
+    /// Is there such a column? What differs between versions is hidden here.
+    pub(crate) fn has(&self, table: &str, column: &str) -> bool {
+        let statement = "SELECT FROM information_schema.columns
+             WHERE table_schema = 'public' AND table_name = $1 AND column_name = $2";
+        !self.rows(statement, &[&table, &column]).is_empty()
+    }
+
+    pub(crate) fn has_vectors(&self) -> bool {
+        self.has("smart_search", "embedding")
+    }
+
+    /// Does it answer as v3 does?
+    pub(crate) fn is_v3(&self) -> bool {
+        !self.has("asset", "deviceId")
+    }
+
+    /// Do faces belong to groups, in which each user has a person?
+    pub(crate) fn has_groups(&self) -> bool {
+        self.has("person", "personGroupId")
     }
 
     /// After the server was away.
@@ -94,8 +155,97 @@ impl World {
         self.rows(&format!("{statement} RETURNING id"), params)[0].get(0)
     }
 
+    fn new_id(&self) -> Uuid {
+        self.rows("SELECT gen_random_uuid()", &[])[0].get(0)
+    }
+
     pub(crate) fn user(&self, name: &str) -> Uuid {
-        self.added("INSERT INTO \"user\" (name) VALUES ($1)", &[&name])
+        let id = self.new_id();
+        self.user_with(id, name, None);
+        id
+    }
+
+    /// A user of this id, and in the other's group of users, where there is such a thing.
+    pub(crate) fn user_with(&self, id: Uuid, name: &str, beside: Option<Uuid>) {
+        if !self.has("user", "clusterGroupId") {
+            self.sql("INSERT INTO \"user\" (id, name) VALUES ($1, $2)", &[&id, &name]);
+            return;
+        }
+        let group: Uuid = match beside {
+            Some(other) => {
+                self.rows("SELECT \"clusterGroupId\" FROM \"user\" WHERE id = $1", &[&other])[0].get(0)
+            }
+            None => self.added("INSERT INTO cluster_group DEFAULT VALUES", &[]),
+        };
+        self.sql(
+            "INSERT INTO \"user\" (id, name, \"clusterGroupId\") VALUES ($1, $2, $3)",
+            &[&id, &name, &group],
+        );
+    }
+
+    /// Somebody whom a user calls by this name; the id that the API gives.
+    pub(crate) fn person(&self, owner: Uuid, name: &str) -> Uuid {
+        let id = self.new_id();
+        self.person_with(id, owner, name);
+        id
+    }
+
+    pub(crate) fn person_with(&self, id: Uuid, owner: Uuid, name: &str) {
+        if !self.has_groups() {
+            self.sql("INSERT INTO person (id, \"ownerId\", name) VALUES ($1, $2, $3)", &[&id, &owner, &name]);
+            return;
+        }
+        self.sql(
+            "INSERT INTO person_group (id, \"clusterGroupId\") SELECT $1, \"clusterGroupId\" FROM \"user\" WHERE id = $2",
+            &[&id, &owner],
+        );
+        self.named_by(id, owner, name);
+    }
+
+    /// Another user's person of a group.
+    pub(crate) fn named_by(&self, group: Uuid, owner: Uuid, name: &str) {
+        self.sql(
+            "INSERT INTO person (\"ownerId\", \"personGroupId\", name) VALUES ($1, $2, $3)",
+            &[&owner, &group, &name],
+        );
+    }
+
+    /// A face in a picture.
+    pub(crate) fn face(&self, picture: Uuid, person: Option<Uuid>) -> Uuid {
+        let column = if self.has_groups() { "personGroupId" } else { "personId" };
+        self.added(
+            &format!("INSERT INTO asset_face (\"assetId\", \"{column}\") VALUES ($1, $2)"),
+            &[&picture, &person],
+        )
+    }
+
+    /// An album of mine.
+    pub(crate) fn album(&self, pictures: &[Uuid]) -> Uuid {
+        let album = if self.has("album", "ownerId") {
+            self.added("INSERT INTO album (\"ownerId\") VALUES ($1)", &[&self.me])
+        } else {
+            let album = self.added("INSERT INTO album DEFAULT VALUES", &[]);
+            self.sql("INSERT INTO album_user VALUES ($1, $2, 'owner')", &[&album, &self.me]);
+            album
+        };
+        for picture in pictures {
+            self.sql("INSERT INTO album_asset VALUES ($1, $2)", &[&album, picture]);
+        }
+        album
+    }
+
+    /// A tag of mine, below others.
+    pub(crate) fn tag(&self, above: &[Uuid]) -> Uuid {
+        let tag =
+            self.added("INSERT INTO tag (\"userId\", value) VALUES ($1, uuid_generate_v4())", &[&self.me]);
+        for ancestor in above.iter().chain([&tag]) {
+            self.sql("INSERT INTO tag_closure VALUES ($1, $2)", &[ancestor, &tag]);
+        }
+        tag
+    }
+
+    pub(crate) fn add_tag(&self, picture: Uuid, tag: Uuid) {
+        self.sql("INSERT INTO tag_asset VALUES ($1, $2)", &[&picture, &tag]);
     }
 
     pub(crate) fn partner(&self, shared_by: Uuid, in_timeline: bool) {
@@ -109,11 +259,19 @@ impl World {
 
     /// A picture that was never read.
     pub(crate) fn picture_of(&self, owner: Uuid, name: &str) -> Uuid {
+        let device = if self.is_v3() {
+            ["", ""]
+        } else {
+            [", \"deviceAssetId\", \"deviceId\"", ", $2::text, 'phone'"]
+        };
         let id = self.added(
-            "INSERT INTO asset (\"deviceAssetId\", \"ownerId\", \"deviceId\", type, \"originalPath\", \"fileCreatedAt\",
-                 \"fileModifiedAt\", \"localDateTime\", checksum, \"originalFileName\")
-             VALUES ($2::text, $1, 'phone', 'IMAGE', '/data/upload/' || $2::text, '2024-01-01', '2024-01-01', '2024-01-01',
-                 sha224($2::text::bytea), $2::text)",
+            &format!(
+                "INSERT INTO asset (\"ownerId\", type, \"originalPath\", \"fileCreatedAt\", \"fileModifiedAt\",
+                     \"localDateTime\", checksum, \"checksumAlgorithm\", \"originalFileName\"{})
+                 VALUES ($1, 'IMAGE', '/data/upload/' || $2::text, '2024-01-01', '2024-01-01', '2024-01-01',
+                     sha224($2::text::bytea), 'sha1', $2::text{})",
+                device[0], device[1]
+            ),
             &[&owner, &name],
         );
         self.sql("INSERT INTO asset_exif (\"assetId\") VALUES ($1)", &[&id]);
@@ -151,8 +309,11 @@ impl World {
         self.sql(&format!("UPDATE asset_exif SET {change} WHERE \"assetId\" = $1"), &[&id]);
     }
 
-    /// Gives a picture the vector of what it shows.
+    /// Gives a picture the vector of what it shows, where there are vectors.
     pub(crate) fn show(&self, id: Uuid, vector: &[f32]) {
+        if !self.has_vectors() {
+            return;
+        }
         self.sql(
             "INSERT INTO smart_search VALUES ($1, $2::vector)",
             &[&id, &pgvector::Vector::from(vector.to_vec())],

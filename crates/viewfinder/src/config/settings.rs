@@ -276,8 +276,8 @@ settings! {
     /// The folder of these catalogues. Without it: `immich` in the data folder.
     companion_catalogs: Option<PathBuf> = None;
         "companion.catalogs", "VIEWFINDER_COMPANION_CATALOGS", example "/data/immich";
-    /// The file of photos that are to be read or embedded again, which goes on after a restart. Without it: `immich/jobs.json` in the
-    /// data folder.
+    /// The file of what people asked to be done again and is not done yet, so that it goes on after a restart. Without it:
+    /// `immich/jobs.json` in the data folder.
     companion_jobs: Option<PathBuf> = None;
         "companion.jobs", "VIEWFINDER_COMPANION_JOBS", example "/data/immich/jobs.json";
     /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.

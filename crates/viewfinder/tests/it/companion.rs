@@ -114,7 +114,12 @@ fn without_an_immich_there_is_no_companion_and_a_wrong_address_is_an_error() {
 fn database(server: &PostgresServer) -> String {
     let url = server.new_database();
     let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
-    client.batch_execute(include_str!("../../../immich/tests/it/immich.sql")).unwrap();
+    client
+        .batch_execute(concat!(
+            include_str!("../../../immich/tests/layouts/2.7.5/tables.sql"),
+            include_str!("../../../immich/tests/layouts/2.7.5/vectors.sql")
+        ))
+        .unwrap();
     let asset = "c0ffee00-508b-408d-bd23-bea659519770";
     client
         .batch_execute(&format!(
@@ -176,9 +181,60 @@ fn the_library_is_described_and_what_is_missing_is_done() {
     assert_eq!((&status["clip"]["width"], &status["follower"]["read"]), (&512.into(), &1.into()));
     let text = stdout(&run().args(["immich", "status"]).succeeds());
     assert!(text.contains("PP-OCRv5_mobile, read by Immich; 0 not read yet"), "{text}");
+    assert!(text.contains("people:  of the owner of a picture") && !text.contains("missing:"), "{text}");
     // There is no preview yet, so there is nothing to do.
     let done = stdout(&run().args(["immich", "reindex", "clip", "--media", "."]).succeeds());
     assert_eq!(done, "0 of 0 done, 0 failed\n");
     let said = stderr(&Run::new().args(["immich", "status"]).exits(2));
     assert!(said.contains("companion.database_url"), "{said}");
+}
+
+#[test]
+fn what_an_immich_lacks_is_told_and_the_rest_goes_on() {
+    let postgres = PostgresServer::start(&[]);
+    let url = database(&postgres);
+    let mut client = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    let run = |address: &str| run(address).env("VIEWFINDER_COMPANION_DATABASE_URL", &url);
+    client.batch_execute("ALTER TABLE asset_face RENAME COLUMN \"personId\" TO gone").unwrap();
+    let told = "people cannot be filtered: this Immich has no column asset_face.personId; \
+                Immich answers such searches itself";
+    let immich_url = format!("http://{}", immich());
+    let text = stdout(&run(&immich_url).args(["immich", "status"]).succeeds());
+    assert_eq!(text.matches("missing: ").count(), 2, "{text}");
+    assert!(text.contains(&format!("missing: {told}\n")), "{text}");
+    let json = stdout(&run(&immich_url).args(["immich", "status", "--json"]).succeeds());
+    let status: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(status["capabilities"]["people_filter"], serde_json::json!({"on": false, "reason": told}));
+
+    let server = Server::start(run(&immich_url), &[]);
+    let companion = opened(&server);
+    let search = |body: &str| -> Value {
+        let (status, body) = exchange(companion, SEARCH, body.as_bytes());
+        assert_eq!(status, 200);
+        serde_json::from_slice(&body).unwrap()
+    };
+    while search("{\"query\":\"ocr:发票\"}")["assets"]["count"] != 1 {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let by_person = format!("{{\"query\":\"ocr:发票\",\"personIds\":[\"{USER}\"]}}");
+    assert_eq!(search(&by_person)["by"], "Immich");
+    // An update of Immich brings it back, and takes something else away.
+    client
+        .batch_execute(
+            "ALTER TABLE asset_face RENAME COLUMN gone TO \"personId\"; ALTER TABLE tag_asset RENAME TO gone",
+        )
+        .unwrap();
+    while search(&by_person)["by"] == "Immich" {
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+    assert_eq!(log.matches("possible with this Immich again: people_filter").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("tags cannot be filtered: this Immich has no table tag_asset").count(),
+        1,
+        "{log}"
+    );
 }

@@ -11,9 +11,6 @@ use viewfinder_immich::{Error, Library, Page, SearchRequest, SearchRoute};
 
 use crate::world::World;
 
-/// From the tables of 2.7.5, in which a world is filled, to those of 3.2.
-const V32: &str = include_str!("v3.2.sql");
-
 #[expect(clippy::needless_pass_by_value, reason = "literals read better")]
 fn search(world: &World, library: &Library, route: SearchRoute, body: Value) -> Result<Page, Error> {
     library.search(
@@ -33,33 +30,28 @@ fn id(world: &World, statement: &str) -> Uuid {
 
 /// An album of somebody's, and what is in it.
 fn album(world: &World, owner: Uuid, pictures: &[Uuid]) -> Uuid {
-    let album = id(world, &format!("INSERT INTO album (\"ownerId\") VALUES ('{owner}') RETURNING id"));
-    for picture in pictures {
-        world.sql("INSERT INTO album_asset VALUES ($1, $2)", &[&album, picture]);
+    let album = world.album(pictures);
+    if world.has("album", "ownerId") {
+        world.sql("UPDATE album SET \"ownerId\" = $2 WHERE id = $1", &[&album, &owner]);
+    } else {
+        world.sql("UPDATE album_user SET \"userId\" = $2 WHERE \"albumId\" = $1", &[&album, &owner]);
     }
     album
 }
 
 fn person(world: &World, name: &str, pictures: &[Uuid]) -> Uuid {
-    let owner = world.me;
-    let person = id(
-        world,
-        &format!("INSERT INTO person (\"ownerId\", name) VALUES ('{owner}', '{name}') RETURNING id"),
-    );
+    let person = world.person(world.me, name);
     for picture in pictures {
-        world.sql("INSERT INTO asset_face (\"assetId\", \"personId\") VALUES ($1, $2)", &[picture, &person]);
+        world.face(*picture, Some(person));
     }
     person
 }
 
-/// A tag below another, and what bears it.
+/// A tag below others, and what bears it.
 fn tag(world: &World, above: &[Uuid], pictures: &[Uuid]) -> Uuid {
-    let tag = id(world, "INSERT INTO tag (value) VALUES ('t') RETURNING id");
-    for ancestor in above.iter().chain([&tag]) {
-        world.sql("INSERT INTO tag_closure VALUES ($1, $2)", &[ancestor, &tag]);
-    }
+    let tag = world.tag(above);
     for picture in pictures {
-        world.sql("INSERT INTO tag_asset VALUES ($1, $2)", &[picture, &tag]);
+        world.add_tag(*picture, tag);
     }
     tag
 }

@@ -7,8 +7,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use viewfinder_immich::SearchRoute;
 
-use super::{V32, album, person, search, tag};
-use crate::world::{World, names};
+use super::{album, person, search, tag};
+use crate::{
+    layout::Layout,
+    world::{World, names},
+};
 
 /// What can be named in a filter.
 #[derive(Clone)]
@@ -20,7 +23,7 @@ struct Things {
 
 /// Pictures in all combinations of a few properties.
 fn world() -> (World, Things) {
-    let world = World::new();
+    let world = World::of(Layout::named("3.2"));
     let mut pictures = Vec::new();
     for number in 0..48_u32 {
         let bit = |at: u32| number >> at & 1 == 1;
@@ -56,7 +59,6 @@ fn world() -> (World, Things) {
     let above = tag(&world, &[], &every(5));
     let tags = [above, tag(&world, &[above], &every(2))];
     album(&world, world.me, &every(4));
-    world.batch(V32);
     (world, Things { pictures, people, tags })
 }
 

@@ -1,7 +1,5 @@
 -- The tables of Immich 2.7.5 that matter here, after descriptions of a real one; stand-ins for functions of extensions that the
--- tests' PostgreSQL lacks.
-CREATE EXTENSION IF NOT EXISTS vector;
-
+-- tests' PostgreSQL lacks. What needs pgvector is in `vectors.sql`.
 CREATE FUNCTION uuid_generate_v4() RETURNS uuid LANGUAGE sql VOLATILE AS 'SELECT gen_random_uuid()';
 CREATE FUNCTION immich_uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
     SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
@@ -164,20 +162,25 @@ CREATE TABLE ocr_search (
     "assetId" uuid PRIMARY KEY REFERENCES asset(id) ON UPDATE CASCADE ON DELETE CASCADE,
     text text NOT NULL
 );
-CREATE TABLE smart_search (
-    "assetId" uuid PRIMARY KEY REFERENCES asset(id) ON DELETE CASCADE,
-    embedding vector(512) NOT NULL
-);
-ALTER TABLE smart_search ALTER COLUMN embedding SET STORAGE EXTERNAL;
-CREATE INDEX clip_index ON smart_search USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 300, m = 16);
-
-CREATE TABLE album (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), "ownerId" uuid NOT NULL REFERENCES "user"(id) ON DELETE CASCADE, "albumName" varchar NOT NULL DEFAULT '');
+CREATE TABLE album (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), "ownerId" uuid NOT NULL REFERENCES "user"(id) ON DELETE CASCADE, "albumName" varchar NOT NULL DEFAULT 'Untitled Album', "deletedAt" timestamptz);
 CREATE TABLE album_asset (
     "albumId" uuid NOT NULL REFERENCES album(id) ON DELETE CASCADE,
     "assetId" uuid NOT NULL REFERENCES asset(id) ON UPDATE CASCADE ON DELETE CASCADE,
     PRIMARY KEY ("albumId", "assetId")
 );
-CREATE TABLE tag (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), value varchar NOT NULL, "parentId" uuid REFERENCES tag(id) ON DELETE CASCADE);
+CREATE TABLE album_user (
+    "albumId" uuid NOT NULL REFERENCES album(id) ON UPDATE CASCADE ON DELETE CASCADE,
+    "userId" uuid NOT NULL REFERENCES "user"(id) ON UPDATE CASCADE ON DELETE CASCADE,
+    role varchar NOT NULL DEFAULT 'editor',
+    PRIMARY KEY ("albumId", "userId")
+);
+CREATE TABLE tag (
+    id uuid PRIMARY KEY DEFAULT uuid_generate_v4(),
+    "userId" uuid NOT NULL REFERENCES "user"(id) ON UPDATE CASCADE ON DELETE CASCADE,
+    value varchar NOT NULL,
+    "parentId" uuid REFERENCES tag(id) ON DELETE CASCADE,
+    UNIQUE ("userId", value)
+);
 CREATE TABLE tag_closure (
     id_ancestor uuid NOT NULL REFERENCES tag(id) ON DELETE CASCADE,
     id_descendant uuid NOT NULL REFERENCES tag(id) ON DELETE CASCADE,
