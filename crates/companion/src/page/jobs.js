@@ -106,12 +106,14 @@ const start = async (kind, ids) => {
   let job = null;
   try {
     for (let sent = 0; sent < ids.length; sent += AT_ONCE) {
-      const assetIds = ids.slice(sent, sent + AT_ONCE);
-      const response = await sendJson(JOBS, { name: KINDS[kind].job, assetIds, ...(job && { job: job.id }) });
+      const part = { name: KINDS[kind].job, assetIds: ids.slice(sent, sent + AT_ONCE) };
+      let response = await sendJson(JOBS, job ? { ...part, job: job.id } : part);
+      // It was done before the next part came.
+      if (job && [404, 409].includes(response.status)) response = await sendJson(JOBS, part);
       const answer = await response.json().catch(() => ({}));
       if (!response.ok) throw new Error([answer.message ?? response.status].flat().join(', '));
       if (!job && answer.already) toast(kind).end(name, said.already);
-      job ??= answer;
+      job = answer;
       adopt(answer, kind, note);
     }
   } catch (error) {

@@ -15,9 +15,11 @@ const hint = safely(() => {
 });
 
 // Jobs that run are told as soon as there is a session: at once, or after somebody has logged in.
+// Where nothing can be done again, there are none, unless this tab knows of one.
+const hasJobs = named.some(Boolean) || expected.size > 0;
 let followed = false;
 const followOnce = () => {
-  if (followed || !hasSession()) return;
+  if (followed || !hasSession() || !hasJobs) return;
   followed = true;
   follow();
 };

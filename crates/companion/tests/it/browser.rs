@@ -8,7 +8,7 @@ use viewfinder_test_support::Browser;
 
 use crate::{
     immich::SESSION,
-    support::{OWN, Running, USER},
+    support::{OWN, Running, USER, picture},
 };
 
 /// Opens a page of the stand-in as somebody with a session.
@@ -109,6 +109,38 @@ async fn a_photos_menu_gets_two_entries_that_look_and_work_like_their_neighbours
         .await;
     browser.until("document.querySelectorAll('[data-viewfinder=toast]').length", json!(0)).await;
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn the_companions_own_jobs_are_started_told_and_stopped() {
+    let running = Running::start().await;
+    let mut browser = Browser::open().await;
+    go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
+    browser.until("document.querySelectorAll('[data-viewfinder=ocr]').length", json!(1)).await;
+    for (kind, done) in [("ocr", "OCR data regenerated"), ("clip", "CLIP vectors regenerated")] {
+        browser.value(&click(&format!("[data-viewfinder={kind}]"))).await;
+        browser.until(TOAST, json!([done])).await;
+    }
+    assert_eq!(running.shelf.reruns.lock().unwrap().len(), 2);
+    browser.value(&format!("history.pushState(null, '', '/photos/{USER}')")).await;
+    browser.value(&click("[data-viewfinder=ocr]")).await;
+    let refused = ["OCR data could not be regenerated", "Not found or no asset.update access"];
+    browser.until(TOAST, json!(refused)).await;
+
+    running.shelf.work.close();
+    go(&mut browser, &running, "/photos?bars=3", "en").await;
+    let ids: Vec<_> = (0..40).map(picture).collect();
+    browser.value(&format!("select({}, 40)", json!(ids))).await;
+    browser.until(&labels(SELECTION_MENU), offered()).await;
+    browser.value(&click("[data-viewfinder=ocr]")).await;
+    browser.until(TOAST, json!(["Regenerate OCR data…", "0 of 40 done"])).await;
+    // Another page of the same user tells of it, and stops it.
+    go(&mut browser, &running, "/albums", "en").await;
+    browser.until(TOAST, json!(["Regenerate OCR data…", "0 of 40 done"])).await;
+    browser.value(&click("[data-viewfinder=stop]")).await;
+    browser.until(TOAST, json!(["Regenerate OCR data", "Stopped: 0 of 40 done"])).await;
+    running.shelf.work.open();
 }
 
 #[tokio::test]
@@ -237,6 +269,16 @@ async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_sent_in_parts() {
         browser.value("jobRoutes.change({state: 'done', done: 19999, failed: 2})").await;
         let done = json!(["OCR data regenerated", "19,999 of 20,001 done, 2 failed"]);
         browser.until(TOAST, done).await;
+
+        // A job that is done before its next part comes is followed by another.
+        browser.value("jobRoutes.ends = true; localStorage.clear()").await;
+        browser.value(&format!("select(['{OWN}'], 10001, [], Array(10001).fill('{OWN}'))")).await;
+        browser.until(&labels(SELECTION_MENU), offered()).await;
+        browser.value(&click("[data-viewfinder=ocr]")).await;
+        browser.until(SIZES, json!([10000, 1, 1])).await;
+        assert_eq!(browser.value(of_job).await, json!([null, "job-1", null]));
+        browser.value("jobRoutes.change({state: 'done', done: 1})").await;
+        browser.until(TOAST, json!(["OCR data regenerated"])).await;
 
         // Immich's own job was never done, and its page has nothing to tell.
         assert_eq!(browser.value("told").await, json!([]));

@@ -13,6 +13,8 @@ window.jobRoutes = (() => {
     change: (values) => store('jobs', stored('jobs').map((job, at) => (at === 0 ? { ...job, ...values } : job))),
     // The next start is refused.
     refusal: null,
+    // The next job ends as soon as it is started.
+    ends: false,
   };
   const start = ({ name, assetIds, job: id }) => {
     const jobs = stored('jobs');
@@ -20,6 +22,8 @@ window.jobRoutes = (() => {
     const job = jobs.find((job) => job.id === id) ?? running ??
       { id: `job-${jobs.length + 1}`, name, state: 'running', all: 0, done: 0, failed: 0 };
     if (!running || id) job.all += assetIds.length;
+    if (routes.ends) Object.assign(job, { state: 'done', done: job.all });
+    routes.ends = false;
     store('jobs', [job, ...jobs.filter((other) => other.id !== job.id)]);
     return { ...job, ...(running && !id && { already: true }) };
   };
@@ -38,6 +42,8 @@ window.jobRoutes = (() => {
       routes.change({ state: 'stopped' });
       return new Response(null, { status: 204 });
     }
+    const ended = stored('jobs').some((job) => job.id === body.job && job.state !== 'running');
+    if (ended) return Response.json({ message: 'this job has ended' }, { status: 409 });
     const refusal = routes.refusal;
     routes.refusal = null;
     return refusal
