@@ -22,7 +22,14 @@ pub(crate) fn has_own_text(body: &Map<String, Value>) -> bool {
 
 /// The text of the flat shape's field.
 pub(crate) fn own_text(body: &Map<String, Value>) -> Option<&str> {
-    body.get("ocr")?.as_str().map(str::trim).filter(|text| !text.is_empty())
+    let text = body.get("ocr")?.as_str()?;
+    // Whoever chose text in Immich's page may write the prefix all the same.
+    Some(text_asked_for(text).unwrap_or(text.trim())).filter(|text| !text.is_empty())
+}
+
+/// Does the flat shape's field begin with the prefix, which Immich would look for?
+pub(crate) fn is_prefixed(body: &Map<String, Value>) -> bool {
+    body.get("ocr").and_then(Value::as_str).and_then(text_asked_for).is_some()
 }
 
 /// The words behind `ocr:`, if a query is about text alone. They may be missing.
@@ -161,6 +168,8 @@ mod tests {
         for (body, expected) in [
             (json!({"ocr": "a"}), true),
             (json!({"ocr": " "}), false),
+            (json!({"ocr": "ocr: "}), false),
+            (json!({"ocr": "OCR:a"}), true),
             (json!({"filter": {"ocr": {"matches": "a"}}}), true),
             (json!({"filter": {"or": [{"isFavorite": {"eq": true}}, {"ocr": {"matches": "a"}}]}}), true),
             (json!({"filter": {"city": {"eq": "ocr"}}, "ocr": "a"}), false),

@@ -14,7 +14,7 @@ use crate::{
     Companion, LibraryError, Next, Page, SearchRoute, Who,
     as_caller::Sender,
     ask::{self, Read},
-    body::{self, has_own_text, is_structured, own_text, text_in_query},
+    body::{self, has_own_text, is_prefixed, is_structured, own_text, text_in_query},
     judge::{Probe, Verdict, judge},
     metric, reply,
 };
@@ -124,8 +124,12 @@ fn is_ours(route: Route, body: &Map<String, Value>) -> bool {
     match route {
         Route::Immich(SearchRoute::Smart) => words(),
         // Immich's page sends `ocr:…` as a search for files while search by meaning is off, and Immich ignores it.
-        Route::Immich(SearchRoute::Metadata) => has_own_text(body) || text_in_query(body).is_some(),
-        Route::Immich(SearchRoute::Random | SearchRoute::Statistics) => has_own_text(body),
+        Route::Immich(SearchRoute::Metadata) => {
+            has_own_text(body) || is_prefixed(body) || text_in_query(body).is_some()
+        }
+        Route::Immich(SearchRoute::Random | SearchRoute::Statistics) => {
+            has_own_text(body) || is_prefixed(body)
+        }
         Route::Ocr => true,
     }
 }
@@ -192,7 +196,7 @@ async fn ours(
 fn is_empty(route: Route, body: &Map<String, Value>) -> bool {
     match route {
         Route::Ocr => !has_own_text(body) && text_in_query(body).is_none_or(str::is_empty),
-        Route::Immich(_) => !has_own_text(body) && text_in_query(body) == Some(""),
+        Route::Immich(_) => !has_own_text(body) && (is_prefixed(body) || text_in_query(body) == Some("")),
     }
 }
 
@@ -253,6 +257,7 @@ async fn rephrased(
 ) -> Option<Request<Body>> {
     let text = match route {
         Route::Ocr => own_text(&body)?,
+        Route::Immich(SearchRoute::Metadata) if is_prefixed(&body) => own_text(&body)?,
         // Immich reads its own field by itself.
         Route::Immich(SearchRoute::Metadata) if has_own_text(&body) => return None,
         Route::Immich(_) => text_in_query(&body)?,

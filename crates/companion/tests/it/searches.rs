@@ -217,7 +217,9 @@ async fn text_after_a_prefix_is_found_while_search_by_meaning_is_off() {
     running.post("/api/search/metadata", body).await;
     let last = running.immich.asked().pop().unwrap();
     assert_eq!((last.path.as_str(), last.body), ("/api/search/metadata", question));
-    // What has its own field for text is sent as it came.
+    // A prefix within Immich's own field is taken away; what has none is sent as it came.
+    running.post("/api/search/metadata", json!({"ocr": "ocr:Exit"})).await;
+    assert_eq!(running.immich.asked().pop().unwrap().body, json!({"ocr": "Exit"}));
     let body = json!({"ocr": "Exit", "query": "ocr:other"});
     running.post("/api/search/metadata", body.clone()).await;
     let asked = running.immich.asked();
@@ -355,6 +357,7 @@ async fn a_prefix_with_nothing_behind_it_finds_nothing() {
     for (path, body) in [
         ("/api/search/smart", json!({"query": " ocr: ", "page": 1})),
         ("/api/search/metadata", json!({"query": "OCR：", "ocr": ""})),
+        ("/api/search/metadata", json!({"ocr": "ocr:"})),
     ] {
         assert_eq!(running.post(path, body).await.json(), empty);
     }
