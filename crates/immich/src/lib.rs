@@ -41,7 +41,7 @@ mod words;
 
 pub use error::{Error, NotUnderstood};
 pub use follow::Follower;
-pub use library::{Library, LibraryConfig};
+pub use library::{Library, LibraryConfig, look};
 pub use media::MediaFolder;
 pub use reindex::{Progress, Which};
 pub use request::SearchRequest;

@@ -10,7 +10,7 @@ use viewfinder_catalog::{
     search::Similarity,
     text::Segmenter,
 };
-use viewfinder_companion::{Capabilities, Capability, Complaints};
+use viewfinder_companion::{Capabilities, Complaints};
 use viewfinder_gateway::Backend;
 use viewfinder_vision::ocr;
 
@@ -52,6 +52,15 @@ struct Inner {
     pulse: Mutex<Pulse>,
     similarity: Similarity,
     complaints: Complaints,
+}
+
+/// What could be done with an Immich whose database is here, and why not the rest. Nothing is made in it.
+///
+/// # Errors
+/// As those of [`Library::open`].
+pub fn look(database_url: &str) -> Result<Capabilities, Error> {
+    let schema = Pool::new(database_url)?.read(Schema::probe)?.ok_or_else(no_assets)?;
+    Ok(schema.capabilities)
 }
 
 impl Library {
@@ -131,14 +140,11 @@ impl Library {
         self.schema().capabilities.clone()
     }
 
-    /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. Tells what was lost or is
-    /// possible again. If there are no pictures any more, or the database cannot be asked, what was known before stays.
+    /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. If there are no pictures any more, or the database cannot be asked, what was known before stays.
     fn look_again(&self) -> Result<(), Error> {
         *self.looked() = Instant::now();
         let schema = self.pool().read(Schema::probe)?.ok_or_else(no_assets)?;
-        let mut known = self.0.schema.lock().unwrap_or_else(PoisonError::into_inner);
-        tell_changes(&known.capabilities, &schema.capabilities);
-        *known = Arc::new(schema);
+        *self.0.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
         Ok(())
     }
 
@@ -176,15 +182,4 @@ impl Library {
 
 fn no_assets() -> Error {
     Error::UnknownSchema("there is no table asset".into())
-}
-
-/// One line for each capability that was lost, or came back.
-fn tell_changes(before: &Capabilities, now: &Capabilities) {
-    for capability in Capability::ALL {
-        match (before.told(capability), now.told(capability)) {
-            (before, Some(told)) if before.as_ref() != Some(&told) => tracing::warn!("{told}"),
-            (Some(_), None) => tracing::info!("possible with this Immich again: {capability}"),
-            _ => {}
-        }
-    }
 }

@@ -1,9 +1,11 @@
 //! Looks for what would go wrong, and says what to do about it.
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::path::Path;
+use std::time::Duration;
 
 use indicatif::HumanBytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use viewfinder_companion::Capabilities;
 use viewfinder_engine::runtime_flavour;
 use viewfinder_models::{ModelStatus, State, Store};
 use viewfinder_runtime::{Cores, Library, Runtime, RuntimeConfig};
@@ -16,6 +18,11 @@ use crate::{listen, output, wiring};
 
 /// Less than this, and OCR with CLIP and faces together will not fit.
 const LITTLE_MEMORY: u64 = 1 << 30;
+
+/// Immich answers at once, where it answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Most bytes of its version.
+const LARGEST: u64 = 64 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,6 +71,7 @@ pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure
     findings.extend(keys(config));
     findings.extend(api_key(config));
     findings.extend(memory());
+    findings.extend(immich(config));
     for finding in &findings {
         if args.json {
             json_line(finding)?;
@@ -235,6 +243,56 @@ fn aliases(config: &Config, store: &Store) -> Vec<Finding> {
             }
         })
         .collect()
+}
+
+/// An Immich that is opened through this program: does it answer, and what can be added to it?
+fn immich(config: &Config) -> Vec<Finding> {
+    let Some(url) = &config.companion_immich_url else { return Vec::new() };
+    let mut findings = vec![match version(url) {
+        _ if config.companion_immich_ca_file.is_some() => {
+            Finding::ok("Immich", format!("{url} is not tried here, since it has an authority of its own"))
+        }
+        Ok(version) => Finding::ok("Immich", format!("{version} answers at {url}")),
+        Err(error) => Finding::fail(
+            "Immich",
+            format!("no Immich answers at {url}: {error:#}"),
+            "start it, or set companion.immich_url to where it can be reached from here",
+        ),
+    }];
+    let Some(database) = &config.companion_database_url else { return findings };
+    match viewfinder_immich::look(database) {
+        Ok(capabilities) => {
+            let missing = capabilities.missing().map(|(_, told)| {
+                Finding::warn("Immich", told, "look for a newer Viewfinder that knows this Immich")
+            });
+            findings.extend(missing);
+            if capabilities == Capabilities::default() {
+                findings.push(Finding::ok("Immich", "everything can be added to it, by its database"));
+            }
+        }
+        Err(error) => findings.push(Finding::fail(
+            "Immich",
+            format!("its database: {error}"),
+            "see companion.database_url; the database must be reachable from here, and Immich have started once",
+        )),
+    }
+    findings
+}
+
+/// Which Immich it is.
+fn version(url: &str) -> anyhow::Result<String> {
+    #[derive(Deserialize)]
+    struct Version {
+        major: u32,
+        minor: u32,
+        patch: u32,
+    }
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE)).build().into();
+    let mut answer = agent.get(format!("{}/api/server/version", url.trim_end_matches('/'))).call()?;
+    let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec()?;
+    let Version { major, minor, patch } = serde_json::from_slice(&body)?;
+    Ok(format!("v{major}.{minor}.{patch}"))
 }
 
 /// Is every address free?

@@ -31,6 +31,7 @@ fn answer(mut stream: TcpStream) {
     let path = first.split(' ').nth(1).unwrap();
     let (kind, body) = match path {
         "/api/users/me" => ("application/json", format!("{{\"id\":\"{USER}\"}}")),
+        "/api/server/version" => ("application/json", "{\"major\":3,\"minor\":2,\"patch\":2}".to_owned()),
         _ if path.starts_with("/api/") => ("application/json", "{\"by\":\"Immich\"}".to_owned()),
         _ => ("text/html", "<html><head></head><body>Immich</body></html>".to_owned()),
     };
@@ -206,6 +207,10 @@ fn what_an_immich_lacks_is_told_and_the_rest_goes_on() {
     let status: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(status["capabilities"]["people_filter"], serde_json::json!({"on": false, "reason": told}));
 
+    let doctor = run(&immich_url).args(["doctor", "--listen", "127.0.0.1:0"]);
+    let looked = stdout(&doctor.exits(0));
+    assert!(looked.contains("v3.2.2 answers at") && looked.contains(told), "{looked}");
+
     let server = Server::start(run(&immich_url), &[]);
     let companion = opened(&server);
     let search = |body: &str| -> Value {
@@ -227,11 +232,16 @@ fn what_an_immich_lacks_is_told_and_the_rest_goes_on() {
     while search(&by_person)["by"] == "Immich" {
         std::thread::sleep(Duration::from_millis(500));
     }
+    // What is counted was told before.
+    let counted = r#"viewfinder_companion_capability{capability="tag_filter"} 0"#;
+    while !String::from_utf8(server.get("/metrics").1).unwrap().contains(counted) {
+        std::thread::sleep(Duration::from_millis(500));
+    }
     server.signal("-TERM");
     let (code, log) = server.end();
     assert_eq!(code, Some(0), "{log}");
     assert_eq!(log.matches(told).count(), 1, "{log}");
-    assert_eq!(log.matches("possible with this Immich again: people_filter").count(), 1, "{log}");
+    assert_eq!(log.matches("possible again: people_filter").count(), 1, "{log}");
     assert_eq!(
         log.matches("tags cannot be filtered: this Immich has no table tag_asset").count(),
         1,
