@@ -66,6 +66,10 @@ impl Library for Slow {
         Capabilities::default()
     }
 
+    fn has_text(&self) -> bool {
+        true
+    }
+
     fn reruns_as_caller(&self) -> bool {
         true
     }

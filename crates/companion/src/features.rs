@@ -19,7 +19,8 @@ pub(crate) async fn answer(
     request: Request<Body>,
     visitor: &Visitor,
 ) -> Response<Body> {
-    if !companion.has(Capability::TextSearch) {
+    let has_text = companion.library.as_ref().is_some_and(|library| library.has_text());
+    if !has_text || !companion.has(Capability::TextSearch) {
         return companion.proxy.forward(request, visitor).await;
     }
     let (parts, body) = request.into_parts();

@@ -124,6 +124,9 @@ pub trait Library: Send + Sync + 'static {
     /// What it can do right now, and why it cannot do the rest. Returns at once.
     fn capabilities(&self) -> Capabilities;
 
+    /// Is there text of any picture? Until then, apps need not be told that text can be searched. Returns at once.
+    fn has_text(&self) -> bool;
+
     /// Does a re-run need the caller's own credentials, to be given previews by Immich? Otherwise it may go on without them,
     /// after a restart too.
     fn reruns_as_caller(&self) -> bool;

@@ -160,8 +160,11 @@ async fn ours(
         Verdict::Unclear(why) => return Err(Left::Told("unclear", why, visitor.into())),
     };
     // What an Immich's answers have, it has: the second shape came with `nextCursor`.
-    let cursors = probed.pointer("/assets/nextCursor").is_some();
-    if is_structured(body) && route.probed() == METADATA && !cursors {
+    let mut cursors = probed.pointer("/assets/nextCursor").is_some();
+    if is_structured(body) && route.probed() != METADATA {
+        cursors = has_cursors(companion, read, visitor).await;
+    }
+    if is_structured(body) && !cursors {
         return Err(Left::Untold("not_understood"));
     }
     if is_empty(route, body) {
@@ -190,6 +193,15 @@ async fn ours(
             Err(Left::Told(code, message, (&caller).into()))
         }
     }
+}
+
+/// Do this Immich's lists have cursors, as far as the caller may know?
+async fn has_cursors(companion: &Companion, read: &Read, visitor: &Visitor) -> bool {
+    let one = json!({"size": 1});
+    let asked =
+        ask::as_sender(&companion.proxy, visitor, &read.parts, Method::POST, METADATA, Some(&one)).await;
+    let answer = asked.ok().and_then(|answer| answer.json());
+    answer.is_some_and(|answer| answer.pointer("/assets/nextCursor").is_some())
 }
 
 /// Is text asked for, but no words of it? Then nothing is found, and the page says what to write.

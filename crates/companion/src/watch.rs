@@ -6,16 +6,18 @@ use tokio::time::sleep;
 
 use crate::{Capabilities, Capability, Companion, metric};
 
-/// Between two looks. The first comes this late too: a database opens a moment after the program starts.
-const EVERY: Duration = Duration::from_secs(10);
+/// Between two looks.
+const EVERY: Duration = Duration::from_secs(2);
+/// Before the first one: a database opens a moment after the program starts.
+const FIRST: Duration = Duration::from_secs(10);
 
 impl Companion {
     /// Watches what there is, for the log and for metrics; ends with whoever runs it.
     pub async fn watch(self: Arc<Self>) {
         let mut before = Capabilities::default();
+        metric::capable(&self.capabilities());
+        sleep(FIRST).await;
         loop {
-            metric::capable(&self.capabilities());
-            sleep(EVERY).await;
             let now = self.capabilities();
             for line in lost(&before, &now) {
                 tracing::warn!("{line}");
@@ -23,7 +25,9 @@ impl Companion {
             if let Some(line) = regained(&before, &now) {
                 tracing::info!("{line}");
             }
+            metric::capable(&now);
             before = now;
+            sleep(EVERY).await;
         }
     }
 }

@@ -226,6 +226,11 @@ impl Library for ApiLibrary {
         Capabilities::default()
     }
 
+    fn has_text(&self) -> bool {
+        // It reads by itself what Immich lists.
+        !self.accounts.read().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn reruns_as_caller(&self) -> bool {
         false
     }

@@ -32,6 +32,8 @@ pub(crate) struct Pulse {
     pub(crate) fresh: Option<Instant>,
     /// Why it is not now.
     pub(crate) trouble: Option<String>,
+    /// Has any picture been read?
+    has_text: bool,
     /// What the server counted when readings were last asked for.
     counted: Option<[i64; 2]>,
 }
@@ -106,16 +108,26 @@ impl Library {
         if !schema.ids {
             return Ok(true);
         }
-        let (changed, read): (SystemTime, SystemTime) = self.pool().read(|work| {
-            let row = work.row("SELECT changed_up_to, read_up_to FROM viewfinder.immich_state", &[])?;
-            Ok(row.map_or((UNIX_EPOCH, UNIX_EPOCH), |row| (row.get(0), row.get(1))))
+        let (changed, read, has_text): (SystemTime, SystemTime, bool) = self.pool().read(|work| {
+            let row = work.row(
+                "SELECT changed_up_to, read_up_to, EXISTS (SELECT FROM viewfinder.immich_text WHERE letters <> '')
+                 FROM viewfinder.immich_state",
+                &[],
+            )?;
+            Ok(row.map_or((UNIX_EPOCH, UNIX_EPOCH, false), |row| (row.get(0), row.get(1), row.get(2))))
         })?;
+        self.pulse().has_text = has_text;
         // Each is tried, whatever befalls the others.
         let pictures = if schema.changes { self.take_changes(&schema, changed) } else { Ok(()) };
         let readings = if schema.readings { self.take_readings(&schema, read) } else { Ok(()) };
         let laps = self.pool().write(|work| self.compare_slice(work, &schema))?;
         pictures.and(readings)?;
         Ok(laps > 0)
+    }
+
+    /// Is there text of any picture, as of the last look? Returns at once.
+    pub fn has_text(&self) -> bool {
+        self.pulse().has_text
     }
 
     /// Takes over pictures that were changed since.

@@ -143,6 +143,10 @@ impl viewfinder_companion::Library for Immich {
         }
     }
 
+    fn has_text(&self) -> bool {
+        self.library().is_ok_and(Library::has_text)
+    }
+
     fn reruns_as_caller(&self) -> bool {
         self.media.is_none()
     }

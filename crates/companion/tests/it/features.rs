@@ -17,6 +17,10 @@ async fn features_are_those_with_the_companion() {
     let asked = running.immich.asked().pop().unwrap();
     assert!(!asked.headers.contains_key("if-none-match"));
 
+    // Before there is any text, nothing is promised.
+    running.shelf.is_blank.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(running.get("/api/server/features", &[]).await.json()["ocr"], false);
+
     let running = Running::with(false, true).await;
     running.immich.forget("ocr");
     let answer = running.get("/api/server/features", &[]).await;

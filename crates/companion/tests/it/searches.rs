@@ -342,6 +342,11 @@ async fn text_is_counted_and_drawn_from() {
         let answer = running.post_as(&format!("x-api-key: {key}"), path, json!({"ocr": "a"})).await;
         assert_eq!(answer.status, 403, "{path}");
     }
+    // The second shape is counted where Immich knows it.
+    let structured = json!({"filter": {"ocr": {"matches": "发票"}}});
+    assert_eq!(running.post("/api/search/statistics", structured.clone()).await.json(), json!({"total": 45}));
+    running.immich.is_newer();
+    assert_eq!(running.post("/api/search/statistics", structured).await.json(), json!({"total": 500}));
     // What cannot be counted here is counted by Immich.
     *running.shelf.trouble.lock().unwrap() =
         Some(LibraryError::NotUnderstood("unheardOf is not known".into()));

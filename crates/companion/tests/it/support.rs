@@ -83,6 +83,8 @@ pub(crate) struct Shelf {
     /// Before searches for "slow", and before re-runs.
     pub(crate) searches: Gate,
     pub(crate) work: Gate,
+    /// Has no picture been read yet?
+    pub(crate) is_blank: AtomicBool,
     /// Does it have previews of its own?
     pub(crate) has_previews: AtomicBool,
     /// How long it thinks, and works.
@@ -144,6 +146,10 @@ impl Library for Shelf {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
+    }
+
+    fn has_text(&self) -> bool {
+        !self.is_blank.load(Ordering::Relaxed)
     }
 
     fn reruns_as_caller(&self) -> bool {
