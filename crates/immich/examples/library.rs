@@ -1,5 +1,6 @@
-//! Fills a made-up Immich and measures how long searches of its library take: `library COUNT` prints a line of JSON. With the address of a
-//! database after it, that one is filled if it is empty, and kept. The words' vectors are at hand; what a network would add is not measured.
+//! Fills a made-up Immich and measures how long searches of its library take, and how many of the first ten hits an exact scan gives too:
+//! `library COUNT` prints a line of JSON. With the address of a database after it, that one is filled if it is empty, and kept; with `vchordrq`
+//! after that, it gets VectorChord's index as Immich makes it. The words' vectors are at hand; what a network would add is not measured.
 use std::{error::Error, sync::Arc, time::Instant};
 
 use pgvector::Vector;
@@ -73,17 +74,23 @@ impl Backend for Words {
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let count: u64 = arguments.next().ok_or("usage: library COUNT [URL]")?.parse()?;
+    let count: u64 = arguments.next().ok_or("usage: library COUNT [URL [vchordrq]]")?.parse()?;
     let server = PostgresServer::start(SERVER);
     let url = arguments.next().unwrap_or_else(|| server.new_database());
+    let index = match arguments.next().as_deref() {
+        None => HNSW,
+        Some("vchordrq") => VCHORDRQ,
+        Some(other) => return Err(format!("{other} is no index of Immich's").into()),
+    };
     let vocabulary = Vocabulary::new();
     let mut client = Client::connect(&url, NoTls)?;
     if client.query_one("SELECT to_regclass('public.asset') IS NULL", &[])?.get(0) {
         fill(&mut client, &vocabulary, count)?;
     }
+    client.batch_execute(&format!("DROP INDEX IF EXISTS clip_index; {index}; VACUUM ANALYZE"))?;
     let me = client.query_one("SELECT id FROM \"user\"", &[])?.get(0);
     let runtime = tokio::runtime::Runtime::new()?;
-    let library = Library::open(LibraryConfig {
+    let config = LibraryConfig {
         database_url: url.clone(),
         text_search_config: None,
         segmenter: Arc::new(Segmenter::new(None)?),
@@ -91,7 +98,8 @@ fn main() -> Result<()> {
         runtime: runtime.handle().clone(),
         ocr: ocr::Options::immich(0.5, 0.8, 736),
         similarity: Similarity::default(),
-    })?;
+    };
+    let library = Library::open(config.clone())?;
     let start = Instant::now();
     while !library.follow()? {}
     let catch_up_s = start.elapsed().as_secs_f64();
@@ -103,6 +111,13 @@ fn main() -> Result<()> {
         library.follow()?;
     }
     found["follow_ms"] = json!(start.elapsed().as_secs_f64() * 50.0);
+    let queries = queries(&vocabulary, count);
+    let by_index = first_ten(&library, me, &queries)?;
+    client.batch_execute("DROP INDEX clip_index")?;
+    // It looks at the indices when it is opened.
+    let exact = first_ten(&Library::open(config)?, me, &queries)?;
+    found["recall_at_10"] = json!(share(&by_index, &exact));
+    client.batch_execute(index)?;
     #[expect(clippy::print_stdout, reason = "the result")]
     {
         println!("{found}");
@@ -162,12 +177,21 @@ fn fill(client: &mut Client, vocabulary: &Vocabulary, count: u64) -> Result<()> 
         work.execute(&add_vectors, &[&ids, &vectors])?;
         work.commit()?;
     }
-    client.batch_execute(
-        "CREATE INDEX clip_index ON smart_search USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 300, m = 16)",
-    )?;
-    client.batch_execute("VACUUM ANALYZE")?;
     Ok(())
 }
+
+/// Immich's index with pgvector.
+const HNSW: &str = "CREATE INDEX clip_index ON smart_search USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 300, m = 16)";
+/// Immich's index with VectorChord, below 128,000 pictures.
+const VCHORDRQ: &str = "CREATE EXTENSION IF NOT EXISTS vchord CASCADE;
+    CREATE INDEX clip_index ON smart_search USING vchordrq (embedding vector_cosine_ops) WITH (options = $$
+        residual_quantization = false
+        [build.internal]
+        lists = [1]
+        spherical_centroids = true
+        build_threads = 4
+        sampling_factor = 1024
+    $$)";
 
 fn id(n: u64) -> Uuid {
     let mut random = Random::new(9_000_000_000 + n);
@@ -177,9 +201,39 @@ fn id(n: u64) -> Uuid {
     .into_uuid()
 }
 
-fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> Result<Value> {
+fn queries(vocabulary: &Vocabulary, count: u64) -> Vec<String> {
     let query = |seed| vocabulary.query(seed, &mut Random::new(1_000_000 * (77_000 + seed)), count);
-    let queries: Vec<String> = (0..QUERIES).map(query).collect();
+    (0..QUERIES).map(query).collect()
+}
+
+/// The first hits of each query by meaning alone, without a filter and with two.
+fn first_ten(library: &Library, me: Uuid, queries: &[String]) -> Result<Vec<Vec<String>>> {
+    let caller = Caller { user: me, elevated: false };
+    let mut found = Vec::new();
+    for filters in [json!({}), json!({"isFavorite": true}), json!({"make": "Make 3"})] {
+        for query in queries {
+            let mut body = filters.clone();
+            body["query"] = json!(format!("clip:\"{query}\""));
+            body["size"] = json!(10);
+            let page = library.search(&caller, &SearchRequest::parse(SearchRoute::Smart, &body)?)?;
+            found.push(page.items.iter().map(|item| item["id"].to_string()).collect());
+        }
+    }
+    Ok(found)
+}
+
+/// Which part of the others' hits are among these.
+fn share(these: &[Vec<String>], others: &[Vec<String>]) -> f64 {
+    let (mut all, mut common) = (0, 0);
+    for (these, others) in these.iter().zip(others) {
+        all += others.len();
+        common += others.iter().filter(|one| these.contains(one)).count();
+    }
+    common as f64 / all.max(1) as f64
+}
+
+fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> Result<Value> {
+    let queries = queries(vocabulary, count);
     let caller = Caller { user: me, elevated: false };
     let mut kinds = json!({"count": count});
     for (name, prefix, filters) in [
