@@ -41,6 +41,8 @@ pub(crate) enum Refusal {
     NoSuchJob,
     #[error("this job has ended")]
     Ended,
+    #[error("this job was stopped")]
+    Stopped,
     #[error("this job does something else")]
     OtherKind,
     #[error("a job takes {JOB_PICTURES} pictures at most; start another one when it is done")]
@@ -54,6 +56,8 @@ pub(crate) enum Refusal {
 /// A job with what is not kept in the file.
 struct Entry {
     job: Job,
+    /// The pictures that it has still to do, until it ends.
+    waiting: HashSet<Uuid>,
     /// For previews, where the library needs them; and did they start the job?
     credentials: Option<(Arc<Sender>, bool)>,
     /// Why nothing can be done for now, how often that was so in a row, and until when it is not tried again.
@@ -70,6 +74,7 @@ struct Entry {
 impl Entry {
     fn new(job: Job) -> Self {
         Self {
+            waiting: if job.end.is_none() { job.left.iter().copied().collect() } else { HashSet::new() },
             job,
             credentials: None,
             trouble: None,
@@ -142,17 +147,17 @@ impl Book {
     ) -> Result<(Uuid, bool), Refusal> {
         let place = into.map(|id| self.open_to(caller.user, kind, id)).transpose()?;
         let first = assets.first().ok_or(Refusal::NothingToDo)?;
-        let mut known = HashSet::new();
-        for job in self.under_way(caller.user).filter(|job| job.kind == kind) {
-            known.extend(job.left.iter().copied());
-        }
-        let fresh: Vec<Uuid> = assets.iter().copied().filter(|asset| known.insert(*asset)).collect();
+        let holder = |id: &Uuid| {
+            self.under_way(caller.user).find(|entry| entry.job.kind == kind && entry.waiting.contains(id))
+        };
+        let mut seen = HashSet::new();
+        let fresh: Vec<Uuid> =
+            assets.iter().copied().filter(|id| seen.insert(*id) && holder(id).is_none()).collect();
         if fresh.is_empty() {
-            let has = |job: &&Job| job.kind == kind && job.left.contains(first);
-            let holder = self.under_way(caller.user).find(has).map(|job| job.id);
-            return into.or(holder).map(|id| (id, true)).ok_or(Refusal::NoSuchJob);
+            let id = into.or_else(|| holder(first).map(|entry| entry.job.id));
+            return id.map(|id| (id, true)).ok_or(Refusal::NoSuchJob);
         }
-        let waiting: usize = self.under_way(caller.user).map(|job| job.left.len()).sum();
+        let waiting: usize = self.under_way(caller.user).map(|entry| entry.job.left.len()).sum();
         let in_job = place.map_or(0, |place| self.entries[place].job.all);
         if in_job + fresh.len() > JOB_PICTURES {
             return Err(Refusal::JobFull);
@@ -169,9 +174,10 @@ impl Book {
             }
         };
         self.version += 1;
-        let job = &mut self.entries[place].job;
-        job.add(&fresh, caller.elevated);
-        Ok((job.id, false))
+        let entry = &mut self.entries[place];
+        entry.job.add(&fresh, caller.elevated);
+        entry.waiting.extend(fresh);
+        Ok((entry.job.id, false))
     }
 
     /// The place of a job of the user's that takes more pictures.
@@ -181,11 +187,15 @@ impl Book {
         if job.kind != kind {
             return Err(Refusal::OtherKind);
         }
-        if job.end.is_some() { Err(Refusal::Ended) } else { Ok(place) }
+        match job.end {
+            None => Ok(place),
+            Some(End::Stopped) => Err(Refusal::Stopped),
+            Some(_) => Err(Refusal::Ended),
+        }
     }
 
-    fn under_way(&self, user: Uuid) -> impl Iterator<Item = &Job> {
-        self.entries.iter().map(|entry| &entry.job).filter(move |job| job.user == user && job.end.is_none())
+    fn under_way(&self, user: Uuid) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| entry.job.user == user && entry.job.end.is_none())
     }
 
     fn place(&self, user: Uuid, id: Uuid) -> Option<usize> {
@@ -221,6 +231,7 @@ impl Book {
         entry.credentials = None;
         entry.go_on();
         entry.put_off.clear();
+        entry.waiting = HashSet::new();
         let Job { id, user, kind, all, done, failed, .. } = entry.job;
         tracing::info!(job = %id, %user, ?kind, all, done, failed, ?end, "a job that does pictures again has ended");
     }
@@ -300,6 +311,7 @@ impl Book {
         self.version += 1;
         entry.go_on();
         entry.put_off.remove(&task.asset);
+        entry.waiting.remove(&task.asset);
         entry.job.strike(task.asset);
         if entry.job.end.is_none() && entry.job.left.is_empty() {
             let end = if entry.job.done > 0 { End::Done } else { End::Failed };

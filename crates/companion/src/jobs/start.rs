@@ -129,6 +129,7 @@ fn too_much(reason: Refusal) -> Refused {
         Refusal::NothingToDo => (StatusCode::BAD_REQUEST, "no_pictures"),
         Refusal::NoSuchJob => (StatusCode::NOT_FOUND, "no_such_job"),
         Refusal::Ended => (StatusCode::CONFLICT, "job_ended"),
+        Refusal::Stopped => (StatusCode::CONFLICT, "job_stopped"),
         Refusal::OtherKind => (StatusCode::CONFLICT, "other_job"),
         Refusal::JobFull => (StatusCode::PAYLOAD_TOO_LARGE, "job_full"),
         Refusal::UserFull => (StatusCode::TOO_MANY_REQUESTS, "too_many_pictures"),

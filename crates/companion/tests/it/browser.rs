@@ -777,3 +777,23 @@ async fn on_pages_without_the_anchors_nothing_happens() {
     assert_eq!(browser.value("document.querySelectorAll('[data-viewfinder]').length").await, 0);
     assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
 }
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn the_companions_own_jobs_are_started_and_followed() {
+    let running = Running::start().await;
+    let mut browser = Browser::open().await;
+    go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
+    browser.until(&format!("{}.length", labels(MENU)), json!(6)).await;
+    running.shelf.work.close();
+    browser.value(&click("[data-viewfinder=ocr]")).await;
+    // It goes on while the page is opened anew.
+    while running.shelf.work.waiting() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
+    browser.until(&format!("({TOAST})[0]"), json!("Regenerate OCR data…")).await;
+    running.shelf.work.open();
+    browser.until(TOAST, json!(["OCR data regenerated"])).await;
+    assert_eq!(running.shelf.reruns.lock().unwrap().len(), 1);
+}

@@ -335,7 +335,7 @@ async fn a_stopped_job_ends_after_the_pictures_in_hand() {
     assert_eq!((stopped.status, &stopped.json()["state"]), (200, &json!("stopped")));
     let more = json!({"name": "refresh-ocr", "assetIds": pictures(50..60), "job": job["id"]});
     let answer = running.post(PATH, more).await;
-    assert_eq!((answer.status, &answer.json()["code"]), (409, &json!("job_ended")));
+    assert_eq!((answer.status, &answer.json()["code"]), (409, &json!("job_stopped")));
     running.shelf.work.open();
     let next = start(&running, SESSION, &pictures(100..101)).await;
     until(&running, SESSION, &next, "done").await;
@@ -376,8 +376,10 @@ async fn pictures_are_added_to_a_job_and_never_twice() {
     until(&running, SESSION, &job, "done").await;
     until(&running, SESSION, &more, "done").await;
     assert_eq!(running.shelf.reruns.lock().unwrap().len(), 8);
+    let late = add(&pictures(20..21), "refresh-ocr", SESSION).await;
+    assert_eq!((late.status, &late.json()["code"]), (409, &json!("job_ended")));
     let again = start(&running, SESSION, &pictures(0..1)).await;
-    assert_eq!((&again["already"], &again["state"]), (&Value::Null, &json!("running")));
+    assert!(again["already"].is_null() && again["id"] != job["id"] && again["id"] != more["id"], "{again}");
 }
 
 #[tokio::test]
