@@ -1,6 +1,6 @@
 //! Fills a made-up Immich and measures how long searches of its library take, and how many of the first ten hits an exact scan gives too:
 //! `library COUNT` prints a line of JSON. With the address of a database after it, that one is filled if it is empty, and kept; with `vchordrq`
-//! after that, it gets VectorChord's index as Immich makes it. The words' vectors are at hand; what a network would add is not measured.
+//! after that, it gets `VectorChord`'s index as Immich makes it. The words' vectors are at hand; what a network would add is not measured.
 use std::{error::Error, sync::Arc, time::Instant};
 
 use pgvector::Vector;
@@ -182,7 +182,7 @@ fn fill(client: &mut Client, vocabulary: &Vocabulary, count: u64) -> Result<()> 
 
 /// Immich's index with pgvector.
 const HNSW: &str = "CREATE INDEX clip_index ON smart_search USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 300, m = 16)";
-/// Immich's index with VectorChord, below 128,000 pictures.
+/// Immich's index with `VectorChord`, below 128,000 pictures.
 const VCHORDRQ: &str = "CREATE EXTENSION IF NOT EXISTS vchord CASCADE;
     CREATE INDEX clip_index ON smart_search USING vchordrq (embedding vector_cosine_ops) WITH (options = $$
         residual_quantization = false
