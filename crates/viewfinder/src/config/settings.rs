@@ -224,11 +224,6 @@ settings! {
     /// Folder of the small pictures that the page of photos shows. Without it, thumbnails in the user's data folder.
     catalog_thumbnails: Option<PathBuf> = None;
         "catalog.thumbnails", "VIEWFINDER_CATALOG_THUMBNAILS", example "/var/cache/viewfinder/thumbnails";
-    /// Who sees the photos on an address without a key: `token`, whoever opened the page by the address that the server prints when it
-    /// starts; or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
-    /// everybody whom the proxy lets in.
-    web_open_to: OpenTo = OpenTo::Token;
-        "web.open_to", "VIEWFINDER_WEB_OPEN_TO";
     /// Bytes of all small pictures together; the oldest make room.
     catalog_thumbnail_bytes: u64 = 2_000_000_000;
         "catalog.thumbnail_bytes", "VIEWFINDER_CATALOG_THUMBNAIL_BYTES";
@@ -245,6 +240,12 @@ settings! {
     /// What `viewfinder index` looks for: ocr, clip, faces.
     index_kinds: Vec<Kind> = vec![Kind::Ocr, Kind::Clip, Kind::Faces];
         "index.kinds", "VIEWFINDER_INDEX_KINDS";
+
+    /// Who sees the photos on an address without a key: `token`, whoever opened the page by the address that the server prints when it
+    /// starts; or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
+    /// everybody whom the proxy lets in.
+    web_open_to: OpenTo = OpenTo::Token;
+        "web.open_to", "VIEWFINDER_WEB_OPEN_TO";
 
     /// OCR rules for Immich.
     immich_ocr_profile: OcrProfile = OcrProfile::Immich;
