@@ -224,14 +224,14 @@ settings! {
     /// Folder of the small pictures that the page of photos shows. Without it, thumbnails in the user's data folder.
     catalog_thumbnails: Option<PathBuf> = None;
         "catalog.thumbnails", "VIEWFINDER_CATALOG_THUMBNAILS", example "/var/cache/viewfinder/thumbnails";
+    /// Bytes of all small pictures together; the oldest make room.
+    catalog_thumbnail_bytes: u64 = 2_000_000_000;
+        "catalog.thumbnail_bytes", "VIEWFINDER_CATALOG_THUMBNAIL_BYTES";
     /// Who sees the photos on an address without a key: `token`, whoever opened the page by the address that the server prints when it
     /// starts; or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
     /// everybody whom the proxy lets in.
     web_open_to: OpenTo = OpenTo::Token;
         "web.open_to", "VIEWFINDER_WEB_OPEN_TO";
-    /// Bytes of all small pictures together; the oldest make room.
-    catalog_thumbnail_bytes: u64 = 2_000_000_000;
-        "catalog.thumbnail_bytes", "VIEWFINDER_CATALOG_THUMBNAIL_BYTES";
     /// Pictures are found by what they show if their similarity to the words lies at least so many deviations above that
     /// of other pictures.
     search_similarity_floor: f32 = Similarity::default().floor;
