@@ -87,7 +87,8 @@ fn main() -> Result<()> {
     if client.query_one("SELECT to_regclass('public.asset') IS NULL", &[])?.get(0) {
         fill(&mut client, &vocabulary, count)?;
     }
-    client.batch_execute(&format!("DROP INDEX IF EXISTS clip_index; {index}; VACUUM ANALYZE"))?;
+    client.batch_execute(&format!("DROP INDEX IF EXISTS clip_index; {index}"))?;
+    client.batch_execute("VACUUM ANALYZE")?;
     let me = client.query_one("SELECT id FROM \"user\"", &[])?.get(0);
     let runtime = tokio::runtime::Runtime::new()?;
     let config = LibraryConfig {

@@ -40,6 +40,23 @@ pub(crate) fn page(address: SocketAddr, token: &str) -> String {
     format!("http://{host}:{}/photos?token={token}", address.port())
 }
 
+/// A page that leads to an address, in a file that only its owner may read: the token must not stand on a command line, which everybody on the
+/// machine can see.
+pub(crate) fn redirect(address: &str) -> anyhow::Result<PathBuf> {
+    let path = data_folder().context("there is no home folder")?.join("open.html");
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| path.display().to_string());
+        }
+        _ => {}
+    }
+    let page = format!(
+        "<!doctype html><meta http-equiv=\"refresh\" content=\"0; url={address}\"><title>Viewfinder</title>"
+    );
+    write_private(&path, &page).with_context(|| path.display().to_string())?;
+    Ok(path)
+}
+
 fn file() -> Option<PathBuf> {
     data_folder().map(|data| data.join(FILE))
 }
@@ -54,7 +71,11 @@ fn keep(path: &Path) -> anyhow::Result<String> {
         Ok(found) => {
             anyhow::ensure!(found.is_file(), "{} is no regular file", path.display());
             narrow(path, &found)?;
-            return keys::from_file(path);
+            if found.len() > 0 {
+                return keys::from_file(path);
+            }
+            // A disk was full when it was made.
+            fs::remove_file(path).with_context(|| path.display().to_string())?;
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
@@ -62,14 +83,30 @@ fn keep(path: &Path) -> anyhow::Result<String> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
-    let token = made();
+    // Whole or not at all, and the first of two servers that start together makes it.
+    let part = path.with_extension(Uuid::new_v4().simple().to_string());
+    let linked = write_private(&part, &made()).and_then(|()| fs::hard_link(&part, path));
+    let removed = fs::remove_file(&part);
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => {
+            removed.with_context(|| part.display().to_string())?;
+            keys::from_file(path)
+        }
+    }
+}
+
+/// Makes a file that only its owner may read.
+pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| writeln!(file, "{token}"));
-    written.with_context(|| path.display().to_string())?;
-    Ok(token)
+    let mut file = options.open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
 }
 
 /// Nobody else may read it.
@@ -108,6 +145,9 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
             keep(&path).unwrap();
             assert_eq!(mode(), 0o600);
+            fs::write(&path, "").unwrap();
+            assert_ne!(keep(&path).unwrap(), first, "an empty file is none");
+            assert_eq!((mode(), fs::read_dir(path.parent().unwrap()).unwrap().count()), (0o600, 1));
             let link = folder.path().join("link");
             std::os::unix::fs::symlink(&path, &link).unwrap();
             assert!(keep(&link).is_err(), "what a link leads to is not ours");

@@ -76,8 +76,8 @@ impl Test {
             Self::Null(yes) => format!("{column} IS {}NULL", if *yes { "" } else { "NOT " }),
             Self::Is(sign, operand) => format!("{column} {sign} {}", operand.sql(sql)),
             Self::Among(yes, operands) => {
-                let operands: Vec<String> = operands.iter().map(|operand| operand.sql(sql)).collect();
-                format!("{column} {}IN ({})", if *yes { "" } else { "NOT " }, operands.join(", "))
+                let array = Operand::array(operands, sql);
+                format!("{column} {}({array})", if *yes { "= ANY" } else { "<> ALL" })
             }
             Self::Like { yes, before, after, text } => matches(column, *yes, [*before, *after], text, sql),
         }
@@ -92,6 +92,32 @@ impl Operand {
             Self::Number(number) => sql.param(*number),
             Self::Time(time) => format!("{}::text::timestamptz", sql.param(time.to_string())),
             Self::Bytes(bytes) => sql.param(bytes.clone()),
+        }
+    }
+
+    /// Operands of one kind as one array, so that the statement does not depend on how many there are.
+    fn array(operands: &[Self], sql: &mut Sql) -> String {
+        macro_rules! of {
+            ($kind:ident($value:ident) => $what:expr) => {
+                sql.param(
+                    operands
+                        .iter()
+                        .filter_map(|operand| match operand {
+                            Self::$kind($value) => Some($what),
+                            _ => None,
+                        })
+                        .collect::<Vec<_>>(),
+                )
+            };
+        }
+        match operands.first() {
+            Some(Self::Id(_)) => of!(Id(id) => *id),
+            Some(Self::Number(_)) => of!(Number(number) => *number),
+            Some(Self::Time(_)) => {
+                format!("{}::text[]::timestamptz[]", of!(Time(time) => time.to_string()))
+            }
+            Some(Self::Bytes(_)) => of!(Bytes(bytes) => bytes.clone()),
+            Some(Self::Text(_)) | None => of!(Text(text) => storable(text)),
         }
     }
 }

@@ -26,16 +26,19 @@ pub(crate) fn run(args: &OpenArgs, loaded: &Loaded) -> Result<Outcome, Failure> 
     })?;
     let page = token::page(address.address, &token::kept().map_err(Failure::Environment)?);
     output::line(&page)?;
-    if !args.print {
-        let opened = Command::new(OPENER)
-            .arg(&page)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        if opened.is_err() {
-            output::complain("no browser can be opened from here; open the address yourself");
-        }
+    if !args.print && browse(&page).is_err() {
+        output::complain("no browser can be opened from here; open the address yourself");
     }
     Ok(Outcome::Done)
+}
+
+fn browse(page: &str) -> anyhow::Result<()> {
+    let mut opener = Command::new(OPENER);
+    opener
+        .arg(token::redirect(page)?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok(())
 }
