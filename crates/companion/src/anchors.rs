@@ -13,6 +13,7 @@ use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Body as _,
     header::{HOST, HeaderName},
+    http::request::Parts,
 };
 use serde_json::Value;
 use tokio::time::timeout;
@@ -21,7 +22,7 @@ use viewfinder_proxy::{Body, Proxy, Visitor};
 use crate::{
     Capabilities, Capability, Companion,
     ask::{self, Read},
-    reply,
+    metric, reply,
 };
 
 /// Where the script tells them.
@@ -53,8 +54,6 @@ struct State {
 #[derive(Default)]
 struct Seen {
     missing: bool,
-    /// How often it was missed.
-    times: u64,
     version: Option<String>,
 }
 
@@ -72,14 +71,21 @@ pub(crate) async fn answer(
     visitor: &Visitor,
 ) -> Response<Body> {
     let refused = |message| reply::refusal(StatusCode::BAD_REQUEST, message);
+    let too_long = || reply::refusal(StatusCode::PAYLOAD_TOO_LARGE, "this is too long");
     if !is_of_same_site(request.headers()) {
         return reply::refusal(StatusCode::FORBIDDEN, "only Immich's own page may tell this");
     }
-    if request.body().size_hint().exact().is_none_or(|length| length > MOST) {
-        return reply::refusal(StatusCode::PAYLOAD_TOO_LARGE, "this is too long");
+    if request.body().size_hint().lower() > MOST {
+        return too_long();
     }
-    let Ok(read) = Read::json(request).await else { return refused("this is no JSON") };
+    let Ok(read) = Read::json(request).await else { return refused("this is no small JSON") };
+    if read.bytes.len() as u64 > MOST {
+        return too_long();
+    }
     let Some(told) = told(&read) else { return refused("missing and found must be lists of known names") };
+    if let Some(refusal) = refusal(companion, &read.parts, visitor).await {
+        return refusal;
+    }
     if companion.anchors.is_version_due() {
         let asked = version(&companion.proxy, visitor, read.parts.headers);
         if let Ok(Some(version)) = timeout(companion.time, asked).await {
@@ -93,6 +99,16 @@ pub(crate) async fn answer(
 /// Browsers say so; whoever is no browser has nothing to say here that it could not say in other ways.
 fn is_of_same_site(headers: &HeaderMap) -> bool {
     headers.get(SITE).is_none_or(|site| site == "same-origin")
+}
+
+/// Only Immich's users are heard: what they miss is told to the owner.
+async fn refusal(companion: &Companion, parts: &Parts, visitor: &Visitor) -> Option<Response<Body>> {
+    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None);
+    match timeout(companion.time, asked).await {
+        Ok(Ok(answer)) if answer.status == StatusCode::OK => None,
+        Ok(Ok(answer)) if answer.status.is_client_error() => Some(answer.relay()),
+        _ => Some(reply::coded(StatusCode::BAD_GATEWAY, "unclear", "Immich does not say who asks")),
+    }
 }
 
 fn told(read: &Read) -> Option<Told> {
@@ -145,13 +161,8 @@ impl Anchors {
     fn hear(&self, told: &Told) {
         let mut state = self.lock();
         for capability in &told.missing {
-            let seen = state.seen(*capability);
-            seen.missing = true;
-            seen.times += 1;
-            if seen.times == 1 {
-                let reason = reason(*capability, seen);
-                tracing::warn!(capability = capability.name(), reason, "missing in Immich's page");
-            }
+            state.seen(*capability).missing = true;
+            metric::anchor_missed(*capability);
         }
         for capability in &told.found {
             state.seen(*capability).missing = false;
@@ -178,8 +189,7 @@ impl State {
 fn reason(capability: Capability, seen: &Seen) -> String {
     let immich = seen.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
     let place = if capability == Capability::Marks { "picture" } else { "menu bar" };
-    let times = if seen.times == 1 { "once".to_owned() } else { format!("{} times", seen.times) };
-    format!("the page of Immich{immich} has no {place} that Viewfinder knows (seen {times})")
+    format!("the page of Immich{immich} has no {place} that Viewfinder knows")
 }
 
 #[cfg(test)]
@@ -193,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_counted_for_each_version_until_it_is_found() {
+    fn what_is_missing_is_told_alike_for_each_version_until_it_is_found() {
         let anchors = Anchors::default();
         let missing = Told { missing: vec![Capability::SelectionMenu], ..Told::default() };
         let found = Told { found: vec![Capability::SelectionMenu], ..Told::default() };
@@ -202,19 +212,17 @@ mod tests {
             vec![(Capability::SelectionMenu, format!("{loss}: the page of Immich{words}"))]
         };
         anchors.hear(&missing);
-        assert_eq!(lost(&anchors), told(" has no menu bar that Viewfinder knows (seen once)"));
+        assert_eq!(lost(&anchors), told(" has no menu bar that Viewfinder knows"));
         anchors.lock().version = Some("v3.2.2".to_owned());
+        // A reason that changes is told again in the log.
         for _ in 0..3 {
             anchors.hear(&missing);
+            assert_eq!(lost(&anchors), told(" v3.2.2 has no menu bar that Viewfinder knows"));
         }
-        let thrice = told(" v3.2.2 has no menu bar that Viewfinder knows (seen 3 times)");
-        assert_eq!(lost(&anchors), thrice);
         anchors.hear(&found);
         assert_eq!(lost(&anchors), []);
-        anchors.hear(&missing);
-        assert_eq!(lost(&anchors)[0].1.replace("(seen 4", "(seen 3"), thrice[0].1);
         anchors.lock().version = Some("v3.3.0".to_owned());
         anchors.hear(&missing);
-        assert_eq!(lost(&anchors), told(" v3.3.0 has no menu bar that Viewfinder knows (seen once)"));
+        assert_eq!(lost(&anchors), told(" v3.3.0 has no menu bar that Viewfinder knows"));
     }
 }

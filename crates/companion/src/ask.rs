@@ -1,18 +1,20 @@
 //! Requests to Immich in a caller's name, and requests small enough to be read.
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
+use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
     body::Body as _,
     header::{
         ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName,
         HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+        TRANSFER_ENCODING,
     },
     http::request::Parts,
 };
 use serde_json::Value;
 use viewfinder_proxy::{Body, Proxy, Visitor, empty, full};
+
+use crate::bounded::gather;
 
 /// The most bytes of a request that is read here. A search with thousands of people in its filter has less.
 const REQUEST_BYTES: usize = 1 << 20;
@@ -40,29 +42,35 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    /// Reads a request with a body of JSON, if it is a small one; gives it back untouched otherwise.
+    /// Reads a request with a body of JSON, if it is a small one; gives it back otherwise.
     ///
     /// # Errors
-    /// The request as it came; without a body if that broke off, when nobody waits for an answer any more.
+    /// The request as it came, with the whole of its body, which may only now be seen to be long or to break off.
     pub(crate) async fn json(request: Request<Body>) -> Result<Self, Request<Body>> {
         let headers = request.headers();
-        let known = request.body().size_hint().exact().is_some_and(|length| length <= REQUEST_BYTES as u64);
-        if !is_json(headers) || !known || headers.contains_key(CONTENT_ENCODING) {
+        let is_long = request.body().size_hint().lower() > REQUEST_BYTES as u64;
+        if !is_json(headers) || is_long || headers.contains_key(CONTENT_ENCODING) {
             return Err(request);
         }
-        let (parts, body) = request.into_parts();
-        match gather(body, REQUEST_BYTES).await {
-            Ok(bytes) => Ok(Self { parts, bytes }),
-            Err(_) => Err(Request::from_parts(parts, empty())),
+        let (mut parts, body) = request.into_parts();
+        let read = gather(body, REQUEST_BYTES).await;
+        // Its body was asked for by reading it here.
+        parts.headers.remove(EXPECT);
+        match read {
+            Ok(bytes) => {
+                // What came in chunks is one piece now.
+                if parts.headers.remove(TRANSFER_ENCODING).is_some() || !bytes.is_empty() {
+                    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+                }
+                Ok(Self { parts, bytes })
+            }
+            Err(unread) => Err(Request::from_parts(parts, unread.body)),
         }
     }
 
     /// The request as it came.
     pub(crate) fn again(&self) -> Request<Body> {
-        let mut parts = self.parts.clone();
-        // Its body was asked for by reading it here.
-        parts.headers.remove(EXPECT);
-        Request::from_parts(parts, full(self.bytes.clone()))
+        Request::from_parts(self.parts.clone(), full(self.bytes.clone()))
     }
 
     /// The body as an object.
@@ -150,21 +158,8 @@ pub(crate) async fn as_sender(
 /// Reads an answer.
 pub(crate) async fn whole(response: Response<Body>) -> Result<Answer, String> {
     let (head, body) = response.into_parts();
-    Ok(Answer { status: head.status, headers: head.headers, bytes: gather(body, ANSWER_BYTES).await? })
-}
-
-/// Reads a body of at most so many bytes.
-async fn gather(mut body: Body, most: usize) -> Result<Bytes, String> {
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(|error| error.to_string())?.into_data() {
-            if bytes.len() + data.len() > most {
-                return Err(format!("it is longer than {most} bytes"));
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
-    Ok(bytes.freeze())
+    let bytes = gather(body, ANSWER_BYTES).await.map_err(|unread| unread.why)?;
+    Ok(Answer { status: head.status, headers: head.headers, bytes })
 }
 
 /// Another path, perhaps with a query of its own, with the query that there is.

@@ -79,7 +79,10 @@ pub(crate) fn rephrase(mut body: Map<String, Value>, text: &str) -> Option<Map<S
         body.insert("ocr".to_owned(), json!(text));
         return Some(body);
     }
-    body.remove("language");
+    // Fields of the other shape, which Immich refuses beside this one.
+    for name in ["language", "ocr", "page"] {
+        body.remove(name);
+    }
     let condition = json!({"matches": text});
     let Value::Object(filter) = body.entry("filter").or_insert(json!({})) else { return None };
     if !filter.contains_key("ocr") {

@@ -12,6 +12,7 @@ mod anchors;
 mod as_caller;
 mod ask;
 mod body;
+mod bounded;
 mod capability;
 mod companion;
 mod complaints;

@@ -6,6 +6,7 @@ use crate::{Capabilities, Capability, RerunKind};
 
 const ANSWERS: &str = "viewfinder_companion_answers_total";
 const CAPABLE: &str = "viewfinder_companion_capability";
+const MISSING: &str = "viewfinder_companion_missing_anchors_total";
 const SECONDS: &str = "viewfinder_companion_answer_seconds";
 const PICTURES: &str = "viewfinder_companion_rerun_pictures_total";
 const WAITING: &str = "viewfinder_companion_rerun_pictures_waiting";
@@ -20,6 +21,10 @@ pub fn describe() {
     describe_gauge!(
         CAPABLE,
         "Whether something that the companion adds to Immich is possible right now: 1 or 0"
+    );
+    describe_counter!(
+        MISSING,
+        "How often the script missed its place in a page of Immich's, by what it would have added there"
     );
     describe_histogram!(SECONDS, "Seconds of searches and jobs that were answered here, by route");
     describe_counter!(
@@ -38,6 +43,11 @@ pub(crate) fn capable(capabilities: &Capabilities) {
         let on = if capabilities.has(capability) { 1.0 } else { 0.0 };
         gauge!(CAPABLE, "capability" => capability.name()).set(on);
     }
+}
+
+/// The page had no place for this one.
+pub(crate) fn anchor_missed(capability: Capability) {
+    counter!(MISSING, "anchor" => capability.name()).increment(1);
 }
 
 pub(crate) fn took(route: &'static str, time: Duration) {

@@ -267,6 +267,9 @@ async fn rephrased(
     body: Map<String, Value>,
     visitor: &Visitor,
 ) -> Option<Request<Body>> {
+    if let Route::Immich(SearchRoute::Random | SearchRoute::Statistics) = route {
+        return unprefixed(companion, read, body, visitor).await;
+    }
     let text = match route {
         Route::Ocr => own_text(&body)?,
         Route::Immich(SearchRoute::Metadata) if is_prefixed(&body) => own_text(&body)?,
@@ -275,21 +278,47 @@ async fn rephrased(
         Route::Immich(_) => text_in_query(&body)?,
     };
     let text = Some(text.to_owned()).filter(|text| !text.is_empty())?;
-    let features =
-        ask::as_sender(&companion.proxy, visitor, &read.parts, Method::GET, "/api/server/features", None)
-            .await;
-    if !features.ok()?.json()?.get("ocr")?.as_bool()? {
+    if !has_text(companion, read, visitor).await? {
         return None;
     }
     let mut body = body::rephrase(body, &text)?;
     if route != Route::Immich(SearchRoute::Metadata) {
         body.entry("size").or_insert(json!(SIZE));
     }
-    let mut request = read.again();
+    let mut request = with_body(read, body);
     *request.uri_mut() = ask::with_path(&read.parts.uri, METADATA);
+    Some(request)
+}
+
+/// The same search with words alone in Immich's own field; none if they are alone. Its answer is no list of files, so
+/// no other route has it.
+async fn unprefixed(
+    companion: &Companion,
+    read: &Read,
+    mut body: Map<String, Value>,
+    visitor: &Visitor,
+) -> Option<Request<Body>> {
+    let text = own_text(&body).filter(|_| is_prefixed(&body))?.to_owned();
+    if !has_text(companion, read, visitor).await? {
+        return None;
+    }
+    body.insert("ocr".to_owned(), Value::String(text));
+    Some(with_body(read, body))
+}
+
+/// Can this Immich search for text?
+async fn has_text(companion: &Companion, read: &Read, visitor: &Visitor) -> Option<bool> {
+    let path = "/api/server/features";
+    let features = ask::as_sender(&companion.proxy, visitor, &read.parts, Method::GET, path, None).await;
+    features.ok()?.json()?.get("ocr")?.as_bool()
+}
+
+/// The same request with another body.
+fn with_body(read: &Read, body: Map<String, Value>) -> Request<Body> {
+    let mut request = read.again();
     let bytes = Value::Object(body).to_string();
     request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-    Some(request.map(|_| full(bytes)))
+    request.map(|_| full(bytes))
 }
 
 #[cfg(test)]

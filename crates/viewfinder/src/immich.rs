@@ -63,9 +63,6 @@ fn open(config: &LibraryConfig, opened: &OnceLock<(Library, Option<Follower>)>) 
         std::thread::sleep(PAUSE);
     };
     tracing::info!("Immich's database is open: its text is searched here");
-    for (_, told) in library.capabilities().missing() {
-        tracing::warn!("{told}");
-    }
     let follower = library.start_following();
     if let Err(error) = &follower {
         tracing::error!(%error, "changes of Immich's library are not followed");

@@ -15,16 +15,29 @@ const drawing = (path) => {
   return svg;
 };
 
+// Below Immich's own notes; in its editor, which has buttons there, above the button at its bottom.
+const placeNotes = safely(() => {
+  const panel = document.querySelector(`[${MARK}="toasts"]`);
+  if (!panel) return;
+  const isEditing = shown() && document.querySelector(VIEWER) && !document.querySelector(`${VIEWER} ${VIEWER_BAR}`);
+  const place = isEditing ? { top: 'auto', bottom: '78px' } : { top: '80px', bottom: 'auto' };
+  for (const [name, value] of Object.entries(place)) {
+    if (panel.style[name] !== value) panel.style[name] = value;
+  }
+});
+
 // Where notes are, one below the other.
 const notes = () => {
   const present = document.querySelector(`[${MARK}="toasts"]`);
   if (present) return present;
   const panel = make('div', {
-    position: 'fixed', top: '80px', right: '16px', zIndex: '60', width: '320px', maxWidth: 'calc(100vw - 32px)',
+    position: 'fixed', right: '16px', zIndex: '60', width: '320px', maxWidth: 'calc(100vw - 32px)',
     display: 'flex', flexDirection: 'column', gap: '8px',
   });
   panel.setAttribute(MARK, 'toasts');
-  return document.body.appendChild(panel);
+  document.body.append(panel);
+  placeNotes();
+  return panel;
 };
 
 const CROSS = 'M19 6.4 17.6 5 12 10.6 6.4 5 5 6.4l5.6 5.6L5 17.6 6.4 19l5.6-5.6 5.6 5.6 1.4-1.4-5.6-5.6z';

@@ -34,6 +34,7 @@ const look = safely(() => {
     menus();
     marks();
     hint();
+    placeNotes();
     anchors();
     followOnce();
   }, 100);

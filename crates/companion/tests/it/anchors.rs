@@ -1,14 +1,20 @@
 //! What the page's script misses there.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use viewfinder_companion::Capability;
 
-use crate::support::Running;
+use crate::{
+    immich::SESSION,
+    support::{Running, Setup},
+};
 
 const PATH: &str = "/_viewfinder/anchors";
 
 async fn tell(running: &Running, header: &str, body: &Value) -> u16 {
-    let headers = ["Content-Type: application/json", header];
+    let session = format!("Authorization: Bearer {SESSION}");
+    let headers = ["Content-Type: application/json", &session, header];
     running.send("POST", PATH, &headers, &body.to_string()).await.status
 }
 
@@ -20,18 +26,21 @@ async fn what_the_page_lacks_is_told_with_immichs_version_and_forgotten_when_it_
         assert_eq!(tell(&running, "Sec-Fetch-Site: same-origin", &missing).await, 204);
     }
     let menu = "the menu of a selection has no entries of Viewfinder: \
-                the page of Immich v2.7.5 has no menu bar that Viewfinder knows (seen 3 times)";
+                the page of Immich v2.7.5 has no menu bar that Viewfinder knows";
     assert_eq!(running.missing(Capability::SelectionMenu).as_deref(), Some(menu));
     let marks = "text that was searched for is not marked: \
-                 the page of Immich v2.7.5 has no picture that Viewfinder knows (seen 3 times)";
+                 the page of Immich v2.7.5 has no picture that Viewfinder knows";
     assert_eq!(running.missing(Capability::Marks).as_deref(), Some(marks));
     assert_eq!(running.missing(Capability::ViewerMenu), None);
     assert_eq!(running.missing(Capability::TextSearch), None);
-    // Immich is asked once, and not in the name of the page's user.
+    // Immich is asked for its version once, and not in the name of the page's user.
     let asked = running.immich.asked();
-    assert_eq!(asked.len(), 1, "{asked:?}");
-    assert_eq!(asked[0].path, "/api/server/version");
-    assert!(!asked[0].headers.contains_key("sec-fetch-site"));
+    assert_eq!(asked.iter().filter(|asked| asked.path == "/api/users/me").count(), 3);
+    let versions: Vec<_> = asked.iter().filter(|asked| asked.path == "/api/server/version").collect();
+    assert_eq!((asked.len(), versions.len()), (4, 1), "{asked:?}");
+    for header in ["sec-fetch-site", "authorization"] {
+        assert!(!versions[0].headers.contains_key(header));
+    }
 
     assert_eq!(tell(&running, "X-Other: 1", &json!({"found": ["selection_menu"]})).await, 204);
     assert_eq!(running.missing(Capability::SelectionMenu), None);
@@ -39,13 +48,24 @@ async fn what_the_page_lacks_is_told_with_immichs_version_and_forgotten_when_it_
 }
 
 #[tokio::test]
-async fn without_an_answer_of_immich_the_version_is_left_out() {
+async fn only_users_of_immich_are_heard() {
     let running = Running::start().await;
+    let headers = ["Content-Type: application/json", "X-Other: 1"];
+    let menu = json!({"missing": ["viewer_menu"]});
+    let answer = running.send("POST", PATH, &headers, &menu.to_string()).await;
+    assert_eq!((answer.status, &answer.json()["message"]), (401, &json!("Authentication required")));
+    assert_eq!(running.routes(), ["GET /api/users/me"]);
     running.immich.stop();
-    assert_eq!(tell(&running, "X-Other: 1", &json!({"missing": ["viewer_menu"]})).await, 204);
-    let told = "the menu of a photo has no entries of Viewfinder: \
-                the page of Immich has no menu bar that Viewfinder knows (seen once)";
-    assert_eq!(running.missing(Capability::ViewerMenu).as_deref(), Some(told));
+    assert_eq!(tell(&running, "X-Other: 1", &menu).await, 502);
+    assert_eq!(running.missing(Capability::ViewerMenu), None);
+}
+
+#[tokio::test]
+async fn an_immich_that_hangs_is_not_waited_for() {
+    let running = Running::set_up(Setup { time: Duration::from_millis(50), ..Setup::default() }).await;
+    running.immich.hang();
+    assert_eq!(tell(&running, "X-Other: 1", &json!({"missing": ["viewer_menu"]})).await, 502);
+    assert_eq!(running.missing(Capability::ViewerMenu), None);
 }
 
 #[tokio::test]
@@ -67,8 +87,8 @@ async fn other_sites_other_names_and_long_words_are_refused() {
     }
     let plain = running.send("POST", PATH, &["Content-Type: text/plain"], &menu.to_string()).await;
     assert_eq!(plain.status, 400);
-    let chunks = ["Content-Type: application/json", "Transfer-Encoding: chunked"];
-    assert_eq!(running.send("POST", PATH, &chunks, "").await.status, 413);
+    let long = json!({"missing": vec!["viewer_menu"; 100]}).to_string();
+    assert_eq!(running.post_in_chunks(PATH, &long).await.status, 413);
     assert_eq!(running.missing(Capability::ViewerMenu), None);
     assert!(running.immich.asked().is_empty());
 }

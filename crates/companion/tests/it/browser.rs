@@ -464,6 +464,25 @@ async fn a_phone_shows_notes_and_entries_whole() {
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
+async fn a_note_makes_way_for_the_editor() {
+    let running = Running::start().await;
+    let mut browser = with_job_routes().await;
+    go_in(&mut browser, &running, &format!("/photos/{OWN}"), "en", 390).await;
+    browser.until("document.querySelectorAll('[data-viewfinder=ocr]').length", json!(1)).await;
+    browser.value(&click("[data-viewfinder=ocr]")).await;
+    // Beside Immich's own notes; in the editor, between its ratios and the button at its bottom.
+    let place = "(() => { const {top, bottom} = document.querySelector('[data-viewfinder=toast]').getBoundingClientRect();
+        return top === 80 ? 'top' : top > innerHeight / 2 && bottom < innerHeight - 62 ? 'bottom' : [top, bottom]; })()";
+    browser.until(place, json!("top")).await;
+    browser.value("edit()").await;
+    browser.until(place, json!("bottom")).await;
+    browser.value("build()").await;
+    browser.until(place, json!("top")).await;
+    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
 async fn vectors_are_not_offered_while_immichs_search_by_them_is_off() {
     let running = Running::start().await;
     running.immich.forget("smartSearch");

@@ -60,6 +60,7 @@ struct State {
     slow: Mutex<Vec<Uuid>>,
     /// Does it know the second shape of searches, as v3.2?
     structured: AtomicBool,
+    hangs: AtomicBool,
 }
 
 pub(crate) struct Immich {
@@ -98,6 +99,11 @@ impl Immich {
     /// An Immich as v3.2, which knows the second shape of searches.
     pub(crate) fn is_newer(&self) {
         self.state.structured.store(true, Ordering::Relaxed);
+    }
+
+    /// It takes requests, and answers none.
+    pub(crate) fn hang(&self) {
+        self.state.hangs.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn stop(&self) {
@@ -160,6 +166,9 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
     state.asked.lock().unwrap().push(asked.clone());
+    if state.hangs.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
+    }
     let route = format!("{} {}", asked.method, asked.path);
     match route.as_str() {
         "GET /api/server/features" => {

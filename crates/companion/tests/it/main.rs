@@ -2,6 +2,7 @@
 
 mod anchors;
 mod browser;
+mod chunks;
 mod complaints;
 mod features;
 mod immich;

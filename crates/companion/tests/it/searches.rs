@@ -325,6 +325,11 @@ async fn text_beside_a_filter_is_never_said_in_a_way_that_immich_refuses() {
     running.post("/api/search/smart", body.clone()).await;
     let last = running.immich.asked().pop().unwrap();
     assert_eq!((last.path.as_str(), last.body), ("/api/search/smart", body));
+    // Nor do fields of the other shape stay beside it.
+    let running = Running::with(false, true).await;
+    running.post("/api/search/ocr", json!({"filter": {}, "ocr": "发票", "page": 2})).await;
+    let last = running.immich.asked().pop().unwrap();
+    assert_eq!(last.body, json!({"filter": {"ocr": {"matches": "发票"}}, "size": 100}));
 }
 
 #[tokio::test]
@@ -352,6 +357,20 @@ async fn text_is_counted_and_drawn_from() {
         Some(LibraryError::NotUnderstood("unheardOf is not known".into()));
     let answer = running.post("/api/search/statistics", json!({"ocr": "发票"})).await;
     assert_eq!(answer.json(), json!({"total": 45}));
+    // On its own path: a list would be no answer. A prefix is taken away, and nothing else is changed.
+    for (path, answer) in
+        [("/api/search/statistics", json!({"total": 45})), ("/api/search/random", json!([]))]
+    {
+        for (body, said) in [
+            (json!({"ocr": "a", "query": "ocr:b"}), json!({"ocr": "a", "query": "ocr:b"})),
+            (json!({"ocr": "ocr:cat", "size": 3}), json!({"ocr": "cat", "size": 3})),
+            (json!({"ocr": "ocr:cat", "query": "ocr:b"}), json!({"ocr": "cat", "query": "ocr:b"})),
+        ] {
+            assert_eq!(running.post(path, body).await.json(), answer);
+            let last = running.immich.asked().pop().unwrap();
+            assert_eq!((last.path.as_str(), last.body), (path, said));
+        }
+    }
 }
 
 #[tokio::test]

@@ -247,6 +247,27 @@ impl Running {
         Answer::read(&bytes)
     }
 
+    /// JSON from somebody with a session, whose length is not told beforehand.
+    pub(crate) async fn post_in_chunks(&self, path: &str, body: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: photos\r\nConnection: close\r\nAuthorization: Bearer {SESSION}\r\n\
+             Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        let mut bytes = head.into_bytes();
+        let half = body.len() / 2;
+        for chunk in [&body.as_bytes()[..half], &body.as_bytes()[half..]] {
+            bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+            bytes.extend_from_slice(chunk);
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"0\r\n\r\n");
+        stream.write_all(&bytes).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        Answer::read(&bytes)
+    }
+
     /// JSON from somebody with a session.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         let session = format!("Authorization: Bearer {SESSION}");
