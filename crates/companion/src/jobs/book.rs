@@ -649,6 +649,9 @@ mod tests {
         (worked.id, worked.worked) = (Uuid::from_u128(9), 5000);
         for as_caller in [true, false] {
             let mut book = Book::new(vec![job.clone(), worked.clone()], as_caller);
+            assert_eq!(book.waiting_for_owners(), if as_caller { 6 } else { 0 });
+            let told = book.told(caller(1).user, job.id).unwrap();
+            assert_eq!(told["state"], if as_caller { "waiting" } else { "running" });
             book.prune(1000 + WAITS - 1);
             assert!(book.jobs().iter().all(|job| job.end.is_none()));
             book.prune(1000 + WAITS);
