@@ -83,7 +83,8 @@ impl Sender {
             // An answer that began and broke off, or is too long, says nothing of other pictures.
             Ok(Ok(Err(why))) if self.proxy.is_up() => Err(PreviewError::Missing(why)),
             Ok(Ok(Err(why))) => Err(PreviewError::Away(why)),
-            Ok(Err(_)) => Err(PreviewError::Missing(format!("Immich gave no preview within {time:?}"))),
+            // It is Immich that hangs, most likely; a single picture that takes so long is told by the others.
+            Ok(Err(_)) => Err(PreviewError::Away(format!("no preview within {time:?}"))),
             Err(_) => Err(PreviewError::Away("it is stopping".to_owned())),
         }
     }

@@ -216,7 +216,12 @@ impl Library for ApiLibrary {
         assets: &[Uuid],
         _: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
-        rerun::rerun(&self.account(caller)?, &self.config, kind, assets)
+        // The key may be asked about still, as after a start: what was begun goes on later.
+        let away = |_| LibraryError::Failed {
+            code: "no_account",
+            message: "no API key of this user can be used yet".to_owned(),
+        };
+        rerun::rerun(&self.account(caller).map_err(away)?, &self.config, kind, assets)
     }
 
     fn capabilities(&self) -> Capabilities {

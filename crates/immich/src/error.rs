@@ -56,6 +56,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// No preview at all can be read: the folder of Immich's media is not there.
+    #[error("no preview can be read: {0}")]
+    MediaAway(String),
     /// The engine could not answer.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -76,6 +79,7 @@ impl Error {
             Self::NoMeaning(_) => "no_meaning",
             Self::Width { .. } => "width",
             Self::Preview { .. } => "preview",
+            Self::MediaAway(_) => "media_away",
             Self::Engine(_) => "engine",
         }
     }

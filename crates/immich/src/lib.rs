@@ -45,6 +45,6 @@ pub use library::{Library, LibraryConfig, look};
 pub use media::MediaFolder;
 pub use reindex::{Progress, Which};
 pub use request::SearchRequest;
-pub use rerun::Previews;
+pub use rerun::{NoPreview, Previews};
 pub use status::{ClipStatus, FollowerStatus, OcrStatus, Status};
 pub use viewfinder_companion::{Caller, Next, Page, RerunKind, SearchRoute};

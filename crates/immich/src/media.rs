@@ -5,7 +5,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 use viewfinder_catalog::postgres::{Result, Work};
 
-use crate::{Library, schema::Schema};
+use crate::{Library, NoPreview, schema::Schema};
 
 /// Where Immich's files are seen from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +23,24 @@ impl MediaFolder {
         // No path of a database leads out of the folder.
         rest.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.folder.join(rest))
     }
+
+    /// Why nothing in the folder can be read. Where a disk is not mounted, the folder is empty.
+    fn trouble(&self) -> Option<String> {
+        let folder = self.folder.display();
+        match std::fs::read_dir(&self.folder).map(|mut entries| entries.next()) {
+            Ok(Some(Ok(_))) => None,
+            Ok(None) => Some(format!("{folder} is empty; is its disk mounted?")),
+            Ok(Some(Err(error))) | Err(error) => Some(format!("{folder}: {error}")),
+        }
+    }
 }
 
 impl Library {
     /// Reads the preview of a picture from a folder; the unedited one, as Immich reads text from it.
     ///
     /// # Errors
-    /// One line, for people.
-    pub fn preview_in(&self, media: &MediaFolder, id: Uuid) -> Result<Bytes, String> {
+    /// [`NoPreview::OfAll`] if the folder is not what it should be, as one whose disk is not mounted.
+    pub fn preview_in(&self, media: &MediaFolder, id: Uuid) -> Result<Bytes, NoPreview> {
         let schema = self.schema();
         let read = self.pool().read(|work| {
             let row = work.row(&statement(&schema), &[&id])?;
@@ -41,11 +51,16 @@ impl Library {
             Ok((row.map(|row| row.get::<_, String>(0)), prefix))
         });
         let (path, prefix) = read.map_err(|error| error.to_string())?;
-        let path = path.ok_or("Immich has made none yet")?;
+        let path = path.ok_or_else(|| "Immich has made none yet".to_owned())?;
         let place = media.place(&prefix, &path).ok_or_else(|| {
             format!("{path} does not begin with {prefix}; companion.media_prefix or --media-prefix says what paths begin with")
         })?;
-        std::fs::read(&place).map(Bytes::from).map_err(|error| format!("{}: {error}", place.display()))
+        std::fs::read(&place).map(Bytes::from).map_err(|error| {
+            media.trouble().map_or_else(
+                || NoPreview::OfPicture(format!("{}: {error}", place.display())),
+                NoPreview::OfAll,
+            )
+        })
     }
 }
 
@@ -68,6 +83,18 @@ fn statement(schema: &Schema) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_that_is_not_mounted_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |folder: &Path| MediaFolder { prefix_in_database: None, folder: folder.into() }.trouble();
+        assert!(of(folder.path()).unwrap().contains("mounted"));
+        assert!(of(&folder.path().join("gone")).is_some());
+        std::fs::create_dir(folder.path().join("thumbs")).unwrap();
+        assert_eq!(of(folder.path()), None);
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        assert!(of(&folder.path().join("file")).is_some());
+    }
 
     #[test]
     fn paths_stay_in_the_folder() {

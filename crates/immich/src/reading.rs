@@ -31,7 +31,7 @@ impl Library {
         let failed = RefCell::new(failed);
         let preview = |id: Uuid| {
             if failed.borrow().contains(&id) {
-                Err("it could not be read before".to_owned())
+                Err("it could not be read before".to_owned().into())
             } else {
                 preview(id)
             }

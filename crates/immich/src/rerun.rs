@@ -14,7 +14,24 @@ use crate::{
 };
 
 /// Gives the preview of a picture, as Immich made it, or says why not; for a video, its still picture.
-pub type Previews<'a> = dyn Fn(Uuid) -> Result<Bytes, String> + 'a;
+pub type Previews<'a> = dyn Fn(Uuid) -> Result<Bytes, NoPreview> + 'a;
+
+/// Why there is no preview. One line, for people.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoPreview {
+    /// This picture has none that can be read.
+    #[error("{0}")]
+    OfPicture(String),
+    /// No other picture has one now, either.
+    #[error("{0}")]
+    OfAll(String),
+}
+
+impl From<String> for NoPreview {
+    fn from(reason: String) -> Self {
+        Self::OfPicture(reason)
+    }
+}
 
 impl Library {
     /// May the caller change all of these? As in Immich: they must be the caller's own, and locked ones need the PIN.
@@ -86,7 +103,10 @@ impl Library {
         if self.pool().read(|work| is_hidden(work, &schema, id))? {
             return Ok(());
         }
-        let bytes = preview(id).map_err(|reason| Error::Preview { asset: id, reason })?;
+        let bytes = preview(id).map_err(|none| match none {
+            NoPreview::OfPicture(reason) => Error::Preview { asset: id, reason },
+            NoPreview::OfAll(reason) => Error::MediaAway(reason),
+        })?;
         let Some((width, model)) = vectors else {
             let read = self.asker().text(&settings.ocr, bytes)?;
             return Ok(self.pool().write(|work| self.write_text(work, &schema, id, read))?);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use viewfinder_companion::{Companion, CompanionConfig, Library};
@@ -23,7 +24,6 @@ use crate::wiring::{self, data_folder};
 
 /// What is kept of Immich's users in the user's data folder: their catalogues, and the re-runs that they asked for.
 const FOLDER: &str = "immich";
-const JOBS: &str = "jobs.json";
 /// Longest time for the preview of one picture that is to be done again. Immich reads it from a disk, which may sleep.
 const PREVIEW_TIME: Duration = Duration::from_secs(30);
 /// How often Immich is asked over its API what was changed, and how often everything is compared.
@@ -52,7 +52,7 @@ impl Listening {
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         viewfinder_companion::describe_metrics();
         let library = library(config, &way, engine, backend, stop)?;
-        let jobs = library.as_ref().and_then(|_| jobs(config));
+        let jobs = library.as_ref().and_then(|_| jobs(config, url));
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy,
             library,
@@ -107,14 +107,22 @@ fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
 }
 
 /// Where re-runs outlive this program.
-fn jobs(config: &Config) -> Option<PathBuf> {
-    let file = config.companion_jobs.clone().or_else(|| Some(data_folder()?.join(FOLDER).join(JOBS)));
+fn jobs(config: &Config, url: &str) -> Option<PathBuf> {
+    let file =
+        config.companion_jobs.clone().or_else(|| Some(data_folder()?.join(FOLDER).join(jobs_file(url))));
     if file.is_none() {
         tracing::info!(
             "without a home folder, photos that are read again are forgotten at a restart; set companion.jobs"
         );
     }
     file
+}
+
+/// The name of that file: another one for each Immich, since two servers of one user must not do each other's re-runs.
+fn jobs_file(url: &str) -> String {
+    let hash: [u8; 32] = Sha256::digest(url.trim_end_matches('/').to_ascii_lowercase()).into();
+    let [first, second, third, fourth, ..] = hash;
+    format!("jobs-{:08x}.json", u32::from_be_bytes([first, second, third, fourth]))
 }
 
 /// What is known of Immich's library, where its database may be asked, or keys are given.
@@ -198,4 +206,18 @@ fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
         }
     }
     Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_immich_has_its_own_file_of_jobs() {
+        let file = jobs_file("http://immich:2283");
+        // The same in every version of this program.
+        assert_eq!(file, "jobs-3b797752.json");
+        assert_eq!(jobs_file("http://Immich:2283/"), file);
+        assert_ne!(jobs_file("http://immich:2284"), file);
+    }
 }

@@ -128,7 +128,7 @@ impl viewfinder_companion::Library for Immich {
         let library = self.library()?;
         let preview = |asset| match &self.media {
             Some(media) => library.preview_in(media, asset),
-            None => immich.preview(asset),
+            None => Ok(immich.preview(asset)?),
         };
         library.rerun(caller, kind, assets, &preview).map_err(ours)
     }

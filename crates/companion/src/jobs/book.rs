@@ -29,8 +29,17 @@ const ENDED: usize = 1000;
 /// The first pause when nothing can be done, which doubles, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// A job that could do nothing in so many tries, which take a day, ends.
+/// A job that could do nothing in so many tries, which take a day, ends; after an hour, if no more than a few pictures are left
+/// and all of them were put off before, while others went well.
 const TRIES: u32 = 24 * 60;
+const TRIES_OF_REST: u32 = 60;
+const REST: usize = 3;
+/// A picture that is put off so often, and others were done each time in between, has a fault of its own. Twice may be two
+/// outages.
+const PUT_OFF: u8 = 3;
+
+/// Seconds that a job waits for its owner.
+const WAITS: u64 = 30 * 24 * 3600;
 
 /// Why pictures are not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,9 +73,9 @@ struct Entry {
     trouble: Option<String>,
     tries: u32,
     not_before: Option<Instant>,
-    /// Pictures that were put off, with the number of those done before: one that is put off while others are not has a
-    /// fault of its own.
-    put_off: HashMap<Uuid, usize>,
+    /// Pictures that were put off, with the number of those that were done by then, and how often it was so with others done
+    /// in between.
+    put_off: HashMap<Uuid, (usize, u8)>,
     /// When it had its last turn.
     turn: u64,
 }
@@ -85,10 +94,23 @@ impl Entry {
         }
     }
 
-    /// Puts a picture off, and everything else for a while.
-    fn pause(&mut self, asset: Uuid, why: String, now: Instant) {
-        self.put_off.entry(asset).or_insert(self.job.done);
-        self.job.put_back(asset);
+    /// Counts that a picture is to be put off. Has it a fault of its own?
+    fn is_at_fault(&mut self, asset: Uuid) -> bool {
+        let (done, times) = self.put_off.entry(asset).or_insert((self.job.done, 1));
+        if *done < self.job.done {
+            (*done, *times) = (self.job.done, *times + 1);
+        }
+        *times >= PUT_OFF
+    }
+
+    /// Tries that end the job.
+    fn last_try(&self) -> u32 {
+        let before = |asset| self.put_off.get(asset).is_some_and(|(_, times)| *times > 1);
+        if self.job.left.len() <= REST && self.job.left.iter().all(before) { TRIES_OF_REST } else { TRIES }
+    }
+
+    /// Puts everything off for a while.
+    fn pause(&mut self, why: String, now: Instant) {
         self.trouble = Some(why);
         // Several pictures may have been in hand when it began; that is one try.
         if !self.pauses(now) {
@@ -248,8 +270,23 @@ impl Book {
     }
 
     fn tell(&self, entry: &Entry) -> Value {
-        let waits = self.as_caller && entry.credentials.is_none();
-        entry.job.told(waits, entry.trouble.as_deref())
+        entry.job.told(self.waits_for_owner(entry), entry.trouble.as_deref())
+    }
+
+    fn waits_for_owner(&self, entry: &Entry) -> bool {
+        self.as_caller && entry.credentials.is_none()
+    }
+
+    /// Pictures that wait for credentials.
+    pub(crate) fn waiting_for_owners(&self) -> usize {
+        let waiting = self.entries.iter().filter(|entry| self.waits_for_owner(entry));
+        waiting.map(|entry| entry.job.left.len()).sum()
+    }
+
+    /// Has a job ended, and nobody has a picture of it in hand?
+    pub(crate) fn is_settled(&self, id: Uuid) -> bool {
+        let job = self.entries.iter().map(|entry| &entry.job).find(|job| job.id == id);
+        job.is_none_or(|job| job.end.is_some() && job.left.is_empty())
     }
 
     /// How a job ended, with why the last picture failed; `None` while it has not.
@@ -290,26 +327,36 @@ impl Book {
     pub(crate) fn finish(&mut self, task: &Task, outcome: Outcome, now: Instant, time: u64) -> Option<bool> {
         let place = self.entries.iter().position(|entry| entry.job.id == task.job)?;
         let entry = &mut self.entries[place];
-        let mut good = true;
-        let others_were_done = entry.put_off.get(&task.asset).is_some_and(|done| *done < entry.job.done);
-        match outcome {
-            Outcome::Done => entry.job.done += 1,
-            Outcome::Later(why) if !others_were_done => {
-                self.put_off(place, task.asset, why, now, time);
-                return None;
+        entry.job.worked = time;
+        let good = match outcome {
+            Outcome::Done => {
+                entry.job.done += 1;
+                entry.go_on();
+                true
             }
-            Outcome::Failed(why) | Outcome::Later(why) => {
+            Outcome::Failed(why) => {
                 entry.job.failed += 1;
                 entry.job.message = Some(why);
-                good = false;
+                entry.go_on();
+                false
+            }
+            Outcome::Later(why) if entry.job.end.is_none() && entry.is_at_fault(task.asset) => {
+                entry.job.failed += 1;
+                entry.job.message = Some(why.clone());
+                // It may be an outage nevertheless, so the next one waits.
+                entry.pause(why, now);
+                false
+            }
+            Outcome::Later(why) => {
+                self.put_off(place, task.asset, why, now, time);
+                return None;
             }
             Outcome::SignedOut | Outcome::Refused(_) => {
                 self.turn_away(place, task, outcome, time);
                 return None;
             }
-        }
+        };
         self.version += 1;
-        entry.go_on();
         entry.put_off.remove(&task.asset);
         entry.waiting.remove(&task.asset);
         entry.job.strike(task.asset);
@@ -325,8 +372,9 @@ impl Book {
         let entry = &mut self.entries[place];
         if entry.job.end.is_some() {
             entry.job.strike(asset);
-        } else if entry.tries < TRIES || entry.pauses(now) {
-            entry.pause(asset, why, now);
+        } else if entry.tries < entry.last_try() || entry.pauses(now) {
+            entry.job.put_back(asset);
+            entry.pause(why, now);
         } else {
             entry.job.put_back(asset);
             entry.job.message = Some(why);
@@ -361,8 +409,16 @@ impl Book {
         }
     }
 
-    /// Forgets jobs that ended long ago, and the oldest of too many.
+    /// Ends jobs that wait for their owner in vain; forgets those that ended long ago, and the oldest of too many.
     pub(crate) fn prune(&mut self, now: u64) {
+        for place in 0..self.entries.len() {
+            let Job { end, created, worked, .. } = self.entries[place].job;
+            let is_over = now.saturating_sub(created.max(worked)) >= WAITS;
+            if end.is_none() && is_over && self.waits_for_owner(&self.entries[place]) {
+                self.entries[place].job.message = Some("nobody came back for it".to_owned());
+                self.end(place, End::Failed, now);
+            }
+        }
         let mut of_user: HashMap<Uuid, usize> = HashMap::new();
         let mut all = 0;
         let mut kept: Vec<bool> = self
@@ -500,25 +556,108 @@ mod tests {
         assert!(matches!(book.next(now), Next::Wait(None)));
     }
 
-    #[test]
-    fn a_picture_that_is_put_off_while_others_are_done_has_failed() {
-        let mut book = Book::new(Vec::new(), false);
-        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 3), None, 0).unwrap();
-        let mut now = Instant::now();
+    /// Does all pictures of a job, one after the other, some of them in vain; gives their order.
+    fn run(book: &mut Book, id: Uuid, mut now: Instant, in_vain: impl Fn(u128) -> bool) -> Vec<u128> {
         let mut order = Vec::new();
         while book.ended(id).is_none() {
-            let task = task(&mut book, now);
+            let task = task(book, now);
             order.push(task.asset.as_u128());
-            let outcome =
-                if task.asset.is_nil() { Outcome::Later("no memory".to_owned()) } else { Outcome::Done };
+            let outcome = if in_vain(task.asset.as_u128()) {
+                Outcome::Later("no memory".to_owned())
+            } else {
+                Outcome::Done
+            };
             book.finish(&task, outcome, now, 0);
             now += LONGEST_PAUSE;
         }
-        assert_eq!(order, [0, 1, 2, 0]);
+        order
+    }
+
+    #[test]
+    fn a_picture_that_is_put_off_again_and_again_while_others_are_done_has_failed() {
+        let mut book = Book::new(Vec::new(), false);
+        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 2), None, 0).unwrap();
+        let mut now = Instant::now();
+        let failing = || Outcome::Later("no memory".to_owned());
+        for (asset, outcome, counted, more) in [
+            (0, failing(), None, 0),
+            (1, Outcome::Done, Some(true), 2),
+            (0, failing(), None, 0),
+            (2, Outcome::Done, Some(true), 3),
+            (0, failing(), Some(false), 0),
+        ] {
+            let task = task(&mut book, now);
+            assert_eq!(task.asset.as_u128(), asset);
+            if more > 0 {
+                // Behind the one that was put off.
+                book.add(&caller(1), KIND, &pictures(more, 1), Some(id), 0).unwrap();
+            }
+            assert_eq!(book.finish(&task, outcome, now, 0), counted);
+            // Even if it has failed, what comes after it waits a while.
+            assert_eq!(book.entries[0].pauses(now), asset == 0);
+            now += LONGEST_PAUSE;
+        }
+        let last = task(&mut book, now);
+        book.finish(&last, Outcome::Done, now, 0);
         let told = book.told(caller(1).user, id).unwrap();
         assert_eq!(
-            (&told["done"], &told["failed"], &told["message"]),
-            (&json!(2), &json!(1), &json!("no memory"))
+            (&told["done"], &told["failed"], &told["message"], &told["state"]),
+            (&json!(3), &json!(1), &json!("no memory"), &json!("done"))
         );
+    }
+
+    #[test]
+    fn the_rest_of_a_job_is_tried_for_an_hour() {
+        let mut book = Book::new(Vec::new(), false);
+        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 3), None, 0).unwrap();
+        let order = run(&mut book, id, Instant::now(), |asset| asset == 0);
+        assert_eq!(order[..4], [0, 1, 2, 0]);
+        assert!(order[3..].iter().all(|asset| *asset == 0));
+        assert_eq!(order.len(), 3 + TRIES_OF_REST as usize + 1);
+        assert_eq!(book.ended(id), Some((End::Failed, Some("no memory".to_owned()))));
+    }
+
+    #[test]
+    fn two_outages_fail_no_picture() {
+        let mut book = Book::new(Vec::new(), false);
+        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 40), None, 0).unwrap();
+        let mut now = Instant::now();
+        let mut outage = |book: &mut Book, tries: usize| {
+            for _ in 0..tries {
+                let task = task(book, now);
+                assert_eq!(book.finish(&task, Outcome::Later("away".to_owned()), now, 0), None);
+                assert!(matches!(book.next(now), Next::Wait(Some(_))));
+                now += LONGEST_PAUSE;
+            }
+            for _ in 0..20 {
+                let task = task(book, now);
+                assert_eq!(book.finish(&task, Outcome::Done, now, 0), Some(true));
+            }
+        };
+        // The second one meets those that the first one put off.
+        outage(&mut book, 30);
+        outage(&mut book, 200);
+        let told = book.told(caller(1).user, id).unwrap();
+        assert_eq!((&told["done"], &told["failed"], &told["state"]), (&json!(40), &json!(0), &json!("done")));
+    }
+
+    #[test]
+    fn a_job_that_nobody_comes_back_for_ends() {
+        let mut job = Job::new(caller(1).user, KIND, 1000);
+        job.add(&pictures(0, 3), false);
+        let mut worked = job.clone();
+        (worked.id, worked.worked) = (Uuid::from_u128(9), 5000);
+        for as_caller in [true, false] {
+            let mut book = Book::new(vec![job.clone(), worked.clone()], as_caller);
+            assert_eq!(book.waiting_for_owners(), if as_caller { 6 } else { 0 });
+            let told = book.told(caller(1).user, job.id).unwrap();
+            assert_eq!(told["state"], if as_caller { "waiting" } else { "running" });
+            book.prune(1000 + WAITS - 1);
+            assert!(book.jobs().iter().all(|job| job.end.is_none()));
+            book.prune(1000 + WAITS);
+            let ended = as_caller.then(|| (End::Failed, Some("nobody came back for it".to_owned())));
+            assert_eq!((book.ended(job.id), book.ended(worked.id)), (ended, None));
+            assert!(!as_caller || book.jobs()[0].left.is_empty());
+        }
     }
 }

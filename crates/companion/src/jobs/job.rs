@@ -40,6 +40,9 @@ pub(crate) struct Job {
     /// Seconds since 1970.
     pub(crate) created: u64,
     pub(crate) ended: Option<u64>,
+    /// When a picture of it last had its turn; 0 while none had.
+    #[serde(default)]
+    pub(crate) worked: u64,
     /// Pictures still to do, those in hand first.
     pub(crate) left: VecDeque<Uuid>,
     #[serde(skip)]
@@ -61,6 +64,7 @@ impl Job {
             message: None,
             created: now,
             ended: None,
+            worked: 0,
             left: VecDeque::new(),
             in_hand: 0,
         }

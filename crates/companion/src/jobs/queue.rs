@@ -68,6 +68,10 @@ impl Queue {
         let jobs = file.as_deref().map(file::read).unwrap_or_default();
         let mut book = Book::new(jobs, library.reruns_as_caller());
         book.prune(now());
+        let waiting = book.waiting_for_owners();
+        if waiting > 0 {
+            tracing::info!("{waiting} pictures wait for their users to open Immich again");
+        }
         let state = State { book, closed: false, written: 0, write_from: Instant::now(), told: false };
         let shared = Arc::new(Shared {
             library,
@@ -77,6 +81,8 @@ impl Queue {
             ends: watch::Sender::new(0),
             writing: Mutex::new(()),
         });
+        // Its metrics are there from the start.
+        shared.change(|_| ());
         for _ in 0..AT_ONCE {
             let own = Arc::clone(&shared);
             let started = thread::Builder::new().name("rerun".to_owned()).spawn(move || own.work());
@@ -129,14 +135,20 @@ impl Queue {
     }
 
     /// Stops a job of a user's. Blocks.
-    pub(crate) fn stop(&self, user: Uuid, id: Uuid) -> Option<Value> {
-        let told = self.shared.change(|book| {
-            book.stop(user, id, now());
-            book.told(user, id)
-        })?;
+    pub(crate) fn stop(&self, user: Uuid, id: Uuid) {
+        self.shared.change(|book| book.stop(user, id, now()));
         self.shared.tell_of_ends();
         self.shared.write();
-        Some(told)
+    }
+
+    /// Waits until nobody has a picture of an ended job in hand.
+    pub(crate) async fn settle(&self, id: Uuid) {
+        let mut ends = self.shared.ends.subscribe();
+        while !self.shared.lock().book.is_settled(id) {
+            if ends.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Waits until a job has ended. `None` if it is not there any more.

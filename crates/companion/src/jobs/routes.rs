@@ -1,20 +1,20 @@
 //! The routes of jobs, which Immich lacks: `/_viewfinder/jobs`, and each job below it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hyper::{
     Method, Request, Response, StatusCode,
     header::{CACHE_CONTROL, HeaderValue},
     http::request::Parts,
 };
-use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
+use serde_json::json;
+use tokio::{task::spawn_blocking, time::timeout};
 use uuid::Uuid;
 use viewfinder_proxy::{Body, Visitor};
 
 use super::{
     Queue,
-    start::{kind, nobody_said, start},
+    start::{allowed, kind, nobody_said, start},
 };
 use crate::{
     Companion,
@@ -26,6 +26,9 @@ use crate::{
 const PATH: &str = "/_viewfinder/jobs";
 
 const LABEL: &str = "viewfinder_jobs";
+
+/// So long whoever stops a job waits for its pictures in hand.
+const IN_HAND: Duration = Duration::from_secs(2);
 
 /// Is this one of them?
 pub(crate) fn is_ours(method: &Method, path: &str) -> bool {
@@ -100,29 +103,45 @@ async fn look(
     if ask::is_of_shared_link(parts) {
         return Err(of_shared_link());
     }
-    let user = user(companion, parts, visitor).await?;
-    // Whoever is here gives the jobs that wait for credentials new ones.
-    jobs.lend(user, &Arc::new(Sender::new(companion, parts, visitor)));
+    let stops = parts.method == Method::DELETE;
+    let user = if stops {
+        allowed(companion, parts, visitor).await.map_err(|(_, refused)| *refused)?.user
+    } else {
+        user(companion, parts, visitor).await?
+    };
     let path = parts.uri.path();
     let path = path.strip_suffix('/').unwrap_or(path);
     let told = match path.strip_prefix(PATH).and_then(|rest| rest.strip_prefix('/')) {
         None => Some(jobs.told_all(user)),
         Some(id) => {
             let id = Uuid::parse_str(id).map_err(|_| no_such_job())?;
-            if parts.method == Method::DELETE { stop(jobs, user, id).await } else { jobs.told(user, id) }
+            if stops {
+                stop(jobs, user, id).await;
+            }
+            jobs.told(user, id)
         }
     };
+    // Whoever is here gives the jobs that wait for credentials new ones. They waited until now, and are told so.
+    jobs.lend(user, &Arc::new(Sender::new(companion, parts, visitor)));
     Ok(reply::json(&parts.headers, &told.ok_or_else(no_such_job)?))
 }
 
-async fn stop(jobs: &Arc<Queue>, user: Uuid, id: Uuid) -> Option<Value> {
-    let jobs = Arc::clone(jobs);
-    spawn_blocking(move || jobs.stop(user, id)).await.ok()?
+/// Stops a job, and waits a while for the pictures in hand, so that what is told of it is the end.
+async fn stop(jobs: &Arc<Queue>, user: Uuid, id: Uuid) {
+    let stopped = {
+        let jobs = Arc::clone(jobs);
+        spawn_blocking(move || jobs.stop(user, id)).await
+    };
+    // Nothing was stopped of somebody else's job.
+    if stopped.is_ok() && jobs.told(user, id).is_some() {
+        let _ = timeout(IN_HAND, jobs.settle(id)).await;
+    }
 }
 
 /// Who asks, by Immich's word.
 async fn user(companion: &Companion, parts: &Parts, visitor: &Visitor) -> Result<Uuid, Response<Body>> {
-    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None).await;
+    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None);
+    let asked = timeout(companion.time, asked).await.map_err(|_| nobody_said())?;
     let answer = asked.map_err(|_| nobody_said())?;
     if answer.status.is_client_error() {
         return Err(answer.relay());

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use hyper::{Response, StatusCode};
+use hyper::{Response, StatusCode, http::request::Parts};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 use uuid::Uuid;
 use viewfinder_proxy::{Body, Visitor};
 
 use super::{Queue, book::Refusal, immich::PATH, queue::Added};
 use crate::{
-    Capability, Companion, LibraryError, RerunKind,
+    Caller, Capability, Companion, LibraryError, RerunKind,
     as_caller::Sender,
     ask::Read,
     judge::{Probe, Verdict, judge},
@@ -36,24 +36,7 @@ pub(super) async fn start(
     read: &Read,
     visitor: &Visitor,
 ) -> Result<(Uuid, Added), Refused> {
-    // A job of Immich's own for no asset at all: Immich looks at who asks and at the key's permissions, and has nothing to
-    // do. It looks at permissions before it looks at the body, so a version that dislikes the empty list allows it too.
-    let probe = Probe {
-        path: PATH,
-        body: json!({"assetIds": [], "name": "refresh-faces"}),
-        granted: &[StatusCode::NO_CONTENT, StatusCode::BAD_REQUEST],
-        needs_user: true,
-    };
-    let caller = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
-        Verdict::Granted(caller, _) => caller,
-        Verdict::Refused(response) => return Err(("refused", response)),
-        Verdict::Unclear(why) => {
-            if let Some(often) = companion.complaints.hear(("unclear_job", visitor.into())) {
-                tracing::warn!(why, "a job cannot be judged{often}");
-            }
-            return Err(("unclear", Box::new(nobody_said())));
-        }
-    };
+    let caller = allowed(companion, &read.parts, visitor).await?;
     let assets = assets(body).ok_or_else(|| refused("each value in assetIds must be a UUID"))?;
     let into = match body.get("job").filter(|job| !job.is_null()) {
         Some(id) => Some(Uuid::deserialize(id).map_err(|_| refused("job must be a UUID"))?),
@@ -89,6 +72,33 @@ pub(super) async fn start(
                 tracing::warn!(code, message, "a job cannot be started{often}");
             }
             Err(not_yours(&error))
+        }
+    }
+}
+
+/// Who asks, if Immich lets them start jobs, and so stop them.
+pub(super) async fn allowed(
+    companion: &Companion,
+    parts: &Parts,
+    visitor: &Visitor,
+) -> Result<Caller, Refused> {
+    // A job of Immich's own for no asset at all: Immich looks at who asks and at the key's permissions, and has nothing to
+    // do. It looks at permissions before it looks at the body, so a version that dislikes the empty list allows it too.
+    let probe = Probe {
+        path: PATH,
+        body: json!({"assetIds": [], "name": "refresh-faces"}),
+        granted: &[StatusCode::NO_CONTENT, StatusCode::BAD_REQUEST],
+        needs_user: true,
+    };
+    let judged = timeout(companion.time, judge(&companion.proxy, visitor, parts, &probe)).await;
+    match judged.unwrap_or_else(|_| Verdict::Unclear("Immich does not answer in time".to_owned())) {
+        Verdict::Granted(caller, _) => Ok(caller),
+        Verdict::Refused(response) => Err(("refused", response)),
+        Verdict::Unclear(why) => {
+            if let Some(often) = companion.complaints.hear(("unclear_job", visitor.into())) {
+                tracing::warn!(why, "a job cannot be judged{often}");
+            }
+            Err(("unclear", Box::new(nobody_said())))
         }
     }
 }

@@ -51,7 +51,10 @@ impl Task {
             (Err(_), Some(PreviewError::SignedOut)) => Outcome::SignedOut,
             (Err(_), Some(PreviewError::Refused(words))) => Outcome::Refused(words),
             (Err(_), Some(PreviewError::Away(why))) => Outcome::Later(why),
-            (Err(LibraryError::Failed { message, .. }), None) => Outcome::Later(message),
+            // What is not understood is no fault of a picture either: a feature is off, or a key's owner is not known yet.
+            (Err(LibraryError::Failed { message, .. } | LibraryError::NotUnderstood(message)), None) => {
+                Outcome::Later(message)
+            }
             (Err(error), _) => Outcome::Failed(error.to_string()),
         }
     }

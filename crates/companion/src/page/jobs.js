@@ -33,6 +33,8 @@ const watch = (job, note) => {
   notesOfJobs.set(job.id, note);
   note.onclose = () => remember(job.id, 'closed');
   if (job.all > 1) note.onstop = safely(async () => {
+    // What is told until the answer is there may lack the photos in hand.
+    pause();
     await plainFetch(`${JOBS}/${job.id}`, { method: 'DELETE' });
     await follow();
   });
@@ -46,7 +48,9 @@ const tellRunning = (job, kind) => {
   const note = notesOfJobs.get(job.id) ?? toast(kind);
   watch(job, note);
   remember(job.id, 'shown');
-  note.say(`${words()[kind][0]}…`, progress(job));
+  const said = words();
+  const waits = job.state === 'waiting' && said.waiting;
+  note.say(`${said[kind][0]}…`, [waits, progress(job)].filter(Boolean).join(': '));
 };
 
 const tellEnd = (job, kind) => {
@@ -82,10 +86,13 @@ const tell = (jobs) => {
 // Asks how far the jobs are, again and again while one runs. Only the newest question counts.
 let turn = 0;
 let timer = null;
-const follow = safely(async () => {
+const pause = () => {
   clearTimeout(timer);
   timer = null;
   turn += 1;
+};
+const follow = safely(async () => {
+  pause();
   const own = turn;
   const answer = await plainFetch(JOBS).catch(complain);
   const jobs = answer?.ok ? (await answer.json().catch(complain))?.jobs : null;
@@ -96,6 +103,8 @@ const follow = safely(async () => {
   if (expected.size === 0) return;
   timer = setTimeout(follow, jobs && !document.hidden ? EVERY : EVERY_WHILE_HIDDEN);
 });
+
+const answerOf = (response) => response.json().catch(() => ({}));
 
 // Starts a job for photos; a large selection is sent in parts, which are nobody's to lose once they are sent.
 const start = async (kind, ids) => {
@@ -108,9 +117,14 @@ const start = async (kind, ids) => {
     for (let sent = 0; sent < ids.length; sent += AT_ONCE) {
       const part = { name: KINDS[kind].job, assetIds: ids.slice(sent, sent + AT_ONCE) };
       let response = await sendJson(JOBS, job ? { ...part, job: job.id } : part);
-      // It was done before the next part came.
-      if (job && [404, 409].includes(response.status)) response = await sendJson(JOBS, part);
-      const answer = await response.json().catch(() => ({}));
+      let answer = await answerOf(response);
+      // Whoever stopped it meant the rest, too.
+      if (job && answer.code === 'job_stopped') return;
+      if (job && [404, 409].includes(response.status)) {
+        // It was done before the next part came.
+        response = await sendJson(JOBS, part);
+        answer = await answerOf(response);
+      }
       if (!response.ok) throw new Error([answer.message ?? response.status].flat().join(', '));
       if (!job && answer.already) toast(kind).end(name, said.already);
       job = answer;

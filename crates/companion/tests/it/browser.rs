@@ -271,7 +271,7 @@ async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_sent_in_parts() {
         browser.until(TOAST, done).await;
 
         // A job that is done before its next part comes is followed by another.
-        browser.value("jobRoutes.ends = true; localStorage.clear()").await;
+        browser.value("jobRoutes.ends = 'done'; localStorage.clear()").await;
         browser.value(&format!("select(['{OWN}'], 10001, [], Array(10001).fill('{OWN}'))")).await;
         browser.until(&labels(SELECTION_MENU), offered()).await;
         browser.value(&click("[data-viewfinder=ocr]")).await;
@@ -279,6 +279,15 @@ async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_sent_in_parts() {
         assert_eq!(browser.value(of_job).await, json!([null, "job-1", null]));
         browser.value("jobRoutes.change({state: 'done', done: 1})").await;
         browser.until(TOAST, json!(["OCR data regenerated"])).await;
+
+        // The rest of a job that was stopped in the meantime is not sent.
+        browser.value("jobRoutes.ends = 'stopped'; localStorage.clear()").await;
+        browser.value(&format!("select(['{OWN}'], 10001, [], Array(10001).fill('{OWN}'))")).await;
+        browser.until(&labels(SELECTION_MENU), offered()).await;
+        browser.value(&click("[data-viewfinder=ocr]")).await;
+        browser.until(SIZES, json!([10000, 1])).await;
+        browser.value("new Promise((done) => setTimeout(done, 100))").await;
+        assert_eq!(browser.value(SIZES).await, json!([10000, 1]));
 
         // Immich's own job was never done, and its page has nothing to tell.
         assert_eq!(browser.value("told").await, json!([]));
@@ -338,13 +347,17 @@ async fn a_job_is_told_wherever_immich_is_opened_until_it_is_stopped() {
     }
     let stop = "document.querySelector('[data-viewfinder=stop]').textContent";
     assert_eq!(browser.value(stop).await, "Detener");
-    // It is counted one by one; a job that waits goes on as soon as it is asked for.
-    browser.value("jobRoutes.change({done: 138, state: 'waiting'})").await;
-    browser
-        .until(TOAST, json!(["Regenerar datos de OCR…", "Completadas: 138 de 5210; con errores: 2"]))
-        .await;
+    // It is counted one by one.
+    browser.value("jobRoutes.change({done: 138})").await;
+    let counted = "Completadas: 138 de 5210; con errores: 2";
+    browser.until(TOAST, json!(["Regenerar datos de OCR…", counted])).await;
+    browser.value("jobRoutes.change({state: 'waiting'})").await;
+    let waiting = format!("En pausa mientras no estabas: {counted}");
+    browser.until(TOAST, json!(["Regenerar datos de OCR…", waiting])).await;
+    // What is said in the end counts the photos that were in hand.
+    browser.value("jobRoutes.late = {done: 140}").await;
     browser.value(&click("[data-viewfinder=stop]")).await;
-    let stopped = ["Regenerar datos de OCR", "Detenido. Completadas: 138 de 5210; con errores: 2"];
+    let stopped = ["Regenerar datos de OCR", "Detenido. Completadas: 140 de 5210; con errores: 2"];
     browser.until(TOAST, json!(stopped)).await;
     let asked = json!([{"method": "DELETE", "path": format!("{JOBS}/job-1"), "body": null}]);
     assert_eq!(browser.value("jobRoutes.asked()").await, asked);

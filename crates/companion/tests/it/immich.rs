@@ -58,6 +58,8 @@ struct State {
     signed_out: Mutex<Vec<&'static str>>,
     /// Of previews that never come.
     slow: Mutex<Vec<Uuid>>,
+    /// Paths that are not answered.
+    silent: Mutex<Vec<&'static str>>,
     /// Does it know the second shape of searches, as v3.2?
     structured: AtomicBool,
     hangs: AtomicBool,
@@ -94,6 +96,16 @@ impl Immich {
     /// The preview of a picture is not answered.
     pub(crate) fn delay(&self, asset: Uuid) {
         self.state.slow.lock().unwrap().push(asset);
+    }
+
+    /// All of them are from now on.
+    pub(crate) fn hurry(&self) {
+        self.state.slow.lock().unwrap().clear();
+    }
+
+    /// A path is not answered.
+    pub(crate) fn silence(&self, path: &'static str) {
+        self.state.silent.lock().unwrap().push(path);
     }
 
     /// An Immich as v3.2, which knows the second shape of searches.
@@ -166,7 +178,8 @@ async fn answer(state: Arc<State>, request: Request<Body>) -> Response<Body> {
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
     state.asked.lock().unwrap().push(asked.clone());
-    if state.hangs.load(Ordering::Relaxed) {
+    let silent = state.silent.lock().unwrap().contains(&asked.path.as_str());
+    if silent || state.hangs.load(Ordering::Relaxed) {
         std::future::pending::<()>().await;
     }
     let route = format!("{} {}", asked.method, asked.path);

@@ -13,8 +13,10 @@ window.jobRoutes = (() => {
     change: (values) => store('jobs', stored('jobs').map((job, at) => (at === 0 ? { ...job, ...values } : job))),
     // The next start is refused.
     refusal: null,
-    // The next job ends as soon as it is started.
-    ends: false,
+    // The next job ends so as soon as it is started.
+    ends: null,
+    // What a job has done after the photos that are in hand when it is stopped.
+    late: null,
   };
   const start = ({ name, assetIds, job: id }) => {
     const jobs = stored('jobs');
@@ -22,8 +24,8 @@ window.jobRoutes = (() => {
     const job = jobs.find((job) => job.id === id) ?? running ??
       { id: `job-${jobs.length + 1}`, name, state: 'running', all: 0, done: 0, failed: 0 };
     if (!running || id) job.all += assetIds.length;
-    if (routes.ends) Object.assign(job, { state: 'done', done: job.all });
-    routes.ends = false;
+    if (routes.ends) Object.assign(job, { state: routes.ends, done: job.all });
+    routes.ends = null;
     store('jobs', [job, ...jobs.filter((other) => other.id !== job.id)]);
     return { ...job, ...(running && !id && { already: true }) };
   };
@@ -40,10 +42,17 @@ window.jobRoutes = (() => {
     store('asked', [...stored('asked'), { method, path, type: options.headers?.['Content-Type'], body: noted }]);
     if (method === 'DELETE') {
       routes.change({ state: 'stopped' });
+      if (routes.late) {
+        await new Promise((done) => setTimeout(done, 1500));
+        routes.change(routes.late);
+      }
       return new Response(null, { status: 204 });
     }
-    const ended = stored('jobs').some((job) => job.id === body.job && job.state !== 'running');
-    if (ended) return Response.json({ message: 'this job has ended' }, { status: 409 });
+    const ended = stored('jobs').find((job) => job.id === body.job && job.state !== 'running');
+    if (ended) {
+      const code = ended.state === 'stopped' ? 'job_stopped' : 'job_ended';
+      return Response.json({ code, message: 'this job has ended' }, { status: 409 });
+    }
     const refusal = routes.refusal;
     routes.refusal = null;
     return refusal

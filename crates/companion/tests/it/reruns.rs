@@ -257,8 +257,9 @@ async fn a_job_waits_for_its_owner_after_a_restart_where_immich_gives_the_previe
     assert_eq!(others, json!({"jobs": []}));
     running.immich.asked();
     start(&running, OTHER, &pictures(0..1)).await;
-    // Its owner is back, in another session.
+    // Its owner is back, in another session. It waited until now.
     let jobs = running.get(PATH, &[&session(UNLOCKED)]).await.json();
+    assert_eq!(jobs["jobs"][0]["state"], "waiting");
     assert_eq!((&jobs["jobs"][0]["id"], &jobs["jobs"][0]["all"]), (&first["id"], &json!(4)));
     let expected = json!({
         "id": ended["id"], "name": "refresh-ocr", "state": "failed", "all": 1, "done": 0, "failed": 1,
@@ -442,34 +443,103 @@ async fn what_cannot_be_a_job_is_refused() {
 
 #[tokio::test]
 async fn a_picture_that_fails_is_counted_and_the_others_are_done() {
-    let setup = Setup { preview_time: Duration::from_millis(200), ..Setup::default() };
-    let running = Running::set_up(setup).await;
+    let running = Running::start().await;
     *running.shelf.broken.lock().unwrap() = pictures(1..2);
-    running.immich.delay(picture(3));
     let job = start(&running, SESSION, &pictures(0..6)).await;
     let done = until(&running, SESSION, &job, "done").await;
-    assert_eq!((&done["done"], &done["failed"]), (&json!(4), &json!(2)));
-    let messages = ["the picture is broken", "Immich gave no preview within 200ms"];
-    assert!(messages.iter().any(|message| done["message"] == *message), "{done}");
-    let job = start(&running, SESSION, &[picture(3)]).await;
+    assert_eq!((&done["done"], &done["failed"]), (&json!(5), &json!(1)));
+    assert_eq!(done["message"], "the picture is broken");
+    let job = start(&running, SESSION, &pictures(1..2)).await;
     let failed = until(&running, SESSION, &job, "failed").await;
-    assert_eq!(failed["message"], messages[1]);
+    assert_eq!(failed["message"], "the picture is broken");
+}
+
+#[tokio::test]
+async fn an_immich_that_hangs_fails_no_picture() {
+    let setup = Setup { preview_time: Duration::from_millis(100), ..Setup::default() };
+    let running = Running::set_up(setup).await;
+    for picture in pictures(0..4) {
+        running.immich.delay(picture);
+    }
+    let job = start(&running, SESSION, &pictures(0..4)).await;
+    let paused = wait_for_message(&running, &job).await;
+    assert_eq!(paused["message"], "no preview within 100ms");
+    assert_eq!((&paused["state"], &paused["failed"]), (&json!("running"), &json!(0)));
+    running.immich.hurry();
+    let done = until(&running, SESSION, &job, "done").await;
+    assert_eq!((&done["done"], &done["failed"]), (&json!(4), &json!(0)));
+}
+
+async fn wait_for_message(running: &Running, job: &Value) -> Value {
+    wait(async || Some(told(running, SESSION, job).await).filter(|told| told["message"].is_string())).await
 }
 
 #[tokio::test]
 async fn trouble_that_passes_pauses_a_job() {
     let running = Running::start().await;
-    let trouble = LibraryError::Failed { code: "database_away", message: "no connection".into() };
-    *running.shelf.trouble.lock().unwrap() = Some(trouble);
-    let job = start(&running, SESSION, &pictures(0..4)).await;
-    let paused =
-        wait(async || Some(told(&running, SESSION, &job).await).filter(|told| told["message"].is_string()))
-            .await;
-    assert_eq!((&paused["state"], &paused["message"]), (&json!("running"), &json!("no connection")));
-    assert_eq!((&paused["done"], &paused["failed"]), (&json!(0), &json!(0)));
-    *running.shelf.trouble.lock().unwrap() = None;
-    let done = until(&running, SESSION, &job, "done").await;
-    assert_eq!((&done["done"], &done["failed"], &done["message"]), (&json!(4), &json!(0), &Value::Null));
+    for trouble in [
+        LibraryError::Failed { code: "database_away", message: "no connection".into() },
+        LibraryError::NotUnderstood("search by meaning is off".into()),
+    ] {
+        *running.shelf.trouble.lock().unwrap() = Some(trouble.clone());
+        let job = start(&running, SESSION, &pictures(0..4)).await;
+        let paused = wait_for_message(&running, &job).await;
+        assert_eq!((&paused["state"], &paused["message"]), (&json!("running"), &json!(trouble.to_string())));
+        assert_eq!((&paused["done"], &paused["failed"]), (&json!(0), &json!(0)));
+        *running.shelf.trouble.lock().unwrap() = None;
+        let done = until(&running, SESSION, &job, "done").await;
+        assert_eq!((&done["done"], &done["failed"], &done["message"]), (&json!(4), &json!(0), &Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn an_immich_that_says_nothing_keeps_nobody_waiting() {
+    let setup = Setup { time: Duration::from_millis(100), ..Setup::default() };
+    let running = Running::set_up(setup).await;
+    running.immich.silence("/api/users/me");
+    let body = json!({"name": "refresh-ocr", "assetIds": [OWN]});
+    let id = format!("{PATH}/{}", Uuid::nil());
+    let who = session(SESSION);
+    for answer in [
+        running.post(PATH, body.clone()).await,
+        running.post("/api/assets/jobs", body).await,
+        running.get(PATH, &[&who]).await,
+        running.send("DELETE", &id, &[&who], "").await,
+    ] {
+        assert_eq!((answer.status, &answer.json()["code"]), (502, &json!("unclear")));
+    }
+}
+
+#[tokio::test]
+async fn whoever_may_start_no_jobs_stops_none() {
+    let running = Running::start().await;
+    running.shelf.work.close();
+    let job = start(&running, SESSION, &pictures(0..3)).await;
+    let path = format!("{PATH}/{}", job["id"].as_str().unwrap());
+    let answer = running.send("DELETE", &path, &[&format!("x-api-key: {NO_JOBS}")], "").await;
+    assert_eq!(
+        (answer.status, &answer.json()["message"]),
+        (403, &json!("Missing required permission: job.create"))
+    );
+    running.shelf.work.open();
+    until(&running, SESSION, &job, "done").await;
+}
+
+#[tokio::test]
+async fn what_is_told_to_whoever_stops_a_job_counts_the_pictures_in_hand() {
+    let running = Arc::new(Running::start().await);
+    running.shelf.work.close();
+    let job = start(&running, SESSION, &pictures(0..50)).await;
+    wait_for_work(&running, 2).await;
+    let path = format!("{PATH}/{}", job["id"].as_str().unwrap());
+    let stopping = {
+        let running = Arc::clone(&running);
+        tokio::spawn(async move { running.send("DELETE", &path, &[&session(SESSION)], "").await.json() })
+    };
+    until(&running, SESSION, &job, "stopped").await;
+    running.shelf.work.open();
+    let stopped = stopping.await.unwrap();
+    assert_eq!((&stopped["state"], &stopped["done"]), (&json!("stopped"), &json!(2)));
 }
 
 #[tokio::test]

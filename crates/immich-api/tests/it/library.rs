@@ -228,6 +228,9 @@ fn single_pictures_are_done_again_for_their_owner() {
     assert_eq!(running.search("ann", &json!({"query": "ocr:営業時間"})).unwrap().0, [picture]);
     assert!(running.search("ann", &json!({"query": "ocr:bakery"})).unwrap().0.is_empty());
     assert_eq!(running.rerun("ann", RerunKind::Ocr, &[picture, foreign]), Err(LibraryError::NotYours));
+    // Nobody knows yet whose pictures these are, as after a start: that is no fault of theirs.
+    let unknown = running.rerun("eve", RerunKind::Ocr, &[picture]);
+    assert!(matches!(unknown, Err(LibraryError::Failed { code: "no_account", .. })), "{unknown:?}");
     // A picture whose preview is gone cannot be done again, and says so.
     immich.world().pictures[0].fixture = None;
     let failed = running.rerun("ann", RerunKind::Ocr, &[picture]);

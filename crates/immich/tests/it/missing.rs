@@ -8,7 +8,7 @@ use viewfinder_companion::Capability::{
     self, AlbumFilter, Exif, FollowChanges, HybridSearch, MeaningSearch, PeopleFilter, PeopleInAnswers,
     RedoText, RedoVectors, TagFilter, TextSearch,
 };
-use viewfinder_immich::{Error, Library, RerunKind};
+use viewfinder_immich::{Error, Library, NoPreview, RerunKind};
 
 use crate::{
     backend::{WIDTH, direction},
@@ -175,7 +175,7 @@ fn filter(mut filter: Value) -> Value {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is one of those that may fail")]
-fn preview(_: Uuid) -> Result<Bytes, String> {
+fn preview(_: Uuid) -> Result<Bytes, NoPreview> {
     Ok(Bytes::from_static(b"beach"))
 }
 

@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::HashSet};
 use bytes::Bytes;
 use uuid::Uuid;
 use viewfinder_catalog::query::Query;
-use viewfinder_immich::{Error, Library, MediaFolder, Progress, RerunKind, Which};
+use viewfinder_immich::{Error, Library, MediaFolder, NoPreview, Progress, RerunKind, Which};
 
 use crate::{
     backend::{WIDTH, direction},
@@ -26,7 +26,7 @@ fn world() -> (World, Vec<Uuid>) {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is one of those that may fail")]
-fn preview(_: Uuid) -> Result<Bytes, String> {
+fn preview(_: Uuid) -> Result<Bytes, NoPreview> {
     Ok(Bytes::from_static(b"beach"))
 }
 
@@ -91,7 +91,7 @@ fn previews_come_from_the_folder_and_one_that_is_missing_stops_nothing() {
     let media = MediaFolder { prefix_in_database: None, folder: folder.path().to_owned() };
     let library = world.open();
     let elsewhere = MediaFolder { prefix_in_database: Some("/upload".into()), ..media.clone() };
-    assert!(library.preview_in(&elsewhere, ids[1]).unwrap_err().contains("--media-prefix"));
+    assert!(library.preview_in(&elsewhere, ids[1]).unwrap_err().to_string().contains("--media-prefix"));
     let mut failures = Vec::new();
     let progress = library.reindex(
         RerunKind::Clip,
@@ -109,6 +109,16 @@ fn previews_come_from_the_folder_and_one_that_is_missing_stops_nothing() {
         "{failures:?}"
     );
     assert_eq!(world.count("smart_search"), 2);
+    // Nothing is counted while the disk is not mounted.
+    std::fs::remove_dir_all(folder.path().join("thumbs")).unwrap();
+    let none = library.reindex(
+        RerunKind::Clip,
+        Which::Missing,
+        &Query::default(),
+        &|id| library.preview_in(&media, id),
+        |_, _| panic!("a picture was counted"),
+    );
+    assert!(matches!(none, Err(Error::MediaAway(_))), "{none:?}");
 }
 
 #[test]
@@ -134,7 +144,7 @@ fn what_immich_does_not_read_is_read_here_and_failures_are_not_tried_again() {
     let asked = RefCell::new(Vec::new());
     let broken = |id: Uuid| {
         asked.borrow_mut().push(id);
-        if id == ids[1] { Err("broken".to_owned()) } else { preview(id) }
+        if id == ids[1] { Err("broken".to_owned().into()) } else { preview(id) }
     };
     let mut failed = HashSet::new();
     assert_eq!(library.read_missing(&broken, &mut failed, || true).unwrap(), 2);

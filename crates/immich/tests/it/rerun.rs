@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use serde_json::json;
 use uuid::Uuid;
-use viewfinder_immich::{Caller, Error, Library, RerunKind};
+use viewfinder_immich::{Caller, Error, Library, NoPreview, RerunKind};
 
 use crate::{
     backend::{WIDTH, direction},
@@ -30,7 +30,7 @@ fn dumped(table_with: &[&str]) -> HashMap<String, String> {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is one of those that may fail")]
-fn picture_bytes(_: Uuid) -> Result<Bytes, String> {
+fn picture_bytes(_: Uuid) -> Result<Bytes, NoPreview> {
     Ok(Bytes::from_static(b"beach"))
 }
 
@@ -158,7 +158,7 @@ fn a_preview_that_cannot_be_had_is_told() {
         let id = world.with_text("one.jpg", &["kept"]);
         let library = world.open();
         let error = library
-            .rerun(&world.caller(), RerunKind::Ocr, &[id], &|_| Err("no such file".into()))
+            .rerun(&world.caller(), RerunKind::Ocr, &[id], &|_| Err("no such file".to_owned().into()))
             .unwrap_err();
         assert_eq!(error.to_string(), format!("the preview of {id} cannot be read: no such file"));
         assert_eq!(world.found(&library, json!({"ocr": "kept"})), ["one.jpg"]);

@@ -278,7 +278,7 @@ settings! {
     companion_catalogs: Option<PathBuf> = None;
         "companion.catalogs", "VIEWFINDER_COMPANION_CATALOGS", example "/data/immich";
     /// The file of what people asked to be done again and is not done yet, so that it goes on after a restart. Without it:
-    /// `immich/jobs.json` in the data folder.
+    /// `immich/jobs-….json` in the data folder, with a short hash of `immich_url`: one file for each Immich.
     companion_jobs: Option<PathBuf> = None;
         "companion.jobs", "VIEWFINDER_COMPANION_JOBS", example "/data/immich/jobs.json";
     /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.
