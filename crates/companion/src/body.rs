@@ -29,7 +29,7 @@ pub(crate) fn own_text(body: &Map<String, Value>) -> Option<&str> {
 
 /// Does the flat shape's field begin with the prefix, which Immich would look for?
 pub(crate) fn is_prefixed(body: &Map<String, Value>) -> bool {
-    body.get("ocr").and_then(Value::as_str).and_then(text_asked_for).is_some()
+    !is_structured(body) && body.get("ocr").and_then(Value::as_str).and_then(text_asked_for).is_some()
 }
 
 /// The words behind `ocr:`, if a query is about text alone. They may be missing.
