@@ -13,7 +13,6 @@ use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::Body as _,
     header::{HOST, HeaderName},
-    http::request::Parts,
 };
 use serde_json::Value;
 use tokio::time::timeout;
@@ -22,6 +21,7 @@ use viewfinder_proxy::{Body, Proxy, Visitor};
 use crate::{
     Capabilities, Capability, Companion,
     ask::{self, Read},
+    judge::user,
     metric, reply,
 };
 
@@ -83,7 +83,8 @@ pub(crate) async fn answer(
         return too_long();
     }
     let Some(told) = told(&read) else { return refused("missing and found must be lists of known names") };
-    if let Some(refusal) = refusal(companion, &read.parts, visitor).await {
+    // Only Immich's users are heard: what they miss is told to the owner.
+    if let Err(refusal) = user(companion, &read.parts, visitor).await {
         return refusal;
     }
     if companion.anchors.is_version_due() {
@@ -99,16 +100,6 @@ pub(crate) async fn answer(
 /// Browsers say so; whoever is no browser has nothing to say here that it could not say in other ways.
 fn is_of_same_site(headers: &HeaderMap) -> bool {
     headers.get(SITE).is_none_or(|site| site == "same-origin")
-}
-
-/// Only Immich's users are heard: what they miss is told to the owner.
-async fn refusal(companion: &Companion, parts: &Parts, visitor: &Visitor) -> Option<Response<Body>> {
-    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None);
-    match timeout(companion.time, asked).await {
-        Ok(Ok(answer)) if answer.status == StatusCode::OK => None,
-        Ok(Ok(answer)) if answer.status.is_client_error() => Some(answer.relay()),
-        _ => Some(reply::coded(StatusCode::BAD_GATEWAY, "unclear", "Immich does not say who asks")),
-    }
 }
 
 fn told(read: &Read) -> Option<Told> {

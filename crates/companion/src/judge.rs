@@ -2,10 +2,11 @@
 
 use hyper::{Method, Response, StatusCode, http::request::Parts};
 use serde_json::Value;
+use tokio::time::timeout;
 use uuid::Uuid;
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
-use crate::{Caller, ask};
+use crate::{Caller, Companion, ask, reply};
 
 /// Immich's word on a request.
 pub(crate) enum Verdict {
@@ -60,4 +61,25 @@ pub(crate) async fn judge(proxy: &Proxy, visitor: &Visitor, parts: &Parts, probe
     let elevated = session.ok().and_then(|answer| answer.json()?.get("isElevated")?.as_bool());
     let answer = probed.json().unwrap_or_default();
     Verdict::Granted(Caller { user, elevated: elevated.unwrap_or(false) }, answer)
+}
+
+/// Who asks, by Immich's word, where nothing else has to be allowed; or its refusal.
+pub(crate) async fn user(
+    companion: &Companion,
+    parts: &Parts,
+    visitor: &Visitor,
+) -> Result<Uuid, Response<Body>> {
+    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None);
+    let asked = timeout(companion.time, asked).await.map_err(|_| nobody_said())?;
+    let answer = asked.map_err(|_| nobody_said())?;
+    if answer.status.is_client_error() {
+        return Err(answer.relay());
+    }
+    let id = answer.json().and_then(|user| Uuid::parse_str(user.get("id")?.as_str()?).ok());
+    id.ok_or_else(nobody_said)
+}
+
+/// Immich's word on a caller is missing.
+pub(crate) fn nobody_said() -> Response<Body> {
+    reply::coded(StatusCode::BAD_GATEWAY, "unclear", "Immich does not say who asks")
 }

@@ -14,12 +14,13 @@ use viewfinder_proxy::{Body, Visitor};
 
 use super::{
     Queue,
-    start::{allowed, kind, nobody_said, start},
+    start::{allowed, kind, start},
 };
 use crate::{
     Companion,
     as_caller::Sender,
     ask::{self, Read},
+    judge::user,
     metric, reply,
 };
 
@@ -136,18 +137,6 @@ async fn stop(jobs: &Arc<Queue>, user: Uuid, id: Uuid) {
     if stopped.is_ok() && jobs.told(user, id).is_some() {
         let _ = timeout(IN_HAND, jobs.settle(id)).await;
     }
-}
-
-/// Who asks, by Immich's word.
-async fn user(companion: &Companion, parts: &Parts, visitor: &Visitor) -> Result<Uuid, Response<Body>> {
-    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None);
-    let asked = timeout(companion.time, asked).await.map_err(|_| nobody_said())?;
-    let answer = asked.map_err(|_| nobody_said())?;
-    if answer.status.is_client_error() {
-        return Err(answer.relay());
-    }
-    let id = answer.json().and_then(|user| Uuid::parse_str(user.get("id")?.as_str()?).ok());
-    id.ok_or_else(nobody_said)
 }
 
 fn no_such_job() -> Response<Body> {

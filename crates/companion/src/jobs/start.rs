@@ -14,7 +14,7 @@ use crate::{
     Caller, Capability, Companion, LibraryError, RerunKind,
     as_caller::Sender,
     ask::Read,
-    judge::{Probe, Verdict, judge},
+    judge::{Probe, Verdict, judge, nobody_said},
     reply,
 };
 
@@ -101,11 +101,6 @@ pub(super) async fn allowed(
             Err(("unclear", Box::new(nobody_said())))
         }
     }
-}
-
-/// Immich's word on a caller is missing.
-pub(super) fn nobody_said() -> Response<Body> {
-    reply::coded(StatusCode::BAD_GATEWAY, "unclear", "Immich does not say who asks")
 }
 
 fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
