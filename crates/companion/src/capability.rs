@@ -3,8 +3,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::Serialize;
 
 /// One thing that a companion adds to an Immich. Each needs only its own tables, columns or places in Immich's page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capability {
     /// `ocr:…` and the field `ocr`, ranked.
     TextSearch,

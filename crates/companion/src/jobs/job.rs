@@ -1,7 +1,4 @@
-use std::{
-    collections::VecDeque,
-    hash::{BuildHasher as _, RandomState},
-};
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,7 +50,7 @@ impl Job {
     /// A job without pictures.
     pub(crate) fn new(user: Uuid, kind: RerunKind, now: u64) -> Self {
         Self {
-            id: new_id(),
+            id: Uuid::new_v4(),
             user,
             kind,
             elevated: false,
@@ -133,15 +130,6 @@ impl Job {
         }
         told
     }
-}
-
-/// An id that no other job has. It need not be a secret: others' jobs are told to nobody.
-fn new_id() -> Uuid {
-    let random = || RandomState::new().hash_one(0);
-    uuid::Builder::from_u128(u128::from(random()) << 64 | u128::from(random()))
-        .with_version(uuid::Version::Random)
-        .with_variant(uuid::Variant::RFC4122)
-        .into_uuid()
 }
 
 #[cfg(test)]

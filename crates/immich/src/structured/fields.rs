@@ -77,7 +77,7 @@ const FIELDS: &[(&str, Field)] = &[
 /// Where a picture is shown.
 pub(super) const VISIBILITY: Column = Column::Asset("asset.visibility::text");
 
-/// The most values in a list: each is a parameter of a statement, which has room for 65,535.
+/// The most values in a list.
 const MOST: usize = 1000;
 
 /// The field of this name.
