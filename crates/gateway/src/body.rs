@@ -43,13 +43,25 @@ impl Bodies {
     }
 
     /// Reads a body to its end.
-    pub(crate) async fn read(&self, headers: &HeaderMap, mut body: Body) -> Result<Held, Failure> {
+    pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Held, Failure> {
+        self.read_at_most(headers, body, self.limits.body_bytes).await
+    }
+
+    /// Reads a body of at most so many bytes, and of no more than any may have.
+    pub(crate) async fn read_at_most(
+        &self,
+        headers: &HeaderMap,
+        mut body: Body,
+        most: usize,
+    ) -> Result<Held, Failure> {
+        let most = most.min(self.limits.body_bytes);
         let announced = headers
             .get(header::CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok())
             .and_then(|length| length.parse().ok())
             .unwrap_or(0);
-        let Ok(result) = timeout(self.limits.body_time, self.collect(announced, &mut body)).await else {
+        let Ok(result) = timeout(self.limits.body_time, self.collect(announced, &mut body, most)).await
+        else {
             let seconds = self.limits.body_time.as_secs();
             return Err(Failure::caller(
                 StatusCode::REQUEST_TIMEOUT,
@@ -63,15 +75,15 @@ impl Bodies {
         result
     }
 
-    async fn collect(&self, announced: usize, body: &mut Body) -> Result<Held, Failure> {
-        self.check(announced)?;
+    async fn collect(&self, announced: usize, body: &mut Body, most: usize) -> Result<Held, Failure> {
+        check(announced, most)?;
         if announced > self.room.available_permits() {
             return Err(Failure::full());
         }
         let mut bytes = Vec::new();
         let mut room: Option<OwnedSemaphorePermit> = None;
         while let Some(chunk) = next_chunk(body).await? {
-            self.check(bytes.len() + chunk.len())?;
+            check(bytes.len() + chunk.len(), most)?;
             metric::received(chunk.len());
             let more = Arc::clone(&self.room)
                 .try_acquire_many_owned(u32::try_from(chunk.len()).map_err(|_| Failure::full())?)
@@ -85,17 +97,17 @@ impl Bodies {
         }
         Ok(Held { bytes: bytes.into(), _room: room })
     }
+}
 
-    fn check(&self, length: usize) -> Result<(), Failure> {
-        if length <= self.limits.body_bytes {
-            return Ok(());
-        }
-        Err(Failure::caller(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "request_too_large",
-            format!("the request is larger than {} bytes", self.limits.body_bytes),
-        ))
+fn check(length: usize, most: usize) -> Result<(), Failure> {
+    if length <= most {
+        return Ok(());
     }
+    Err(Failure::caller(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "request_too_large",
+        format!("the request is larger than {most} bytes"),
+    ))
 }
 
 /// Grows with what really comes: an announcement costs its sender nothing, and memory for it must not cost us. Never

@@ -39,6 +39,11 @@ impl Failure {
         }
     }
 
+    /// A defect of ours.
+    pub(crate) fn broken(message: &str) -> Self {
+        EngineError::new(ErrorCode::Internal, message).into()
+    }
+
     /// `{"detail": …}`, the shape of both Python services.
     pub(crate) fn detail(&self) -> Response {
         self.respond(&json!({"detail": self.message}))

@@ -6,7 +6,7 @@ use memchr::memmem;
 
 use crate::failure::Failure;
 
-/// Largest part that is no file, as in the services whose protocols we speak.
+/// Largest part that is no file, or is read as text; as in the services whose protocols we speak.
 const FIELD_BYTES: usize = 1 << 20;
 /// Largest head of a part.
 const HEAD_BYTES: usize = 16 << 10;
@@ -40,7 +40,7 @@ impl Form {
         let boundary = boundary.ok_or_else(|| malformed("Missing boundary in multipart."))?;
         let parts = split(&boundary, body).ok_or_else(|| malformed("There was an error parsing the body"))?;
         if parts.iter().any(|part| part.file_name.is_none() && part.bytes.len() > FIELD_BYTES) {
-            return Err(malformed(format!("Part exceeded maximum size of {}KB.", FIELD_BYTES / 1024)));
+            return Err(too_long());
         }
         Ok(Self { parts })
     }
@@ -72,15 +72,28 @@ impl Form {
 }
 
 impl Part {
+    /// A name of a file does not make it longer than a text may be.
     fn text(&self) -> Result<&str, Failure> {
+        if self.bytes.len() > FIELD_BYTES {
+            return Err(too_long());
+        }
         std::str::from_utf8(&self.bytes).map_err(|_| {
             Failure::caller(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "request_malformed",
-                format!("part {:?} is not UTF-8", self.name),
+                format!("part {:?} is not UTF-8", shortened(&self.name)),
             )
         })
     }
+}
+
+fn too_long() -> Failure {
+    malformed(format!("Part exceeded maximum size of {}KB.", FIELD_BYTES / 1024))
+}
+
+/// Names come back in messages.
+fn shortened(name: &str) -> String {
+    name.chars().take(64).collect()
 }
 
 fn malformed(message: impl Into<String>) -> Failure {
@@ -264,7 +277,11 @@ mod tests {
         assert!(parse(TYPE, field("", FIELD_BYTES).as_bytes()).is_ok());
         let failure = parse(TYPE, field("", FIELD_BYTES + 1).as_bytes()).unwrap_err();
         assert_eq!(failure.message, "Part exceeded maximum size of 1024KB.");
-        assert!(parse(TYPE, field("; filename=\"f\"", FIELD_BYTES + 1).as_bytes()).is_ok());
+        let file = parse(TYPE, field("; filename=\"f\"", FIELD_BYTES + 1).as_bytes()).unwrap();
+        assert_eq!(file.bytes("t").unwrap().len(), FIELD_BYTES + 1);
+        // As a text it is as long as any.
+        assert_eq!(file.text("t").unwrap_err().message, "Part exceeded maximum size of 1024KB.");
+        assert!(file.texts("t").is_err());
         let many =
             "--xyz\r\nContent-Disposition: form-data; name=\"t\"\r\n\r\n\r\n".repeat(PARTS + 1) + "--xyz--";
         assert!(parse(TYPE, many.as_bytes()).is_err());

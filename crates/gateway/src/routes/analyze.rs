@@ -20,6 +20,8 @@ use crate::failure::Failure;
 const PROTOCOL: &str = "page";
 /// Sentences per request.
 const SENTENCES: usize = 16;
+/// Bytes of one, which comes back in the answer.
+const SENTENCE_BYTES: usize = 4096;
 
 /// A picture as a browser shows it.
 const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast, max_side: None };
@@ -42,6 +44,9 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
         upload.form.texts("sentence")?.into_iter().filter(|text| !text.trim().is_empty()).collect();
     if sentences.len() > SENTENCES {
         return Err(malformed(&format!("more than {SENTENCES} sentences")));
+    }
+    if sentences.iter().any(|sentence| sentence.len() > SENTENCE_BYTES) {
+        return Err(malformed(&format!("a sentence of more than {SENTENCE_BYTES} bytes")));
     }
     let models = &app.config.models;
     let mut tasks = vec![

@@ -20,6 +20,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::json;
+use tokio::task::spawn_blocking;
 use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest};
 use viewfinder_ledger::{Failed, Ledger};
 
@@ -29,7 +30,9 @@ use crate::{
     failure::Failure,
     key::{self, Guard},
     knocks::Knocks,
-    metric, observe,
+    metric,
+    multipart::Form,
+    observe,
 };
 
 /// Every route: method and path.
@@ -125,7 +128,7 @@ impl App {
         let (ledger, picture) = (Arc::clone(&self.ledger), asked.bytes.clone());
         let context = viewfinder_trace::current();
         // Sums the picture and writes to the disk.
-        let entered = tokio::task::spawn_blocking(move || {
+        let entered = spawn_blocking(move || {
             let request = context.as_ref().and_then(|context| context.id().to_str().ok());
             ledger.enter(&picture, request, failed);
         });
@@ -162,7 +165,7 @@ impl App {
     async fn unload(self: &Arc<Self>) {
         let app = Arc::clone(self);
         // Freeing models takes long enough to stay off the async threads.
-        if tokio::task::spawn_blocking(move || app.backend.unload()).await.is_err() {
+        if spawn_blocking(move || app.backend.unload()).await.is_err() {
             tracing::error!("dropping the models failed");
         }
     }
@@ -235,14 +238,25 @@ fn not_here(status: StatusCode, detail: &str) -> Response {
     (status, Json(json!({"detail": detail}))).into_response()
 }
 
+/// Larger forms are taken apart on a thread that may take its time.
+const PARSED_HERE: usize = 1 << 20;
+
 /// The body of a request, as a form, held until dropped.
 struct Upload {
-    form: crate::multipart::Form,
+    form: Form,
     _held: crate::body::Held,
 }
 
 async fn upload(app: &App, request: Request) -> Result<Upload, Failure> {
     let (head, body) = request.into_parts();
     let held = app.bodies.read(&head.headers, body).await?;
-    Ok(Upload { form: crate::multipart::Form::parse(&head.headers, &held.bytes)?, _held: held })
+    let (headers, bytes) = (head.headers, held.bytes.clone());
+    let parse = move || Form::parse(&headers, &bytes);
+    // Looking for a boundary in so much would keep everybody else on this thread waiting.
+    let form = if held.bytes.len() <= PARSED_HERE {
+        parse()?
+    } else {
+        spawn_blocking(parse).await.unwrap_or_else(|_| Err(Failure::broken("the form could not be read")))?
+    };
+    Ok(Upload { form, _held: held })
 }

@@ -27,6 +27,13 @@ use crate::{body::discard, failure::Failure, key::Admitted};
 
 const PROTOCOL: &str = "mt-photos";
 
+/// Bytes of a body with a sentence. Its fields are kept as they come, to be told in a refusal, which takes up to a
+/// hundred times as much.
+const SENTENCE_BYTES: usize = 64 << 10;
+
+/// Characters of what was sent that are told in a refusal.
+const TOLD: usize = 256;
+
 /// `POST /check`.
 pub(super) async fn check(State(app): Shared, request: Request) -> Response {
     finish(authorised(&app, request).await.map(|_| CHECK))
@@ -95,7 +102,8 @@ pub(super) async fn embed_sentence(State(app): Shared, request: Request) -> Resp
 
 async fn sentence(app: &Arc<App>, request: Request) -> Result<VectorAnswer, Response> {
     let (headers, body) = authorised(app, request).await?;
-    let held = app.bodies.read(&headers, body).await.map_err(|failure| failure.detail())?;
+    let held = app.bodies.read_at_most(&headers, body, SENTENCE_BYTES).await;
+    let held = held.map_err(|failure| failure.detail())?;
     let text = read_text(&held.bytes)?;
     // Any failure over a sentence is a crash to MT Photos' services.
     let vector = app
@@ -162,7 +170,7 @@ async fn picture(
                 "value_error",
                 &json!(["body", "file"]),
                 "Value error, Expected UploadFile, received: <class 'str'>",
-                &json!(String::from_utf8_lossy(&bytes)),
+                &json!(String::from_utf8_lossy(&bytes).chars().take(TOLD).collect::<String>()),
             ),
         });
     };

@@ -313,3 +313,17 @@ async fn methods_and_paths() {
         assert_eq!((response.status, response.header("location")), (307, Some(location)));
     }
 }
+
+#[tokio::test]
+async fn a_file_of_entries_is_no_longer_than_a_field() {
+    let (server, fake) = Running::fake().await;
+    let wide = format!("{{\"clip\":{{\"visual\":{{\"modelName\":\"m\"{}}}}}}}", ",\"a\":{}".repeat(200_000));
+    for part in [Part::Text("entries", &wide), Part::File("entries", wide.as_bytes())] {
+        let answer = server.form("/predict", &[], &[part, Part::File("image", b"jpeg")]).await;
+        assert_eq!(
+            (answer.status, answer.json()),
+            (400, json!({"detail": "Part exceeded maximum size of 1024KB."}))
+        );
+    }
+    assert!(fake.pictures.lock().unwrap().is_empty());
+}

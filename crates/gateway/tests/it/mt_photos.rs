@@ -165,6 +165,15 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
+async fn what_is_sent_too_long_is_neither_read_nor_told_in_full() {
+    let (server, _) = Running::fake().await;
+    let book = json!({"text": "x".repeat(64 << 10)}).to_string();
+    assert_eq!(server.post("/clip/txt", &[KEY], book.as_bytes()).await.status, 413);
+    let told = server.form("/ocr", &[KEY], &[Part::Text("file", &"猫".repeat(1000))]).await;
+    assert_eq!((told.status, told.json()["detail"][0]["input"].clone()), (422, json!("猫".repeat(256))));
+}
+
+#[tokio::test]
 async fn pictures_at_fault_are_told_with_200_and_our_own_trouble_is_not() {
     let (server, fake) = Running::fake().await;
     for code in ErrorCode::ALL {

@@ -1,5 +1,6 @@
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
+use super::written::{Entry, Kinds, Scalar, Written};
 use crate::number::meant;
 
 /// What one request asks for, in the order in which it asks.
@@ -98,9 +99,12 @@ impl EntriesError {
     }
 }
 
-const CLIP: &str = "clip";
-const FACES: &str = "facial-recognition";
-const TEXT: &str = "ocr";
+pub(super) const CLIP: &str = "clip";
+pub(super) const FACES: &str = "facial-recognition";
+pub(super) const TEXT: &str = "ocr";
+
+/// Characters of a reason that are kept.
+const REASON: usize = 200;
 
 /// Model name of the one OCR request the seed stack's fork sends.
 const LEGACY_MODEL: &str = "ocr";
@@ -109,22 +113,17 @@ impl Entries {
     /// Reads the `entries` field.
     ///
     /// Unknown options are ignored and missing ones have Immich's defaults; known options of a wrong type, and
-    /// options that are no object, are errors. Options belong to this request alone.
+    /// options that are no object, are errors. Options belong to this request alone. What is ignored is not kept, so memory
+    /// does not depend on it.
     pub fn parse(json: &str) -> Result<Self, EntriesError> {
-        let value: Value = serde_json::from_str(json).map_err(|error| malformed(&error))?;
-        let Value::Object(tasks) = value else { return Err(malformed("not an object")) };
-        let mut entries = Self::default();
-        for (task, kinds) in &tasks {
-            let Value::Object(kinds) = kinds else {
-                return Err(malformed(format!("{task:?} is not an object")));
-            };
-            match task.as_str() {
-                CLIP => entries.clip(kinds)?,
-                FACES => entries.faces(kinds)?,
-                TEXT => entries.text(kinds)?,
-                _ => unsupported(task, kinds)?,
-            }
+        let written: Written = serde_json::from_str(json).map_err(|error| malformed(&error))?;
+        if let Some((task, kind)) = written.unsupported() {
+            return Err(EntriesError::Unsupported { task: clip(task), kind: clip(kind) });
         }
+        let mut entries = Self::default();
+        entries.clip(written.clip)?;
+        entries.faces(written.faces)?;
+        entries.text(written.text)?;
         Ok(entries)
     }
 
@@ -169,24 +168,22 @@ impl Entries {
         entries.to_string()
     }
 
-    fn clip(&mut self, kinds: &Map<String, Value>) -> Result<(), EntriesError> {
-        for (kind, value) in kinds {
-            let entry = Entry::parse(kind, value)?;
-            self.tasks.push(match kind.as_str() {
-                "visual" => Task::ClipVisual { model: entry.model },
-                "textual" => Task::ClipTextual { language: entry.language()?, model: entry.model },
-                _ => return unsupported(CLIP, kinds),
-            });
+    fn clip(&mut self, Kinds { visual, textual, .. }: Kinds) -> Result<(), EntriesError> {
+        if let Some(entry) = textual {
+            self.tasks.push(Task::ClipTextual { language: language(&entry)?, model: entry.model });
+        }
+        if let Some(entry) = visual {
+            self.tasks.push(Task::ClipVisual { model: entry.model });
         }
         Ok(())
     }
 
-    fn faces(&mut self, kinds: &Map<String, Value>) -> Result<(), EntriesError> {
-        match detection_and_recognition(FACES, kinds)? {
+    fn faces(&mut self, Kinds { detection, recognition, .. }: Kinds) -> Result<(), EntriesError> {
+        match (detection, recognition) {
             (None, None) => {}
             (None, Some(_)) => return Err(EntriesError::NeedsDetection { task: FACES }),
             (Some(detection), recognition) => self.tasks.push(Task::Faces {
-                min_score: detection.number("minScore", 0.7)?,
+                min_score: min_score(&detection, 0.7)?,
                 detection: detection.model,
                 recognition: recognition.map(|entry| entry.model),
             }),
@@ -194,21 +191,21 @@ impl Entries {
         Ok(())
     }
 
-    fn text(&mut self, kinds: &Map<String, Value>) -> Result<(), EntriesError> {
-        match detection_and_recognition(TEXT, kinds)? {
+    fn text(&mut self, Kinds { detection, recognition, .. }: Kinds) -> Result<(), EntriesError> {
+        match (detection, recognition) {
             (None, None) => {}
             (None, Some(entry)) if entry.model == LEGACY_MODEL => self.tasks.push(Task::LegacyText),
             (None, Some(_)) => return Err(EntriesError::NeedsDetection { task: TEXT }),
             (Some(detection), recognition) => self.tasks.push(Task::Text {
                 recognition: recognition
                     .map(|entry| {
-                        Ok(TextRecognition { min_score: entry.number("minScore", 0.9)?, model: entry.model })
+                        Ok(TextRecognition { min_score: min_score(&entry, 0.9)?, model: entry.model })
                     })
                     .transpose()?,
                 detection: TextDetection {
-                    min_score: detection.number("minScore", 0.5)?,
-                    max_resolution: detection.side("maxResolution", 736)?,
-                    exact_scores: detection.choice("scoreMode", ["fast", "slow"])? == 1,
+                    min_score: min_score(&detection, 0.5)?,
+                    max_resolution: side(&detection, 736)?,
+                    exact_scores: is_exact(&detection)?,
                     model: detection.model,
                 },
             }),
@@ -217,41 +214,37 @@ impl Entries {
     }
 }
 
-type Pair<'a> = (Option<Entry<'a>>, Option<Entry<'a>>);
-
-fn detection_and_recognition<'a>(
-    task: &'static str,
-    kinds: &'a Map<String, Value>,
-) -> Result<Pair<'a>, EntriesError> {
-    let mut pair = (None, None);
-    for (kind, value) in kinds {
-        let entry = Entry::parse(kind, value)?;
-        match kind.as_str() {
-            "detection" => pair.0 = Some(entry),
-            "recognition" => pair.1 = Some(entry),
-            _ => unsupported(task, kinds)?,
-        }
+fn language(entry: &Entry) -> Result<Option<String>, EntriesError> {
+    match &entry.options.language {
+        // The server's own type allows no language at all; a client that says so with null means the same.
+        None | Some(Scalar::Null) => Ok(None),
+        Some(Scalar::Text(language)) => Ok(Some(language.clone())),
+        Some(_) => Err(malformed("language is not a string")),
     }
-    Ok(pair)
 }
 
-/// Refuses a task or type that does not exist; malformed entries are told as such first.
-fn unsupported(task: &str, kinds: &Map<String, Value>) -> Result<(), EntriesError> {
-    let mut strange = None;
-    for (kind, value) in kinds {
-        Entry::parse(kind, value)?;
-        let known = match task {
-            CLIP => matches!(kind.as_str(), "visual" | "textual"),
-            FACES | TEXT => matches!(kind.as_str(), "detection" | "recognition"),
-            _ => false,
-        };
-        if !known {
-            strange = Some(kind);
-        }
+fn min_score(entry: &Entry, default: f32) -> Result<f32, EntriesError> {
+    match &entry.options.min_score {
+        None => Ok(default),
+        Some(Scalar::Number(number)) if (*number as f32).is_finite() => Ok(*number as f32),
+        Some(_) => Err(malformed("minScore is not a number")),
     }
-    match strange {
-        Some(kind) => Err(EntriesError::Unsupported { task: clip(task), kind: clip(kind) }),
-        None => Ok(()),
+}
+
+fn side(entry: &Entry, default: usize) -> Result<usize, EntriesError> {
+    match &entry.options.max_resolution {
+        None => Ok(default),
+        Some(Scalar::Number(side)) if *side >= 1.0 => Ok(side.min(f64::from(u32::MAX)) as usize),
+        Some(_) => Err(malformed("maxResolution is not a positive number")),
+    }
+}
+
+fn is_exact(entry: &Entry) -> Result<bool, EntriesError> {
+    match &entry.options.score_mode {
+        None => Ok(false),
+        Some(Scalar::Text(mode)) if mode == "fast" => Ok(false),
+        Some(Scalar::Text(mode)) if mode == "slow" => Ok(true),
+        Some(_) => Err(malformed("scoreMode is neither fast nor slow")),
     }
 }
 
@@ -261,66 +254,6 @@ fn clip(name: &str) -> String {
 }
 
 fn malformed(reason: impl std::fmt::Display) -> EntriesError {
-    EntriesError::Malformed(reason.to_string())
-}
-
-/// `{"modelName": string, "options"?: object}`.
-struct Entry<'a> {
-    model: String,
-    options: Option<&'a Map<String, Value>>,
-}
-
-impl<'a> Entry<'a> {
-    fn parse(kind: &str, value: &'a Value) -> Result<Self, EntriesError> {
-        let Value::Object(entry) = value else { return Err(malformed(format!("{kind:?} is not an object"))) };
-        let Some(Value::String(model)) = entry.get("modelName") else {
-            return Err(malformed(format!("{kind:?} has no modelName")));
-        };
-        let options = match entry.get("options") {
-            None => None,
-            Some(Value::Object(options)) => Some(options),
-            Some(_) => return Err(malformed(format!("options of {kind:?} are not an object"))),
-        };
-        Ok(Self { model: model.clone(), options })
-    }
-
-    fn option(&self, name: &str) -> Option<&'a Value> {
-        self.options.and_then(|options| options.get(name))
-    }
-
-    fn language(&self) -> Result<Option<String>, EntriesError> {
-        match self.option("language") {
-            // The server's own type allows no language at all; a client that says so with null means the same.
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(language)) => Ok(Some(language.clone())),
-            Some(_) => Err(malformed("language is not a string")),
-        }
-    }
-
-    fn number(&self, name: &str, default: f32) -> Result<f32, EntriesError> {
-        let Some(value) = self.option(name) else { return Ok(default) };
-        value
-            .as_f64()
-            .map(|number| number as f32)
-            .filter(|number| number.is_finite())
-            .ok_or_else(|| malformed(format!("{name} is not a number")))
-    }
-
-    fn side(&self, name: &str, default: usize) -> Result<usize, EntriesError> {
-        let Some(value) = self.option(name) else { return Ok(default) };
-        value
-            .as_f64()
-            .filter(|side| *side >= 1.0)
-            .map(|side| side.min(f64::from(u32::MAX)) as usize)
-            .ok_or_else(|| malformed(format!("{name} is not a positive number")))
-    }
-
-    /// The position of the option's value among `choices`; the first is the default.
-    fn choice(&self, name: &str, choices: [&str; 2]) -> Result<usize, EntriesError> {
-        let Some(value) = self.option(name) else { return Ok(0) };
-        choices
-            .iter()
-            .position(|choice| value == choice)
-            .ok_or_else(|| malformed(format!("{name} is neither {} nor {}", choices[0], choices[1])))
-    }
+    // It may quote what was sent.
+    EntriesError::Malformed(reason.to_string().chars().take(REASON).collect())
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod entries;
 mod reply;
+mod written;
 
 pub use answer::{Answer, FaceList, ReadText, TextList};
 pub use entries::{Entries, EntriesError, Task, TextDetection, TextRecognition};
