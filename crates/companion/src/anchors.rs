@@ -18,12 +18,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 use viewfinder_proxy::{Body, Proxy, Visitor};
 
-use crate::{
-    Capabilities, Capability, Companion,
-    ask::{self, Read},
-    judge::user,
-    metric, reply,
-};
+use crate::{Capabilities, Capability, Companion, ask, judge::user, metric, read::Read, reply};
 
 /// Where the script tells them.
 pub(crate) const PATH: &str = "/_viewfinder/anchors";
@@ -78,11 +73,15 @@ pub(crate) async fn answer(
     if request.body().size_hint().lower() > MOST {
         return too_long();
     }
-    let Ok(read) = Read::json(request).await else { return refused("this is no small JSON") };
+    let Ok(read) = Read::json(companion, request, visitor).await else {
+        return refused("this is no small JSON");
+    };
     if read.bytes.len() as u64 > MOST {
         return too_long();
     }
-    let Some(told) = told(&read) else { return refused("missing and found must be lists of known names") };
+    let Some(told) = told(&read).await else {
+        return refused("missing and found must be lists of known names");
+    };
     // Only Immich's users are heard: what they miss is told to the owner.
     if let Err(refusal) = user(companion, &read.parts, visitor).await {
         return refusal;
@@ -102,8 +101,8 @@ fn is_of_same_site(headers: &HeaderMap) -> bool {
     headers.get(SITE).is_none_or(|site| site == "same-origin")
 }
 
-fn told(read: &Read) -> Option<Told> {
-    let body = read.object()?;
+async fn told(read: &Read) -> Option<Told> {
+    let body = read.object().await?;
     let mut told = Told::default();
     for (key, value) in &body {
         let list = match key.as_str() {

@@ -1,13 +1,11 @@
-//! Requests to Immich in a caller's name, and requests small enough to be read.
+//! Requests to Immich in a caller's name.
 
 use bytes::Bytes;
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Uri,
-    body::Body as _,
     header::{
         ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName,
         HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
-        TRANSFER_ENCODING,
     },
     http::request::Parts,
 };
@@ -16,8 +14,6 @@ use viewfinder_proxy::{Body, Proxy, Visitor, empty, full};
 
 use crate::bounded::gather;
 
-/// The most bytes of a request that is read here. A search with thousands of people in its filter has less.
-const REQUEST_BYTES: usize = 1 << 20;
 /// The most bytes of an answer to a question of our own; previews are the largest, with a megabyte or two.
 const ANSWER_BYTES: usize = 32 << 20;
 
@@ -34,67 +30,6 @@ const OWN: [HeaderName; 10] = [
     IF_UNMODIFIED_SINCE,
     RANGE,
 ];
-
-/// A request whose body was read.
-pub(crate) struct Read {
-    pub(crate) parts: Parts,
-    pub(crate) bytes: Bytes,
-}
-
-impl Read {
-    /// Reads a request with a body of JSON, if it is a small one; gives it back otherwise.
-    ///
-    /// # Errors
-    /// The request as it came, with the whole of its body, which may only now be seen to be long or to break off.
-    pub(crate) async fn json(request: Request<Body>) -> Result<Self, Request<Body>> {
-        let headers = request.headers();
-        let is_long = request.body().size_hint().lower() > REQUEST_BYTES as u64;
-        if !is_json(headers) || is_long || headers.contains_key(CONTENT_ENCODING) {
-            return Err(request);
-        }
-        let (mut parts, body) = request.into_parts();
-        let read = gather(body, REQUEST_BYTES).await;
-        // Its body was asked for by reading it here.
-        parts.headers.remove(EXPECT);
-        match read {
-            Ok(bytes) => {
-                // What came in chunks is one piece now.
-                if parts.headers.remove(TRANSFER_ENCODING).is_some() || !bytes.is_empty() {
-                    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
-                }
-                Ok(Self { parts, bytes })
-            }
-            Err(unread) => Err(Request::from_parts(parts, unread.body)),
-        }
-    }
-
-    /// The request as it came.
-    pub(crate) fn again(&self) -> Request<Body> {
-        Request::from_parts(self.parts.clone(), full(self.bytes.clone()))
-    }
-
-    /// The body as an object.
-    pub(crate) fn object(&self) -> Option<serde_json::Map<String, Value>> {
-        match serde_json::from_slice(&self.bytes) {
-            Ok(Value::Object(object)) => Some(object),
-            _ => None,
-        }
-    }
-}
-
-/// Is this JSON to Immich, in the charset that it has here too? It reads other ones otherwise, and other types not at all.
-fn is_json(headers: &HeaderMap) -> bool {
-    let mut kinds = headers.get_all(CONTENT_TYPE).iter();
-    let (Some(kind), None) = (kinds.next(), kinds.next()) else { return false };
-    let mut parts = kind.to_str().unwrap_or_default().split(';').map(str::trim);
-    let is_utf8 = |parameter: &str| match parameter.split_once('=') {
-        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
-            charset.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    };
-    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) && parts.all(is_utf8)
-}
 
 /// Does a shared link stand in place of a user?
 pub(crate) fn is_of_shared_link(parts: &Parts) -> bool {
@@ -182,26 +117,6 @@ mod tests {
             ("/a", "/b?size=preview", "/b?size=preview"),
         ] {
             assert_eq!(with_path(&uri.parse().unwrap(), path).to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn only_json_that_immich_reads_alike_is_read() {
-        for (kinds, expected) in [
-            (&["application/json"][..], true),
-            (&[" Application/JSON ; Charset=\"UTF-8\""], true),
-            (&["application/json; charset=utf-8; boundary=x"], true),
-            (&["application/json;charset=utf-16"], false),
-            (&["application/json; charset=latin1"], false),
-            (&["application/jsonx"], false),
-            (&["application/json-patch+json"], false),
-            (&["application/ld+json"], false),
-            (&["text/plain; application/json"], false),
-            (&["application/json", "application/json"], false),
-            (&[], false),
-        ] {
-            let headers = kinds.iter().map(|kind| (CONTENT_TYPE, HeaderValue::from_static(kind)));
-            assert_eq!(is_json(&headers.collect()), expected, "{kinds:?}");
         }
     }
 

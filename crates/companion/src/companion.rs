@@ -13,6 +13,7 @@ use crate::{
     jobs::{self, Queue},
     page,
     places::Places,
+    read::Desk,
     script,
     search::{self, Route},
 };
@@ -42,6 +43,7 @@ pub struct Companion {
     pub(crate) jobs: Option<Arc<Queue>>,
     pub(crate) anchors: Anchors,
     script: bool,
+    pub(crate) desk: Desk,
     searches: Places,
     pub(crate) complaints: Complaints,
 }
@@ -71,6 +73,7 @@ impl Companion {
             jobs,
             anchors: Anchors::default(),
             script,
+            desk: Desk::new(),
             searches,
             complaints,
         }
@@ -151,7 +154,10 @@ impl Companion {
     ) -> Result<T, LibraryError> {
         let failed = |message: &str| LibraryError::Failed { code: "internal", message: message.to_owned() };
         let library = self.library.clone().ok_or_else(|| failed("there is no library"))?;
-        let place = self.searches.take(user).await.ok_or_else(|| failed("it is stopping"))?;
+        let place = self.searches.take(user).await.ok_or_else(|| LibraryError::Failed {
+            code: "busy",
+            message: "too many searches of one user wait".to_owned(),
+        })?;
         let answer = spawn_blocking(move || {
             let answer = ask(&*library);
             drop(place);

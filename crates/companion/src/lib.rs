@@ -23,6 +23,7 @@ mod library;
 mod metric;
 mod page;
 mod places;
+mod read;
 mod reply;
 mod script;
 mod search;

@@ -11,6 +11,8 @@ use uuid::Uuid;
 /// Searches at once, and those of one user; more wait.
 const ALL: usize = 16;
 const OF_USER: usize = 6;
+/// Searches of one user that wait; more are not ours to answer. Each holds what it asks.
+const WAITING: usize = 16;
 
 /// Places, of which nobody has all.
 pub(crate) struct Places {
@@ -29,20 +31,21 @@ impl Places {
         Self { all: Arc::new(Semaphore::new(ALL)), users: Mutex::default() }
     }
 
-    /// Waits for a place. Whoever has as many as a user may have does not stand in line with others. `None` is never seen: no
-    /// semaphore is closed.
+    /// Waits for a place. Whoever has as many as a user may have does not stand in line with others. `None` if too many of one user
+    /// wait already.
     pub(crate) async fn take(&self, user: Uuid) -> Option<Place> {
-        let own = self.of(user);
+        let own = self.of(user)?;
         let of_user = own.acquire_owned().await.ok()?;
         let of_all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Place { _of_user: of_user, _of_all: of_all })
     }
 
-    fn of(&self, user: Uuid) -> Arc<Semaphore> {
+    fn of(&self, user: Uuid) -> Option<Arc<Semaphore>> {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever waits or has a place holds one more.
         users.retain(|_, places| Arc::strong_count(places) > 1);
-        Arc::clone(users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(OF_USER))))
+        let own = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(OF_USER)));
+        (Arc::strong_count(own) <= OF_USER + WAITING).then(|| Arc::clone(own))
     }
 }
 
@@ -66,5 +69,26 @@ mod tests {
         drop(taken);
         assert!(take(9).is_some());
         assert_eq!(places.users.lock().unwrap().len(), 1);
+    }
+    #[tokio::test]
+    async fn whoever_has_many_waiting_is_told_so_at_once() {
+        let places = Arc::new(Places::new());
+        let user = Uuid::from_u128(1);
+        let mut taken = Vec::new();
+        for _ in 0..OF_USER {
+            taken.push(places.take(user).await.unwrap());
+        }
+        let wait = |_| {
+            let places = Arc::clone(&places);
+            tokio::spawn(async move { places.take(user).await.is_some() })
+        };
+        let waiting: Vec<_> = (0..WAITING).map(wait).collect();
+        tokio::task::yield_now().await;
+        assert!(places.take(user).await.is_none());
+        assert!(places.take(Uuid::from_u128(2)).await.is_some());
+        drop(taken);
+        for one in waiting {
+            assert!(one.await.unwrap());
+        }
     }
 }

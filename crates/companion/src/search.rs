@@ -13,10 +13,12 @@ use viewfinder_proxy::{Body, Visitor, full};
 use crate::{
     Companion, LibraryError, Next, Page, SearchRoute, Who,
     as_caller::Sender,
-    ask::{self, Read},
+    ask,
     body::{self, has_own_text, is_prefixed, is_structured, own_text, text_in_query},
     judge::{Probe, Verdict, judge},
-    metric, reply,
+    metric,
+    read::Read,
+    reply,
 };
 
 /// A route that searches.
@@ -85,13 +87,12 @@ pub(crate) async fn answer(
     request: Request<Body>,
     visitor: &Visitor,
 ) -> Response<Body> {
-    let read = match Read::json(request).await {
+    let read = match Read::json(companion, request, visitor).await {
         Ok(read) => read,
-        Err(request) => return companion.proxy.forward(request, visitor).await,
+        Err(unread) => return unread.forward(companion, visitor).await,
     };
-    let Some(body) =
-        read.object().filter(|body| is_ours(route, body) && !ask::is_of_shared_link(&read.parts))
-    else {
+    let body = read.object().await;
+    let Some(body) = body.filter(|body| is_ours(route, body) && !ask::is_of_shared_link(&read.parts)) else {
         return companion.proxy.forward(read.again(), visitor).await;
     };
     let started = Instant::now();

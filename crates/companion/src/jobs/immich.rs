@@ -6,7 +6,6 @@ use std::{
 };
 
 use hyper::{HeaderMap, Request, Response, StatusCode, header::COOKIE};
-use serde_json::{Map, Value};
 use tokio::time::timeout;
 use viewfinder_proxy::{Body, Visitor};
 
@@ -15,11 +14,7 @@ use super::{
     job::End,
     start::{kind, start},
 };
-use crate::{
-    Companion, RerunKind,
-    ask::{self, Read},
-    metric, reply,
-};
+use crate::{Companion, RerunKind, ask, metric, read::Read, reply};
 
 /// The route.
 pub(crate) const PATH: &str = "/api/assets/jobs";
@@ -39,28 +34,28 @@ pub(crate) async fn answer(
     request: Request<Body>,
     visitor: &Visitor,
 ) -> Response<Body> {
-    let read = match Read::json(request).await {
+    let read = match Read::json(companion, request, visitor).await {
         Ok(read) => read,
-        Err(request) => return leave(companion, request, visitor).await,
+        Err(unread) if only_listens(unread.request.headers()) => return not_meant(),
+        Err(unread) => return unread.forward(companion, visitor).await,
     };
-    let body = read.object().filter(|_| !ask::is_of_shared_link(&read.parts));
-    let ours = body.and_then(|body| Some((companion.jobs.as_ref()?, kind(&body)?, body)));
-    let Some((jobs, kind, body)) = ours else {
-        return leave(companion, read.again(), visitor).await;
+    let kind = kind(&read).await.filter(|_| !ask::is_of_shared_link(&read.parts));
+    let (Some(jobs), Some(kind)) = (companion.jobs.as_ref(), kind) else {
+        // Immich does its own, if it is meant to.
+        if only_listens(&read.parts.headers) {
+            return not_meant();
+        }
+        return companion.proxy.forward(read.again(), visitor).await;
     };
     let started = Instant::now();
-    let (outcome, response) = run(companion, jobs, kind, &body, &read, visitor).await;
+    let (outcome, response) = run(companion, jobs, kind, &read, visitor).await;
     metric::ended(LABEL, outcome);
     metric::took(LABEL, started.elapsed());
     response
 }
 
-/// Lets Immich do its own, if it is meant to.
-async fn leave(companion: &Companion, request: Request<Body>, visitor: &Visitor) -> Response<Body> {
-    if only_listens(request.headers()) {
-        return reply::refusal(StatusCode::BAD_REQUEST, "this job is not meant to be done");
-    }
-    companion.proxy.forward(request, visitor).await
+fn not_meant() -> Response<Body> {
+    reply::refusal(StatusCode::BAD_REQUEST, "this job is not meant to be done")
 }
 
 fn only_listens(headers: &HeaderMap) -> bool {
@@ -72,11 +67,10 @@ async fn run(
     companion: &Companion,
     jobs: &Arc<Queue>,
     kind: RerunKind,
-    body: &Map<String, Value>,
     read: &Read,
     visitor: &Visitor,
 ) -> (&'static str, Response<Body>) {
-    let (_, added) = match start(companion, jobs, kind, body, read, visitor).await {
+    let (_, added) = match start(companion, jobs, kind, read, visitor).await {
         Ok(started) => started,
         Err((outcome, response)) => return (outcome, *response),
     };

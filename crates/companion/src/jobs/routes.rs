@@ -19,9 +19,11 @@ use super::{
 use crate::{
     Companion,
     as_caller::Sender,
-    ask::{self, Read},
+    ask,
     judge::user,
-    metric, reply,
+    metric,
+    read::{self, Read, Why},
+    reply,
 };
 
 const PATH: &str = "/_viewfinder/jobs";
@@ -69,15 +71,27 @@ async fn post(
     visitor: &Visitor,
 ) -> Response<Body> {
     let bad = |message| reply::coded(StatusCode::BAD_REQUEST, "bad_request", message);
-    let Ok(read) = Read::json(request).await else {
-        return bad("the body must be JSON of 1 MiB at most; send large selections in parts");
+    let read = match Read::json(companion, request, visitor).await {
+        Ok(read) => read,
+        Err(unread) => {
+            return match unread.why {
+                Why::Stranger(refusal) => *refusal,
+                Why::Unfit => bad("the body must be JSON of 1 MiB at most; send large selections in parts"),
+                Why::Slow => read::slow(),
+                Why::Full => {
+                    let message = "too much is asked for at once; try again";
+                    reply::coded(StatusCode::SERVICE_UNAVAILABLE, "busy", message)
+                }
+            };
+        }
     };
     if ask::is_of_shared_link(&read.parts) {
         return of_shared_link();
     }
-    let Some(body) = read.object() else { return bad("the body must be an object") };
-    let Some(kind) = kind(&body) else { return bad("name must be refresh-ocr or refresh-smart-search") };
-    let (user, added) = match start(companion, jobs, kind, &body, &read, visitor).await {
+    let Some(kind) = kind(&read).await else {
+        return bad("the body must be an object, with refresh-ocr or refresh-smart-search as its name");
+    };
+    let (user, added) = match start(companion, jobs, kind, &read, visitor).await {
         Ok(started) => started,
         Err((outcome, response)) => {
             metric::ended(LABEL, outcome);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hyper::{Response, StatusCode, http::request::Parts};
-use serde::Deserialize as _;
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::{task::spawn_blocking, time::timeout};
 use uuid::Uuid;
 use viewfinder_proxy::{Body, Visitor};
@@ -13,17 +13,32 @@ use super::{Queue, book::Refusal, immich::PATH, queue::Added};
 use crate::{
     Caller, Capability, Companion, LibraryError, RerunKind,
     as_caller::Sender,
-    ask::Read,
     judge::{Probe, Verdict, judge, nobody_said},
+    read::Read,
     reply,
 };
 
 /// A refusal, with its name for metrics.
 pub(super) type Refused = (&'static str, Box<Response<Body>>);
 
+/// What a job of ours is called.
+#[derive(Deserialize)]
+struct Named {
+    name: RerunKind,
+}
+
+/// What it is to do.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wanted {
+    asset_ids: Vec<Uuid>,
+    /// The job that they are added to.
+    job: Option<Uuid>,
+}
+
 /// What a job of ours does; none if it is one of Immich's.
-pub(super) fn kind(body: &Map<String, Value>) -> Option<RerunKind> {
-    RerunKind::deserialize(body.get("name")?).ok()
+pub(super) async fn kind(read: &Read) -> Option<RerunKind> {
+    read.parse::<Named>().await.map(|named| named.name)
 }
 
 /// Makes a job of a request's pictures, or adds them to one, if Immich lets the caller start jobs and all of the pictures are the
@@ -32,16 +47,13 @@ pub(super) async fn start(
     companion: &Companion,
     jobs: &Arc<Queue>,
     kind: RerunKind,
-    body: &Map<String, Value>,
     read: &Read,
     visitor: &Visitor,
 ) -> Result<(Uuid, Added), Refused> {
     let caller = allowed(companion, &read.parts, visitor).await?;
-    let assets = assets(body).ok_or_else(|| refused("each value in assetIds must be a UUID"))?;
-    let into = match body.get("job").filter(|job| !job.is_null()) {
-        Some(id) => Some(Uuid::deserialize(id).map_err(|_| refused("job must be a UUID"))?),
-        None => None,
-    };
+    let wanted = read.parse().await;
+    let Wanted { asset_ids: assets, job: into } =
+        wanted.ok_or_else(|| refused("each value in assetIds must be a UUID, and so must job"))?;
     let needed = match kind {
         RerunKind::Ocr => Capability::RedoText,
         RerunKind::Clip => Capability::RedoVectors,
@@ -101,11 +113,6 @@ pub(super) async fn allowed(
             Err(("unclear", Box::new(nobody_said())))
         }
     }
-}
-
-fn assets(body: &Map<String, Value>) -> Option<Vec<Uuid>> {
-    let ids = body.get("assetIds")?.as_array()?;
-    ids.iter().map(|id| Uuid::parse_str(id.as_str()?).ok()).collect()
 }
 
 fn refused(message: &str) -> Refused {

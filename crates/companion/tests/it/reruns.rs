@@ -411,12 +411,15 @@ async fn what_cannot_be_a_job_is_refused() {
     let long = json!({"name": "refresh-ocr", "assetIds": vec![OWN; 40_000]});
     let bad: [(Value, &str); 8] = [
         (json!(["refresh-ocr"]), "the body must be an object"),
-        (json!({"name": "refresh-faces", "assetIds": [OWN]}), "name must be"),
+        (json!({"name": "refresh-faces", "assetIds": [OWN]}), "the body must be an object, with refresh-ocr"),
         (json!({"name": "refresh-ocr"}), "each value in assetIds must be a UUID"),
         (json!({"name": "refresh-ocr", "assetIds": ["x"]}), "each value in assetIds must be a UUID"),
         (json!({"name": "refresh-ocr", "assetIds": []}), "assetIds should not be empty"),
         (json!({"name": "refresh-ocr", "assetIds": [OWN, USER]}), "Not found or no asset.update access"),
-        (json!({"name": "refresh-ocr", "assetIds": [OWN], "job": 1}), "job must be a UUID"),
+        (
+            json!({"name": "refresh-ocr", "assetIds": [OWN], "job": 1}),
+            "each value in assetIds must be a UUID, and so must job",
+        ),
         (long, "the body must be JSON"),
     ];
     for (body, message) in bad {

@@ -399,3 +399,34 @@ async fn where_nothing_is_found_immich_shows_what_comes_nearest() {
     assert_eq!(running.post("/api/search/smart", body.clone()).await.json(), captured("search-smart"));
     assert_eq!(running.immich.asked().pop().unwrap().body, body);
 }
+
+/// A search with so many values beside the words.
+fn wide(values: usize) -> Value {
+    json!({"query": "cat", "personIds": vec![USER; values]})
+}
+
+#[tokio::test]
+async fn what_strangers_send_is_not_read_before_immich_knows_them() {
+    let running = Running::start().await;
+    // Long, and short with many values.
+    for bomb in [wide(3000).to_string(), format!(r#"{{"query":"cat","a":[{}[]]}}"#, "[],".repeat(1000))] {
+        let json = "Content-Type: application/json";
+        let answer = running.send("POST", "/api/search/smart", &[json, "x-api-key: stolen"], &bomb).await;
+        assert_eq!(answer.status, 401, "{}", answer.text());
+        assert_eq!(running.routes(), ["GET /api/users/me", "POST /api/search/smart"]);
+    }
+    let job = json!({"name": "refresh-ocr", "assetIds": vec![USER; 1000]});
+    let answer = running.post_as("x-api-key: stolen", "/_viewfinder/jobs", job).await;
+    assert_eq!((answer.status, running.routes()), (401, vec!["GET /api/users/me".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_users_long_search_is_answered_and_one_without_end_is_left_to_immich() {
+    let running = Running::start().await;
+    let answer = running.post("/api/search/smart", wide(20_000)).await;
+    assert_eq!((answer.status, answer.json()), (200, page_of_the_shelf()));
+    running.immich.asked();
+    let ids = vec![0; 40_000];
+    running.post("/api/search/smart", json!({"query": "cat", "personIds": ids})).await;
+    assert_eq!(running.routes(), ["GET /api/users/me", "POST /api/search/smart"]);
+}
