@@ -11,6 +11,7 @@ mod config;
 mod counting;
 mod dump;
 mod failure;
+mod heap;
 mod immich;
 mod keys;
 mod listen;

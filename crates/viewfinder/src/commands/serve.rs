@@ -3,7 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::block_in_place;
 use viewfinder_engine::{Engine, ErrorCode};
 use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
 use viewfinder_index::Stop;
@@ -13,7 +15,7 @@ use viewfinder_models::{ModelEntry, Role};
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{listen, photos, routing, signals, token, wiring};
+use crate::{heap, listen, photos, routing, signals, token, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,19 +25,26 @@ const FORM_BYTES: usize = 1 << 20;
 
 /// Serves until a signal ends it.
 pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
-    let result = runtime.block_on(serve(loaded));
+    let runtime = threads("gateway")?;
+    // Of its own: whoever keeps one of the two servers busy keeps nobody from the other.
+    let companion = loaded.config.companion_immich_url.as_ref().map(|_| threads("companion")).transpose()?;
+    let result = runtime.block_on(serve(loaded, companion.as_ref().map(Runtime::handle)));
     // A download that is under way is left behind; the store continues it next time.
     runtime.shutdown_background();
+    if let Some(companion) = companion {
+        companion.shutdown_background();
+    }
     result?;
     viewfinder_runtime::leave(0)
 }
 
-async fn serve(loaded: &Loaded) -> Result<(), Failure> {
+/// Threads that answer requests, with as many more as wait for disks and databases.
+fn threads(name: &str) -> Result<Runtime, Failure> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).thread_name(name).enable_all().build();
+    Ok(runtime.context("cannot start threads")?)
+}
+
+async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<(), Failure> {
     let config = &loaded.config;
     let stop = signals::first()?;
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
@@ -50,8 +59,14 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     if let Some((photos, _)) = photos {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
     }
-    let companion = Listening::bind(config, &engine, &backend, &jobs, PATIENCE).await?;
-    if let Some(companion) = &companion {
+    let companion = match companion_threads {
+        Some(threads) => {
+            let listening = Listening::bind(config, &engine, &backend, &jobs, PATIENCE);
+            block_in_place(|| threads.block_on(listening))?.map(|companion| (threads, companion))
+        }
+        None => None,
+    };
+    if let Some((_, companion)) = &companion {
         server = server.with_health("companion", companion.health());
     }
     if let Some(token) = token {
@@ -60,7 +75,8 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     tell(loaded, &engine, &server);
 
     let (stop_companion, stopped) = oneshot::channel();
-    let companion = companion.map(|companion| tokio::spawn(companion.run(stopped)));
+    let companion = companion.map(|(threads, companion)| threads.spawn(companion.run(stopped)));
+    tokio::spawn(heap::watch());
     let (fatal, failed) = oneshot::channel();
     tokio::spawn(warm_up(engine.clone(), preloads(config, &engine), fatal));
     let mut reason = None;
