@@ -31,6 +31,12 @@ pub(crate) fn end(body: &mut Vec<u8>) {
 
 /// Sends a request to HOST:PORT; returns status and body of the answer.
 pub(crate) fn send(address: &str, head: &str, body: &[u8]) -> Result<(u16, String)> {
+    let (status, text) = whole(address, head, body)?;
+    Ok((status, text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned()))
+}
+
+/// Sends a request to HOST:PORT; returns the status and the whole of the answer.
+pub(crate) fn whole(address: &str, head: &str, body: &[u8]) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).with_context(|| address.to_owned())?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -38,14 +44,15 @@ pub(crate) fn send(address: &str, head: &str, body: &[u8]) -> Result<(u16, Strin
     // The server may refuse, and close, before all is sent.
     let sent = stream.write_all(body);
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
+    let read = stream.read_to_end(&mut answer);
     let text = String::from_utf8_lossy(&answer).into_owned();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
     let Some(status) = status else {
+        read?;
         sent?;
         bail!("no status in the answer")
     };
-    Ok((status, text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned()))
+    Ok((status, text))
 }
 
 /// The body of a request to `/predict`: what is asked, and the picture or the text that it is about.
@@ -66,9 +73,14 @@ fn predict_head(connection: &str, length: usize) -> String {
     )
 }
 
+/// Asks `/predict` of HOST:PORT; returns status and body of the answer.
+pub(crate) fn ask_predict(address: &str, body: &[u8]) -> Result<(u16, String)> {
+    send(address, &predict_head("close", body.len()), body)
+}
+
 /// Asks `/predict` of HOST:PORT; returns the body of a good answer.
 pub(crate) fn predict(address: &str, body: &[u8]) -> Result<String> {
-    let (status, answer) = send(address, &predict_head("close", body.len()), body)?;
+    let (status, answer) = ask_predict(address, body)?;
     ensure!(status == 200, "{status} {answer:.200}");
     Ok(answer)
 }

@@ -23,6 +23,8 @@ pub(crate) enum Need {
     Torch,
     /// Sends more requests a second than anything else.
     LoadGenerator,
+    /// Reverse proxies that people put in front.
+    Fronts,
     /// Assembles the fast paths of the JPEG decoder; without it the decoder is slower.
     Assembler,
 }
@@ -38,6 +40,7 @@ impl Need {
             Self::Decoders => "libheif-examples libraw-bin ffmpeg",
             Self::Torch => "python3-torch python3-six",
             Self::LoadGenerator => "wrk",
+            Self::Fronts => "nginx-light caddy",
             Self::Assembler => "nasm",
         }
     }
@@ -59,6 +62,7 @@ impl Need {
                 .any(|browser| works(browser, &["--version"])),
             // It ends with 1 after telling its version.
             Self::LoadGenerator => works("sh", &["-c", "command -v wrk"]),
+            Self::Fronts => works("nginx", &["-v"]) && works("caddy", &["version"]),
             Self::Assembler => works("nasm", &["-v"]),
         }
     }

@@ -1,5 +1,6 @@
 //! Everything about this project that is not plain cargo.
 
+mod attack;
 mod bench;
 mod catalogue;
 mod clip;
@@ -48,6 +49,8 @@ enum Chore {
     Quality(quality::Arguments),
     /// Send a server thousands of requests, one in ten broken, and watch its answers and its memory.
     Soak(soak::Arguments),
+    /// Attack a server with everything that a stranger can send, and watch that it gives nothing away and serves the others.
+    Attack(attack::Arguments),
     /// Break two nodes behind a gateway in every way, one after the other, and watch that no picture is lost.
     Drill(drill::Arguments),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Chore::BenchPredict(arguments) => predict::run(&arguments),
         Chore::Quality(arguments) => quality::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
+        Chore::Attack(arguments) => attack::run(&arguments),
         Chore::Drill(arguments) => drill::run(&arguments),
     };
     match result {

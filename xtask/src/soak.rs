@@ -107,7 +107,7 @@ impl Pictures {
 }
 
 /// Small numbers from an index, the same in every run.
-fn mix(index: u64, salt: u64) -> u64 {
+pub(crate) fn mix(index: u64, salt: u64) -> u64 {
     let mut x = index.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ salt.wrapping_mul(0xD134_2543_DE82_EF95);
     x ^= x >> 32;
     x = x.wrapping_mul(0xD6E8_FEB8_6659_FD93);
