@@ -38,7 +38,7 @@ pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
 async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let config = &loaded.config;
     let stop = signals::first()?;
-    let engine = Engine::new(wiring::engine_config(loaded)?)?;
+    let engine = Engine::new(wiring::serving_engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
     let mut server = Server::bind(gateway_config(config)?, Arc::clone(&backend))
