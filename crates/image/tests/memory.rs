@@ -51,8 +51,8 @@ fn bomb(bytes: usize) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    let content = [kind, data].concat();
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let content = [&kind, data].concat();
     let mut crc = Crc::new();
     crc.update(&content);
     let length = u32::try_from(data.len()).unwrap().to_be_bytes();
@@ -65,10 +65,10 @@ fn png(extra: &[u8]) -> Vec<u8> {
     row.write_all(&[0, 255, 128, 0]).unwrap();
     [
         b"\x89PNG\r\n\x1A\n",
-        &chunk(b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0])[..],
+        &chunk(*b"IHDR", &[0, 0, 0, 1, 0, 0, 0, 1, 8, 2, 0, 0, 0])[..],
         extra,
-        &chunk(b"IDAT", &row.finish().unwrap()),
-        &chunk(b"IEND", b""),
+        &chunk(*b"IDAT", &row.finish().unwrap()),
+        &chunk(*b"IEND", b""),
     ]
     .concat()
 }
@@ -78,10 +78,10 @@ fn png(extra: &[u8]) -> Vec<u8> {
 fn what_a_small_picture_says_besides_is_not_unpacked() {
     let packed = bomb(600 << 20);
     let extras = [
-        chunk(b"iCCP", &[b"profile\0\0", &packed[..]].concat()),
-        chunk(b"zTXt", &[b"comment\0\0", &packed[..]].concat()),
-        chunk(b"iTXt", &[b"comment\0\x01\0\0\0", &packed[..]].concat()),
-        chunk(b"eXIf", &packed),
+        chunk(*b"iCCP", &[b"profile\0\0", &packed[..]].concat()),
+        chunk(*b"zTXt", &[b"comment\0\0", &packed[..]].concat()),
+        chunk(*b"iTXt", &[b"comment\0\x01\0\0\0", &packed[..]].concat()),
+        chunk(*b"eXIf", &packed),
     ];
     for extra in extras {
         let file = png(&extra);

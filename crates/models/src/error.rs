@@ -14,9 +14,11 @@ pub struct SourceFailure {
 
 impl fmt::Display for SourceFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.is_full_disk() {
-            true => write!(f, "{}: no room is left on the disk of the models ({})", self.source, self.reason),
-            false => write!(f, "{}: {}", self.source, self.reason),
+        let Self { source, reason } = self;
+        if self.is_full_disk() {
+            write!(f, "{source}: no room is left on the disk of the models ({reason})")
+        } else {
+            write!(f, "{source}: {reason}")
         }
     }
 }

@@ -15,7 +15,7 @@ impl Script {
     fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("decoder");
-        fs::write(&path, format!("#!/bin/bash\ncd {:?}\n{text}\n", folder.path())).unwrap();
+        fs::write(&path, format!("#!/bin/bash\ncd '{}'\n{text}\n", folder.path().display())).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
         Self { folder }
     }
