@@ -3,6 +3,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use viewfinder_models::{Progress, Step, StoreConfig};
 use viewfinder_runtime::Device;
 
+use crate::OnRequest;
+
 /// How the local engine is set up.
 #[derive(Clone)]
 pub struct EngineConfig {
@@ -28,6 +30,10 @@ pub struct EngineConfig {
     pub queue_wait: Duration,
     /// A model unused for so long is dropped; `None` keeps it.
     pub model_ttl: Option<Duration>,
+    /// Bytes of the files of all models in memory; past it, the longest unused leave. `None` is half of the memory that there is.
+    pub model_bytes: Option<u64>,
+    /// Which models a request may have fetched.
+    pub on_request: OnRequest,
     /// CLIP names that clients ask for, and the models that answer. Widths must agree.
     pub aliases: BTreeMap<String, String>,
     /// Limits on pictures, checked before pixels are decoded.
@@ -51,6 +57,8 @@ impl EngineConfig {
             queue: 256,
             queue_wait: Duration::ZERO,
             model_ttl: Some(Duration::from_secs(300)),
+            model_bytes: None,
+            on_request: OnRequest::Any,
             aliases: BTreeMap::new(),
             limits: viewfinder_image::Limits::default(),
             max_face_batch: None,

@@ -10,14 +10,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use viewfinder_convert::precision::Precision;
 use viewfinder_models::{Family, ModelError, ModelFiles, Role, RuntimeFlavour, Store};
 use viewfinder_runtime::{
-    Cache, Cores, Device, Helpers, Lane, Library, Pool, PoolError, Runtime, RuntimeConfig, trim,
+    Cache, Cores, Device, Helpers, Lane, Library, Pool, PoolError, Runtime, RuntimeConfig, trim, usable_bytes,
 };
 use viewfinder_vision::clip;
 
 use crate::{
     EngineConfig, EngineError, EngineStatus, ErrorCode, LoadedModel, Made, PictureAnswer, PictureRequest,
     PictureTask, SentenceRequest,
-    load::{Kit, Loaded, load},
+    load::{self, Kit, Loaded, load},
+    on_request::Gate,
     picture, variant,
 };
 
@@ -53,6 +54,9 @@ struct Inner {
     runtime: Mutex<Option<Runtime>>,
     trouble: Mutex<Option<EngineError>>,
     networks: Cache<Key, Loaded>,
+    /// Bytes of all of them, at most.
+    model_bytes: u64,
+    gate: Gate,
     /// Networks that no source delivered, and when that was found out.
     undelivered: Mutex<HashMap<Key, (Instant, EngineError)>>,
 }
@@ -68,6 +72,9 @@ impl Engine {
         check_aliases(&config, &store)?;
         let total = std::thread::available_parallelism().map_or(1, NonZero::get);
         let (workers, threads) = config.shape(total);
+        let model_bytes =
+            config.model_bytes.or_else(|| usable_bytes().map(|bytes| bytes / 2)).unwrap_or(u64::MAX);
+        let gate = Gate::new(&config.on_request, |name| spelled(&store, resolved(&config, name)));
         let cores = Arc::new(Cores::new(total));
         let pool = Pool::start(workers, threads, config.queue.max(1), Arc::clone(&cores))
             .map_err(|error| EngineError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
@@ -76,6 +83,8 @@ impl Engine {
             runtime: Mutex::new(None),
             trouble: Mutex::new(None),
             networks: Cache::default(),
+            model_bytes,
+            gate,
             undelivered: Mutex::default(),
             config,
             store,
@@ -118,7 +127,7 @@ impl Engine {
     /// The vector of a sentence, not normalised by us. Never waits behind pictures.
     pub async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
         let name = self.inner.resolve(&request.model);
-        let network = if let Some(network) = self.inner.networks.get(&(name.clone(), Role::Textual)) {
+        let network = if let Some(network) = self.inner.loaded(&name, Role::Textual, CLIP) {
             network
         } else {
             let inner = Arc::clone(&self.inner);
@@ -204,6 +213,7 @@ impl Engine {
             queued_sentences,
             running: self.inner.pool.running(),
             models,
+            refused_models: self.inner.gate.refused(),
         }
     }
 
@@ -314,18 +324,18 @@ impl Engine {
 impl Inner {
     /// The name of the model that answers for `requested`.
     fn resolve(&self, requested: &str) -> String {
-        let aliases = &self.config.aliases;
-        let target =
-            aliases.get(requested).or_else(|| aliases.get(&viewfinder_models::clean_name(requested)));
-        let name = target.map_or(requested, String::as_str);
-        // One spelling for the cache, so that no network is loaded twice.
-        self.store.catalogue().find(name).map_or_else(|| name.to_owned(), |entry| entry.name.clone())
+        spelled(&self.store, resolved(&self.config, requested))
+    }
+
+    /// The network if it is in memory and can do what it is wanted for.
+    fn loaded(&self, name: &str, role: Role, families: &[Family]) -> Option<Arc<Loaded>> {
+        self.networks.get(&(name.to_owned(), role)).filter(|loaded| families.contains(&loaded.family))
     }
 
     /// The networks of every task if all are in memory.
     fn loaded_networks_of(&self, request: &PictureRequest) -> Option<Vec<picture::Networks>> {
         let of_task = |task| -> Option<picture::Networks> {
-            self.needs(task).map(|(name, need)| self.networks.get(&(name, need.role))).collect()
+            self.needs(task).map(|(name, need)| self.loaded(&name, need.role, need.families)).collect()
         };
         request.tasks.iter().map(of_task).collect()
     }
@@ -356,14 +366,20 @@ impl Inner {
 
     /// A network from the cache, or loaded, fetching its files if need be. Blocks.
     fn network(&self, name: &str, role: Role, families: &[Family]) -> Result<Arc<Loaded>, EngineError> {
-        let key = (name.to_owned(), role);
-        self.networks.get_or_load(&key, || {
-            let files = self.files(&key)?;
-            if !families.contains(&files.family) {
-                let message =
-                    format!("model {name} is of the family {}, which cannot do this", files.family.as_str());
-                return Err(EngineError::new(ErrorCode::ModelUnsuited, message));
+        let suits = |family: Family| -> Result<(), EngineError> {
+            if families.contains(&family) {
+                return Ok(());
             }
+            let message = format!("model {name} is of the family {}, which cannot do this", family.as_str());
+            Err(EngineError::new(ErrorCode::ModelUnsuited, message))
+        };
+        // Nothing is fetched to find that out.
+        self.store.catalogue().find(name).map_or(Ok(()), |entry| suits(entry.family))?;
+        let key = (name.to_owned(), role);
+        let loaded = self.networks.get_or_load(&key, || -> Result<Loaded, EngineError> {
+            let files = self.files(&key)?;
+            suits(files.family)?;
+            self.make_room(load::bytes(&files));
             let runtime = self.runtime()?;
             let started = Instant::now();
             let loaded = load(&runtime, &files)?;
@@ -372,7 +388,20 @@ impl Inner {
             let ms = started.elapsed().as_millis();
             tracing::info!(model = name, %role, provider = %loaded.session.device(), ms, "model loaded");
             Ok(loaded)
-        })
+        })?;
+        // It may have been loaded for another task.
+        suits(loaded.family)?;
+        Ok(loaded)
+    }
+
+    /// Drops what is not in use until so many bytes more are within the bound, as far as that goes.
+    fn make_room(&self, bytes: u64) {
+        let dropped = self.networks.make_room(bytes, self.model_bytes, |loaded| loaded.bytes);
+        if dropped > 0 {
+            trim();
+            let bound = self.model_bytes;
+            tracing::info!(dropped, bound, "models dropped to make room for another (engine.model_bytes)");
+        }
     }
 
     /// A network's files, fetched if need be, unless that failed a moment ago.
@@ -383,12 +412,18 @@ impl Inner {
         {
             return Err(error.clone());
         }
+        self.gate.check(&self.store, &key.0, key.1)?;
         let files = match self.store.files(&key.0, key.1, &*self.config.progress) {
             Err(ModelError::NotMade { .. }) => self.make(&key.0, key.1, false).map(|made| made.files),
             files => files.map_err(EngineError::from),
         };
         match &files {
-            Err(error) if matches!(error.code, ErrorCode::ModelUnavailable | ErrorCode::ModelImprecise) => {
+            Err(error)
+                if matches!(
+                    error.code,
+                    ErrorCode::ModelUnavailable | ErrorCode::ModelImprecise | ErrorCode::DiskFull
+                ) =>
+            {
                 undelivered().insert(key.clone(), (Instant::now(), error.clone()));
             }
             _ => drop(undelivered().remove(key)),
@@ -454,6 +489,18 @@ impl Inner {
         }
         Ok(runtime)
     }
+}
+
+/// The name that answers for `requested`.
+fn resolved<'a>(config: &'a EngineConfig, requested: &'a str) -> &'a str {
+    let aliases = &config.aliases;
+    let target = aliases.get(requested).or_else(|| aliases.get(&viewfinder_models::clean_name(requested)));
+    target.map_or(requested, String::as_str)
+}
+
+/// One spelling for the cache, so that no network is loaded twice.
+fn spelled(store: &Store, name: &str) -> String {
+    store.catalogue().find(name).map_or_else(|| name.to_owned(), |entry| entry.name.clone())
 }
 
 /// The build of ONNX Runtime that a device needs.

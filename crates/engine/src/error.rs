@@ -55,6 +55,8 @@ error_codes! {
     ModelUnsuited,                       "model_unsuited",        Caller, false, 400;
     /// The model is not in the store, and offline mode forbids fetching it.
     ModelMissingOffline,                 "model_missing_offline", Server, false, 503;
+    /// The model is not in the store, and requests may not have it fetched.
+    ModelNotAllowed,                     "model_not_allowed",     Caller, false, 404;
     /// No source delivered the model.
     ModelUnavailable,                    "model_unavailable",     Remote, true,  503;
     /// Nobody offers the model as ONNX, so it cannot be fetched; its files must be brought.
@@ -63,6 +65,8 @@ error_codes! {
     ModelBroken,                         "model_broken",          Server, false, 500;
     /// The model, made in another precision, strays too far from the published one.
     ModelImprecise,                      "model_imprecise",       Server, false, 503;
+    /// No room is left on the disk for a model or a library.
+    DiskFull,                            "disk_full",             Server, false, 507;
     /// The ONNX Runtime library is missing or too old.
     RuntimeUnavailable,                  "runtime_unavailable",   Server, false, 503;
     /// The configured accelerator cannot be used, and falling back is not allowed.

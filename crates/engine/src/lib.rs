@@ -8,6 +8,7 @@ mod config;
 mod engine;
 mod error;
 mod load;
+mod on_request;
 mod picture;
 mod types;
 mod variant;
@@ -15,6 +16,7 @@ mod variant;
 pub use config::{EngineConfig, LogProgress};
 pub use engine::{Engine, runtime_flavour};
 pub use error::{EngineError, ErrorCode, Fault};
+pub use on_request::OnRequest;
 pub use types::{
     Answer, DecodeRules, EngineStatus, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest,

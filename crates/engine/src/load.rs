@@ -1,6 +1,9 @@
 //! From a model's name and role to a network with what belongs to it.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use viewfinder_convert::tune;
 use viewfinder_models::{Family, ModelError, ModelFiles, Role};
@@ -21,6 +24,10 @@ const CHINESE_CLIP_SIDE: usize = 224;
 pub(crate) struct Loaded {
     pub(crate) session: Session,
     pub(crate) kit: Kit,
+    /// What it can be used for.
+    pub(crate) family: Family,
+    /// Bytes of its files, about what it takes in memory.
+    pub(crate) bytes: u64,
 }
 
 pub(crate) enum Kit {
@@ -79,7 +86,19 @@ pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, Engi
         }
         _ => Kit::Nothing,
     };
-    Ok(Loaded { session, kit })
+    Ok(Loaded { session, kit, family: files.family, bytes: bytes(files) })
+}
+
+/// Bytes of a network's files. Weights may lie in files beside the graph; other engines' files do not count.
+pub(crate) fn bytes(files: &ModelFiles) -> u64 {
+    let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let beside = files.model.parent().and_then(|folder| fs::read_dir(folder).ok());
+    let weights = beside.into_iter().flatten().filter_map(Result::ok).map(|item| item.path());
+    let counts = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        path.is_file() && !["onnx", "armnn", "rknn"].contains(&extension)
+    };
+    size(&files.model) + weights.filter(counts).map(|path| size(&path)).sum::<u64>()
 }
 
 /// Opens a model in the form that suits the device best.
@@ -105,7 +124,7 @@ fn open(runtime: &Runtime, file: &Path, calls: Calls) -> Result<Session, Session
 
 fn extra(files: &ModelFiles, name: &str) -> Result<Vec<u8>, EngineError> {
     let path = files.extra.get(name).ok_or_else(|| broken(&files.name, format!("{name} is missing")))?;
-    std::fs::read(path).map_err(|error| broken(&files.name, format!("{name}: {error}")))
+    fs::read(path).map_err(|error| broken(&files.name, format!("{name}: {error}")))
 }
 
 fn broken(model: &str, reason: impl std::fmt::Display) -> EngineError {
@@ -115,6 +134,7 @@ fn broken(model: &str, reason: impl std::fmt::Display) -> EngineError {
 impl From<ModelError> for EngineError {
     fn from(error: ModelError) -> Self {
         let code = match &error {
+            error if error.is_full_disk() => ErrorCode::DiskFull,
             ModelError::Unknown { .. } => ErrorCode::ModelUnknown,
             ModelError::NoRole { .. } => ErrorCode::ModelUnsuited,
             ModelError::Missing { .. } => ErrorCode::ModelMissingOffline,

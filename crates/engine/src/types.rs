@@ -141,6 +141,8 @@ pub struct EngineStatus {
     pub running: usize,
     /// Loaded networks.
     pub models: Vec<LoadedModel>,
+    /// Models that were asked for, are not on this machine, and may not be fetched for a request.
+    pub refused_models: Vec<String>,
 }
 
 /// A network in memory.

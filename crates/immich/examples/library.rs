@@ -66,6 +66,7 @@ impl Backend for Words {
             queued_sentences: 0,
             running: 0,
             models: Vec::new(),
+            refused_models: Vec::new(),
         }
     }
 

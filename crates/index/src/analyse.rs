@@ -514,10 +514,12 @@ fn verdict(code: ErrorCode) -> Verdict {
         ErrorCode::ModelUnknown
         | ErrorCode::ModelUnsuited
         | ErrorCode::ModelMissingOffline
+        | ErrorCode::ModelNotAllowed
         | ErrorCode::ModelUnavailable
         | ErrorCode::ModelNoSource
         | ErrorCode::ModelBroken
         | ErrorCode::ModelImprecise
+        | ErrorCode::DiskFull
         | ErrorCode::RuntimeUnavailable
         | ErrorCode::DeviceUnavailable => Verdict::Kind,
         ErrorCode::OutOfMemory

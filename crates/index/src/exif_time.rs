@@ -1,5 +1,8 @@
 //! When a picture was taken, by its EXIF data.
-use std::io::{BufRead, Seek};
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Read as _, Seek},
+};
 
 use exif::{DateTime, Exif, In, Reader, Tag, Value};
 
@@ -9,6 +12,15 @@ const TIMES: [(Tag, Tag); 3] = [
     (Tag::DateTimeDigitized, Tag::SubSecTimeDigitized),
     (Tag::DateTime, Tag::SubSecTime),
 ];
+
+/// Bytes of a file in which EXIF data are looked for: they stand in front but for rare RAW formats, and a TIFF file is read as a
+/// whole for them.
+const REACH: u64 = 128 << 20;
+
+/// As [`read`], of a file of any size.
+pub(crate) fn read_file(file: File) -> Option<Exif> {
+    read(&mut BufReader::new(file.take(REACH)))
+}
 
 /// EXIF data of a JPEG, TIFF (and so most RAW formats), HEIF, PNG or WebP file; none where there is none or it cannot be
 /// read. Damage in one part leaves the rest readable.

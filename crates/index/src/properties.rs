@@ -1,7 +1,7 @@
 //! What a file holds and says of itself, read once.
 use std::{
     fs::{self, File},
-    io::{self, BufReader, Cursor, Read},
+    io::{self, Cursor, Read},
     path::Path,
 };
 
@@ -11,6 +11,7 @@ use viewfinder_image::header;
 
 use crate::{
     FileKind, Tools, exif_time,
+    tools::Subject,
     walk::{Stamp, head},
 };
 
@@ -40,9 +41,10 @@ pub(crate) fn describe(
     } else {
         let hash = hash_in_pieces(file)?;
         let taken_ms = match kind {
-            Some(FileKind::Video) => tools.video(file).and_then(|video| video.taken_ms),
-            _ => exif_time::read(&mut BufReader::new(File::open(file)?))
-                .and_then(|exif| exif_time::taken_ms(&exif)),
+            Some(FileKind::Video) => {
+                tools.video(Subject::new(file, &File::open(file)?)).and_then(|video| video.taken_ms)
+            }
+            _ => exif_time::read_file(File::open(file)?).and_then(|exif| exif_time::taken_ms(&exif)),
         };
         (hash, Properties { taken_ms, ..Properties::default() })
     };

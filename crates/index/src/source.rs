@@ -1,14 +1,20 @@
 //! From an asset to bytes that an engine decodes.
-use std::{fmt::Debug, fs, io, path::Path};
+use std::{
+    fmt::Debug,
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
 use bytes::Bytes;
 use viewfinder_catalog::Asset;
 use viewfinder_engine::ErrorCode;
+use viewfinder_programs::ProgramError;
 
 use crate::{
     FileKind, Tools,
     properties::hash,
-    tools::{Converted, ToolError},
+    tools::{Converted, Subject, ToolError},
     walk::{Stamp, head},
 };
 
@@ -44,12 +50,12 @@ impl From<ToolError> for Unread {
     fn from(error: ToolError) -> Self {
         match error {
             ToolError::Lacking(_) => Self::Lacking(error.to_string()),
-            ToolError::Broken { .. } => Self::Unreadable(error.to_string()),
-            ToolError::Refused { .. } | ToolError::TooSlow { .. } => {
-                Self::Bad { code: ErrorCode::ImageUndecodable, message: error.to_string() }
-            }
-            ToolError::TooLarge { .. } => {
+            ToolError::Program(ProgramError::Broken { .. }) => Self::Unreadable(error.to_string()),
+            ToolError::Program(ProgramError::TooLarge { .. }) => {
                 Self::Bad { code: ErrorCode::ImageTooManyBytes, message: error.to_string() }
+            }
+            ToolError::Refused { .. } | ToolError::Program(_) => {
+                Self::Bad { code: ErrorCode::ImageUndecodable, message: error.to_string() }
             }
         }
     }
@@ -84,11 +90,13 @@ fn read(asset: &Asset, tools: &Tools, max_bytes: u64) -> Result<Converted, Unrea
     if kind != FileKind::Picture && Stamp::of(&fs::metadata(path)?) != known {
         return Err(Unread::Changed);
     }
+    let file = File::open(path)?;
+    let subject = Subject::new(path, &file);
     let converted = match kind {
         FileKind::Picture => return picture(asset, path, max_bytes),
-        FileKind::Heif => tools.heif(path, max_bytes),
-        FileKind::Raw => tools.raw(path, max_bytes),
-        FileKind::Video => tools.frame(path, max_bytes),
+        FileKind::Heif => tools.heif(subject, max_bytes),
+        FileKind::Raw => tools.raw(subject, max_bytes),
+        FileKind::Video => tools.frame(subject, max_bytes),
     };
     Ok(converted?)
 }

@@ -14,7 +14,36 @@ pub struct SourceFailure {
 
 impl fmt::Display for SourceFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.source, self.reason)
+        let Self { source, reason } = self;
+        if self.is_full_disk() {
+            write!(f, "{source}: no room is left on the disk of the models ({reason})")
+        } else {
+            write!(f, "{source}: {reason}")
+        }
+    }
+}
+
+impl SourceFailure {
+    /// Did it fail because no room is left? Systems and pip say so in these words.
+    fn is_full_disk(&self) -> bool {
+        ["No space left on device", "not enough space on the disk", "quota exceeded"]
+            .iter()
+            .any(|words| self.reason.contains(words))
+    }
+}
+
+impl ModelError {
+    /// Did it fail because no room is left on the disk?
+    pub fn is_full_disk(&self) -> bool {
+        match self {
+            Self::Unavailable { failures, .. } | Self::RuntimeUnavailable { failures } => {
+                failures.iter().any(SourceFailure::is_full_disk)
+            }
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -165,6 +194,25 @@ pub(crate) fn redact(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_by_what_systems_and_pip_say() {
+        let full = |reason: String| {
+            let failure = SourceFailure { source: "pip x 1".into(), reason };
+            ModelError::RuntimeUnavailable { failures: vec![failure] }
+        };
+        let [linux, windows] = if cfg!(windows) { [112, 39] } else { [28, 122] };
+        for code in [linux, windows] {
+            let error = full(io::Error::from_raw_os_error(code).to_string());
+            assert!(error.is_full_disk(), "{error}");
+        }
+        let error = full(
+            "pip: ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"
+                .into(),
+        );
+        assert!(error.is_full_disk() && error.to_string().contains("no room is left on the disk"), "{error}");
+        assert!(!full("404".into()).is_full_disk());
+    }
 
     #[test]
     fn secrets_leave_addresses() {

@@ -3,22 +3,23 @@
 //! A wheel is an archive that pip only downloads. For a source archive pip insists on asking the package's build backend
 //! for metadata, which would run foreign code. So the archive's SHA-256 is pinned, and pip is given a backend of the
 //! declared name that answers with name and version and does nothing else; nothing from the archive runs.
-use crate::{error::redact, source::Sdist};
+use crate::{checksum, error::redact, source::Sdist};
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
 };
+use viewfinder_programs::{Bounds, Environment, Program, ProgramError};
 
 /// How pip may be called, in this order.
 const PROGRAMS: [(&str, &[&str]); 4] =
     [("pip3", &[]), ("pip", &[]), ("python3", &["-m", "pip"]), ("python", &["-m", "pip"])];
 
-/// Downloads a package into an empty folder and returns the archive.
+/// Downloads a package into an empty folder and returns the archive. With `wheels`, one of these is insisted on.
 pub(crate) fn download(
     package: &str,
     version: &str,
     sdist: Option<&Sdist>,
+    wheels: &[String],
     into: &Path,
 ) -> Result<PathBuf, String> {
     let requirement = if version.starts_with(|c: char| c.is_ascii_digit()) {
@@ -28,32 +29,52 @@ pub(crate) fn download(
     };
     if let Some(sdist) = sdist {
         source_archive(package, version, &requirement, sdist, into)?;
-    } else {
+    } else if wheels.is_empty() {
         wheel(&requirement, into)?;
+    } else {
+        // One build for each kind of machine, whatever Python is here: so there is one sum for each.
+        foreign_wheel(&requirement, into)?;
     }
     let found = fs::read_dir(into)
         .map_err(|error| error.to_string())?
         .filter_map(Result::ok)
         .map(|entry| entry.path());
-    found
+    let archive = found
         .into_iter()
         .find(|path| {
             let name = path.to_string_lossy();
             name.ends_with(".whl") || name.ends_with(".tar.gz") || name.ends_with(".zip")
         })
-        .ok_or_else(|| "pip reported success but left no archive".into())
+        .ok_or("pip reported success but left no archive")?;
+    if !wheels.is_empty() {
+        let sum = checksum::of_file(&archive).map_err(|error| error.to_string())?;
+        if !wheels.contains(&sum) {
+            return Err(format!(
+                "what pip brought has the SHA-256 {sum}, which is none of those that are trusted"
+            ));
+        }
+    }
+    Ok(archive)
 }
 
 fn wheel(requirement: &str, into: &Path) -> Result<(), String> {
     let Err(reason) = call(&["--only-binary=:all:", requirement], into, None) else { return Ok(()) };
     // The wheel may exist, only not for the Python at hand, whose version does not matter to us.
-    let foreign = any_python();
-    if foreign.is_empty() || !reason.contains("No matching distribution") {
+    if !reason.contains("No matching distribution") {
         return Err(reason);
+    }
+    foreign_wheel(requirement, into).map_err(|_| reason)
+}
+
+/// A wheel for some common Python on a machine like this.
+fn foreign_wheel(requirement: &str, into: &Path) -> Result<(), String> {
+    let foreign = any_python();
+    if foreign.is_empty() {
+        return Err("there is no build for this kind of machine".into());
     }
     let mut arguments = vec!["--only-binary=:all:", requirement];
     arguments.extend(foreign.iter().map(String::as_str));
-    call(&arguments, into, None).map_err(|_| reason)
+    call(&arguments, into, None)
 }
 
 fn source_archive(
@@ -97,48 +118,41 @@ fn source_archive(
 
 /// Runs `pip download`, with whichever spelling of pip exists.
 fn call(arguments: &[&str], into: &Path, python_path: Option<&Path>) -> Result<(), String> {
+    // Packages are unpacked where they are wanted, and not on a small disk of temporary files.
+    let unpacked = into.join("unpacked");
+    fs::create_dir_all(&unpacked).map_err(|error| error.to_string())?;
     for (program, prefix) in PROGRAMS {
-        let mut command = Command::new(program);
-        command.args(prefix).args([
-            "download",
-            "--no-deps",
-            "--no-input",
-            "--disable-pip-version-check",
-            "-q",
-        ]);
-        command.arg("--dest").arg(into).args(arguments).stdin(Stdio::null());
+        let mut command = Program::new(program, Environment::Pip, Bounds::fetcher()).args(prefix);
+        command = command.args(["download", "--no-deps", "--no-input", "--disable-pip-version-check", "-q"]);
+        command = command.arg("--dest").arg(into).args(arguments);
+        for variable in ["TMPDIR", "TEMP", "TMP"] {
+            command = command.variable(variable, &unpacked);
+        }
         if let Some(path) = python_path {
-            command.env("PYTHONPATH", path);
+            command = command.variable("PYTHONPATH", path);
         }
         tracing::debug!(program, ?arguments, "calling pip");
-        match command.output() {
-            Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) if is_missing(&output) => {}
-            Ok(output) => return Err(reason(&output)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(format!("{program} does not start: {error}")),
+        match command.run() {
+            Ok(_) => return Ok(()),
+            // `python3 -m pip` where Python is there and pip is not.
+            Err(ProgramError::Refused { complaint, .. }) if complaint.contains("No module named pip") => {}
+            Err(ProgramError::Refused { complaint, reason, .. }) => {
+                return Err(last_words(&complaint, &reason));
+            }
+            Err(ProgramError::Broken { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.to_string()),
         }
     }
     Err("pip is not installed (on Debian and Ubuntu: apt install python3-pip)".into())
 }
 
-/// `python3 -m pip` where Python is there and pip is not.
-fn is_missing(output: &Output) -> bool {
-    String::from_utf8_lossy(&output.stderr).contains("No module named pip")
-}
-
 /// pip's own last words, without credentials.
-fn reason(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
-    let mut lines: Vec<&str> =
-        text.lines().map(str::trim).filter(|line| line.starts_with("ERROR:")).collect();
-    if lines.is_empty() {
-        lines = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        lines.drain(..lines.len().saturating_sub(1));
-    }
-    let words = redact(&lines.join(" "));
-    let short: String = words.chars().take(400).collect();
-    if short.is_empty() { format!("pip ended with {}", output.status) } else { format!("pip: {short}") }
+fn last_words(complaint: &str, reason: &str) -> String {
+    let lines: Vec<&str> =
+        complaint.lines().map(str::trim).filter(|line| line.starts_with("ERROR:")).collect();
+    let words = if lines.is_empty() { reason.to_owned() } else { lines.join(" ") };
+    let short: String = redact(&words).chars().take(400).collect();
+    format!("pip: {short}")
 }
 
 /// Options that ask for a wheel of this machine for some common Python.

@@ -83,9 +83,9 @@ pub(crate) fn fetch(
     let entry =
         catalogue.find(flavour.name()).ok_or_else(|| ModelError::Unknown { name: flavour.name().into() })?;
     for source in &entry.sources {
-        let Source::Pip { package, version, .. } = source else { continue };
+        let Source::Pip { package, version, wheels, .. } = source else { continue };
         progress.begin(Step::Fetch, &format!("{package} {version}"), None);
-        let result = from_package(root, flavour, package, version);
+        let result = from_package(root, flavour, package, version, wheels);
         progress.end(result.as_ref().map(|_| ()).map_err(String::as_str));
         match result {
             Ok(path) => return Ok(path),
@@ -100,6 +100,7 @@ fn from_package(
     flavour: RuntimeFlavour,
     package: &str,
     version: &str,
+    wheels: &[String],
 ) -> Result<PathBuf, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let target = folder(root, flavour);
@@ -107,10 +108,10 @@ fn from_package(
     fs::create_dir_all(&parent).map_err(|error| text(&error))?;
     let work =
         tempfile::Builder::new().prefix(".fetch-").tempdir_in(&parent).map_err(|error| text(&error))?;
-    let wheels = work.path().join("wheel");
+    let into = work.path().join("wheel");
     let staged = work.path().join("lib");
-    fs::create_dir_all(&wheels).map_err(|error| text(&error))?;
-    let wheel = pip::download(package, version, None, &wheels)?;
+    fs::create_dir_all(&into).map_err(|error| text(&error))?;
+    let wheel = pip::download(package, version, None, wheels, &into)?;
     let found = archive::extract_matching(&wheel, |name| {
         let file = name.strip_prefix("onnxruntime/capi/").filter(|file| !file.contains('/'))?;
         is_part(file).then(|| staged.join(file))

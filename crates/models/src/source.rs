@@ -50,6 +50,9 @@ pub enum Source {
         member: Option<String>,
         /// Read the source archive instead of a wheel.
         sdist: Option<Sdist>,
+        /// SHA-256 of the wheels that are trusted, one for each kind of machine; none trusts every wheel, where the files in
+        /// it have sums of their own.
+        wheels: Vec<String>,
     },
 }
 
@@ -79,6 +82,7 @@ struct Raw {
     version: Option<String>,
     sdist_sha256: Option<String>,
     build_backend: Option<String>,
+    wheel_sha256: Option<Vec<String>>,
 }
 
 impl TryFrom<Raw> for Source {
@@ -119,7 +123,11 @@ impl TryFrom<Raw> for Source {
                     _ => return Err("`sdist_sha256` and `build_backend` belong together".into()),
                 };
                 let version = need(raw.version.take(), "pip", "version")?;
-                Self::Pip { package, version, member: raw.member.take(), sdist }
+                let wheels = raw.wheel_sha256.take().unwrap_or_default();
+                if sdist.is_some() && !wheels.is_empty() {
+                    return Err("`sdist_sha256` and `wheel_sha256` exclude each other".into());
+                }
+                Self::Pip { package, version, member: raw.member.take(), sdist, wheels }
             }
             _ => {
                 return Err("a source needs exactly one of file, huggingface, modelscope, github, pip".into());
@@ -134,6 +142,7 @@ impl TryFrom<Raw> for Source {
             ("version", raw.version),
             ("sdist_sha256", raw.sdist_sha256),
             ("build_backend", raw.build_backend),
+            ("wheel_sha256", raw.wheel_sha256.map(|sums| sums.join(", "))),
         ];
         match left.iter().find(|(_, value)| value.is_some()) {
             Some((key, _)) => Err(format!("`{key}` has no meaning for {source}")),

@@ -113,6 +113,8 @@ fn is_about_the_model(code: ErrorCode) -> bool {
         ErrorCode::ModelUnknown
             | ErrorCode::ModelUnsuited
             | ErrorCode::ModelMissingOffline
+            | ErrorCode::ModelNotAllowed
+            | ErrorCode::DiskFull
             | ErrorCode::ModelUnavailable
             | ErrorCode::ModelNoSource
             | ErrorCode::ModelBroken

@@ -85,6 +85,33 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         before - slots.len()
     }
 
+    /// Drops what nobody holds, the longest unused first, until `bytes` more fit within `bound`, as `weigh` counts; tells how
+    /// many. What is in use stays, so that the bound may be passed.
+    pub fn make_room(&self, bytes: u64, bound: u64, weigh: impl Fn(&V) -> u64) -> usize {
+        let mut slots = self.lock();
+        let mut total = bytes;
+        let mut idle = Vec::new();
+        for (key, slot) in &*slots {
+            let Slot::Ready { value, last_used } = slot else { continue };
+            let weight = weigh(value);
+            total = total.saturating_add(weight);
+            if Arc::strong_count(value) == 1 {
+                idle.push((*last_used, weight, key.clone()));
+            }
+        }
+        idle.sort_by_key(|(last_used, ..)| *last_used);
+        let mut dropped = 0;
+        for (_, weight, key) in idle {
+            if total <= bound {
+                break;
+            }
+            slots.remove(&key);
+            total -= weight;
+            dropped += 1;
+        }
+        dropped
+    }
+
     /// Forgets everything; what is in use is freed when its last user is done. Tells how many.
     pub fn clear(&self) -> usize {
         let mut slots = self.lock();
@@ -157,6 +184,23 @@ mod tests {
             .is_err()
         );
         assert_eq!(*cache.get_or_load(&"model", || Ok::<_, ()>(7)).unwrap(), 7);
+    }
+
+    #[test]
+    fn the_longest_unused_make_room_and_what_is_in_use_stays() {
+        let cache = Cache::<&str, u64>::default();
+        let load = |key, bytes| cache.get_or_load(&key, || Ok::<_, ()>(bytes)).unwrap();
+        let held = load("held", 40);
+        drop((load("first", 30), load("second", 30)));
+        assert_eq!(cache.make_room(0, 100, |bytes| *bytes), 0);
+        drop(load("first", 0));
+        // The second is the longer unused now.
+        assert_eq!(cache.make_room(30, 100, |bytes| *bytes), 1);
+        assert!(cache.get(&"second").is_none() && cache.get(&"first").is_some());
+        assert_eq!(cache.make_room(200, 100, |bytes| *bytes), 1);
+        assert!(cache.get(&"held").is_some() && cache.get(&"first").is_none());
+        drop(held);
+        assert_eq!(cache.make_room(200, 100, |bytes| *bytes), 1);
     }
 
     #[test]

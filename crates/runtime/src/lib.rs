@@ -18,7 +18,7 @@ mod session;
 pub use cache::Cache;
 pub use cores::{Cores, Helpers};
 pub use library::{Library, LibraryError, forbid_telemetry};
-pub use memory::{leave, resident_bytes, trim, tune_allocator};
+pub use memory::{leave, resident_bytes, trim, tune_allocator, usable_bytes};
 pub use pool::{Lane, Pool, PoolError};
 pub use provider::{Device, DeviceError};
 pub use session::{Calls, Runtime, RuntimeConfig, Session, SessionError};

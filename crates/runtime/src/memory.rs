@@ -45,3 +45,43 @@ pub fn resident_bytes() -> Option<u64> {
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
+
+/// Memory that this process may use: the machine's, or less where a control group says so. None where the system does not tell.
+pub fn usable_bytes() -> Option<u64> {
+    let machine = machine_bytes();
+    machine.into_iter().chain(group_bytes()).min()
+}
+
+fn machine_bytes() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        // SAFETY: takes a number and gives one.
+        let [pages, page] =
+            [libc::_SC_PHYS_PAGES, libc::_SC_PAGESIZE].map(|name| unsafe { libc::sysconf(name) });
+        u64::try_from(pages).ok()?.checked_mul(u64::try_from(page).ok()?).filter(|bytes| *bytes > 0)
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+/// The least limit of this process's control group (version 2) and those around it.
+fn group_bytes() -> Option<u64> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let root = std::path::Path::new("/sys/fs/cgroup");
+    let around = root.join(own);
+    let limit = |folder: &std::path::Path| -> Option<u64> {
+        std::fs::read_to_string(folder.join("memory.max")).ok()?.trim().parse().ok()
+    };
+    around.ancestors().take_while(|folder| folder.starts_with(root)).filter_map(limit).min()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_has_more_than_this_process_takes() {
+        assert!(usable_bytes() > resident_bytes(), "{:?}", usable_bytes());
+    }
+}

@@ -179,10 +179,12 @@ fn is_of_picture(code: ErrorCode) -> bool {
         ErrorCode::ModelUnknown
         | ErrorCode::ModelUnsuited
         | ErrorCode::ModelMissingOffline
+        | ErrorCode::ModelNotAllowed
         | ErrorCode::ModelUnavailable
         | ErrorCode::ModelNoSource
         | ErrorCode::ModelBroken
         | ErrorCode::ModelImprecise
+        | ErrorCode::DiskFull
         | ErrorCode::RuntimeUnavailable
         | ErrorCode::DeviceUnavailable
         | ErrorCode::OutOfMemory

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize as _;
-use viewfinder_engine::{Engine, EngineConfig};
+use viewfinder_engine::{Engine, EngineConfig, OnRequest};
 use viewfinder_image::Limits;
 use viewfinder_models::{ModelEntry, Part, Role, Source, Store, StoreConfig};
 use viewfinder_vision::ocr::{Options, Profile};
 
-use crate::config::{Config, Loaded, OcrProfile};
+use crate::config::{Config, FetchOnRequest, Loaded, OcrProfile};
 use crate::failure::Failure;
 use crate::progress::Report;
 
@@ -97,11 +97,42 @@ pub(crate) fn engine_config(loaded: &Loaded) -> Result<EngineConfig, Failure> {
         queue: config.engine_queue,
         queue_wait: config.engine_queue_wait.unwrap_or(Duration::ZERO),
         model_ttl: config.engine_model_ttl,
+        model_bytes: config.engine_model_bytes.map(|bytes| bytes as u64),
         aliases: config.aliases.clone(),
         limits: limits(config),
         max_face_batch: config.engine_max_face_batch,
         ..EngineConfig::new(store_config(loaded)?)
     })
+}
+
+/// As [`engine_config`], for an engine that strangers ask.
+pub(crate) fn serving_engine_config(loaded: &Loaded) -> Result<EngineConfig, Failure> {
+    let on_request = match loaded.config.store_on_request {
+        FetchOnRequest::Any => OnRequest::Any,
+        FetchOnRequest::Known => OnRequest::Known(known_models(&loaded.config)),
+    };
+    Ok(EngineConfig { on_request, ..engine_config(loaded)? })
+}
+
+/// What Immich asks for until its administrator chooses something else (its server's defaults, v2.5 to v2.7).
+const IMMICH_DEFAULTS: [&str; 3] = ["ViT-B-32__openai", "buffalo_l", "PP-OCRv5_mobile"];
+
+/// The models that the owner of this server has named, and Immich's.
+fn known_models(config: &Config) -> Vec<String> {
+    let named = [&config.ocr_model, &config.faces_model, &config.clip_model];
+    let own = config.models.iter().filter_map(|table| table.get("name")?.as_str());
+    let routes = config.routes.keys().filter_map(|route| route.split_once(':')).map(|(_, model)| model);
+    named
+        .into_iter()
+        .chain(&config.clip_text_model)
+        .chain(config.aliases.values())
+        .chain(config.engine_preload.iter().map(|preload| &preload.model))
+        .map(String::as_str)
+        .chain(own)
+        .chain(routes)
+        .chain(IMMICH_DEFAULTS)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// How large pictures may be.

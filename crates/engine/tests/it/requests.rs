@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use viewfinder_engine::{Answer, Engine, EngineConfig, ErrorCode, PictureTask, SentenceRequest};
+use viewfinder_engine::{Answer, Engine, EngineConfig, ErrorCode, OnRequest, PictureTask, SentenceRequest};
 use viewfinder_models::Role;
 use viewfinder_test_support as test_support;
 use viewfinder_vision::ocr::Options;
@@ -101,6 +101,74 @@ async fn bad_pictures_and_names_have_their_own_codes() {
     }
     let error = engine.sentence(sentence("buffalo_l", "x")).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::ModelUnsuited);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recogniser_of_text_is_none_of_faces_even_if_it_is_in_memory() {
+    test_support::model("scrfd_2.5g", Role::Detection);
+    let engine = engine();
+    let picture = bytes("ocr/short.png");
+    engine.picture(request(picture.clone(), vec![text()])).await.unwrap();
+    let faces =
+        PictureTask::Faces { detection: "scrfd_2.5g".into(), recognition: OCR.into(), min_score: 0.5 };
+    let regions = PictureTask::FaceRegions { detection: OCR.into(), min_score: 0.5 };
+    for task in [faces, regions] {
+        let error = engine.picture(request(picture.clone(), vec![task])).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::ModelUnsuited, "{error}");
+    }
+}
+
+/// A store that may fetch, from where nobody answers.
+fn fetching(on_request: OnRequest) -> Engine {
+    let nobody = Some("http://127.0.0.1:9".to_owned());
+    let mut config = EngineConfig { on_request, ..config() };
+    config.models.offline = false;
+    config.models.hf_endpoint = nobody;
+    config.models.retry.attempts = 1;
+    Engine::new(config).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_have_only_known_models_fetched() {
+    let engine = fetching(OnRequest::Known(vec!["RN50::openai".into()]));
+    let code = async |model| engine.sentence(sentence(model, "x")).await.map_err(|error| error.code);
+    // It is tried.
+    assert_eq!(code("RN50__openai").await, Err(ErrorCode::ModelUnavailable));
+    // It is here, whoever knows it.
+    assert_eq!(code("tiny").await.map(|vector| vector.len()), Ok(32));
+    assert_eq!(code("no-such-model").await, Err(ErrorCode::ModelUnknown));
+    assert_eq!(engine.status().refused_models, Vec::<String>::new());
+
+    let error = engine.sentence(sentence("RN101::openai", "x")).await.unwrap_err();
+    assert_eq!((error.code, error.code.http_status()), (ErrorCode::ModelNotAllowed, 404));
+    assert!(error.message.contains("engine.preload = [\"RN101__openai\"]"), "{error}");
+    assert_eq!(engine.status().refused_models, ["RN101__openai"]);
+    // Nor is a network of another precision made for a stranger.
+    assert_eq!(code("cn-clip/ViT-H-14@int8").await, Err(ErrorCode::ModelNotAllowed));
+
+    let engine = fetching(OnRequest::Any);
+    let error = engine.sentence(sentence("RN101::openai", "x")).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::ModelUnavailable);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_unused_models_leave_memory_for_others() {
+    let names = |engine: &Engine| -> Vec<String> {
+        engine.status().models.into_iter().map(|model| format!("{} {}", model.name, model.role)).collect()
+    };
+    let picture = bytes("ocr/short.png");
+    // Less than any model has: only what is in use stays.
+    let engine = Engine::new(EngineConfig { model_bytes: Some(1), ..config() }).unwrap();
+    let tasks = vec![text(), embed("tiny")];
+    let answer = engine.picture(request(picture.clone(), tasks)).await.unwrap();
+    assert!(answer.answers.iter().all(Result::is_ok), "{answer:?}");
+    engine.sentence(sentence("tiny", "x")).await.unwrap();
+    assert_eq!(names(&engine), ["tiny textual"]);
+
+    let engine = Engine::new(EngineConfig { model_bytes: Some(1 << 30), ..config() }).unwrap();
+    engine.picture(request(picture, vec![embed("tiny")])).await.unwrap();
+    engine.sentence(sentence("tiny", "x")).await.unwrap();
+    assert_eq!(names(&engine), ["tiny textual", "tiny visual"]);
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(super) async fn health(State(app): Shared) -> Response {
         "queues": {"pictures": status.queued_pictures, "sentences": status.queued_sentences},
         "running": status.running,
         "models": status.models,
+        "refused_models": status.refused_models,
         "nodes": nodes,
         "uptime_s": app.started.elapsed().as_secs(),
     });

@@ -179,6 +179,7 @@ impl Backend for Fake {
                 provider: "cpu".into(),
                 idle_s: 4,
             }],
+            refused_models: vec!["ViT-L-14__openai".into()],
         }
     }
 

@@ -1,8 +1,8 @@
-//! Every format but JPEG, through the `image` crate; TIFF files with a palette aside.
+//! WebP, GIF, BMP and TIFF through the `image` crate; TIFF files with a palette aside.
 
 use std::io::Cursor;
 
-use image::codecs::{bmp, gif, png, tiff, webp};
+use image::codecs::{bmp, gif, tiff, webp};
 use image::{ColorType, ImageDecoder, ImageError};
 
 use super::{DecodeError, Format, Limits, Pixels, palette};
@@ -19,22 +19,17 @@ pub(super) fn decode(
         return Ok(decoded);
     }
     let broken = |error: ImageError| DecodeError::Undecodable { format, reason: error.to_string() };
-    let mut memory = image::Limits::no_limits();
-    // Room for the largest picture at 16 bits and four channels, and for what a decoder keeps besides.
-    memory.max_alloc = Some(limits.max_pixels.saturating_mul(8).saturating_add(64 << 20));
-
     let reader = Cursor::new(bytes);
     let mut decoder: Box<dyn ImageDecoder + '_> = match format {
-        Format::Png => Box::new(png::PngDecoder::with_limits(reader, memory.clone()).map_err(broken)?),
         Format::WebP => Box::new(webp::WebPDecoder::new(reader).map_err(broken)?),
         Format::Gif => Box::new(gif::GifDecoder::new(reader).map_err(broken)?),
         Format::Bmp => Box::new(bmp::BmpDecoder::new(reader).map_err(broken)?),
         Format::Tiff => Box::new(tiff::TiffDecoder::new(reader).map_err(broken)?),
-        Format::Jpeg => unreachable!("JPEG has a decoder of its own"),
+        Format::Jpeg | Format::Png => unreachable!("JPEG and PNG have decoders of their own"),
     };
     let (width, height) = decoder.dimensions();
     limits.check_size(width, height)?;
-    decoder.set_limits(memory).map_err(broken)?;
+    decoder.set_limits(memory(width, height, bytes.len())).map_err(broken)?;
     let colour = decoder.color_type();
     let mut data = vec![0; decoder.total_bytes() as usize];
     decoder.read_image(&mut data).map_err(broken)?;
@@ -58,8 +53,17 @@ pub(super) fn decode(
     Ok((width as usize, height as usize, pixels))
 }
 
+/// Room for a picture of this size at 16 bits and four channels, for what the file says besides, and for tables.
+fn memory(width: u32, height: u32, file_bytes: usize) -> image::Limits {
+    let pixels = u64::from(width) * u64::from(height);
+    let mut limits = image::Limits::no_limits();
+    limits.max_alloc =
+        Some(pixels.saturating_mul(8).saturating_add(2 * file_bytes as u64).saturating_add(16 << 20));
+    limits
+}
+
 /// Grey to three equal channels.
-fn expand(gray: &[u8]) -> Vec<u8> {
+pub(super) fn expand(gray: &[u8]) -> Vec<u8> {
     let mut data = vec![0; gray.len() * 3];
     for (pixel, &sample) in data.chunks_exact_mut(3).zip(gray) {
         pixel.fill(sample);

@@ -8,6 +8,7 @@ mod header;
 mod jpeg;
 mod markers;
 mod palette;
+mod png;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -182,7 +183,10 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Decoded, DecodeError> {
             let (image, truncated) = jpeg::decode(bytes, limits)?;
             (image.width(), image.height(), Pixels::Rgb(image.into_raw()), truncated)
         } else {
-            let (width, height, pixels) = general::decode(format, bytes, limits)?;
+            let (width, height, pixels) = match format {
+                Format::Png => png::decode(bytes, limits)?,
+                _ => general::decode(format, bytes, limits)?,
+            };
             (width, height, pixels, false)
         };
         let orientation = exif::orientation(format, bytes);

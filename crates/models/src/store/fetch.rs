@@ -160,7 +160,7 @@ impl Inner {
                 let _ = fs::remove_file(&archive);
                 result
             }
-            Source::Pip { package, version, sdist, .. } => {
+            Source::Pip { package, version, sdist, wheels, .. } => {
                 let archives = self.config.root.join(ARCHIVES);
                 fs::create_dir_all(&archives).map_err(|error| error.to_string())?;
                 let work = tempfile::Builder::new()
@@ -168,7 +168,7 @@ impl Inner {
                     .tempdir_in(&archives)
                     .map_err(|error| error.to_string())?;
                 progress.begin(Step::Fetch, &format!("{package} {version}"), None);
-                let result = pip::download(package, version, sdist.as_ref(), work.path())
+                let result = pip::download(package, version, sdist.as_ref(), wheels, work.path())
                     .and_then(|archive| self.unpack(&archive, source, entry, holder, role));
                 progress.end(result.as_ref().copied().map_err(String::as_str));
                 result
@@ -325,9 +325,9 @@ fn is_foreign(name: &str) -> bool {
 fn same_archive(a: &Source, b: &Source) -> bool {
     match (a, b) {
         (
-            Source::Pip { package: a, version: av, sdist: asd, member: Some(_) },
-            Source::Pip { package: b, version: bv, sdist: bsd, member: Some(_) },
-        ) => a == b && av == bv && asd == bsd,
+            Source::Pip { package: a, version: av, sdist: asd, wheels: aw, member: Some(_) },
+            Source::Pip { package: b, version: bv, sdist: bsd, wheels: bw, member: Some(_) },
+        ) => a == b && av == bv && asd == bsd && aw == bw,
         (
             Source::GitHub { repo: a, tag: at, asset: aa, member: Some(_) },
             Source::GitHub { repo: b, tag: bt, asset: ba, member: Some(_) },

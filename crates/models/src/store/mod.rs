@@ -153,6 +153,16 @@ impl Store {
         self.inner.fetch(name, role, progress)
     }
 
+    /// Is a network of this model's own on this machine, complete or not? One that it shares with another model does not count.
+    pub fn has_any(&self, name: &str) -> bool {
+        let Some(entry) = self.catalogue().find(name) else { return false };
+        let own = |role: &Role| {
+            self.catalogue().holder(entry, *role).is_some_and(|holder| holder.name == entry.name)
+        };
+        let here = |role| !matches!(self.local(name, role), Err(ModelError::Missing { .. }));
+        entry.roles().into_iter().filter(own).any(here)
+    }
+
     fn is_variant(&self, name: &str) -> bool {
         self.catalogue().find(name).is_some_and(|entry| entry.variant.is_some())
     }

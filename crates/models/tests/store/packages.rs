@@ -1,7 +1,11 @@
 //! The pip source, with the pip and the index of this machine.
 //!
 //! Packages are fetched once into `target/test-store`, which the other crates' tests fill and use as well.
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 use viewfinder_models::{NoProgress, Role, RuntimeFlavour, Store, StoreConfig, Verdict};
 
 const HINT: &str = "this test needs a working `pip download`";
@@ -62,20 +66,73 @@ fn a_package_that_does_not_exist_is_said_in_one_line() {
     assert!(error.contains("  pip rapidocr 0.0.0.dev999: pip: ERROR: "), "{error}");
 }
 
+/// Runs a test again in a process of its own, where programs are only looked for in `programs`. Tells the first of the two that
+/// it is done.
+fn again(test: &str, programs: &Path) -> bool {
+    const MARK: &str = "VIEWFINDER_TEST_AGAIN";
+    if std::env::var_os(MARK).is_some() {
+        return false;
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("packages::{test}"), "--nocapture"])
+        .env(MARK, "1")
+        .env("PATH", programs)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    true
+}
+
+/// A folder with a pip that is this script.
+#[cfg(unix)]
+fn pip(script: &str) -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pip3");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn another_runtime_library_than_the_pinned_is_refused() {
+    // It puts an archive into the folder behind --dest.
+    let programs = pip("while [ \"$1\" != --dest ]; do shift; done; echo library > \"$2/onnxruntime.whl\"");
+    if again("another_runtime_library_than_the_pinned_is_refused", programs.path()) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(crate::config(folder.path(), "http://127.0.0.1:9")).unwrap();
+    for flavour in [RuntimeFlavour::Cpu, RuntimeFlavour::Cuda] {
+        let error = store.fetch_runtime_library(flavour, &NoProgress).unwrap_err().to_string();
+        assert!(error.contains("none of those that are trusted"), "{error}");
+        assert!(!store.has_runtime_library(flavour));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_said() {
+    // As pip 23.2 did on one.
+    let said = "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device";
+    let programs = pip(&format!("echo '{said}' >&2; exit 1"));
+    if again("a_full_disk_is_said", programs.path()) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(crate::config(folder.path(), "http://127.0.0.1:9")).unwrap();
+    let error = store.fetch_runtime_library(RuntimeFlavour::Cpu, &NoProgress).unwrap_err();
+    assert!(error.is_full_disk() && error.to_string().contains("no room is left on the disk"), "{error}");
+}
+
 /// Run by the test below in a process of its own, whose search path is empty.
 #[test]
 fn without_pip_the_error_says_what_to_install() {
-    const MARK: &str = "VIEWFINDER_TEST_WITHOUT_PIP";
-    if std::env::var_os(MARK).is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "packages::without_pip_the_error_says_what_to_install", "--nocapture"])
-            .env(MARK, "1")
-            .env("PATH", folder.path())
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    let nothing = tempfile::tempdir().unwrap();
+    if again("without_pip_the_error_says_what_to_install", nothing.path()) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

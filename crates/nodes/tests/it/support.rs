@@ -151,6 +151,7 @@ impl Backend for Fake {
             queued_sentences: 0,
             running: 0,
             models: vec![],
+            refused_models: vec![],
         }
     }
 

@@ -145,6 +145,7 @@ fn nothing() -> EngineStatus {
         queued_sentences: 0,
         running: 0,
         models: Vec::new(),
+        refused_models: Vec::new(),
     }
 }
 

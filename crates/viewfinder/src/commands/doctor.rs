@@ -71,6 +71,7 @@ pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure
     findings.extend(keys(config));
     findings.extend(api_key(config));
     findings.extend(memory());
+    findings.push(programs());
     findings.extend(immich(config));
     for finding in &findings {
         if args.json {
@@ -122,7 +123,7 @@ fn network(store: &Store) -> Finding {
     if store.is_offline() {
         Finding::ok("network", "offline: nothing is ever fetched")
     } else {
-        Finding::ok("network", "models are fetched when first needed")
+        Finding::ok("network", "models are fetched when first needed, for requests as store.on_request says")
     }
 }
 
@@ -340,6 +341,18 @@ fn api_key(config: &Config) -> Option<Finding> {
             "set api_key (API_AUTH_KEY) if others can reach the port",
         )
     })
+}
+
+/// Can the programs that decode videos, RAW and HEIF be held back?
+fn programs() -> Finding {
+    if viewfinder_programs::network_can_be_forbidden() {
+        return Finding::ok("programs", "ffmpeg and other decoders run within limits and without a network");
+    }
+    Finding::warn(
+        "programs",
+        "ffmpeg and other decoders run within limits, but this system cannot keep them from the network",
+        "only Linux on x86-64 and ARM64 can; index no videos of strangers on another, or do it in a container without a network",
+    )
 }
 
 /// Free memory, where the system tells.

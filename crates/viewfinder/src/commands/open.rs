@@ -32,6 +32,7 @@ pub(crate) fn run(args: &OpenArgs, loaded: &Loaded) -> Result<Outcome, Failure> 
     Ok(Outcome::Done)
 }
 
+/// A program of the user's own desktop, which needs his environment and goes on when this one has ended: no limits.
 fn browse(page: &str) -> anyhow::Result<()> {
     let mut opener = Command::new(OPENER);
     opener

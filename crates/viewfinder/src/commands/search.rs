@@ -117,7 +117,8 @@ fn marked(line: &LineMatch, [begin, end]: [&str; 2]) -> String {
     text
 }
 
-/// Shows a picture in the program that the system has for it.
+/// Shows a picture in the program that the system has for it: one of the user's own desktop, which needs his environment and goes on
+/// when this one has ended, so that it has no limits.
 fn open(path: &str) -> Result<(), Failure> {
     let program = if cfg!(target_os = "macos") {
         "open"

@@ -47,7 +47,7 @@ fn threads(name: &str) -> Result<Runtime, Failure> {
 async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<(), Failure> {
     let config = &loaded.config;
     let stop = signals::first()?;
-    let engine = Engine::new(wiring::engine_config(loaded)?)?;
+    let engine = Engine::new(wiring::serving_engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
     let mut server = Server::bind(gateway_config(config)?, Arc::clone(&backend))

@@ -16,4 +16,6 @@ pub(crate) use environment::Environment;
 pub(crate) use load::{ConfigError, Flags, Loaded, Origin, Severity, load};
 pub(crate) use settings::{Config, SETTINGS, Scope};
 pub(crate) use show::{example, to_json, to_text};
-pub(crate) use value::{KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, OpenTo, Preload};
+pub(crate) use value::{
+    FetchOnRequest, KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, OpenTo, Preload,
+};

@@ -6,7 +6,9 @@ use viewfinder_catalog::search::Similarity;
 use viewfinder_runtime::Device;
 
 use super::aliases;
-use super::value::{KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, OpenTo, Preload, Value};
+use super::value::{
+    FetchOnRequest, KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, OpenTo, Preload, Value,
+};
 
 /// Where a flag for a setting is offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +164,10 @@ settings! {
     /// Never use the network: what is not on this machine is missing.
     store_offline: bool = false;
         "store.offline", "VIEWFINDER_OFFLINE", flag "offline" Everywhere, aliases ["HF_HUB_OFFLINE"];
+    /// Models that a request may have fetched: `known`, those of this configuration, those that a stock Immich asks for, and those that
+    /// were fetched before; or `any` that Viewfinder knows, about 100, for whoever can reach the port.
+    store_on_request: FetchOnRequest = FetchOnRequest::Known;
+        "store.on_request", "VIEWFINDER_STORE_ON_REQUEST", flag "on-request" Serve;
     /// Model caches in Immich's own layout, used in place and never written to, before anything is downloaded.
     store_immich_caches: Vec<PathBuf> = Vec::new();
         "store.immich_caches", "VIEWFINDER_IMMICH_CACHES", aliases ["MACHINE_LEARNING_CACHE_FOLDER"],
@@ -337,6 +343,10 @@ settings! {
     engine_model_ttl: Option<Duration> = Some(Duration::from_mins(5));
         "engine.model_ttl", "VIEWFINDER_MODEL_TTL", flag "model-ttl" Serve,
         aliases ["SERVER_RESTART_TIME" => aliases::model_ttl, "MACHINE_LEARNING_MODEL_TTL" => aliases::model_ttl];
+    /// Bytes of the files of all models in memory together, about what they take there. Past it, those unused for the longest leave;
+    /// what is in use stays. `auto` is half of the memory that the machine or the container has.
+    engine_model_bytes: Option<usize> = None;
+        "engine.model_bytes", "VIEWFINDER_MODEL_BYTES", flag "model-bytes" Serve;
     /// Models to load at start, as NAME or NAME:ROLE (roles: detection, classification, recognition, visual, textual).
     engine_preload: Vec<Preload> = Vec::new();
         "engine.preload", "VIEWFINDER_PRELOAD", flag "preload" Serve,

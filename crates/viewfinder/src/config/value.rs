@@ -344,6 +344,16 @@ choice! {
 }
 
 choice! {
+    /// Which models a request may have fetched.
+    FetchOnRequest {
+        /// Those of the configuration, of a stock Immich, and those fetched before.
+        Known = "known",
+        /// All.
+        Any = "any",
+    }
+}
+
+choice! {
     /// How log lines look.
     LogFormat {
         /// For people.
