@@ -5,6 +5,7 @@ mod bench;
 mod catalogue;
 mod clip;
 mod demo;
+mod deny;
 mod drill;
 mod forwarding;
 mod http;
@@ -37,7 +38,7 @@ struct Arguments {
 enum Chore {
     /// Build the program and read the text of a picture that comes with the project.
     Demo(demo::Arguments),
-    /// Format, lints, documentation and all tests, as continuous integration runs them.
+    /// Format, lints, documentation, dependencies and all tests, as continuous integration runs them.
     Test(test::Arguments),
     /// Compare speed, memory and accuracy with other programs.
     Bench(bench::Arguments),
@@ -49,6 +50,8 @@ enum Chore {
     Quality(quality::Arguments),
     /// Send a server thousands of requests, one in ten broken, and watch its answers and its memory.
     Soak(soak::Arguments),
+    /// Ask `cargo deny` about licences, known holes, duplicates and sources of dependencies.
+    Deny(deny::Arguments),
     /// Attack a server with everything that a stranger can send, and watch that it gives nothing away and serves the others.
     Attack(attack::Arguments),
     /// Break two nodes behind a gateway in every way, one after the other, and watch that no picture is lost.
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Chore::BenchPredict(arguments) => predict::run(&arguments),
         Chore::Quality(arguments) => quality::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
+        Chore::Deny(arguments) => deny::run(&arguments),
         Chore::Attack(arguments) => attack::run(&arguments),
         Chore::Drill(arguments) => drill::run(&arguments),
     };

@@ -1,13 +1,14 @@
 use anyhow::{Result, bail};
 
 use crate::{
+    deny,
     machine::{Need, provide},
     process::{self, cargo, run_watching, say},
 };
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Only the tests, without format, lints and documentation.
+    /// Only the tests, without format, lints, documentation and a look at the dependencies.
     #[arg(long)]
     only_tests: bool,
 }
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             "--no-deps",
             "--quiet",
         ]))?;
+        deny::check()?;
     }
 
     let mut tally = Tally::default();

@@ -37,7 +37,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("/api/v1/rerun", "json"),
 ];
 
-pub(super) fn broken(ground: &Ground) -> Result<Outcome> {
+pub(super) fn broken(ground: &Ground) -> Outcome {
     let mut outcome = Outcome::default();
     for index in 0..BROKEN {
         let (path, kind) = ROUTES[(mix(index, 1) % ROUTES.len() as u64) as usize];
@@ -56,7 +56,7 @@ pub(super) fn broken(ground: &Ground) -> Result<Outcome> {
             Err(error) => outcome.wrong.push(format!("{path}, request {index}: {error:#}")),
         }
     }
-    Ok(outcome)
+    outcome
 }
 
 fn random(index: u64, length: u64) -> Vec<u8> {
@@ -84,8 +84,8 @@ fn broken_form(index: u64) -> (String, Vec<u8>) {
     let mut content_type = format!("multipart/form-data; boundary={BOUNDARY}");
     match mix(index, 2) % 6 {
         0 => body.truncate((mix(index, 3) % body.len() as u64) as usize),
-        1 => content_type = "multipart/form-data".to_owned(),
-        2 => content_type = "multipart/form-data; boundary=\"".to_owned(),
+        1 => "multipart/form-data".clone_into(&mut content_type),
+        2 => "multipart/form-data; boundary=\"".clone_into(&mut content_type),
         3 => body = random(index, 3000),
         4 => {
             let at = (mix(index, 3) % body.len() as u64) as usize;
@@ -142,7 +142,7 @@ fn raw(address: &str, bytes: &[u8]) -> Result<String> {
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-pub(super) fn huge(ground: &Ground) -> Result<Outcome> {
+pub(super) fn huge(ground: &Ground) -> Outcome {
     let mut outcome = Outcome::default();
     let nested = wide(HUGE);
     let form = |name: &str, file: bool| {
@@ -184,7 +184,7 @@ pub(super) fn huge(ground: &Ground) -> Result<Outcome> {
         }
         send(&ground.companion(), "/_viewfinder/anchors", json, headers, &nested, true);
     }
-    Ok(outcome)
+    outcome
 }
 
 /// An object of so many bytes, and of as many values as fit.

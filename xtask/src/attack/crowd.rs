@@ -20,7 +20,7 @@ const STAY: Duration = Duration::from_secs(15);
 const NOISY: usize = 60;
 const LOG: u64 = MB;
 
-pub(super) fn idle(ground: &Ground) -> Result<Outcome> {
+pub(super) fn idle(ground: &Ground) -> Outcome {
     let mut open = Vec::new();
     for _ in 0..IDLE {
         for address in [ground.gateway(), ground.companion()] {
@@ -28,15 +28,15 @@ pub(super) fn idle(ground: &Ground) -> Result<Outcome> {
         }
     }
     std::thread::sleep(STAY);
-    Ok(Outcome { sent: open.len(), ..Outcome::default() })
+    Outcome { sent: open.len(), ..Outcome::default() }
 }
 
-pub(super) fn slow_heads(ground: &Ground) -> Result<Outcome> {
+pub(super) fn slow_heads(ground: &Ground) -> Outcome {
     let begin = |_: &str| b"GET /ping HTTP/1.1\r\nHost: localhost\r\nX: ".to_vec();
-    Ok(drip(ground, SLOW, begin))
+    drip(ground, SLOW, begin)
 }
 
-pub(super) fn slow_bodies(ground: &Ground) -> Result<Outcome> {
+pub(super) fn slow_bodies(ground: &Ground) -> Outcome {
     let companion = ground.companion();
     let begin = move |address: &str| {
         let (path, content_type) = if *address == companion {
@@ -49,7 +49,7 @@ pub(super) fn slow_bodies(ground: &Ground) -> Result<Outcome> {
         )
         .into_bytes()
     };
-    Ok(drip(ground, SLOW / 2, begin))
+    drip(ground, SLOW / 2, begin)
 }
 
 /// Begins requests on so many connections to each address, and goes on byte by byte.

@@ -61,13 +61,13 @@ const ATTACKS: &[Attack] = &[
     Attack { name: "private routes", memory: 50 * MB, run: front::directly },
     Attack { name: "behind nginx", memory: 50 * MB, run: front::nginx },
     Attack { name: "behind Caddy", memory: 50 * MB, run: front::caddy },
-    Attack { name: "broken requests", memory: 100 * MB, run: bodies::broken },
+    Attack { name: "broken requests", memory: 100 * MB, run: |ground| Ok(bodies::broken(ground)) },
     Attack { name: "smuggling", memory: 50 * MB, run: bodies::smuggled },
-    Attack { name: "100 MB of JSON", memory: 3 * BODY, run: bodies::huge },
+    Attack { name: "100 MB of JSON", memory: 3 * BODY, run: |ground| Ok(bodies::huge(ground)) },
     Attack { name: "JSON bombs", memory: 3 * BODY, run: bodies::bombs },
-    Attack { name: "idle connections", memory: 150 * MB, run: crowd::idle },
-    Attack { name: "slow heads", memory: 150 * MB, run: crowd::slow_heads },
-    Attack { name: "slow bodies", memory: 150 * MB, run: crowd::slow_bodies },
+    Attack { name: "idle connections", memory: 150 * MB, run: |ground| Ok(crowd::idle(ground)) },
+    Attack { name: "slow heads", memory: 150 * MB, run: |ground| Ok(crowd::slow_heads(ground)) },
+    Attack { name: "slow bodies", memory: 150 * MB, run: |ground| Ok(crowd::slow_bodies(ground)) },
     Attack { name: "failures in the log", memory: 100 * MB, run: crowd::noise },
     Attack { name: "links and pipes", memory: 100 * MB, run: files::links },
     Attack { name: "hostile folder", memory: 700 * MB, run: files::folder },
@@ -82,12 +82,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return with_handles();
     }
     provide(&[Need::Pip, Need::Assembler, Need::Decoders, Need::Fronts])?;
-    let program = match &arguments.program {
-        Some(program) => program.canonicalize().with_context(|| program.display().to_string())?,
-        None => {
-            process::run(cargo().args(["build", "--release", "--package", "viewfinder"]))?;
-            server::program()
-        }
+    let program = if let Some(program) = &arguments.program {
+        program.canonicalize().with_context(|| program.display().to_string())?
+    } else {
+        process::run(cargo().args(["build", "--release", "--package", "viewfinder"]))?;
+        server::program()
     };
     let wanted = |attack: &&Attack| arguments.attack.as_ref().is_none_or(|name| attack.name.contains(name));
     let attacks: Vec<&Attack> = ATTACKS.iter().filter(wanted).collect();
