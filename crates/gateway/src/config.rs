@@ -86,7 +86,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Lines in a request's head.
     pub headers: usize,
-    /// Connections at once to each address; more wait to be accepted.
+    /// Connections at once to each address. When they run short, those that wait are given up.
     pub connections: usize,
 }
 

@@ -1,6 +1,7 @@
 //! The gateway over real sockets.
 
 mod browser;
+mod crowd;
 mod engine;
 mod failures;
 mod immich;
