@@ -13,7 +13,7 @@ use viewfinder_models::{ModelEntry, Role};
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{listen, photos, routing, signals, token, wiring};
+use crate::{descriptors, listen, photos, routing, signals, token, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,10 +38,15 @@ pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
 async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     let config = &loaded.config;
     let stop = signals::first()?;
+    let plan = descriptors::Plan::of(config)?;
+    if let Some(shortage) = plan.shortage() {
+        tracing::warn!("{shortage}; {}", descriptors::ADVICE);
+    }
+    let connections = plan.connections();
     let engine = Engine::new(wiring::engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
-    let mut server = Server::bind(gateway_config(config)?, Arc::clone(&backend))
+    let mut server = Server::bind(gateway_config(config, connections.served)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
     let jobs = Stop::default();
@@ -50,7 +55,8 @@ async fn serve(loaded: &Loaded) -> Result<(), Failure> {
     if let Some((photos, _)) = photos {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
     }
-    let companion = Listening::bind(config, &engine, &backend, &jobs, PATIENCE).await?;
+    let companion =
+        Listening::bind(config, &engine, &backend, &jobs, connections.companion, PATIENCE).await?;
     if let Some(companion) = &companion {
         server = server.with_health("companion", companion.health());
     }
@@ -167,7 +173,7 @@ fn tell_of_photos(server: &Server, token: &str) {
     }
 }
 
-fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
+fn gateway_config(config: &Config, connections: usize) -> Result<GatewayConfig, Failure> {
     let listen = listen::addresses(config).map_err(Failure::Usage)?;
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Ok(GatewayConfig {
@@ -193,7 +199,7 @@ fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
             answer_time: config.limits_answer_time,
             head_bytes: config.limits_head_bytes,
             headers: config.limits_headers,
-            connections: config.limits_connections,
+            connections,
         },
         failures: LedgerConfig { capacity: config.failures_count, file: config.failures_file.clone() },
         drain: PATIENCE,
