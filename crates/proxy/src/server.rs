@@ -4,12 +4,12 @@ use http_body_util::BodyExt as _;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
-use viewfinder_transport::{BindError, Connection, accept, listen};
+use viewfinder_transport::{BindError, Connection, accept, listen, unfit};
 
 use crate::{
     Body, Limits,
     config::HEADERS,
-    failure, headers,
+    failure,
     linger::Lingering,
     target::{self, Encoding},
 };
@@ -96,7 +96,7 @@ where
                 let answering = answering.answering();
                 // Before the library reads on.
                 target.tell(&request);
-                let answer = if let Some((status, why)) = headers::unfit(&request) {
+                let answer = if let Some((status, why)) = unfit(&request) {
                     Err(failure::refusal(status, why))
                 } else {
                     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());

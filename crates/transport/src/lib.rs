@@ -3,10 +3,12 @@
 
 mod connection;
 mod connector;
+mod heads;
 mod listen;
 mod places;
 
 pub use connection::Connection;
 pub use connector::{Connector, EncryptionError, distrust};
+pub use heads::unfit;
 pub use listen::{BindError, accept, listen};
-pub use places::{Answer, Answering, Place};
+pub use places::{Answer, Answering, Place, client};

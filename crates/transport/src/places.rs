@@ -332,7 +332,7 @@ impl<B: Body + Unpin> Body for Answer<B> {
 }
 
 /// Who a connection counts for. One household gets a whole /64 of IPv6.
-pub(crate) fn client(address: SocketAddr) -> IpAddr {
+pub fn client(address: SocketAddr) -> IpAddr {
     match address.ip().to_canonical() {
         IpAddr::V6(ip) => {
             let [a, b, c, d, ..] = ip.segments();
