@@ -9,12 +9,14 @@ mod engine;
 mod error;
 mod load;
 mod picture;
+mod short;
 mod types;
 mod variant;
 
 pub use config::{EngineConfig, LogProgress};
 pub use engine::{Engine, runtime_flavour};
 pub use error::{EngineError, ErrorCode, Fault};
+pub use short::short;
 pub use types::{
     Answer, DecodeRules, EngineStatus, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest,
