@@ -18,6 +18,7 @@ use crate::{
     metric,
     routes::{App, router},
     stream::{Peer, Stream},
+    tries::Tries,
 };
 
 /// Hyper's buffers are no smaller.
@@ -88,8 +89,9 @@ impl Server {
         let app = Arc::new(self.app);
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
+        let tries = Arc::new(Tries::default());
         for (listener, key) in self.listeners {
-            let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open) });
+            let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open), tries: Arc::clone(&tries) });
             let router = router(Arc::clone(&app), self.more.clone(), guard);
             let stopped = stopped.clone();
             listeners.spawn(accept(listener, limits.connections, stopped.clone(), move |stream, peer| {

@@ -4,6 +4,7 @@ mod browser;
 mod crowd;
 mod engine;
 mod failures;
+mod foreign;
 mod immich;
 mod keys;
 mod lifecycle;

@@ -178,6 +178,7 @@ fn gateway_config(config: &Config, connections: usize) -> Result<GatewayConfig, 
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Ok(GatewayConfig {
         listen,
+        hosts: config.server_hosts.clone(),
         api_key: config.api_key.clone(),
         models: Models {
             ocr: config.ocr_model.clone(),

@@ -145,6 +145,11 @@ settings! {
     api_key: String = "mt_photos_ai_extra".to_owned();
         "api_key", "VIEWFINDER_API_KEY", flag "api-key" Serve, aliases ["API_AUTH_KEY"], secret true;
 
+    /// Names by which browsers may open this server, such as that of a proxy before it. Its addresses, names without a dot and
+    /// those of local networks (.local, .lan, .home.arpa, .internal and the like) need not be said; `*` allows every name.
+    server_hosts: Vec<String> = Vec::new();
+        "server.hosts", "VIEWFINDER_HOSTS", example "[\"photos.example.com\"]";
+
     /// How much to log: error, warn, info, debug, trace, or a filter such as `info,viewfinder_engine=debug`.
     log_level: String = "info".to_owned();
         "log.level", "VIEWFINDER_LOG_LEVEL", flag "log-level" Everywhere,
