@@ -50,9 +50,10 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
 /// Writes what the log is to know of an answer.
 fn tell(app: &App, status: u16, ms: u64, failure: Option<&Failure>, peer: Option<SocketAddr>) {
     let Some(Failure { code, message, fault, status: kind, .. }) = failure else {
-        match (status >= 400).then(|| app.lines.one_more("")).flatten() {
-            Some(unsaid) => tracing::info!(status, ms, unsaid = counted(unsaid), "failed"),
-            None => tracing::debug!(status, ms, "answered"),
+        if let Some(unsaid) = (status >= 400).then(|| app.lines.one_more("")).flatten() {
+            tracing::info!(status, ms, unsaid = counted(unsaid), "failed");
+        } else {
+            tracing::debug!(status, ms, "answered");
         }
         return;
     };

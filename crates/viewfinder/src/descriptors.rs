@@ -98,6 +98,7 @@ pub(crate) const ADVICE: &str =
 
 /// Raises the limit towards this many, and answers what it is then.
 #[cfg(unix)]
+#[allow(clippy::unnecessary_cast, reason = "the width of the type differs between systems")]
 fn raised(wanted: u64) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: it fills in the structure, and keeps no reference.

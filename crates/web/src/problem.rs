@@ -27,7 +27,6 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    #[expect(clippy::needless_pass_by_value, reason = "errors end here")]
     pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
