@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::short::short;
+
 /// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -108,9 +110,9 @@ pub struct EngineError {
 }
 
 impl EngineError {
-    /// An error with its message.
+    /// An error with its message, of which the beginning is kept.
     pub fn new(code: ErrorCode, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), node: None }
+        Self { code, message: short(message), node: None }
     }
 }
 

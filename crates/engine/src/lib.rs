@@ -10,6 +10,7 @@ mod error;
 mod load;
 mod on_request;
 mod picture;
+mod short;
 mod types;
 mod variant;
 
@@ -17,6 +18,7 @@ pub use config::{EngineConfig, LogProgress};
 pub use engine::{Engine, runtime_flavour};
 pub use error::{EngineError, ErrorCode, Fault};
 pub use on_request::OnRequest;
+pub use short::short;
 pub use types::{
     Answer, DecodeRules, EngineStatus, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest,

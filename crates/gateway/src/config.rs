@@ -13,6 +13,8 @@ pub const DEFAULT_API_KEY: &str = "mt_photos_ai_extra";
 pub struct GatewayConfig {
     /// Addresses to listen on; every one offers every protocol.
     pub listen: Vec<Listen>,
+    /// Names by which browsers may ask, beside addresses and names of local networks; `*` stands for any.
+    pub hosts: Vec<String>,
     /// Key that MT Photos must send as header `api-key`, except to an address that wants a key of its own.
     pub api_key: String,
     /// Models for requests that name none.
@@ -86,7 +88,7 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Lines in a request's head.
     pub headers: usize,
-    /// Connections at once to each address; more wait to be accepted.
+    /// Connections at once to each address. When they run short, those that wait are given up.
     pub connections: usize,
 }
 
@@ -94,6 +96,7 @@ impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([0_u16; 8], 3003)).into()],
+            hosts: Vec::new(),
             api_key: DEFAULT_API_KEY.to_owned(),
             models: Models {
                 ocr: "PP-OCRv6_small".to_owned(),

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use viewfinder_engine::{EngineError, ErrorCode, Fault};
+use viewfinder_engine::{EngineError, ErrorCode, Fault, short};
 use viewfinder_wire::BadVector;
 
 /// A request that got no answer, before a protocol puts it into its own words.
@@ -23,9 +23,16 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The caller has to change the request.
+    /// The caller has to change the request. Of the message, the beginning is kept.
     pub(crate) fn caller(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), fault: Fault::Caller, retry_after: None }
+        Self { status, code, message: short(message.into()), fault: Fault::Caller, retry_after: None }
+    }
+
+    /// Too many wrong keys.
+    pub(crate) fn guessing(wait: Duration) -> Self {
+        let message = "too many wrong keys; try again in a minute";
+        let failure = Self::caller(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", message);
+        Self { retry_after: Some(wait), ..failure }
     }
 
     /// No room for another body.
@@ -71,8 +78,10 @@ impl Failure {
 
     /// Adds to a finished response what the log wants to know, the code, and when to come back.
     pub(crate) fn mark(&self, mut response: Response) -> Response {
-        if response.status() == StatusCode::SERVICE_UNAVAILABLE {
-            let seconds = self.retry_after.unwrap_or(Duration::from_mins(5)).as_secs();
+        let (status, tries) = (response.status(), StatusCode::TOO_MANY_REQUESTS);
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == tries {
+            let wait = self.retry_after.unwrap_or(Duration::from_mins(5));
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if response.status() == StatusCode::UNAUTHORIZED {
@@ -97,7 +106,7 @@ impl From<EngineError> for Failure {
             status: StatusCode::from_u16(error.code.http_status())
                 .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             code: error.code.as_str(),
-            message: error.message,
+            message: short(error.message),
             fault: error.code.fault(),
             retry_after: error.code.retryable().then_some(wait),
         }

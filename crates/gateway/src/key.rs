@@ -14,7 +14,7 @@ use axum::{
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{body::discard, failure::Failure, routes};
+use crate::{Peer, Tries, body::discard, failure::Failure, routes};
 
 /// Paths that want no key.
 const OPEN: [&str; 3] = ["/ping", "/ui/style.css", "/ui/script.js"];
@@ -98,11 +98,12 @@ pub(crate) struct Guard {
     pub(crate) key: Key,
     /// Beside [`OPEN`].
     pub(crate) open: Arc<[&'static str]>,
+    pub(crate) tries: Arc<Tries>,
 }
 
 /// Lets requests with the right key through, and those that need none.
 pub(crate) async fn guard(
-    State(Guard { key, open }): State<Guard>,
+    State(Guard { key, open, tries }): State<Guard>,
     mut request: Request,
     next: Next,
 ) -> Response {
@@ -115,15 +116,28 @@ pub(crate) async fn guard(
     if OPEN.contains(&path) || open.contains(&path) {
         return next.run(request).await;
     }
-    let (code, message) = if shown(request.headers()).next().is_some() {
-        ("key_wrong", "Invalid API key")
-    } else {
-        ("key_missing", "this address wants a key, as Authorization: Bearer, api-key or x-api-key")
+    let failure = match shown(request.headers()).next() {
+        Some(wrong) => wrong_key(request.extensions().get(), &tries, wrong),
+        None => Failure::caller(
+            StatusCode::UNAUTHORIZED,
+            "key_missing",
+            "this address wants a key, as Authorization: Bearer, api-key or x-api-key",
+        ),
     };
-    let failure = Failure::caller(StatusCode::UNAUTHORIZED, code, message);
     let refusal = routes::refuse(request.uri().path(), request.headers(), &failure);
     discard(request.into_body()).await;
     refusal
+}
+
+/// What is said to a wrong key: at some time, to wait. The right one is always let through.
+fn wrong_key(peer: Option<&Peer>, tries: &Tries, wrong: &[u8]) -> Failure {
+    if let Some(Peer(address)) = peer {
+        if let Some(wait) = tries.wait(*address) {
+            return Failure::guessing(wait);
+        }
+        tries.wrong(*address, wrong);
+    }
+    Failure::caller(StatusCode::UNAUTHORIZED, "key_wrong", "Invalid API key")
 }
 
 /// Every key that a request shows.

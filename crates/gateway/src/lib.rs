@@ -2,7 +2,7 @@
 //!
 //! [`Server`] listens on any number of addresses and offers all protocols on each ([`ROUTES`]): Immich's
 //! machine-learning service, MT Photos' AI service, and our own operations and status page. A request goes through
-//! `observe` (id, span, log, metrics), shows the key of its address to `key` where there is one, has its body read under limits by `body`, is understood by its protocol's
+//! `observe` (id, span, log, metrics), shows the key of its address to `key` where there is one, is looked at by `foreign`, has its body read under limits by `body`, is understood by its protocol's
 //! module in `routes` with the types of `viewfinder-wire`, and is answered by a [`Backend`]. `failure` holds every way
 //! this can go wrong; each protocol says it in its own shape.
 //!
@@ -13,14 +13,17 @@ mod backend;
 mod body;
 mod config;
 mod failure;
+mod foreign;
 mod key;
 mod knocks;
+mod lines;
 mod metric;
 mod multipart;
 mod observe;
 mod routes;
 mod server;
 mod stream;
+mod tries;
 
 pub use backend::{Backend, NodeStatus, Reply};
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
@@ -29,3 +32,4 @@ pub use metric::install as install_metrics;
 pub use routes::{ROUTES, page_file};
 pub use server::Server;
 pub use stream::Peer;
+pub use tries::Tries;

@@ -1,10 +1,10 @@
 //! What surrounds every request: an id, a span, one line in the log, a count.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::Response,
 };
@@ -12,7 +12,9 @@ use tracing::{Instrument, Span, field};
 use viewfinder_engine::Fault;
 use viewfinder_trace::{Context, REQUEST_ID};
 
-use crate::{ROUTES, failure::Failure, metric, routes::App, stream::Peer};
+use crate::{ROUTES, failure::Failure, lines::Lines, metric, routes::App, stream::Peer};
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let context = Context::of(request.headers());
@@ -27,30 +29,54 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
     let in_flight = metric::InFlight::start();
     let started = Instant::now();
     let answer = async move {
-        let mut gone = Gone { still_here: false };
+        let mut gone = Gone(Some(&app.lines));
         let mut response = next.run(request).await;
-        gone.still_here = true;
+        gone.0 = None;
         let status = response.status().as_u16();
         metric::answered(route, status);
         let ms = started.elapsed().as_millis() as u64;
-        match response.extensions().get::<Failure>() {
-            Some(failure) if failure.status == StatusCode::UNAUTHORIZED => {
-                app.knocks.one_more(peer, failure);
-                tracing::debug!(status, ms, code = failure.code, "failed");
-            }
-            Some(Failure { code, message, fault: Fault::Caller, .. }) => {
-                tracing::info!(status, ms, code, message, "failed");
-            }
-            // Somebody who runs this server has to know, whatever little they log.
-            Some(Failure { code, message, .. }) => tracing::warn!(status, ms, code, message, "failed"),
-            None if status >= 400 => tracing::info!(status, ms, "failed"),
-            None => tracing::debug!(status, ms, "answered"),
-        }
-        response.headers_mut().insert(REQUEST_ID, id);
+        tell(&app, status, ms, response.extensions().get(), peer);
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, id);
+        // Nothing of it is for pages of others.
+        headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+        drop(gone);
         drop(in_flight);
         response
     };
     context.scope(answer).instrument(span).await
+}
+
+/// Writes what the log is to know of an answer.
+fn tell(app: &App, status: u16, ms: u64, failure: Option<&Failure>, peer: Option<SocketAddr>) {
+    let Some(Failure { code, message, fault, status: kind, .. }) = failure else {
+        if let Some(unsaid) = (status >= 400).then(|| app.lines.one_more("")).flatten() {
+            tracing::info!(status, ms, unsaid = counted(unsaid), "failed");
+        } else {
+            tracing::debug!(status, ms, "answered");
+        }
+        return;
+    };
+    if let (&StatusCode::UNAUTHORIZED, Some(failure)) = (kind, failure) {
+        app.knocks.one_more(peer, failure);
+        tracing::debug!(status, ms, code, "failed");
+        return;
+    }
+    match (app.lines.one_more(code), fault) {
+        (None, _) => tracing::debug!(status, ms, code, message, "failed"),
+        (Some(unsaid), Fault::Caller) => {
+            tracing::info!(status, ms, code, message, unsaid = counted(unsaid), "failed");
+        }
+        // Somebody who runs this server has to know, whatever little they log.
+        (Some(unsaid), _) => {
+            tracing::warn!(status, ms, code, message, unsaid = counted(unsaid), "failed");
+        }
+    }
+}
+
+/// How many like it were not written before it, if there were any.
+fn counted(unsaid: u64) -> Option<u64> {
+    (unsaid > 0).then_some(unsaid)
 }
 
 /// The route as metrics call it; those with numbers in their paths go under one name.
@@ -77,14 +103,12 @@ pub(crate) fn note<'a>(questions: impl Iterator<Item = (&'static str, &'a str)>,
 }
 
 /// Says so when a request is dropped half-way.
-struct Gone {
-    still_here: bool,
-}
+struct Gone<'a>(Option<&'a Lines>);
 
-impl Drop for Gone {
+impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        if !self.still_here {
-            tracing::info!("the client went away");
+        if let Some(unsaid) = self.0.and_then(|lines| lines.one_more("gone")) {
+            tracing::info!(unsaid = counted(unsaid), "the client went away");
         }
     }
 }

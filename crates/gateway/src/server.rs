@@ -4,13 +4,13 @@ use axum::Router;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 use tower_service::Service as _;
-use viewfinder_transport::{BindError, accept, listen};
+use viewfinder_transport::{BindError, Connection, accept, listen};
 
 use crate::{
     Backend, DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
@@ -18,6 +18,7 @@ use crate::{
     metric,
     routes::{App, router},
     stream::{Peer, Stream},
+    tries::Tries,
 };
 
 /// Hyper's buffers are no smaller.
@@ -88,8 +89,9 @@ impl Server {
         let app = Arc::new(self.app);
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
+        let tries = Arc::new(Tries::default());
         for (listener, key) in self.listeners {
-            let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open) });
+            let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open), tries: Arc::clone(&tries) });
             let router = router(Arc::clone(&app), self.more.clone(), guard);
             let stopped = stopped.clone();
             listeners.spawn(accept(listener, limits.connections, stopped.clone(), move |stream, peer| {
@@ -112,12 +114,14 @@ impl Server {
 
 /// Answers the requests of one connection.
 async fn converse(
-    stream: TcpStream,
+    stream: Connection,
     peer: Peer,
     router: Router,
     limits: Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let place = stream.place();
+    let answering = place.clone();
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
@@ -126,9 +130,11 @@ async fn converse(
         .serve_connection(
             TokioIo::new(Stream::new(stream, limits.answer_time)),
             service_fn(move |mut request: Request<Incoming>| {
+                let answering = answering.answering();
                 request.extensions_mut().insert(peer);
                 // A router is always ready.
-                router.clone().call(request)
+                let answer = router.clone().call(request);
+                async move { answer.await.map(|answer| answering.through(answer)) }
             }),
         );
     let mut connection = std::pin::pin!(connection);
@@ -138,6 +144,7 @@ async fn converse(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = place.given_up() => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");

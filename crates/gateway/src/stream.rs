@@ -8,16 +8,16 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Sleep, sleep},
 };
+use viewfinder_transport::Connection;
 
 /// A client's connection that breaks when the client takes too long to fetch an answer.
 ///
 /// Hyper bounds the time in which a head arrives, and `body` that of a body; nothing else bounds the way back, on which
 /// one slow reader after the other could take every place.
 pub(crate) struct Stream {
-    tcp: TcpStream,
+    tcp: Connection,
     limit: Duration,
     /// Runs while an answer could not be written at once.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -28,7 +28,7 @@ pub(crate) struct Stream {
 pub struct Peer(pub SocketAddr);
 
 impl Stream {
-    pub(crate) fn new(tcp: TcpStream, limit: Duration) -> Self {
+    pub(crate) fn new(tcp: Connection, limit: Duration) -> Self {
         Self { tcp, limit, deadline: None }
     }
 

@@ -78,7 +78,7 @@ pub enum ConfigError {
 pub struct Limits {
     /// Time for a request's head to arrive, and for a kept-alive connection to stay idle.
     pub head_time: Duration,
-    /// Connections at once to each address; more wait to be accepted.
+    /// Connections at once to each address. When they run short, those that wait are given up.
     pub connections: usize,
     /// How long running answers may take to finish once the server is asked to stop.
     pub drain: Duration,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use hyper::{
-    HeaderMap, Request, StatusCode, Version,
+    HeaderMap,
     header::{
         CONNECTION, HOST, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
         TRANSFER_ENCODING, UPGRADE,
@@ -28,21 +28,6 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-
-/// Why a request cannot be passed on, if that is so (RFC 9112, 3.2 and 6.1). A server behind might read it otherwise.
-pub(crate) fn unfit<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
-    let hosts = request.headers().get_all(HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Some((StatusCode::BAD_REQUEST, "The request must name one host"));
-    }
-    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
-    let chunked = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
-    // The HTTP library has taken the chunks apart; what else was done to the body, nobody would learn.
-    if codings.any(|coding| !chunked(coding)) {
-        return Some((StatusCode::NOT_IMPLEMENTED, "No transfer coding but chunked is known"));
-    }
-    None
-}
 
 /// Removes what speaks of one connection only. Returns the protocol that the connection is to change to, if any: web sockets
 /// only, for no other is spoken here.
@@ -147,30 +132,6 @@ mod tests {
         assert_eq!((strip(&mut other), other.len()), (None, 0));
         set_upgrade(&mut headers, HeaderValue::from_static("websocket"));
         assert_eq!(headers, map(&[("connection", "upgrade"), ("upgrade", "websocket")]));
-    }
-
-    #[test]
-    fn a_request_that_may_be_read_in_two_ways_is_none() {
-        let unfit = |version, lines: &[(&'static str, &str)]| {
-            let mut request = Request::new(());
-            *request.version_mut() = version;
-            *request.headers_mut() = map(lines);
-            super::unfit(&request).map(|(status, _)| status.as_u16())
-        };
-        let (old, new) = (Version::HTTP_10, Version::HTTP_11);
-        assert_eq!(unfit(new, &[("host", "a")]), None);
-        assert_eq!(unfit(old, &[]), None);
-        assert_eq!(unfit(new, &[]), Some(400));
-        for version in [old, new] {
-            assert_eq!(unfit(version, &[("host", "a"), ("host", "a")]), Some(400));
-        }
-        assert_eq!(unfit(new, &[("host", "a"), ("transfer-encoding", " Chunked ")]), None);
-        for lines in [
-            [("host", "a"), ("transfer-encoding", "gzip, chunked"), ("te", "gzip")],
-            [("host", "a"), ("transfer-encoding", "gzip"), ("transfer-encoding", "chunked")],
-        ] {
-            assert_eq!(unfit(new, &lines), Some(501));
-        }
     }
 
     #[test]

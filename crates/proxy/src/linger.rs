@@ -7,9 +7,9 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     time::{Instant, Sleep, sleep},
 };
+use viewfinder_transport::Connection;
 
 /// How long a closing connection goes on reading at most, and how long it waits for more. As in nginx, but for the
 /// second, which also delays the end of connections that are merely idle.
@@ -21,7 +21,7 @@ const QUIET: Duration = Duration::from_secs(1);
 /// Closing while bytes of a request wait to be read makes the system reset the connection, and a reset destroys the
 /// answer at the client. So the end is said first, and what still comes is read and thrown away.
 pub(crate) struct Lingering {
-    tcp: TcpStream,
+    tcp: Connection,
     /// The client has said its own end.
     ended: bool,
     closing: Option<Closing>,
@@ -33,7 +33,7 @@ struct Closing {
 }
 
 impl Lingering {
-    pub(crate) fn new(tcp: TcpStream) -> Self {
+    pub(crate) fn new(tcp: Connection) -> Self {
         Self { tcp, ended: false, closing: None }
     }
 }

@@ -3,20 +3,15 @@ use std::{convert::Infallible, net::SocketAddr};
 use http_body_util::BodyExt as _;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinSet,
-    time::timeout,
-};
-use viewfinder_transport::{BindError, accept, listen};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use viewfinder_transport::{BindError, Connection, accept, listen, unfit};
 
 use crate::{
     Body, Limits,
     config::HEADERS,
-    failure, headers,
+    failure,
     linger::Lingering,
-    target::{Encoding, Place},
+    target::{self, Encoding},
 };
 
 /// Who sent a request.
@@ -82,14 +77,15 @@ impl Server {
 }
 
 /// Answers the requests of one connection.
-async fn converse<H, F>(stream: TcpStream, visitor: Visitor, handler: H, limits: Limits)
+async fn converse<H, F>(stream: Connection, visitor: Visitor, handler: H, limits: Limits)
 where
     H: Fn(Request<Body>, Visitor) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let stop = visitor.clone().stop();
-    let place = Place::default();
-    let stream = Encoding::new(Lingering::new(stream), place.clone());
+    let place = stream.place();
+    let (target, answering) = (target::Place::default(), place.clone());
+    let stream = Encoding::new(Lingering::new(stream), target.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
@@ -97,19 +93,21 @@ where
         .serve_connection(
             TokioIo::new(stream),
             service_fn(move |request: Request<Incoming>| {
+                let answering = answering.answering();
                 // Before the library reads on.
-                place.tell(&request);
-                let answer = if let Some((status, why)) = headers::unfit(&request) {
+                target.tell(&request);
+                let answer = if let Some((status, why)) = unfit(&request) {
                     Err(failure::refusal(status, why))
                 } else {
                     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
                     Ok(handler(request, visitor.clone()))
                 };
                 async move {
-                    match answer {
-                        Ok(answer) => Ok::<_, Infallible>(answer.await),
-                        Err(refusal) => Ok(refusal),
-                    }
+                    let answer = match answer {
+                        Ok(answer) => answer.await,
+                        Err(refusal) => refusal,
+                    };
+                    Ok::<_, Infallible>(answering.through(answer))
                 }
             }),
         )
@@ -121,6 +119,7 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = place.given_up() => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");

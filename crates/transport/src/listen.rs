@@ -1,17 +1,21 @@
 //! Accepting connections.
 
 use std::{
-    io,
+    io::{self, Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
     time::Duration,
 };
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinSet,
     time::sleep,
+};
+
+use crate::{
+    connection::Connection,
+    places::{Places, client},
 };
 
 /// An address that cannot be listened on.
@@ -41,47 +45,70 @@ fn lacks_ipv6(error: &io::Error) -> bool {
 }
 
 /// Has every connection served by `converse` until `stopped` becomes true, then waits for those that are open. At most
-/// `connections` are open at once; more wait to be accepted.
+/// `connections` are open at once; when they run short, those leave that nobody waits at, see [`Place`].
+///
+/// [`Place`]: crate::Place
 pub async fn accept<F>(
     listener: TcpListener,
     connections: usize,
     mut stopped: watch::Receiver<bool>,
-    converse: impl Fn(TcpStream, SocketAddr) -> F,
+    converse: impl Fn(Connection, SocketAddr) -> F,
 ) where
     F: Future<Output = ()> + Send + 'static,
 {
     // Of this address, so that a crowd at one keeps nobody from another.
-    let places = Arc::new(Semaphore::new(connections));
+    let places = Places::new(listener.local_addr().ok(), connections);
     let mut open = JoinSet::new();
     loop {
         let accepted = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.accept().await, place)
+            let (tcp, peer) = listener.accept().await?;
+            let place = places.take(client(peer)).await;
+            Ok((tcp, peer, place))
         };
-        let (accepted, place) = tokio::select! {
+        let accepted = tokio::select! {
             accepted = accepted => accepted,
             _ = stopped.changed() => break,
         };
         while open.try_join_next().is_some() {}
         match accepted {
-            Ok((stream, peer)) => {
+            Ok((tcp, peer, Some(place))) => {
                 // What is sent is complete as it is; waiting to fill a segment would only delay it.
-                if let Err(error) = stream.set_nodelay(true) {
+                if let Err(error) = tcp.set_nodelay(true) {
                     tracing::debug!(%error, "no TCP_NODELAY");
                 }
-                let connection = converse(stream, peer);
-                open.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                open.spawn(converse(Connection::new(tcp, place), peer));
             }
-            // Out of file handles, for example: others may close in the meantime.
+            Ok((tcp, _, None)) => refuse(tcp),
+            Err(error) if is_the_clients(&error) => {
+                tracing::debug!(%error, "a connection was gone before it was accepted");
+            }
+            // Out of descriptors, for example.
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
-                sleep(Duration::from_millis(100)).await;
+                if !places.give_up_one().await {
+                    sleep(Duration::from_millis(100)).await;
+                }
             }
         }
     }
     drop(listener);
     while open.join_next().await.is_some() {}
+}
+
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// Tells a client that has more than its share, all of it in use, to come later. Nobody waits until it has read this.
+fn refuse(tcp: TcpStream) {
+    const WORDS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let told = tcp.into_std().and_then(|mut tcp| {
+        tcp.write_all(WORDS)?;
+        // To close before a request is read would destroy the answer.
+        tcp.read(&mut [0; 16 << 10])
+    });
+    if let Err(error) = told {
+        tracing::debug!(%error, "refused a connection");
+    }
 }

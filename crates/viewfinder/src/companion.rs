@@ -44,6 +44,7 @@ impl Listening {
         engine: &Engine,
         backend: &Arc<dyn Backend>,
         stop: &Stop,
+        connections: usize,
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
         let Some(url) = &config.companion_immich_url else { return Ok(None) };
@@ -62,8 +63,7 @@ impl Listening {
             script: config.companion_script,
         }));
         let addresses = addresses(config).map_err(Failure::Usage)?;
-        let limits =
-            Limits { head_time: config.limits_head_time, connections: config.companion_connections, drain };
+        let limits = Limits { head_time: config.limits_head_time, connections, drain };
         let server =
             Server::bind(&addresses, limits).await.map_err(|error| Failure::Environment(error.into()))?;
         for address in server.addresses() {
@@ -196,7 +196,8 @@ pub(crate) fn media_folder(
     Some(MediaFolder { prefix_in_database, folder })
 }
 
-fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
+/// Where Immich is opened.
+pub(crate) fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
     let mut addresses = Vec::new();
     for name in &config.companion_listen {
         for address in name.to_socket_addrs().with_context(|| format!("companion.listen: {name}"))? {

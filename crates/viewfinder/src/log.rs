@@ -1,9 +1,12 @@
 //! The log, on the standard error.
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Loaded, LogColour, LogFormat, Origin, SETTINGS, Severity};
+
+/// Bytes of one line. Whoever writes one cuts what others decide on; this is for what was forgotten.
+const LONGEST: usize = 16 << 10;
 
 /// Starts the log; `quiet` is the level where nobody chose one.
 pub(crate) fn start(loaded: &Loaded, quiet: &str) {
@@ -19,7 +22,7 @@ pub(crate) fn start(loaded: &Loaded, quiet: &str) {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter(level)))
-        .with_writer(io::stderr)
+        .with_writer(|| Cut(io::stderr()))
         .with_ansi(colour);
     match config.log_format {
         LogFormat::Text => builder.with_target(false).init(),
@@ -38,4 +41,51 @@ pub(crate) fn start(loaded: &Loaded, quiet: &str) {
 fn filter(level: &str) -> String {
     let plain = !level.contains(['=', ',']);
     if plain { format!("{level},ort=warn") } else { level.to_owned() }
+}
+
+/// Writes each line up to a length; it gets a line at a time.
+struct Cut<W>(W);
+
+impl<W: Write> Write for Cut<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if line.len() <= LONGEST {
+            return self.0.write(line);
+        }
+        // Not within a character.
+        let is_end = |end: &usize| line[*end] & 0xc0 != 0x80;
+        let end = (LONGEST - 4..LONGEST).rev().find(is_end).unwrap_or(LONGEST);
+        self.0.write_all(&line[..end])?;
+        writeln!(self.0, "… ({} bytes)", line.len())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_longest_length() {
+        let written = |line: &str| {
+            let mut cut = Cut(Vec::new());
+            cut.write_all(line.as_bytes()).unwrap();
+            String::from_utf8(cut.0).unwrap()
+        };
+        assert_eq!(written("as it is\n"), "as it is\n");
+        for line in ["x".repeat(1_000_000), "文".repeat(1_000_000), format!("x{}", "文".repeat(1_000_000))]
+        {
+            let found = written(&line);
+            let end = format!("… ({} bytes)\n", line.len());
+            let kept = found.strip_suffix(&end).unwrap();
+            assert!(
+                line.starts_with(kept) && (LONGEST - 4..=LONGEST).contains(&kept.len()),
+                "{}",
+                kept.len()
+            );
+        }
+    }
 }

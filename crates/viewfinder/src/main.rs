@@ -9,6 +9,7 @@ mod commands;
 mod companion;
 mod config;
 mod counting;
+mod descriptors;
 mod dump;
 mod failure;
 mod heap;

@@ -1,4 +1,6 @@
 //! How the API says no: problem details (RFC 9457), with a stable code.
+use std::fmt::Display;
+
 use axum::{
     Json,
     http::{StatusCode, header},
@@ -6,6 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 use viewfinder_catalog::StoreError;
+use viewfinder_engine::short;
 
 /// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,25 +27,33 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    #[expect(clippy::needless_pass_by_value, reason = "errors end here")]
     pub(crate) fn new(
         status: StatusCode,
         code: &'static str,
         title: &'static str,
-        detail: impl ToString,
+        detail: impl Display,
     ) -> Self {
-        Self { status, code, title, detail: detail.to_string(), character: None }
+        Self { status, code, title, detail: short(detail), character: None }
+    }
+
+    /// Seconds after which it may be tried again.
+    fn retry_after(&self) -> Option<u64> {
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            StatusCode::TOO_MANY_REQUESTS => Some(60),
+            _ => None,
+        }
     }
 
     pub(crate) fn no_such(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", format!("there is no such {what}"))
     }
 
-    pub(crate) fn bad(code: &'static str, detail: impl ToString) -> Self {
+    pub(crate) fn bad(code: &'static str, detail: impl Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, "The request cannot be understood", detail)
     }
 
-    pub(crate) fn internal(detail: impl ToString) -> Self {
+    pub(crate) fn internal(detail: impl Display) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong", detail)
     }
 }
@@ -69,8 +80,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers
             .insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, axum::http::HeaderValue::from(5));
+        if let Some(seconds) = self.retry_after() {
+            headers.insert(header::RETRY_AFTER, axum::http::HeaderValue::from(seconds));
         }
         response
     }

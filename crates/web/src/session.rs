@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use viewfinder_gateway::AddressKey;
+use viewfinder_gateway::{AddressKey, Peer, Tries};
 
 use crate::{access::Access, extract::Body, problem::Problem};
 
@@ -16,15 +16,32 @@ pub(crate) struct Shown {
     key: String,
 }
 
+/// Who may sign in, and who has tried.
+#[derive(Clone)]
+pub(crate) struct Entrance {
+    pub(crate) access: Arc<Access>,
+    pub(crate) tries: Arc<Tries>,
+}
+
 /// `POST /api/v1/session`: gives the cookie that stands for the key of this address, or for the token where it has no key.
 pub(crate) async fn sign_in(
-    State(access): State<Arc<Access>>,
+    State(Entrance { access, tries }): State<Entrance>,
+    peer: Option<Extension<Peer>>,
     key: Option<Extension<AddressKey>>,
     headers: HeaderMap,
     Body(Shown { key: shown }): Body<Shown>,
 ) -> Response {
+    let peer = peer.map(|Extension(Peer(address))| address);
+    if peer.and_then(|address| tries.wait(address)).is_some() {
+        let detail = "too many wrong keys came from where you are; try again in a minute";
+        return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", "Too many wrong keys", detail)
+            .into_response();
+    }
     let cookie = key.map_or_else(|| access.cookie(&shown), |Extension(key)| key.cookie(&shown));
     let Some(cookie) = cookie else {
+        if let Some(address) = peer {
+            tries.wrong(address, shown.as_bytes());
+        }
         let detail = "that is not the key of this address, nor the token of a page without one";
         return Problem::new(StatusCode::UNAUTHORIZED, "key_wrong", "Wrong key", detail).into_response();
     };

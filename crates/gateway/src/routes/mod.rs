@@ -21,15 +21,17 @@ use axum::{
 };
 use serde_json::json;
 use tokio::task::spawn_blocking;
-use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest};
+use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest, short};
 use viewfinder_ledger::{Failed, Ledger};
 
 use crate::{
     Backend, GatewayConfig,
     body::Bodies,
     failure::Failure,
+    foreign,
     key::{self, Guard},
     knocks::Knocks,
+    lines::Lines,
     metric,
     multipart::Form,
     observe,
@@ -62,6 +64,7 @@ pub(crate) struct App {
     pub(crate) config: GatewayConfig,
     pub(crate) bodies: Bodies,
     pub(crate) knocks: Knocks,
+    pub(crate) lines: Lines,
     /// More parts of `/health`, by their names.
     pub(crate) health: Vec<(&'static str, HealthPart)>,
     backend: Arc<dyn Backend>,
@@ -75,9 +78,10 @@ type Shared = State<Arc<App>>;
 impl App {
     pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
         metric::recorder();
-        let (bodies, knocks) = (Bodies::new(config.limits), Knocks::default());
+        let bodies = Bodies::new(config.limits);
+        let (knocks, lines) = (Knocks::default(), Lines::default());
         let ledger = Arc::new(Ledger::open(config.failures.clone()));
-        Self { config, bodies, knocks, health: Vec::new(), backend, ledger, started: Instant::now() }
+        Self { config, bodies, knocks, lines, health: Vec::new(), backend, ledger, started: Instant::now() }
     }
 
     /// Asks about a picture, counts its tasks, and enters those that failed for good into the ledger.
@@ -113,9 +117,9 @@ impl App {
             .filter(|(_, error)| !error.code.retryable())
             .map(|(task, error)| Failed {
                 task: convert::label(task),
-                model: convert::model(task).to_owned(),
+                model: short(convert::model(task)),
                 code: error.code.as_str(),
-                message: error.message.clone(),
+                message: short(&error.message),
                 engine: error.node.clone().unwrap_or_else(|| LOCAL.to_owned()),
             })
             .collect();
@@ -206,6 +210,8 @@ pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<Guard>) -> Route
         })
         .with_state(Arc::clone(&app))
         .merge(more);
+    let names: Arc<[String]> = app.config.hosts.clone().into();
+    let routes = routes.layer(middleware::from_fn_with_state(names, foreign::guard));
     let guarded = match guard {
         Some(guard) => routes.layer(middleware::from_fn_with_state(guard, key::guard)),
         None => routes,

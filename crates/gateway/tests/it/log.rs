@@ -129,3 +129,18 @@ async fn lines_of_one_request_have_its_id_and_trace() {
     let [line] = log.failures().try_into().unwrap();
     assert!(line.contains("id=\"job-17\"") && line.contains(&format!("trace=\"{trace}\"")), "{line}");
 }
+
+#[tokio::test]
+async fn no_number_of_bad_requests_fills_the_log() {
+    let (log, _guard) = Log::start(Level::INFO);
+    let (server, fake) = Running::fake().await;
+    *fake.missing.lock().unwrap() = Some("x".repeat(100_000));
+    let entries = json!({"clip": {"visual": {"modelName": "x".repeat(100_000)}}});
+    for _ in 0..100 {
+        assert_eq!(server.predict(&entries, b"jpeg").await.status, 503);
+        assert_eq!(server.get(&format!("/{}", "nowhere".repeat(1000))).await.status, 404);
+    }
+    let text = log.text();
+    assert!(text.len() < 150_000, "{} bytes", text.len());
+    assert_eq!(text.lines().filter(|line| line.contains("model_unavailable")).count(), 60);
+}

@@ -1,8 +1,10 @@
 //! The gateway over real sockets.
 
 mod browser;
+mod crowd;
 mod engine;
 mod failures;
+mod foreign;
 mod immich;
 mod keys;
 mod lifecycle;

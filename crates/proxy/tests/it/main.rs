@@ -1,6 +1,7 @@
 //! The proxy between real sockets.
 
 mod bodies;
+mod crowd;
 mod encrypted;
 mod heads;
 mod support;

@@ -32,8 +32,12 @@ impl Running {
     }
 
     pub(crate) async fn with(config: &ProxyConfig) -> Self {
+        Self::within(config, Limits::default()).await
+    }
+
+    pub(crate) async fn within(config: &ProxyConfig, limits: Limits) -> Self {
         let proxy = Arc::new(Proxy::new(config).unwrap());
-        let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], Limits::default()).await.unwrap();
+        let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], limits).await.unwrap();
         let address = server.addresses()[0];
         let (stop, stopped) = oneshot::channel::<()>();
         let ended = tokio::spawn(server.run(

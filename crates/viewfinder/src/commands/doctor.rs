@@ -14,7 +14,7 @@ use super::look::json_line;
 use crate::cli::DoctorArgs;
 use crate::config::{Config, Loaded, Severity};
 use crate::failure::{Failure, Outcome};
-use crate::{listen, output, wiring};
+use crate::{descriptors, listen, output, wiring};
 
 /// Less than this, and OCR with CLIP and faces together will not fit.
 const LITTLE_MEMORY: u64 = 1 << 30;
@@ -72,6 +72,7 @@ pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure
     findings.extend(api_key(config));
     findings.extend(memory());
     findings.push(programs());
+    findings.extend(open_files(config));
     findings.extend(immich(config));
     for finding in &findings {
         if args.json {
@@ -369,5 +370,14 @@ fn memory() -> Option<Finding> {
         Finding::warn("memory", said, "use smaller models, or fewer workers (engine.workers)")
     } else {
         Finding::ok("memory", said)
+    })
+}
+
+/// Is there room for every connection that may come? Addresses that cannot be read are told of among the ports.
+fn open_files(config: &Config) -> Option<Finding> {
+    let plan = descriptors::Plan::of(config).ok()?;
+    Some(match plan.shortage() {
+        None => Finding::ok("open files", plan.room()),
+        Some(shortage) => Finding::warn("open files", shortage, descriptors::ADVICE),
     })
 }

@@ -15,7 +15,7 @@ use viewfinder_models::{ModelEntry, Role};
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{heap, listen, photos, routing, signals, token, wiring};
+use crate::{descriptors, heap, listen, photos, routing, signals, token, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,10 +47,15 @@ fn threads(name: &str) -> Result<Runtime, Failure> {
 async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<(), Failure> {
     let config = &loaded.config;
     let stop = signals::first()?;
+    let plan = descriptors::Plan::of(config)?;
+    if let Some(shortage) = plan.shortage() {
+        tracing::warn!("{shortage}; {}", descriptors::ADVICE);
+    }
+    let connections = plan.connections();
     let engine = Engine::new(wiring::serving_engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
-    let mut server = Server::bind(gateway_config(config)?, Arc::clone(&backend))
+    let mut server = Server::bind(gateway_config(config, connections.served)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
     let jobs = Stop::default();
@@ -61,7 +66,8 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     }
     let companion = match companion_threads {
         Some(threads) => {
-            let listening = Listening::bind(config, &engine, &backend, &jobs, PATIENCE);
+            let listening =
+                Listening::bind(config, &engine, &backend, &jobs, connections.companion, PATIENCE);
             block_in_place(|| threads.block_on(listening))?.map(|companion| (threads, companion))
         }
         None => None,
@@ -183,11 +189,12 @@ fn tell_of_photos(server: &Server, token: &str) {
     }
 }
 
-fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
+fn gateway_config(config: &Config, connections: usize) -> Result<GatewayConfig, Failure> {
     let listen = listen::addresses(config).map_err(Failure::Usage)?;
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Ok(GatewayConfig {
         listen,
+        hosts: config.server_hosts.clone(),
         api_key: config.api_key.clone(),
         models: Models {
             ocr: config.ocr_model.clone(),
@@ -209,7 +216,7 @@ fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
             answer_time: config.limits_answer_time,
             head_bytes: config.limits_head_bytes,
             headers: config.limits_headers,
-            connections: config.limits_connections,
+            connections,
         },
         failures: LedgerConfig { capacity: config.failures_count, file: config.failures_file.clone() },
         drain: PATIENCE,

@@ -147,6 +147,11 @@ settings! {
     api_key: String = "mt_photos_ai_extra".to_owned();
         "api_key", "VIEWFINDER_API_KEY", flag "api-key" Serve, aliases ["API_AUTH_KEY"], secret true;
 
+    /// Names by which browsers may open this server, such as that of a proxy before it. Its addresses, names without a dot and
+    /// those of local networks (.local, .lan, .home.arpa, .internal and the like) need not be said; `*` allows every name.
+    server_hosts: Vec<String> = Vec::new();
+        "server.hosts", "VIEWFINDER_HOSTS", example "[\"photos.example.com\"]";
+
     /// How much to log: error, warn, info, debug, trace, or a filter such as `info,viewfinder_engine=debug`.
     log_level: String = "info".to_owned();
         "log.level", "VIEWFINDER_LOG_LEVEL", flag "log-level" Everywhere,
@@ -302,7 +307,8 @@ settings! {
     /// Seconds that a connection to Immich may take to stand. Its answers may take as long as they like.
     companion_connect_time: Duration = Duration::from_secs(5);
         "companion.connect_time", "VIEWFINDER_COMPANION_CONNECT_TIME";
-    /// Connections at once to each of these addresses; more wait to be accepted.
+    /// Connections at once to each of these addresses. When they run short, those that wait for a request are closed first. Fewer
+    /// where the system allows this program fewer open files.
     companion_connections: usize = 4096;
         "companion.connections", "VIEWFINDER_COMPANION_CONNECTIONS";
 
@@ -395,7 +401,8 @@ settings! {
     /// Lines that a request's head may have. Past it, the answer is 431.
     limits_headers: usize = 100;
         "limits.headers", "VIEWFINDER_HEADERS";
-    /// Connections at once to each address; more wait to be accepted.
+    /// Connections at once to each address. When they run short, those that wait for a request are closed first. Fewer where
+    /// the system allows this program fewer open files.
     limits_connections: usize = 1024;
         "limits.connections", "VIEWFINDER_CONNECTIONS";
     /// Seconds that a node may take for one request. A first one waits for its model to be fetched and loaded.

@@ -236,6 +236,55 @@ fn photos_are_shown_to_whoever_shows_the_token_or_the_key_and_to_nobody_else() {
 }
 
 #[test]
+fn pages_of_other_sites_and_ports_can_neither_ask_for_photos_nor_show_them() {
+    let library = Library::new();
+    let server = serving(&library, &[]);
+    let status = |line: &str, headers: &str| {
+        let head = format!("{line} HTTP/1.1\r\nContent-Type: application/json\r\n{headers}");
+        exchange(server.address, &head, b"{}").0
+    };
+    for line in PRIVATE.iter().chain(&["POST /api/v1/session"]) {
+        for site in ["cross-site", "same-site"] {
+            // As <img> does, as fetch() does, and as a link to a photo does.
+            for mode in [
+                "no-cors\r\nSec-Fetch-Dest: image",
+                "cors\r\nSec-Fetch-Dest: empty",
+                "navigate\r\nSec-Fetch-Dest: document",
+            ] {
+                let headers = format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {mode}\r\n");
+                assert_eq!(status(line, &headers), 403, "{line} {headers}");
+            }
+        }
+        assert_ne!(status(line, "Sec-Fetch-Site: same-origin\r\n"), 403, "{line}");
+    }
+    let link = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n";
+    assert_eq!(status("GET /photos", link), 200);
+    for path in ["/photos", "/api/v1/status", "/api/v1/assets/1/file", "/api/v1/assets/1/thumbnail"] {
+        let policy = header(&server, path, "cross-origin-resource-policy");
+        assert_eq!(policy.as_deref(), Some("same-origin"), "{path}");
+    }
+}
+
+#[test]
+fn whoever_guesses_the_key_has_to_wait_and_the_key_itself_goes_on() {
+    let library = Library::new();
+    library.index().exits(1);
+    let key = "a-long-secret";
+    let server =
+        Server::start(library.run([]).env("VIEWFINDER_LISTEN_KEYS", format!("127.0.0.1:0={key}")), &[]);
+    let sign_in = |key: &str| ask(&server, "POST /api/v1/session", &json!({"key": key}));
+    for guess in 0..10 {
+        assert_eq!(sign_in(&guess.to_string()).0, 401);
+    }
+    for key in ["another", key] {
+        let (status, problem) = sign_in(key);
+        assert_eq!((status, &problem["code"]), (429, &json!("too_many_tries")));
+    }
+    let shown = format!("GET /api/v1/status HTTP/1.1\r\nAuthorization: Bearer {key}\r\n");
+    assert_eq!(exchange(server.address, &shown, b"").0, 200);
+}
+
+#[test]
 fn the_page_can_be_opened_again_later() {
     let library = Library::new();
     library.index().exits(1);

@@ -378,3 +378,50 @@ fn without_a_library_it_answers_and_says_why_it_cannot_work() {
     server.signal("-TERM");
     assert_eq!(server.end().0, Some(0));
 }
+
+/// Runs with at most so many descriptors, the first of which counts until the program asks for more.
+fn within(soft: u32, hard: u32) -> Run {
+    let limits = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$0\" \"$@\"");
+    Run::new().env("VIEWFINDER_OFFLINE", "true").under(&["sh", "-c", &limits])
+}
+
+#[test]
+fn more_connections_than_descriptors_stop_nobody() {
+    let server = Server::start(within(64, 300), &[]);
+    assert!(server.said.contains("only 300 files and connections"), "{}", server.said);
+    assert!(server.said.contains("225 connections instead of 1024 (limits.connections)"), "{}", server.said);
+    let idle: Vec<_> = (0..400).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    for path in ["/ping", "/api/failures"] {
+        assert_eq!(server.get(path).0, 200, "{path}");
+    }
+    drop(idle);
+    server.signal("-TERM");
+    let (code, log) = server.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("cannot accept"), "{log}");
+}
+
+#[test]
+fn the_limit_of_descriptors_is_raised_as_far_as_it_is_needed() {
+    let server = Server::start(within(64, 2000), &[]);
+    assert!(!server.said.contains("files and connections"), "{}", server.said);
+    let idle: Vec<_> = (0..400).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    assert_eq!(server.get("/ping").0, 200);
+    drop(idle);
+
+    let doctor = |hard| {
+        let output = within(64, hard).args(["doctor", "--json", "--listen", "127.0.0.1:0"]).exits(1);
+        crate::support::stdout(&output)
+    };
+    let found = |text: &str| -> Value {
+        let line = text.lines().find(|line| line.contains("\"open files\"")).expect("a finding").to_owned();
+        serde_json::from_str(&line).unwrap()
+    };
+    let (well, short) = (found(&doctor(2000)), found(&doctor(300)));
+    assert_eq!(
+        (&well["verdict"], &well["text"]),
+        (&"ok".into(), &"1280; 1024 connections to each address".into())
+    );
+    assert_eq!(short["verdict"], "warn");
+    assert!(short["advice"].as_str().unwrap().contains("LimitNOFILE"), "{short}");
+}

@@ -93,7 +93,7 @@ function askForKey(token) {
         asking = null;
         resolve();
       } catch (error) {
-        $('key-problem').textContent = error.code === 'key_wrong' ? say('keyWrong') : error.message;
+        $('key-problem').textContent = { key_wrong: say('keyWrong'), too_many_tries: say('keyTries') }[error.code] ?? error.message;
         $('key-problem').hidden = false;
       }
     };

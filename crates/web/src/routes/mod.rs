@@ -25,7 +25,7 @@ use crate::{
     jobs::{Jobs, Means, Work},
     page,
     problem::Problem,
-    session,
+    session::{self, Entrance},
     thumbnail::Thumbnails,
 };
 
@@ -148,7 +148,7 @@ pub fn router(photos: Arc<Photos>) -> Router {
         .with_state(photos);
     let open = Router::new()
         .route("/api/v1/session", post(session::sign_in))
-        .with_state(Arc::clone(&access))
+        .with_state(Entrance { access: Arc::clone(&access), tries: Arc::default() })
         .route("/api/v1/openapi.json", get(status::openapi));
     let page = page::FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
         router.route(path, get(move || async move { page_file(content_type, text) }))

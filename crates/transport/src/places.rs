@@ -1,0 +1,490 @@
+//! Places for connections at one address, and who has to leave when they run short.
+//!
+//! A bound for each client would be simpler, and wrong behind a proxy, where everybody is one client. So nobody is bounded
+//! before places run short. Then connections leave that nobody waits at: those between two requests, and those whose next
+//! head is still coming. They are taken from the client that has the most of them, the longest waiting first. A connection
+//! in the middle of a request or an answer stays until it is done.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use hyper::{
+    Response, StatusCode,
+    body::{Body, Frame, SizeHint},
+};
+use tokio::sync::Notify;
+
+/// A client that holds fewer than this finds room where all others find none. A small server has few places for everybody.
+const LEAST_SHARE: usize = 16;
+
+/// How often the log hears that places run short.
+const SILENCE: Duration = Duration::from_mins(10);
+
+/// The places of one address.
+pub(crate) struct Places {
+    address: Option<SocketAddr>,
+    limit: usize,
+    table: Mutex<Table>,
+    /// A place became free, or somebody may be asked to leave.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    open: usize,
+    clients: HashMap<IpAddr, Client>,
+    /// Connections that were asked to leave and are still there.
+    leaving: usize,
+    /// Counts everything that happens, to tell what was first.
+    clock: u64,
+    told: Option<Instant>,
+}
+
+#[derive(Default)]
+struct Client {
+    open: usize,
+    /// Those that may have to leave, in this order.
+    waiting: BTreeMap<(Wait, u64), Arc<Notify>>,
+}
+
+/// What nobody loses anything by, in the order in which it is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wait {
+    /// For the first byte of a request.
+    Idle,
+    /// For the rest of a head.
+    Head,
+}
+
+/// Where a connection is in its conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Since this moment.
+    Waiting(Wait, u64),
+    /// Within a request or its answer.
+    Busy,
+    /// The answer is complete, but not yet on its way.
+    Ending,
+}
+
+/// What a newcomer finds.
+enum Found {
+    Room,
+    /// Somebody has to leave first.
+    Wait,
+    /// Not for this client.
+    Nothing,
+}
+
+/// A connection's place; free again when the last copy of it is dropped.
+#[derive(Clone)]
+pub struct Place(Arc<Held>);
+
+struct Held {
+    places: Arc<Places>,
+    client: IpAddr,
+    stage: Mutex<Stage>,
+    asked: Arc<Notify>,
+}
+
+impl Places {
+    pub(crate) fn new(address: Option<SocketAddr>, limit: usize) -> Arc<Self> {
+        Arc::new(Self { address, limit, table: Mutex::default(), changed: Notify::new() })
+    }
+
+    /// A place for a connection of this client, as soon as there is one; none if the client has to do with those it has.
+    pub(crate) async fn take(self: &Arc<Self>, client: IpAddr) -> Option<Place> {
+        loop {
+            let found = self.table().look(client, self.limit);
+            match found {
+                Found::Room => return Some(self.place(client)),
+                Found::Wait => {
+                    self.tell();
+                    self.changed.notified().await;
+                }
+                Found::Nothing => {
+                    self.tell();
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Has somebody leave, because the process runs short of something. Tells whether anybody does.
+    pub(crate) async fn give_up_one(&self) -> bool {
+        let asked = self.table().ask(0);
+        if asked {
+            self.changed.notified().await;
+        }
+        asked
+    }
+
+    fn place(self: &Arc<Self>, client: IpAddr) -> Place {
+        let asked = Arc::new(Notify::new());
+        let mut table = self.table();
+        table.open += 1;
+        table.clients.entry(client).or_default().open += 1;
+        let stage = table.wait(client, Wait::Idle, &asked);
+        drop(table);
+        Place(Arc::new(Held { places: Arc::clone(self), client, stage: Mutex::new(stage), asked }))
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        let mut table = self.table();
+        if table.told.is_some_and(|told| told.elapsed() < SILENCE) {
+            return;
+        }
+        table.told = Some(Instant::now());
+        let most = table.clients.iter().max_by_key(|(_, client)| client.open);
+        let (client, most) = most.map(|(ip, client)| (ip.to_string(), client.open)).unwrap_or_default();
+        drop(table);
+        let address = self.address.map(|address| address.to_string()).unwrap_or_default();
+        tracing::warn!(
+            address,
+            connections = self.limit,
+            client,
+            most,
+            "all connections are taken, most of them by one client; those that wait are closed to make room"
+        );
+    }
+}
+
+impl Table {
+    fn look(&mut self, client: IpAddr, limit: usize) -> Found {
+        let held = self.clients.get(&client).map_or(0, |client| client.open);
+        // The last of the places are for those that have few.
+        let greedy = held >= (limit / 4).max(LEAST_SHARE);
+        let room = if greedy { limit - limit / 8 } else { limit };
+        if self.open < room {
+            return Found::Room;
+        }
+        if self.leaving > 0 || self.ask(held) || !greedy { Found::Wait } else { Found::Nothing }
+    }
+
+    /// Asks one connection to leave, of the client that has the most, and no fewer than `held`.
+    fn ask(&mut self, held: usize) -> bool {
+        let clients = self.clients.values_mut();
+        let able = clients.filter(|client| client.open >= held && !client.waiting.is_empty());
+        let Some(most) = able.max_by_key(|client| client.open) else { return false };
+        let Some((_, asked)) = most.waiting.pop_first() else { return false };
+        self.leaving += 1;
+        asked.notify_one();
+        true
+    }
+
+    /// Notes that a connection waits from now on.
+    fn wait(&mut self, client: IpAddr, wait: Wait, asked: &Arc<Notify>) -> Stage {
+        self.clock += 1;
+        let since = self.clock;
+        self.clients.entry(client).or_default().waiting.insert((wait, since), Arc::clone(asked));
+        Stage::Waiting(wait, since)
+    }
+
+    /// Notes that a connection waits no more. False if it was asked to leave by now.
+    fn resume(&mut self, client: IpAddr, wait: Wait, since: u64) -> bool {
+        let client = self.clients.get_mut(&client);
+        client.is_some_and(|client| client.waiting.remove(&(wait, since)).is_some())
+    }
+}
+
+impl Place {
+    /// Waits until this connection has to leave. It is then to be dropped at once: nobody waits for anything on it.
+    pub async fn given_up(&self) {
+        loop {
+            self.0.asked.notified().await;
+            // A request may have come in the meantime; then it stays.
+            if self.0.is_asked() {
+                return;
+            }
+        }
+    }
+
+    /// A request has come: the connection stays until what is returned was dropped, and what was written by then is flushed.
+    pub fn answering(&self) -> Answering {
+        self.0.begin();
+        Answering { place: Some(self.clone()) }
+    }
+
+    /// Something was read.
+    pub(crate) fn read(&self) {
+        let mut stage = self.0.stage();
+        if let Stage::Waiting(Wait::Idle, since) = *stage {
+            let mut table = self.0.places.table();
+            // Whoever is to leave does so, unless this is all of a head.
+            if table.resume(self.0.client, Wait::Idle, since) {
+                *stage = table.wait(self.0.client, Wait::Head, &self.0.asked);
+            }
+        }
+    }
+
+    /// All that was written is on its way.
+    pub(crate) fn flushed(&self) {
+        let mut stage = self.0.stage();
+        if *stage == Stage::Ending {
+            *stage = self.0.places.table().wait(self.0.client, Wait::Idle, &self.0.asked);
+            self.0.places.changed.notify_one();
+        }
+    }
+}
+
+impl Held {
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) {
+        let mut stage = self.stage();
+        if let Stage::Waiting(wait, since) = *stage {
+            let mut table = self.places.table();
+            if !table.resume(self.client, wait, since) {
+                table.leaving -= 1;
+                self.places.changed.notify_one();
+            }
+        }
+        *stage = Stage::Busy;
+    }
+
+    fn is_asked(&self) -> bool {
+        let Stage::Waiting(wait, since) = *self.stage() else { return false };
+        let table = self.places.table();
+        table.clients.get(&self.client).is_some_and(|client| !client.waiting.contains_key(&(wait, since)))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let stage = *self.stage();
+        let mut table = self.places.table();
+        if let Stage::Waiting(wait, since) = stage
+            && !table.resume(self.client, wait, since)
+        {
+            table.leaving -= 1;
+        }
+        table.open -= 1;
+        if let Some(client) = table.clients.get_mut(&self.client) {
+            client.open -= 1;
+            if client.open == 0 {
+                table.clients.remove(&self.client);
+            }
+        }
+        drop(table);
+        self.places.changed.notify_one();
+    }
+}
+
+/// Keeps a connection from having to leave while a request is answered.
+pub struct Answering {
+    place: Option<Place>,
+}
+
+impl Answering {
+    /// Goes on until the answer's body was taken; for ever where the connection changes its protocol.
+    pub fn through<B>(mut self, answer: Response<B>) -> Response<Answer<B>> {
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.place = None;
+        }
+        answer.map(|body| Answer { body, _answering: self })
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let Some(place) = &self.place {
+            *place.0.stage() = Stage::Ending;
+        }
+    }
+}
+
+/// A body that keeps its connection.
+pub struct Answer<B> {
+    body: B,
+    _answering: Answering,
+}
+
+impl<B: Body + Unpin> Body for Answer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Who a connection counts for. One household gets a whole /64 of IPv6.
+pub fn client(address: SocketAddr) -> IpAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V6(ip) => {
+            let [a, b, c, d, ..] = ip.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, task::Waker};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ip(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    /// What is ready at once.
+    fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(found) => Some(found),
+            Poll::Pending => None,
+        }
+    }
+
+    fn answered(place: &Place) {
+        drop(place.answering());
+        place.flushed();
+    }
+
+    /// What is counted.
+    fn left(places: &Places) -> (usize, usize, usize) {
+        let table = places.table();
+        (table.open, table.leaving, table.clients.len())
+    }
+
+    #[test]
+    fn a_household_is_one_client() {
+        let of = |address: &str| client(address.parse().unwrap()).to_string();
+        assert_eq!(of("192.0.2.7:1"), "192.0.2.7");
+        assert_eq!(of("[::ffff:192.0.2.7]:1"), "192.0.2.7");
+        assert_eq!(of("[2001:db8:1:2:3:4:5:6]:1"), "2001:db8:1:2::");
+    }
+
+    #[test]
+    fn the_longest_idle_one_of_whom_has_most_leaves_first_and_unread_heads_after_it() {
+        let places = Places::new(None, 4);
+        let take = |last| now(places.take(ip(last)));
+        let quiet = take(2).unwrap().unwrap();
+        let reading = take(1).unwrap().unwrap();
+        let (first, second) = (take(1).unwrap().unwrap(), take(1).unwrap().unwrap());
+        reading.read();
+        // It was idle for longer, and then was asked something.
+        answered(&first);
+        for expected in [&second, &first, &reading] {
+            assert!(take(3).is_none());
+            let all = [&quiet, &reading, &first, &second];
+            let left: Vec<_> = all.into_iter().filter(|place| now(place.given_up()).is_some()).collect();
+            assert!(left.len() == 1 && Arc::ptr_eq(&left[0].0, &expected.0));
+            // A request comes just then, so it stays, and the next is asked.
+            std::mem::forget(expected.answering());
+            assert!(now(expected.given_up()).is_none());
+        }
+        assert!(!quiet.0.is_asked());
+        assert!(take(3).is_none());
+        assert!(now(quiet.given_up()).is_some(), "when nobody else may leave");
+    }
+
+    #[test]
+    fn a_client_with_more_than_its_share_finds_nothing_when_all_of_it_is_in_use() {
+        let places = Places::new(None, 64);
+        let take = |last| now(places.take(ip(last)));
+        let busy: Vec<_> = (0..56)
+            .map(|_| {
+                let place = take(1).unwrap().unwrap();
+                let answering = place.answering();
+                (place, answering)
+            })
+            .collect();
+        assert!(take(1).unwrap().is_none(), "it has all that one may have");
+        let others: Vec<_> = (2..10).map(|last| take(last).unwrap().unwrap()).collect();
+        assert!(take(1).unwrap().is_none(), "those of smaller ones are not taken for it");
+        assert!(take(11).is_none());
+        assert_eq!(others.iter().filter(|place| place.0.is_asked()).count(), 1);
+        drop(others);
+        assert!(take(11).unwrap().is_some());
+        drop(busy);
+        assert_eq!(left(&places), (0, 0, 0));
+    }
+
+    #[test]
+    fn a_changed_protocol_is_in_use_for_ever() {
+        let places = Places::new(None, 1);
+        let place = now(places.take(ip(1))).unwrap().unwrap();
+        let mut answer = Response::new(http_body_util::Empty::<bytes::Bytes>::new());
+        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        drop(place.answering().through(answer));
+        place.flushed();
+        place.read();
+        assert!(now(places.take(ip(2))).is_none());
+        assert!(now(place.given_up()).is_none());
+        drop(place);
+        assert!(now(places.take(ip(2))).unwrap().is_some());
+    }
+
+    proptest! {
+        /// Whatever happens: no more are open than there are places, nobody leaves in the middle of an answer, and everything
+        /// is counted.
+        #[test]
+        fn nobody_leaves_in_the_middle(
+            limit in 1_usize..40,
+            steps in prop::collection::vec((0_u8..6, 0_u8..6, any::<prop::sample::Index>()), 0..300),
+        ) {
+            let places = Places::new(None, limit);
+            let mut open: Vec<(Place, Option<Answering>)> = Vec::new();
+            for (step, client, which) in steps {
+                if step < 2 || open.is_empty() {
+                    if let Some(Some(place)) = now(places.take(ip(client))) {
+                        open.push((place, None));
+                    }
+                } else {
+                    let which = which.index(open.len());
+                    let (place, answering) = &mut open[which];
+                    match step {
+                        2 => place.read(),
+                        3 if answering.is_none() => *answering = Some(place.answering()),
+                        4 => {
+                            *answering = None;
+                            place.flushed();
+                        }
+                        _ if now(place.given_up()).is_some() => {
+                            prop_assert!(answering.is_none());
+                            open.swap_remove(which);
+                        }
+                        _ => {}
+                    }
+                }
+                let table = places.table();
+                prop_assert!(open.len() <= limit);
+                prop_assert_eq!(table.open, open.len());
+                prop_assert_eq!(table.leaving, open.iter().filter(|(place, _)| {
+                    let stage = *place.0.stage();
+                    matches!(stage, Stage::Waiting(wait, since)
+                        if !table.clients[&place.0.client].waiting.contains_key(&(wait, since)))
+                }).count());
+            }
+            drop(open);
+            prop_assert_eq!(left(&places), (0, 0, 0));
+        }
+    }
+}
