@@ -18,7 +18,7 @@ const TIMES: [(Tag, Tag); 3] = [
 const REACH: u64 = 128 << 20;
 
 /// As [`read`], of a file of any size.
-pub(crate) fn read_file(file: File) -> Option<Exif> {
+pub(crate) fn read_file(file: &File) -> Option<Exif> {
     read(&mut BufReader::new(file.take(REACH)))
 }
 

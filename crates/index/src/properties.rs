@@ -44,7 +44,7 @@ pub(crate) fn describe(
             Some(FileKind::Video) => {
                 tools.video(Subject::new(file, &File::open(file)?)).and_then(|video| video.taken_ms)
             }
-            _ => exif_time::read_file(File::open(file)?).and_then(|exif| exif_time::taken_ms(&exif)),
+            _ => exif_time::read_file(&File::open(file)?).and_then(|exif| exif_time::taken_ms(&exif)),
         };
         (hash, Properties { taken_ms, ..Properties::default() })
     };

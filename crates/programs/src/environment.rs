@@ -13,7 +13,7 @@ pub enum Environment {
 const PLAIN: [&str; 8] =
     ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "WINDIR", "PATHEXT"];
 /// What pip and Python look at besides.
-const PIP: [&str; 21] = [
+const PIP: [&str; 22] = [
     "ALL_PROXY",
     "APPDATA",
     "COMSPEC",
@@ -28,6 +28,8 @@ const PIP: [&str; 21] = [
     "NETRC",
     "NIX_SSL_CERT_FILE",
     "NO_PROXY",
+    // Ours, for what is told to leave its makers alone.
+    "ORT_DISABLE_TELEMETRY",
     "PROGRAMDATA",
     "PROGRAMFILES",
     "REQUESTS_CA_BUNDLE",

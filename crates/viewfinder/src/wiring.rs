@@ -206,3 +206,41 @@ pub(crate) fn engine(loaded: &Loaded) -> Result<Engine, Failure> {
     };
     Ok(Engine::new(config)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use viewfinder_models::Catalogue;
+
+    use super::*;
+
+    #[test]
+    fn what_the_owner_and_a_stock_immich_ask_for_is_known() {
+        let mut config = Config {
+            clip_text_model: Some("cn-clip/ViT-B-16@int8".into()),
+            engine_preload: vec!["RN50__openai:visual".parse().unwrap()],
+            ..Config::default()
+        };
+        config.aliases.insert("ViT-L-14__openai".into(), "cn-clip/ViT-L-14".into());
+        config.routes.insert("clip.visual:RN101__openai".into(), "local".into());
+        let known = known_models(&config);
+        let catalogue = Catalogue::new(Vec::new()).unwrap();
+        for name in &known {
+            assert!(catalogue.find(name).is_some(), "{name}");
+        }
+        let expected = [
+            "PP-OCRv6_small",
+            "buffalo_l",
+            "cn-clip/ViT-B-16",
+            "cn-clip/ViT-B-16@int8",
+            "cn-clip/ViT-L-14",
+            "RN50__openai",
+            "RN101__openai",
+            "ViT-B-32__openai",
+            "PP-OCRv5_mobile",
+        ];
+        for name in expected {
+            assert!(known.iter().any(|known| known == name), "{name} is not in {known:?}");
+        }
+        assert!(!known.iter().any(|name| name == "ViT-L-14__openai"));
+    }
+}
