@@ -48,7 +48,9 @@ pub fn narrow(path: &Path) {
     match fs::metadata(path) {
         Ok(found) => drop(narrowed(path, &found, |rights| fs::set_permissions(path, rights))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => tracing::debug!(%error, path = %path.display(), "whether others may read it is not known"),
+        Err(error) => {
+            tracing::debug!(%error, path = %path.display(), "whether others may read it is not known")
+        }
     }
 }
 
