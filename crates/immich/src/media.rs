@@ -55,7 +55,7 @@ impl Library {
         let place = media.place(&prefix, &path).ok_or_else(|| {
             format!("{path} does not begin with {prefix}; companion.media_prefix or --media-prefix says what paths begin with")
         })?;
-        std::fs::read(&place).map(Bytes::from).map_err(|error| {
+        viewfinder_files::read(&place, LARGEST).map(Bytes::from).map_err(|error| {
             media.trouble().map_or_else(
                 || NoPreview::OfPicture(format!("{}: {error}", place.display())),
                 NoPreview::OfAll,

@@ -101,7 +101,7 @@ impl Listening {
 /// Who may sign Immich's certificate, if that is configured.
 fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &config.companion_immich_ca_file else { return Ok(None) };
-    let read = std::fs::read(path);
+    let read = keys::certificates(path);
     let read = read.with_context(|| format!("companion.immich_ca_file: cannot read {}", path.display()));
     read.map(Some).map_err(Failure::Usage)
 }

@@ -54,7 +54,7 @@ fn connected(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
         None => entry.key.clone(),
     };
     let authorities = match &entry.ca_file {
-        Some(path) => Some(fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
+        Some(path) => Some(keys::certificates(path).with_context(|| format!("cannot read {}", path.display()))?),
         None => None,
     };
     Ok(Node::new(NodeConfig {

@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use serde::Deserialize as _;
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_image::Limits;
+use viewfinder_index::{Files, Links, Tools};
 use viewfinder_models::{ModelEntry, Part, Role, Source, Store, StoreConfig};
 use viewfinder_vision::ocr::{Options, Profile};
 
@@ -111,6 +112,16 @@ pub(crate) fn limits(config: &Config) -> Limits {
         max_pixels: config.limits_max_pixels,
         max_side: config.limits_max_side,
     }
+}
+
+/// The files of indexed folders.
+pub(crate) fn files(config: &Config, tools: Tools) -> Files {
+    Files { tools, max_bytes: config.limits_max_bytes, links: links(config) }
+}
+
+/// Links that lead out of indexed folders.
+pub(crate) fn links(config: &Config) -> Links {
+    if config.index_follow_links { Links::Followed } else { Links::Refused }
 }
 
 impl From<OcrProfile> for Profile {

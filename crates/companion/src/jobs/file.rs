@@ -8,11 +8,14 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use viewfinder_files::{private, read as read_file};
 
 use super::job::Job;
 
 /// Of the file's form.
 const VERSION: u32 = 1;
+/// Bytes that are read of it. There are far fewer in as many jobs as may wait.
+const LARGEST: u64 = 64 << 20;
 
 #[derive(Deserialize)]
 struct Read {
@@ -28,7 +31,8 @@ struct Written<'a> {
 
 /// Reads the jobs of a file. One that cannot be understood is told once, and kept aside.
 pub(crate) fn read(path: &Path) -> Vec<Job> {
-    let bytes = match fs::read(path) {
+    private::narrow(path);
+    let bytes = match read_file(path, LARGEST) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => {
@@ -54,15 +58,11 @@ pub(crate) fn read(path: &Path) -> Vec<Job> {
 pub(crate) fn write(path: &Path, jobs: &[Job]) -> io::Result<usize> {
     let bytes = serde_json::to_vec(&Written { version: VERSION, jobs })?;
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
     }
     let part = beside(path, ".part");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
     // It says which pictures users have.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&part)?;
+    let mut file = private::create(&part)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     drop(file);

@@ -215,7 +215,8 @@ fn what_a_link_leads_to_is_catalogued_only_where_wanted_and_what_was_known_stays
     // All of it goes to another disk, and links stand in its place.
     let away = tempfile::tempdir().unwrap();
     for name in ["sub", "c.jpg"] {
-        let status = std::process::Command::new("mv").arg(library.root().join(name)).arg(away.path()).status();
+        let status =
+            std::process::Command::new("mv").arg(library.root().join(name)).arg(away.path()).status();
         assert!(status.unwrap().success());
         symlink(away.path().join(name), library.root().join(name)).unwrap();
     }
