@@ -46,10 +46,10 @@ fn options() -> OpenOptions {
 /// made: what a user points at may be for others, too.
 pub fn narrow(path: &Path) {
     match fs::metadata(path) {
-        Ok(found) => drop(narrowed(path, &found, |rights| fs::set_permissions(path, rights))),
+        Ok(found) => narrowed(path, &found, |rights| fs::set_permissions(path, rights)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
-            tracing::debug!(%error, path = %path.display(), "whether others may read it is not known")
+            tracing::debug!(%error, path = %path.display(), "whether others may read it is not known");
         }
     }
 }

@@ -7,6 +7,9 @@ use viewfinder_catalog::postgres::{Result, Work};
 
 use crate::{Library, NoPreview, schema::Schema};
 
+/// Bytes of a preview. Immich makes them of 1440 pixels.
+const LARGEST: u64 = 100 << 20;
+
 /// Where Immich's files are seen from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaFolder {

@@ -23,7 +23,7 @@ const VIDEOS: [&[u8]; 3] = [
     b"FLV\x01",                          // Flash
     b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", // Windows Media
 ];
-/// Boxes with which ISO media and QuickTime files begin that have no brand.
+/// Boxes with which ISO media and `QuickTime` files begin that have no brand.
 const BOXES: [&[u8]; 8] = [b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof"];
 
 /// What a file is by its content alone. RAW formats that are TIFF inside look like pictures.

@@ -130,7 +130,7 @@ impl Gate {
         if said.is_ignore() || (is_hidden(entry) && !said.is_whitelist()) {
             return false;
         }
-        if is_folder && !(self.is_on_the_way(path) && !is_folder_ignored(path, entry.file_name())) {
+        if is_folder && (!self.is_on_the_way(path) || is_folder_ignored(path, entry.file_name())) {
             return false;
         }
         if is_link && !self.follows(path, is_folder) {

@@ -20,6 +20,7 @@ use crate::catalogue;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::immich::Immich;
+use crate::keys;
 use crate::wiring::{self, data_folder};
 
 /// What is kept of Immich's users in the user's data folder: their catalogues, and the re-runs that they asked for.

@@ -207,13 +207,17 @@ mod tests {
             let entries = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
             let mut modes: Vec<_> = entries
                 .map(|entry| {
-                    (entry.file_name().into_string().unwrap(), entry.metadata().unwrap().permissions().mode() & 0o777)
+                    (
+                        entry.file_name().into_string().unwrap(),
+                        entry.metadata().unwrap().permissions().mode() & 0o777,
+                    )
                 })
                 .collect();
             modes.sort();
             modes
         };
-        let private = ["catalogue.db", "catalogue.db-shm", "catalogue.db-wal"].map(|name| (name.to_owned(), 0o600));
+        let private =
+            ["catalogue.db", "catalogue.db-shm", "catalogue.db-wal"].map(|name| (name.to_owned(), 0o600));
         let connections = Connections::open(&path).unwrap();
         fill(&connections).unwrap();
         assert_eq!(modes(), private);

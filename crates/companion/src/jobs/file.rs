@@ -75,3 +75,31 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.push(ending);
     name.into()
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn jobs_are_for_their_owner_alone_and_a_pipe_in_their_place_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/jobs.json");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        write(&path, &[]).unwrap();
+        assert_eq!([mode(&path), mode(path.parent().unwrap())], [0o600, 0o700]);
+        // As a crash of a former version left them.
+        for path in [&path, &beside(&path, ".part")] {
+            fs::write(path, r#"{"version":1,"jobs":[]}"#).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        assert_eq!(read(&path), []);
+        assert_eq!(mode(&path), 0o600);
+        write(&path, &[]).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert_eq!(read(&path), []);
+    }
+}

@@ -6,7 +6,10 @@ use std::{
     net::SocketAddr,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Receiver},
+    },
     time::Duration,
 };
 
@@ -66,13 +69,13 @@ impl Listener for Silent {
     fn tell(&self, _: Event) {}
 }
 
-/// A disk that answers nobody, until it is set free.
-#[derive(Debug, Default)]
-struct Stuck(Mutex<()>);
+/// A disk that answers nobody until the other end is dropped.
+#[derive(Debug)]
+struct Stuck(Mutex<Receiver<()>>);
 
 impl Pictures for Stuck {
     fn read(&self, _: &Asset) -> Result<Converted, Unread> {
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        assert!(self.0.lock().unwrap().recv().is_err());
         Err(Unread::Changed)
     }
 }
@@ -242,16 +245,15 @@ async fn text_that_bears_a_pictures_name_is_not_shown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_hangs_is_told_and_holds_up_nothing_else() {
-    let disk = Arc::new(Stuck::default());
-    let stuck = disk.0.lock().unwrap();
+    let (stuck, until) = mpsc::channel();
+    let disk: Arc<dyn Originals> = Arc::new(Stuck(Mutex::new(until)));
     let limits = StorageLimits {
         places: 2,
         read_time: Duration::from_millis(50),
         make_time: Duration::from_millis(50),
     };
     let png = picture();
-    let pictures = Arc::clone(&disk) as Arc<dyn Originals>;
-    let world = World::new(&[("x.png", &png)], Some(pictures), limits).await;
+    let world = World::new(&[("x.png", &png)], Some(disk), limits).await;
     for _ in 0..20 {
         for what in ["file", "thumbnail"] {
             let (status, code, _) = world.ask("x.png", what).await;
