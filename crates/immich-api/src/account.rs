@@ -24,7 +24,7 @@ impl Account {
         folder: &Path,
         segmenter: Arc<Segmenter>,
     ) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder)
+        viewfinder_files::private::create_folder(folder)
             .map_err(|error| StoreError::Unusable(format!("{}: {error}", folder.display())))?;
         let store = SqliteStore::open(&folder.join(format!("{user}.db")), segmenter)?;
         Ok(Self { user, client, store: Arc::new(store), changed: Notify::new() })

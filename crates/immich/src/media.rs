@@ -7,6 +7,9 @@ use viewfinder_catalog::postgres::{Result, Work};
 
 use crate::{Library, NoPreview, schema::Schema};
 
+/// Bytes of a preview. Immich makes them of 1440 pixels.
+const LARGEST: u64 = 100 << 20;
+
 /// Where Immich's files are seen from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaFolder {
@@ -55,7 +58,7 @@ impl Library {
         let place = media.place(&prefix, &path).ok_or_else(|| {
             format!("{path} does not begin with {prefix}; companion.media_prefix or --media-prefix says what paths begin with")
         })?;
-        std::fs::read(&place).map(Bytes::from).map_err(|error| {
+        viewfinder_files::read(&place, LARGEST).map(Bytes::from).map_err(|error| {
             media.trouble().map_or_else(
                 || NoPreview::OfPicture(format!("{}: {error}", place.display())),
                 NoPreview::OfAll,

@@ -16,7 +16,7 @@ use std::{
 
 use viewfinder_catalog::{AnalysisKind, SqliteStore, text::Segmenter};
 use viewfinder_engine::{Engine, EngineConfig};
-use viewfinder_index::{Analysis, Event, Files, Listener, Models, Scan, Scope, Stop, Tools};
+use viewfinder_index::{Analysis, Event, Files, Links, Listener, Models, Scan, Scope, Stop, Tools};
 use viewfinder_models::{Catalogue, Role, StoreConfig};
 use viewfinder_test_support as test_support;
 
@@ -77,8 +77,9 @@ fn main() {
         kinds: kinds.clone(),
         tools: tools.clone(),
         max_bytes,
+        links: Links::Refused,
     };
-    let pictures = Arc::new(Files { tools, max_bytes });
+    let pictures = Arc::new(Files { tools, max_bytes, links: Links::Refused });
     let analysis = Analysis { kinds, models, scope: Scope::Folders(vec![root]), pictures };
 
     let (count, ended) = (Arc::new(Count::default()), Arc::new(AtomicBool::new(false)));

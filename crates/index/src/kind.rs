@@ -1,7 +1,7 @@
 //! What a file is, and so who can decode it.
 use std::path::Path;
 
-use viewfinder_image::Format;
+use crate::content::of_content;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,9 +27,6 @@ const RAWS: [&str; 25] = [
 const VIDEOS: [&str; 13] =
     ["3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "webm", "wmv"];
 
-/// Bytes at the start of a file that tell what it is.
-pub(crate) const HEAD: usize = 32;
-
 impl FileKind {
     /// By the name alone; none for files that are no media.
     pub fn of_name(path: &Path) -> Option<Self> {
@@ -47,24 +44,7 @@ impl FileKind {
         if matches!(named, Some(Self::Raw | Self::Video)) {
             return named;
         }
-        if Format::sniff(head).is_some() {
-            return Some(Self::Picture);
-        }
-        of_brand(head).or(named)
-    }
-}
-
-/// By the brand of an ISO media file.
-fn of_brand(head: &[u8]) -> Option<FileKind> {
-    if head.get(4..8)? != b"ftyp" {
-        return None;
-    }
-    match head.get(8..12)? {
-        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"avif" | b"avis" => {
-            Some(FileKind::Heif)
-        }
-        b"crx " => Some(FileKind::Raw),
-        _ => Some(FileKind::Video),
+        of_content(head).or(named)
     }
 }
 

@@ -11,6 +11,7 @@
 //! the next run goes on from there.
 
 mod analyse;
+mod content;
 mod exif_time;
 mod found;
 mod ignored;
@@ -21,6 +22,7 @@ mod problems;
 mod properties;
 mod record;
 mod report;
+mod rules;
 mod run;
 mod scan;
 mod source;
@@ -36,9 +38,10 @@ pub use problems::{Problem, Problems};
 pub use report::{Event, Listener};
 pub use run::{Summary, analyse_and_group, index, prepare};
 pub use scan::{Scan, Scanned, scan};
-pub use source::{Files, Pictures, Unread};
+pub use source::{Files, Originals, Pictures, Unread};
 pub use stop::Stop;
 pub use tools::{Converted, Tools};
+pub use viewfinder_files::Links;
 pub use watch::{Watch, WatchError};
 
 use viewfinder_catalog::StoreError;

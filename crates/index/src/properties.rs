@@ -1,18 +1,21 @@
 //! What a file holds and says of itself, read once.
 use std::{
-    fs::{self, File},
-    io::{self, Cursor, Read},
+    fs::File,
+    io::{self, Cursor, Read, Seek as _},
     path::Path,
 };
 
 use sha2::{Digest as _, Sha256};
 use viewfinder_catalog::{ContentHash, FileRecord, Properties};
+use viewfinder_files::{Links, OpenError, open};
 use viewfinder_image::header;
 
 use crate::{
-    FileKind, Tools, exif_time,
+    FileKind, Tools,
+    content::{HEAD, of_content},
+    exif_time,
     tools::Subject,
-    walk::{Stamp, head},
+    walk::Stamp,
 };
 
 /// Bytes read at a time from files that are not held as a whole.
@@ -21,6 +24,14 @@ const PIECE: usize = 1 << 20;
 /// The hash of a file's content.
 pub(crate) fn hash(content: &[u8]) -> ContentHash {
     Sha256::digest(content).into()
+}
+
+/// The first bytes of a file, which is at its beginning before and after.
+pub(crate) fn head(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(HEAD);
+    file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+    file.rewind()?;
+    Ok(head)
 }
 
 /// Reads a file: its hash, its size in pixels, when it was taken. `None` if it changed meanwhile: somebody is still writing it.
@@ -32,23 +43,33 @@ pub(crate) fn describe(
     stamp: Stamp,
     tools: &Tools,
     max_bytes: u64,
+    links: Links,
 ) -> io::Result<Option<(FileRecord, Properties)>> {
-    let file = Path::new(path);
-    let kind = FileKind::of_file(file, &head(file)?);
+    let place = Path::new(path);
+    let mut file = match open(place, links) {
+        Ok(file) => file,
+        Err(OpenError::Io(error)) => return Err(error),
+        // It was a file when it was walked.
+        Err(OpenError::NotRegular | OpenError::Link) => return Ok(None),
+    };
+    let head = head(&mut file)?;
+    let kind = FileKind::of_file(place, &head);
     let (hash, mut properties) = if kind == Some(FileKind::Picture) && stamp.size <= max_bytes {
-        let content = fs::read(file)?;
+        let mut content = Vec::new();
+        file.by_ref().take(max_bytes).read_to_end(&mut content)?;
         (hash(&content), of_picture(&content))
     } else {
-        let hash = hash_in_pieces(file)?;
+        let hash = hash_in_pieces(&mut file)?;
         let taken_ms = match kind {
-            Some(FileKind::Video) => {
-                tools.video(Subject::new(file, &File::open(file)?)).and_then(|video| video.taken_ms)
+            Some(FileKind::Video) if of_content(&head).is_some() => {
+                tools.video(Subject::new(place, &file)).and_then(|video| video.taken_ms)
             }
-            _ => exif_time::read_file(&File::open(file)?).and_then(|exif| exif_time::taken_ms(&exif)),
+            Some(FileKind::Video) => None,
+            _ => exif_time::read_file(&file).and_then(|exif| exif_time::taken_ms(&exif)),
         };
         (hash, Properties { taken_ms, ..Properties::default() })
     };
-    if Stamp::of(&fs::metadata(file)?) != stamp {
+    if Stamp::of(&file.metadata()?) != stamp {
         return Ok(None);
     }
     properties.taken_ms = properties.taken_ms.or(Some(stamp.modified_ns / 1_000_000));
@@ -63,13 +84,14 @@ fn of_picture(content: &[u8]) -> Properties {
     Properties { width: side(0), height: side(1), taken_ms: exif.and_then(|exif| exif_time::taken_ms(&exif)) }
 }
 
-fn hash_in_pieces(path: &Path) -> io::Result<ContentHash> {
-    let mut file = File::open(path)?;
+/// The hash of a file from where it is to its end; it is at its beginning afterwards.
+pub(crate) fn hash_in_pieces(file: &mut File) -> io::Result<ContentHash> {
     let mut piece = vec![0; PIECE];
     let mut hash = Sha256::new();
     loop {
         let read = file.read(&mut piece)?;
         if read == 0 {
+            file.rewind()?;
             return Ok(hash.finalize().into());
         }
         hash.update(&piece[..read]);

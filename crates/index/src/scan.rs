@@ -9,6 +9,7 @@ use std::{
 use viewfinder_catalog::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FileRecord, Properties, Store, StoreError,
 };
+use viewfinder_files::Links;
 
 use crate::{
     Event, Listener, Problems, Stop, Tools,
@@ -41,6 +42,8 @@ pub struct Scan {
     pub tools: Tools,
     /// Pictures with more bytes are not read as a whole.
     pub max_bytes: u64,
+    /// Links that lead out of the folders.
+    pub links: Links,
 }
 
 /// What a comparison found.
@@ -113,11 +116,12 @@ impl Run<'_> {
     fn root(&mut self, root: &Path) -> Result<bool, StoreError> {
         let there = root.is_dir();
         let walked = if there {
-            walk(root, &self.scan.within, &self.scan.roots, self.stop, &mut self.scanned.problems)
+            let Scan { within, roots, links, .. } = self.scan;
+            walk(root, within, roots, *links, self.stop, &mut self.scanned.problems)
         } else {
             Some(Walked::default())
         };
-        let Some(Walked { mut files, unreadable }) = walked else { return Ok(false) };
+        let Some(Walked { mut files, unread }) = walked else { return Ok(false) };
         self.listener.tell(Event::Walked { files: files.len() as u64 });
         let mut changed = Vec::new();
         let mut missing = Vec::new();
@@ -142,7 +146,7 @@ impl Run<'_> {
         }
         // Before anything is forgotten: a file that moved has given its findings on by now.
         self.flush()?;
-        self.forget(root, &unreadable, missing)?;
+        self.forget(root, &unread, missing)?;
         Ok(true)
     }
 
@@ -201,7 +205,8 @@ impl Run<'_> {
             self.scanned.unsettled += 1;
             return Ok(());
         }
-        let (file, properties) = match describe(path, stamp, &self.scan.tools, self.scan.max_bytes) {
+        let Scan { tools, max_bytes, links, .. } = self.scan;
+        let (file, properties) = match describe(path, stamp, tools, *max_bytes, *links) {
             Ok(Some(described)) => described,
             Ok(None) => {
                 self.scanned.unsettled += 1;
@@ -246,12 +251,7 @@ impl Run<'_> {
     }
 
     /// Forgets assets whose file is gone, unless it looks as if a disk were missing.
-    fn forget(
-        &mut self,
-        root: &Path,
-        unreadable: &[String],
-        missing: Vec<Missing>,
-    ) -> Result<(), StoreError> {
+    fn forget(&mut self, root: &Path, unread: &[PathBuf], missing: Vec<Missing>) -> Result<(), StoreError> {
         let mut empty = EmptyFolders::default();
         let mut kept: BTreeMap<PathBuf, u64> = BTreeMap::new();
         let mut ids = Vec::new();
@@ -259,8 +259,8 @@ impl Run<'_> {
             if !self.insist(|store| store.assets(&[id]))?.iter().any(|asset| asset.file.path == path) {
                 continue; // It moved.
             }
-            if unreadable.iter().any(|folder| path.starts_with(folder.as_str())) {
-                self.scanned.kept += 1; // The folder was told of.
+            if unread.iter().any(|place| Path::new(&path).starts_with(place)) {
+                self.scanned.kept += 1; // The folder or link was told of.
                 continue;
             }
             let folder = if self.scan.prune { None } else { empty.above(Path::new(&path), root) };
@@ -326,7 +326,7 @@ fn is_fresh(stamp: Stamp, settle: Duration) -> bool {
 }
 
 /// A folder as the beginning of the paths in it.
-pub(crate) fn with_slash(folder: &Path) -> String {
+fn with_slash(folder: &Path) -> String {
     let folder = folder.to_string_lossy();
     format!("{}{MAIN_SEPARATOR}", folder.trim_end_matches(MAIN_SEPARATOR))
 }

@@ -1,19 +1,20 @@
 //! Which files of a folder are pictures and videos.
 use std::{
     collections::HashMap,
-    fs::{self, File},
-    io::{self, Read as _},
+    fs, io,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
 use ignore::{DirEntry, WalkBuilder};
+use viewfinder_files::{Links, open};
 
 use crate::{
     FileKind, Problems, Stop,
     ignored::{RULES, is_folder_ignored},
-    kind::HEAD,
-    scan::with_slash,
+    properties::head,
+    rules::Rules,
 };
 
 /// Size and time of a file, as the file system tells them.
@@ -43,42 +44,55 @@ impl Stamp {
 pub(crate) struct Walked {
     /// Pictures and videos by their path.
     pub(crate) files: HashMap<String, Stamp>,
-    /// Folders that could not be read: nothing is known about what is in them. With a slash at the end.
-    pub(crate) unreadable: Vec<String>,
+    /// Folders that could not be read, and links that are not followed: nothing is known about what is there.
+    pub(crate) unread: Vec<PathBuf>,
 }
 
 /// Walks `root`, or only the folders `within` it that are given. `None` if it was asked to stop.
 ///
-/// Left out are hidden files and folders, what `ignored` lists, and what `.viewfinderignore` files say. A link is
-/// followed only if it leads out of all `roots`: what lies inside is found anyway, and no circle can begin.
+/// Left out are hidden files and folders, what `ignored` lists, and what `rules` say. A link that leads into one of all `roots` is
+/// left out too: what lies there is found anyway, and no circle can begin. One that leads out is followed only if `links` says so.
 pub(crate) fn walk(
     root: &Path,
     within: &[PathBuf],
     roots: &[PathBuf],
+    links: Links,
     stop: &Stop,
     problems: &mut Problems,
 ) -> Option<Walked> {
-    let (all_roots, only) = (roots.to_vec(), within.to_vec());
-    let mut builder = WalkBuilder::new(root);
-    builder
-        .standard_filters(false)
-        .hidden(true)
-        .parents(true)
-        .follow_links(true)
-        .add_custom_ignore_filename(RULES)
-        .filter_entry(move |entry| admits(entry, &all_roots, &only));
-    let mut walked = Walked::default();
-    for entry in builder.build() {
-        if stop.asked() {
-            return None;
-        }
-        match entry {
-            Ok(entry) if is_within(entry.path(), within) => take(&entry, &mut walked, problems),
-            Ok(_) => {}
-            Err(error) => refuse(&error, root, &mut walked, problems),
+    let gate = Arc::new(Gate {
+        roots: roots.to_vec(),
+        within: within.to_vec(),
+        links,
+        seen: Mutex::new(Seen {
+            rules: Rules::new(links),
+            problems: Problems::default(),
+            walked: Walked::default(),
+        }),
+    });
+    // Rules hold for all below them, those of folders above the root too.
+    if root.ancestors().all(|folder| gate.enter(folder, root)) {
+        let mut builder = WalkBuilder::new(root);
+        let at_gate = Arc::clone(&gate);
+        builder
+            .standard_filters(false)
+            .follow_links(links == Links::Followed)
+            .filter_entry(move |entry| entry.depth() == 0 || at_gate.admits(entry));
+        for entry in builder.build() {
+            if stop.asked() {
+                return None;
+            }
+            let Seen { problems, walked, .. } = &mut *gate.seen();
+            match entry {
+                Ok(entry) if is_within(entry.path(), within) => take(&entry, links, walked, problems),
+                Ok(_) => {}
+                Err(error) => refuse(&error, root, walked, problems),
+            }
         }
     }
-    Some(walked)
+    let Seen { problems: found, walked, .. } = &mut *gate.seen();
+    problems.merge(std::mem::take(found));
+    Some(std::mem::take(walked))
 }
 
 /// Is the file below one of the folders? Without any, everything is.
@@ -86,30 +100,99 @@ fn is_within(path: &Path, folders: &[PathBuf]) -> bool {
     folders.is_empty() || folders.iter().any(|folder| path.starts_with(folder))
 }
 
-/// Is an entry worth a look, and a folder worth a descent?
-fn admits(entry: &DirEntry, roots: &[PathBuf], within: &[PathBuf]) -> bool {
-    if entry.depth() == 0 {
-        return true;
-    }
-    let path = entry.path();
-    if entry.path_is_symlink() && leads_inside(path, roots) {
-        return false;
-    }
-    if !entry.file_type().is_some_and(|kind| kind.is_dir()) {
-        return true;
-    }
-    let on_the_way =
-        within.is_empty() || within.iter().any(|folder| folder.starts_with(path) || path.starts_with(folder));
-    on_the_way && !is_folder_ignored(path, entry.file_name())
+/// Decides what is worth a look.
+struct Gate {
+    roots: Vec<PathBuf>,
+    within: Vec<PathBuf>,
+    links: Links,
+    seen: Mutex<Seen>,
 }
 
-fn leads_inside(link: &Path, roots: &[PathBuf]) -> bool {
-    link.canonicalize().is_ok_and(|target| roots.iter().any(|root| target.starts_with(root)))
+struct Seen {
+    rules: Rules,
+    problems: Problems,
+    walked: Walked,
 }
 
-fn take(entry: &DirEntry, walked: &mut Walked, problems: &mut Problems) {
+impl Gate {
+    /// One thread walks; after a panic nothing is shown of what it saw.
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is an entry worth a look, and a folder worth a descent?
+    fn admits(&self, entry: &DirEntry) -> bool {
+        let path = entry.path();
+        let is_link = entry.path_is_symlink();
+        let is_folder =
+            if is_link { path.is_dir() } else { entry.file_type().is_some_and(|kind| kind.is_dir()) };
+        let said = self.seen().rules.of(path, is_folder);
+        if said.is_ignore() || (is_hidden(entry) && !said.is_whitelist()) {
+            return false;
+        }
+        if is_folder && (!self.is_on_the_way(path) || is_folder_ignored(path, entry.file_name())) {
+            return false;
+        }
+        if is_link && !self.follows(path, is_folder) {
+            return false;
+        }
+        !is_folder || self.enter(path, path)
+    }
+
+    fn is_on_the_way(&self, folder: &Path) -> bool {
+        let leads = |within: &PathBuf| within.starts_with(folder) || folder.starts_with(within);
+        self.within.is_empty() || self.within.iter().any(leads)
+    }
+
+    fn follows(&self, link: &Path, is_folder: bool) -> bool {
+        // One that leads nowhere is left to the walk, which says nothing of it.
+        let Ok(target) = link.canonicalize() else { return self.links == Links::Followed };
+        if self.roots.iter().any(|root| target.starts_with(root)) {
+            return false;
+        }
+        if self.links == Links::Refused
+            && (is_folder || FileKind::of_name(link).is_some())
+            && is_within(link, &self.within)
+        {
+            let Seen { problems, walked, .. } = &mut *self.seen();
+            walked.unread.push(link.to_owned());
+            let message = format!(
+                "it leads out of the indexed folders, to {}: index that folder too, set index.follow_links, or name the link in {RULES}",
+                target.display()
+            );
+            problems.add("link_not_followed", link.to_string_lossy(), message);
+        }
+        self.links == Links::Followed
+    }
+
+    /// Reads a folder's rules. If nobody can tell what is to be left out, what lies in `whole` is left as it is.
+    fn enter(&self, folder: &Path, whole: &Path) -> bool {
+        let Seen { rules, problems, walked } = &mut *self.seen();
+        let entered = rules.enter(folder);
+        if let Err(error) = &entered {
+            walked.unread.push(whole.to_owned());
+            let message = format!("{error}, so this folder is not looked at");
+            problems.add("rules_unreadable", folder.join(RULES).to_string_lossy(), message);
+        }
+        entered.is_ok()
+    }
+}
+
+fn is_hidden(entry: &DirEntry) -> bool {
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::MetadataExt as _;
+        const HIDDEN: u32 = 2;
+        if entry.metadata().is_ok_and(|found| found.file_attributes() & HIDDEN != 0) {
+            return true;
+        }
+    }
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+fn take(entry: &DirEntry, links: Links, walked: &mut Walked, problems: &mut Problems) {
     let path = entry.path();
-    if !entry.file_type().is_some_and(|kind| kind.is_file()) || !is_media(path) {
+    if !entry.file_type().is_some_and(|kind| kind.is_file()) || !is_media(path, links) {
         return;
     }
     let Some(name) = path.to_str() else {
@@ -125,18 +208,12 @@ fn take(entry: &DirEntry, walked: &mut Walked, problems: &mut Problems) {
 }
 
 /// Is it media by its name or, where the name says nothing at all, by its first bytes?
-fn is_media(path: &Path) -> bool {
+fn is_media(path: &Path, links: Links) -> bool {
     if path.extension().is_some() {
         return FileKind::of_name(path).is_some();
     }
-    head(path).is_ok_and(|head| FileKind::of_file(path, &head).is_some())
-}
-
-/// The first bytes of a file.
-pub(crate) fn head(path: &Path) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(HEAD);
-    File::open(path)?.take(HEAD as u64).read_to_end(&mut head)?;
-    Ok(head)
+    open(path, links)
+        .is_ok_and(|mut file| head(&mut file).is_ok_and(|head| FileKind::of_file(path, &head).is_some()))
 }
 
 /// Notes a part of the tree that could not be walked.
@@ -145,7 +222,7 @@ fn refuse(error: &ignore::Error, root: &Path, walked: &mut Walked, problems: &mu
     if is_loop(error) || is_dangling_link(error, at) {
         return;
     }
-    walked.unreadable.push(with_slash(at));
+    walked.unread.push(at.to_owned());
     let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
     problems.add("folder_unreadable", at.to_string_lossy(), reason);
 }
@@ -177,17 +254,34 @@ fn is_dangling_link(error: &ignore::Error, path: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn names(root: &Path, within: &[PathBuf]) -> Vec<String> {
+    /// Files by name, and problems.
+    fn walked(root: &Path, within: &[PathBuf], links: Links) -> (Vec<String>, Problems) {
         let root = root.canonicalize().unwrap();
         let mut problems = Problems::default();
         let roots = [root.clone()];
-        let walked = walk(&root, within, &roots, &Stop::default(), &mut problems).unwrap();
-        assert!(problems.is_empty(), "{problems:?}");
+        let walked = walk(&root, within, &roots, links, &Stop::default(), &mut problems).unwrap();
         let relative =
             |path: &String| Path::new(path).strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let mut names: Vec<_> = walked.files.keys().map(relative).collect();
         names.sort();
+        (names, problems)
+    }
+
+    fn names(root: &Path, within: &[PathBuf]) -> Vec<String> {
+        let (names, problems) = walked(root, within, Links::Refused);
+        assert!(problems.is_empty(), "{problems:?}");
         names
+    }
+
+    /// Kinds of problems, with the names of what has them.
+    #[cfg(unix)]
+    fn named(problems: &Problems) -> Vec<(&str, Vec<&str>)> {
+        problems
+            .iter()
+            .map(|(kind, problem)| {
+                (kind, problem.files.iter().filter_map(|(path, _)| path.rsplit('/').next()).collect())
+            })
+            .collect()
     }
 
     fn put(root: &Path, names: &[&str]) {
@@ -240,21 +334,79 @@ mod tests {
         assert_eq!(names(&root, &within), ["b/c.jpg", "b/deep/d.jpg"]);
     }
 
+    #[test]
+    fn rules_hide_and_show_and_the_nearest_ones_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        put(root, &["a/x.jpg", "a/b/x.jpg", "a/b/y.jpg", "a/.shown/z.jpg", "a/.hidden/z.jpg"]);
+        fs::write(root.join(".viewfinderignore"), "\u{feff}# all of them\nx.jpg\n!.shown/\n[\n").unwrap();
+        fs::write(root.join("a/b/.viewfinderignore"), "!x.jpg\ny.*\n").unwrap();
+        assert_eq!(names(root, &[]), ["a/.shown/z.jpg", "a/b/x.jpg"]);
+    }
+
     #[cfg(unix)]
     #[test]
-    fn links_lead_out_but_never_around() {
+    fn links_lead_out_only_where_wanted_and_never_around() {
         use std::os::unix::fs::symlink;
         let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let root = folder.path();
         put(root, &["a.jpg", "b/c.jpg"]);
         put(outside.path(), &["far.jpg"]);
+        fs::write(outside.path().join("secret"), "text").unwrap();
         symlink(root, root.join("b/loop")).unwrap();
         symlink(root.join("b"), root.join("again")).unwrap();
         symlink(root.join("a.jpg"), root.join("copy.jpg")).unwrap();
         symlink(root.join("nowhere"), root.join("dangling.jpg")).unwrap();
         symlink(outside.path(), root.join("out")).unwrap();
+        symlink(outside.path().join("secret"), root.join("secret.jpg")).unwrap();
+        symlink(outside.path().join("secret"), root.join("notes.txt")).unwrap();
+        symlink("/dev/zero", root.join("zero.jpg")).unwrap();
         symlink(outside.path(), outside.path().join("round")).unwrap();
         symlink(root, outside.path().join("back")).unwrap();
-        assert_eq!(names(root, &[]), ["a.jpg", "b/c.jpg", "out/far.jpg"]);
+        let (names, problems) = walked(root, &[], Links::Refused);
+        assert_eq!(names, ["a.jpg", "b/c.jpg"]);
+        let [(kind, mut links)] = named(&problems).try_into().unwrap();
+        links.sort_unstable();
+        assert_eq!((kind, links), ("link_not_followed", vec!["out", "secret.jpg", "zero.jpg"]));
+        let (names, problems) = walked(root, &[], Links::Followed);
+        assert!(problems.is_empty(), "{problems:?}");
+        assert_eq!(names, ["a.jpg", "b/c.jpg", "out/far.jpg", "secret.jpg"]);
+
+        fs::write(root.join(".viewfinderignore"), "/out/\nsecret.jpg\nzero.jpg\n").unwrap();
+        let (names, problems) = walked(root, &[], Links::Refused);
+        assert!(
+            names.len() == 2 && problems.is_empty(),
+            "a link that the rules name is no problem: {problems:?}"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_devices_and_rules_that_never_end_hold_nobody_up() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let pipe = |name: &str| {
+            assert!(std::process::Command::new("mkfifo").arg(root.join(name)).status().unwrap().success());
+        };
+        put(root, &["a.jpg", "b/in.jpg", "c/in.jpg", "d/in.jpg", "e/in.jpg"]);
+        pipe("x.jpg");
+        pipe("no-extension");
+        pipe("b/.viewfinderignore");
+        symlink("/dev/zero", root.join("c/.viewfinderignore")).unwrap();
+        fs::write(root.join("d/.viewfinderignore"), "#".repeat((1 << 20) + 1)).unwrap();
+        fs::write(root.join("e/.viewfinderignore"), "#".repeat(1 << 20)).unwrap();
+        for links in [Links::Refused, Links::Followed] {
+            let (names, problems) = walked(root, &[], links);
+            assert_eq!(names, ["a.jpg", "e/in.jpg"]);
+            let told: Vec<_> = problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
+            assert_eq!(told, [("rules_unreadable", 3)]);
+        }
+        pipe(".viewfinderignore");
+        let (names, problems) = walked(root, &[], Links::Refused);
+        assert_eq!(
+            (names.len(), named(&problems)),
+            (0, vec![("rules_unreadable", vec![".viewfinderignore"])])
+        );
     }
 }

@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use viewfinder_files::{Links, OpenError, open, private};
+
 use crate::{entry::Entry, ledger::Entries};
 
 /// Most bytes read of a file. A ledger of many thousand entries is far smaller.
@@ -33,7 +35,11 @@ pub fn read(path: &Path) -> io::Result<Vec<Entry>> {
 }
 
 fn load(path: &Path, entries: &mut Entries) -> io::Result<Contents> {
-    let mut reader = BufReader::new(fs::File::open(path)?.take(LARGEST));
+    let file = open(path, Links::Followed).map_err(|error| match error {
+        OpenError::Io(error) => error,
+        _ => io::Error::new(io::ErrorKind::InvalidInput, error),
+    })?;
+    let mut reader = BufReader::new(file.take(LARGEST));
     let mut contents = Contents { lines: 0, broken: 0, ended: true };
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
@@ -86,6 +92,7 @@ impl File {
         }
         // The least, so that a ledger of few entries is not written anew every time.
         let most_lines = entries.capacity().saturating_mul(2).max(64);
+        private::narrow(&path);
         let whole = contents.broken == 0 && contents.ended;
         Some(Self { lines: contents.lines, most_lines, whole, refused: None, path })
     }
@@ -123,9 +130,9 @@ impl File {
 
     fn add(&self, entry: &Entry) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            private::create_folder(folder)?;
         }
-        fs::OpenOptions::new().create(true).append(true).open(&self.path)?.write_all(&line(entry)?)
+        private::append(&self.path)?.write_all(&line(entry)?)
     }
 
     fn replace(&self, newest_first: &[Entry]) -> io::Result<()> {
@@ -144,13 +151,13 @@ impl File {
 
 fn write_whole(path: &Path, newest_first: &[Entry]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
     }
     let mut text = Vec::new();
     for entry in newest_first.iter().rev() {
         text.extend(line(entry)?);
     }
-    let mut file = fs::File::create(path)?;
+    let mut file = private::create(path)?;
     file.write_all(&text)?;
     file.sync_all()
 }
@@ -166,15 +173,43 @@ mod tests {
     use super::*;
     use crate::entry::{Failed, Picture};
 
+    fn failed() -> Failed {
+        Failed { task: "ocr", model: "m".into(), code: "c", message: "m".into(), engine: "e".into() }
+    }
+
+    #[test]
+    fn the_file_is_for_its_owner_alone_however_it_is_written() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data/failures.jsonl");
+        let entry = Entry::new(&failed(), &Picture::of(&[1]), None);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let write = || {
+            let mut file = File::open(path.clone(), &mut Entries::new(9)).unwrap();
+            file.append(&entry, || vec![entry.clone()], Instant::now());
+        };
+        write();
+        assert_eq!([mode(&path), mode(path.parent().unwrap())], [0o600, 0o700]);
+        for content in [&b"{"[..], b""] {
+            // Half a line is healed by another file in its place.
+            let whole = [&fs::read(&path).unwrap(), content].concat();
+            fs::write(&path, whole).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            write();
+            assert_eq!(mode(&path), 0o600);
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        assert!(File::open(path.clone(), &mut Entries::new(9)).is_none(), "a pipe is not waited for");
+    }
+
     #[test]
     fn a_full_disk_is_left_alone_for_a_while_and_then_gets_everything() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("failures.jsonl");
         // Takes nothing, as a full disk does.
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
-        let failed =
-            Failed { task: "ocr", model: "m".into(), code: "c", message: "m".into(), engine: "e".into() };
-        let entries: Vec<_> = [1, 2, 3].map(|byte| Entry::new(&failed, &Picture::of(&[byte]), None)).into();
+        let entries: Vec<_> = [1, 2, 3].map(|byte| Entry::new(&failed(), &Picture::of(&[byte]), None)).into();
         let mut file = File { path: path.clone(), lines: 0, most_lines: 64, whole: true, refused: None };
         let begin = Instant::now();
         file.append(&entries[0], Vec::new, begin);

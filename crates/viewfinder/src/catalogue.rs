@@ -55,7 +55,7 @@ pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Ca
                 return Err(Failure::Usage(anyhow!(message)));
             }
             if let Some(folder) = path.parent().filter(|_| make) {
-                std::fs::create_dir_all(folder)
+                viewfinder_files::private::create_folder(folder)
                     .with_context(|| format!("cannot make {}", folder.display()))
                     .map_err(Failure::Environment)?;
             }

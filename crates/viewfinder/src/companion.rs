@@ -20,6 +20,7 @@ use crate::catalogue;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::immich::Immich;
+use crate::keys;
 use crate::wiring::{self, data_folder};
 
 /// What is kept of Immich's users in the user's data folder: their catalogues, and the re-runs that they asked for.
@@ -101,7 +102,7 @@ impl Listening {
 /// Who may sign Immich's certificate, if that is configured.
 fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &config.companion_immich_ca_file else { return Ok(None) };
-    let read = std::fs::read(path);
+    let read = keys::certificates(path);
     let read = read.with_context(|| format!("companion.immich_ca_file: cannot read {}", path.display()));
     read.map(Some).map_err(Failure::Usage)
 }

@@ -1,10 +1,15 @@
 //! Keys, written in the configuration or kept in files of their own.
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
+use viewfinder_files::{read_any, read_text};
 
 use crate::config::KeySource;
+
+/// Bytes of a file with a key, at most.
+const LARGEST: u64 = 64 << 10;
+/// Bytes of a file with certificates. A system's own, of all public authorities, is a tenth of it.
+const CERTIFICATES: u64 = 4 << 20;
 
 /// The key itself.
 pub(crate) fn reveal(source: &KeySource) -> anyhow::Result<String> {
@@ -16,15 +21,22 @@ pub(crate) fn reveal(source: &KeySource) -> anyhow::Result<String> {
 
 /// The key in a file; editors and `echo` end it with a line break.
 pub(crate) fn from_file(path: &Path) -> anyhow::Result<String> {
-    let text = fs::read_to_string(path)
+    let text = read_text(path, LARGEST)
         .with_context(|| format!("the key cannot be read from {}", path.display()))?;
     let key = text.trim();
     anyhow::ensure!(!key.is_empty(), "{} holds no key", path.display());
     Ok(key.to_owned())
 }
 
+/// The certificates of authorities in a file.
+pub(crate) fn certificates(path: &Path) -> std::io::Result<Vec<u8>> {
+    read_any(path, CERTIFICATES)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -67,6 +67,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Serve(_) => log::start(&loaded, "info"),
         _ => log::start(&loaded, "warn"),
     }
+    wiring::narrow_data_folder();
     match &cli.command {
         Verb::Serve(_) => commands::serve::run(&loaded),
         Verb::Ocr(args) => commands::ocr::run(args, &loaded),

@@ -6,8 +6,8 @@ use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
 use viewfinder_engine::{Engine, SentenceRequest};
 use viewfinder_gateway::{Backend, Key};
-use viewfinder_index::{Files, Stop, Tools};
-use viewfinder_web::{Access, Photos, PhotosConfig};
+use viewfinder_index::{Stop, Tools};
+use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits};
 
 use crate::catalogue::{self, Catalogue};
 use crate::cli::CatalogArgs;
@@ -78,7 +78,8 @@ pub(crate) fn start(
         sentence_model,
         kinds: config.index_kinds.iter().map(|kind| (*kind).into()).collect(),
         same_person: config.faces_same_person,
-        pictures: Arc::new(Files { tools: Tools::find(), max_bytes: config.limits_max_bytes }),
+        pictures: Arc::new(wiring::files(config, Tools::find())),
+        storage: StorageLimits::default(),
         limits: wiring::limits(config),
         thumbnails,
         thumbnail_bytes: config.catalog_thumbnail_bytes,

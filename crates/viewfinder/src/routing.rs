@@ -1,6 +1,5 @@
 //! From the configuration to the router: nodes, routes, and what the seed stack's variables stand for.
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -54,7 +53,9 @@ fn connected(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
         None => entry.key.clone(),
     };
     let authorities = match &entry.ca_file {
-        Some(path) => Some(fs::read(path).with_context(|| format!("cannot read {}", path.display()))?),
+        Some(path) => {
+            Some(keys::certificates(path).with_context(|| format!("cannot read {}", path.display()))?)
+        }
         None => None,
     };
     Ok(Node::new(NodeConfig {

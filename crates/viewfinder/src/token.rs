@@ -1,11 +1,12 @@
 //! The token that opens the page of photos, kept in a file that only its owner may read.
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use uuid::Uuid;
+use viewfinder_files::private;
 
 use crate::keys;
 use crate::wiring::data_folder;
@@ -70,7 +71,7 @@ fn keep(path: &Path) -> anyhow::Result<String> {
     match fs::symlink_metadata(path) {
         Ok(found) => {
             anyhow::ensure!(found.is_file(), "{} is no regular file", path.display());
-            narrow(path, &found)?;
+            private::narrow(path);
             if found.len() > 0 {
                 return keys::from_file(path);
             }
@@ -81,7 +82,7 @@ fn keep(path: &Path) -> anyhow::Result<String> {
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        private::create_folder(folder).with_context(|| folder.display().to_string())?;
     }
     // Whole or not at all, and the first of two servers that start together makes it.
     let part = path.with_extension(Uuid::new_v4().simple().to_string());
@@ -100,30 +101,9 @@ fn keep(path: &Path) -> anyhow::Result<String> {
 
 /// Makes a file that only its owner may read.
 pub(crate) fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private::create_new(path)?;
     writeln!(file, "{text}")?;
     file.sync_all()
-}
-
-/// Nobody else may read it.
-#[cfg(unix)]
-fn narrow(path: &Path, found: &fs::Metadata) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if found.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))
-            .with_context(|| format!("others may read {}", path.display()))?;
-        tracing::warn!("others could read {}; now only you can", path.display());
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn narrow(_: &Path, _: &fs::Metadata) -> anyhow::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize as _;
 use viewfinder_engine::{Engine, EngineConfig, OnRequest};
+use viewfinder_files::private;
 use viewfinder_image::Limits;
+use viewfinder_index::{Files, Links, Tools};
 use viewfinder_models::{ModelEntry, Part, Role, Source, Store, StoreConfig};
 use viewfinder_vision::ocr::{Options, Profile};
 
@@ -28,6 +30,13 @@ pub(crate) fn data_folder() -> Option<PathBuf> {
     data.map(|data| data.join("viewfinder"))
 }
 
+/// Takes the rights of others from the data folder, as former versions made it.
+pub(crate) fn narrow_data_folder() {
+    if let Some(data) = data_folder() {
+        private::narrow(&data);
+    }
+}
+
 /// Where models are kept unless the configuration says otherwise.
 pub(crate) fn default_store_root() -> Option<PathBuf> {
     data_folder().map(|data| data.join("models"))
@@ -36,6 +45,10 @@ pub(crate) fn default_store_root() -> Option<PathBuf> {
 /// What the model store wants to know.
 pub(crate) fn store_config(loaded: &Loaded) -> Result<StoreConfig, Failure> {
     let config = &loaded.config;
+    if config.store_root.is_none() {
+        // Whoever comes first makes the folder, and models, which are no secret, would leave it open to all.
+        data_folder().map(|data| private::create_folder(&data));
+    }
     let root = config.store_root.clone().or_else(default_store_root).ok_or_else(|| {
         Failure::Environment(anyhow!(
             "there is no home folder to keep models in; set store.root or VIEWFINDER_MODELS"
@@ -142,6 +155,16 @@ pub(crate) fn limits(config: &Config) -> Limits {
         max_pixels: config.limits_max_pixels,
         max_side: config.limits_max_side,
     }
+}
+
+/// The files of indexed folders.
+pub(crate) fn files(config: &Config, tools: Tools) -> Files {
+    Files { tools, max_bytes: config.limits_max_bytes, links: links(config) }
+}
+
+/// Links that lead out of indexed folders.
+pub(crate) fn links(config: &Config) -> Links {
+    if config.index_follow_links { Links::Followed } else { Links::Refused }
 }
 
 impl From<OcrProfile> for Profile {

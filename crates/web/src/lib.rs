@@ -2,7 +2,7 @@
 //!
 //! [`router()`] offers the API ([`ROUTES`], under `/api/v1`) and the page (`/photos`), to be merged into the gateway's server,
 //! which brings limits, ids, logs and keys. `access` decides who may see photos, `jobs` does analyses again, `thumbnail`
-//! makes small pictures, `view` holds what is shown, `extract` reads what is asked, `problem` how the API says no.
+//! makes small pictures, `storage` bounds what waits for disks, `view` holds what is shown, `extract` reads what is asked, `problem` how the API says no.
 
 mod access;
 mod extract;
@@ -11,8 +11,10 @@ mod page;
 mod problem;
 mod routes;
 mod session;
+mod storage;
 mod thumbnail;
 mod view;
 
 pub use access::Access;
 pub use routes::{Photos, PhotosConfig, ROUTES, open_paths, router};
+pub use storage::StorageLimits;

@@ -1,13 +1,14 @@
 //! Small pictures, made when first asked for and kept in a folder of bounded size.
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::SystemTime,
 };
 
-use tokio::sync::Semaphore;
 use viewfinder_catalog::ContentHash;
+use viewfinder_files::{private, read};
 use viewfinder_image::{Alpha, DecodeError, Limits, RgbImage, decode, encode, resize};
 
 use crate::view;
@@ -16,6 +17,8 @@ use crate::view;
 pub(crate) const SIZES: [usize; 2] = [320, 1600];
 /// Quality of the JPEG files, 1 to 100.
 const QUALITY: f32 = 82.0;
+/// Bytes of a kept one, at most: as many as that many pixels have without being packed.
+const KEPT_BYTES: u64 = 3 * (SIZES[1] * SIZES[1]) as u64;
 /// The folder is tidied after this many new files.
 const TIDY_EVERY: u64 = 256;
 
@@ -24,19 +27,27 @@ pub(crate) struct Thumbnails {
     folder: Option<PathBuf>,
     /// Bytes of all files together.
     limit: u64,
-    /// Decoding takes memory; only so many at once.
-    pub(crate) places: Semaphore,
     made: AtomicU64,
 }
 
 impl Thumbnails {
-    pub(crate) fn new(folder: Option<PathBuf>, limit: u64, at_once: usize) -> Self {
-        Self { folder, limit, places: Semaphore::new(at_once), made: AtomicU64::new(0) }
+    /// Those of before are narrowed to their owner. Blocks.
+    pub(crate) fn new(folder: Option<PathBuf>, limit: u64) -> Self {
+        if let Some(folder) = &folder {
+            // Ours are the parts; the folder itself may be somebody's who keeps other things in it.
+            let parts: Vec<_> =
+                fs::read_dir(folder).into_iter().flatten().flatten().map(|part| part.path()).collect();
+            private::narrow_all(
+                "folders of thumbnails",
+                parts.iter().map(PathBuf::as_path).filter(|part| is_part(part)),
+            );
+        }
+        Self { folder, limit, made: AtomicU64::new(0) }
     }
 
     /// A kept picture.
     pub(crate) fn kept(&self, hash: &ContentHash, size: usize) -> Option<Vec<u8>> {
-        fs::read(self.path(hash, size)?).ok()
+        read(&self.path(hash, size)?, KEPT_BYTES).ok()
     }
 
     /// Makes a picture of an encoded one, and keeps it. Blocks.
@@ -66,14 +77,20 @@ impl Thumbnails {
     fn keep(&self, path: &Path, jpeg: &[u8]) -> io::Result<()> {
         let made = self.made.fetch_add(1, Ordering::Relaxed);
         let partial = path.with_extension(format!("{}-{made}.part", std::process::id()));
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(&partial, jpeg)?;
+        path.parent().map_or(Ok(()), private::create_folder)?;
+        private::create(&partial)?.write_all(jpeg)?;
         fs::rename(&partial, path)?;
         match &self.folder {
             Some(folder) if made % TIDY_EVERY == TIDY_EVERY - 1 => tidy(folder, self.limit),
             _ => Ok(()),
         }
     }
+}
+
+/// Is it one of the folders into which thumbnails are sorted by the beginning of their name?
+fn is_part(path: &Path) -> bool {
+    let name = path.file_name().map(std::ffi::OsStr::as_encoded_bytes);
+    name.is_some_and(|name| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Removes the oldest files until a tenth of the room is free again.
@@ -119,7 +136,7 @@ mod tests {
     #[test]
     fn a_picture_is_shrunk_kept_and_in_time_removed() {
         let folder = tempfile::tempdir().unwrap();
-        let thumbnails = Thumbnails::new(Some(folder.path().to_owned()), 3000, 1);
+        let thumbnails = Thumbnails::new(Some(folder.path().to_owned()), 3000);
         let file = encode::png(&RgbImage::filled(800, 400, [9, 99, 199]));
         let first = [0; 32];
         let made = thumbnails.make(&first, 320, &file, &Limits::default()).unwrap();
@@ -133,6 +150,30 @@ mod tests {
             thumbnails.make(&hash, 320, &file, &Limits::default()).unwrap();
         }
         assert_eq!(thumbnails.kept(&first, 320), None, "the oldest went first");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn thumbnails_are_for_their_owner_alone_also_those_of_before() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let set = |name: &str, mode: u32| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(&path).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+        set("", 0o755);
+        set("af", 0o755);
+        set("of a user", 0o755);
+        let thumbnails = Thumbnails::new(Some(folder.path().to_owned()), 100_000);
+        let file = encode::png(&RgbImage::filled(8, 4, [9, 99, 199]));
+        thumbnails.make(&[0; 32], 320, &file, &Limits::default()).unwrap();
+        let made = format!("00/{}-320.jpg", "0".repeat(64));
+        assert_eq!(
+            [mode(""), mode("af"), mode("of a user"), mode("00"), mode(&made)],
+            [0o755, 0o700, 0o755, 0o700, 0o600]
+        );
     }
 
     #[test]

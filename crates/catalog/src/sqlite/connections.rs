@@ -7,6 +7,8 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, ffi};
 
+use viewfinder_files::private;
+
 use super::schema::{APPLICATION_ID, STEPS};
 use crate::StoreError;
 
@@ -31,6 +33,7 @@ pub(super) struct Connections {
 impl Connections {
     /// Opens the file or makes it, and brings it to the newest format.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        keep_private(path);
         let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .map_err(|error| explain(path, &error))?;
         prepare(path, &mut writer)?;
@@ -73,6 +76,18 @@ impl Connections {
             Ok(value)
         };
         run().map_err(|error| explain(&self.path, &error))
+    }
+}
+
+/// The text of somebody's photos is for nobody else: SQLite gives the files beside it the rights of the file itself, which is made here
+/// if it is missing, as an empty file is an empty database to it. What is wrong is told by SQLite when it opens it.
+fn keep_private(path: &Path) {
+    if private::create_new(path).is_err() {
+        for ending in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(ending);
+            private::narrow(Path::new(&name));
+        }
     }
 }
 
@@ -180,6 +195,38 @@ mod tests {
                 "CREATE TABLE filler (bytes BLOB); INSERT INTO filler VALUES (zeroblob(1000000))",
             )
         })
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_catalogue_is_for_its_owner_alone_from_the_first_byte_and_again_when_it_was_not() {
+        use std::{fs, os::unix::fs::PermissionsExt as _};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        let modes = || {
+            let entries = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
+            let mut modes: Vec<_> = entries
+                .map(|entry| {
+                    (
+                        entry.file_name().into_string().unwrap(),
+                        entry.metadata().unwrap().permissions().mode() & 0o777,
+                    )
+                })
+                .collect();
+            modes.sort();
+            modes
+        };
+        let private =
+            ["catalogue.db", "catalogue.db-shm", "catalogue.db-wal"].map(|name| (name.to_owned(), 0o600));
+        let connections = Connections::open(&path).unwrap();
+        fill(&connections).unwrap();
+        assert_eq!(modes(), private);
+        for (name, _) in modes() {
+            fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let again = Connections::open(&path).unwrap();
+        assert_eq!(modes(), private);
+        drop((connections, again));
     }
 
     /// A limit on the file's size makes the same error as a disk that is full, and a connection for reading the same as a file without

@@ -1,5 +1,5 @@
 //! Cuts lines into tokens for stores. Index and query go through the same function.
-use std::{collections::BTreeMap, fs, ops::Range, path::Path, sync::OnceLock};
+use std::{collections::BTreeMap, ops::Range, path::Path, sync::OnceLock};
 
 use jieba_rs::Jieba;
 use sha2::{Digest as _, Sha256};
@@ -226,10 +226,13 @@ fn code(text: &str, words: &mut Vec<String>) {
     }
 }
 
+/// Bytes of a dictionary. That of jieba, with 350,000 words, is a tenth of it.
+const LARGEST: u64 = 64 << 20;
+
 fn read_dictionary(path: &Path) -> Result<BTreeMap<String, Option<usize>>, DictionaryError> {
     let name = || path.display().to_string();
-    let content =
-        fs::read_to_string(path).map_err(|error| DictionaryError::Unreadable { path: name(), error })?;
+    let content = viewfinder_files::read_text(path, LARGEST)
+        .map_err(|error| DictionaryError::Unreadable { path: name(), error })?;
     let mut words = BTreeMap::new();
     for (at, line) in content.trim_start_matches('\u{feff}').lines().enumerate() {
         let wrong = |reason| DictionaryError::Line { path: name(), line: at + 1, reason };

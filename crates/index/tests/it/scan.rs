@@ -201,3 +201,32 @@ fn asked_to_stop_it_stops() {
     assert_eq!(library.names(), [""; 0]);
     assert!(library.scan().complete);
 }
+
+#[cfg(unix)]
+#[test]
+fn what_a_link_leads_to_is_catalogued_only_where_wanted_and_what_was_known_stays() {
+    use std::os::unix::fs::symlink;
+    use viewfinder_index::Links;
+    let library = Library::new();
+    library.put("a.jpg", "ocr/en.jpg");
+    library.put("sub/b.jpg", "image/444.jpg");
+    library.put("c.jpg", "image/420.jpg");
+    library.scan();
+    // All of it goes to another disk, and links stand in its place.
+    let away = tempfile::tempdir().unwrap();
+    for name in ["sub", "c.jpg"] {
+        let status =
+            std::process::Command::new("mv").arg(library.root().join(name)).arg(away.path()).status();
+        assert!(status.unwrap().success());
+        symlink(away.path().join(name), library.root().join(name)).unwrap();
+    }
+    symlink("/etc/passwd", library.root().join("passwd.jpg")).unwrap();
+    let scanned = library.scan_as(&Scan { prune: true, ..library.plan() });
+    assert_eq!(counts(&scanned), [1, 0, 0, 0, 0, 2]);
+    let problems: Vec<_> = scanned.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
+    assert_eq!(problems, [("link_not_followed", 3)]);
+    assert_eq!(library.names(), ["a.jpg", "c.jpg", "sub/b.jpg"]);
+    let scanned = library.scan_as(&Scan { links: Links::Followed, ..library.plan() });
+    assert_eq!(counts(&scanned), [3, 1, 0, 0, 0, 0]);
+    assert!(scanned.problems.is_empty(), "{scanned:?}");
+}

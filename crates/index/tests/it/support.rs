@@ -12,7 +12,7 @@ use viewfinder_catalog::{
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_gateway::Backend;
 use viewfinder_index::{
-    Analysed, Analysis, Event, Files, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
+    Analysed, Analysis, Event, Files, Links, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
 };
 use viewfinder_models::{Catalogue, Role, StoreConfig};
 use viewfinder_runtime::Device;
@@ -86,6 +86,7 @@ impl Library {
             kinds: AnalysisKind::ALL.to_vec(),
             tools: self.tools.clone(),
             max_bytes: 100_000_000,
+            links: Links::Refused,
         }
     }
 
@@ -126,7 +127,11 @@ impl Library {
                 face_min_score: 0.5,
             },
             scope: Scope::Folders(vec![self.root()]),
-            pictures: Arc::new(Files { tools: self.tools.clone(), max_bytes: 100_000_000 }),
+            pictures: Arc::new(Files {
+                tools: self.tools.clone(),
+                max_bytes: 100_000_000,
+                links: Links::Refused,
+            }),
         }
     }
 

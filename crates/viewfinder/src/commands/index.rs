@@ -9,9 +9,7 @@ use serde::Serialize;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
 use viewfinder_engine::Engine;
 use viewfinder_gateway::Backend;
-use viewfinder_index::{
-    Analysis, Files, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch,
-};
+use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch};
 
 use super::look::json_line;
 use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
@@ -256,6 +254,7 @@ fn plan(
         kinds: kinds.to_vec(),
         tools: tools.clone(),
         max_bytes: config.limits_max_bytes,
+        links: wiring::links(config),
     };
     (scan, analysis(config, kinds, models, Scope::Folders(folders), tools))
 }
@@ -267,7 +266,7 @@ pub(super) fn analysis(
     scope: Scope,
     tools: Tools,
 ) -> Analysis {
-    let pictures = Arc::new(Files { tools, max_bytes: config.limits_max_bytes });
+    let pictures = Arc::new(wiring::files(config, tools));
     Analysis { kinds: kinds.to_vec(), models, scope, pictures }
 }
 

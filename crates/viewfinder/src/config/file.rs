@@ -5,6 +5,9 @@ use super::load::{ConfigError, Layers, Origin};
 use super::settings::{SETTINGS, Setting};
 use super::suggest::closest;
 
+/// Bytes of a file. The example, which has everything, is a hundredth of it.
+const LARGEST: u64 = 4 << 20;
+
 /// The file to read: the one asked for, or the first that exists of `viewfinder.toml` here, in the user's
 /// configuration folder, and in `/etc/viewfinder`.
 pub(super) fn find(asked: Option<&Path>, environment: &Environment) -> Option<PathBuf> {
@@ -28,7 +31,7 @@ pub(super) fn find(asked: Option<&Path>, environment: &Environment) -> Option<Pa
 /// Reads the file into the layers. A file that cannot be read or parsed is an error at once.
 pub(super) fn apply(path: &Path, layers: &mut Layers) -> Result<(), ConfigError> {
     let failed = |message: String| ConfigError { messages: vec![format!("{}: {message}", path.display())] };
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let text = viewfinder_files::read_text(path, LARGEST).map_err(|error| failed(error.to_string()))?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| failed(error.to_string()))?;
     let absolute = std::path::absolute(path).map_err(|error| failed(error.to_string()))?;
     let base = absolute.parent().unwrap_or(Path::new("/"));

@@ -251,6 +251,10 @@ settings! {
     /// What `viewfinder index` looks for: ocr, clip, faces.
     index_kinds: Vec<Kind> = vec![Kind::Ocr, Kind::Clip, Kind::Faces];
         "index.kinds", "VIEWFINDER_INDEX_KINDS";
+    /// Also index what links in the folders lead to elsewhere, and show it. Whoever can put a link into such a folder can then have
+    /// any picture shown that Viewfinder may read.
+    index_follow_links: bool = false;
+        "index.follow_links", "VIEWFINDER_INDEX_FOLLOW_LINKS";
 
     /// Who sees the photos on an address without a key: `token`, whoever opened the page by the address that the server prints when it
     /// starts; or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to

@@ -6,7 +6,7 @@ use viewfinder_test_support::Browser;
 use crate::{
     index::Library,
     serve::{Server, exchange},
-    support::{Run, stdout},
+    support::{Run, stderr, stdout},
 };
 
 /// What the picture of an order says.
@@ -293,6 +293,82 @@ fn the_page_can_be_opened_again_later() {
     let server = Server::start(run(library.run([])), &[]);
     let printed = stdout(&run(library.run(["open", "--print"])).exits(0));
     assert!(printed.trim().ends_with(&format!("/photos?token={}", token(&server))), "{printed}");
+}
+
+#[cfg(unix)]
+#[test]
+fn everything_about_photos_is_for_its_owner_alone_and_what_was_not_is_narrowed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::{Path, PathBuf};
+
+    fn all(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let below = entries.flat_map(|path| if path.is_dir() { all(&path) } else { vec![path] });
+        std::iter::once(folder.to_owned()).chain(below).collect()
+    }
+    let library = Library::new();
+    let data = tempfile::tempdir().unwrap();
+    let ours = data.path().join("viewfinder");
+    let run = |args: &[&str]| {
+        library
+            .run([])
+            .without("VIEWFINDER_CATALOG_FILE")
+            .env("XDG_DATA_HOME", data.path())
+            .env("VIEWFINDER_WEB_OPEN_TO", "loopback")
+            .args(args)
+    };
+    // As careless as systems get.
+    let careless: &[&str] = &["/bin/sh", "-c", "umask 000; exec \"$0\" \"$@\""];
+    run(&["index", "--clip"]).args([library.root()]).under(careless).exits(1);
+    let server = Server::start(run(&[]).under(careless), &[]);
+    let plain = "/api/v1/assets/3/thumbnail";
+    assert_eq!(server.get(plain).0, 200);
+    let wide = || -> Vec<PathBuf> {
+        let wide = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o077 != 0;
+        all(&ours).into_iter().filter(wide).collect()
+    };
+    let names: Vec<_> = all(&ours).iter().map(|path| path.strip_prefix(&ours).unwrap().to_owned()).collect();
+    for name in ["catalog.db", "catalog.db-wal", "catalog.db-shm", "token", "thumbnails"] {
+        assert!(names.iter().any(|made| made == Path::new(name)), "{name}: {names:?}");
+    }
+    assert_eq!(wide(), [""; 0].map(PathBuf::from));
+    drop(server);
+
+    for path in all(&ours) {
+        let mode = if path.is_dir() { 0o755 } else { 0o644 };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let server = Server::start(run(&[]), &[]);
+    for name in ["viewfinder", "catalog.db", "token"] {
+        assert!(server.said.contains(&format!("{name}; now only you can")), "{name}: {}", server.said);
+    }
+    // The small pictures themselves lie in folders that nobody else may enter.
+    let left: Vec<_> = wide().into_iter().filter(|path| !path.starts_with(ours.join("thumbnails"))).collect();
+    assert_eq!(left, [""; 0].map(PathBuf::from));
+    let parts = std::fs::read_dir(ours.join("thumbnails")).unwrap().map(|part| part.unwrap().path());
+    assert!(parts.into_iter().all(|part| !wide().contains(&part)));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_out_are_followed_only_where_the_owner_says_so() {
+    let library = Library::new();
+    let away = tempfile::tempdir().unwrap();
+    std::fs::rename(library.root().join("plain.jpg"), away.path().join("far.jpg")).unwrap();
+    std::os::unix::fs::symlink(away.path(), library.root().join("away")).unwrap();
+    let index = || library.index().args(["--clip"]);
+    let told = stderr(&index().exits(1));
+    assert!(told.contains("link_not_followed: 1") && told.contains("index.follow_links"), "{told}");
+    let far = library.root().join("away/far.jpg");
+    let known = || library.store().by_path(far.to_str().unwrap()).unwrap();
+    assert_eq!(known(), None);
+    index().env("VIEWFINDER_INDEX_FOLLOW_LINKS", "true").exits(0);
+    let file = format!("/api/v1/assets/{}/file", known().unwrap().id.0);
+    for (follow, status) in [("true", 200), ("false", 404)] {
+        let run = library.run([]).env("VIEWFINDER_WEB_OPEN_TO", "loopback");
+        let server = Server::start(run.env("VIEWFINDER_INDEX_FOLLOW_LINKS", follow), &[]);
+        assert_eq!(get(&server, &file).0, status, "{follow}");
+    }
 }
 
 #[test]

@@ -1,22 +1,32 @@
 //! Pictures: small ones, and the files themselves.
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{self, Read as _, Take},
+    path::Path,
+    sync::Arc,
+};
 
 use axum::{
+    body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use viewfinder_catalog::{Asset, AssetId};
-use viewfinder_index::{Converted, Pictures, Unread};
+use viewfinder_index::{Converted, Unread};
 
-use super::Shared;
+use super::{Photos, Shared};
 use crate::{
     extract::{Numbers, Parameters},
     problem::Problem,
     thumbnail::SIZES,
 };
+
+/// Bytes of a file that are read at a time.
+const PIECE: u64 = 256 << 10;
 
 /// Addresses carry the content's hash: what is there never changes.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
@@ -35,50 +45,66 @@ pub(super) async fn thumbnail(
     let asset = photos.asset(AssetId(id)).await?;
     let wanted = size.unwrap_or(SIZES[0]);
     let size = SIZES.into_iter().find(|kept| *kept >= wanted).unwrap_or(SIZES[1]);
-    let shared = std::sync::Arc::clone(&photos);
+    let shared = Arc::clone(&photos);
     let hash = asset.file.hash;
     let kept =
         spawn_blocking(move || shared.thumbnails.kept(&hash, size)).await.map_err(Problem::internal)?;
     let jpeg = if let Some(jpeg) = kept {
         jpeg
     } else {
-        let place = photos.thumbnails.places.acquire().await.map_err(Problem::internal)?;
-        let shared = std::sync::Arc::clone(&photos);
-        let made = spawn_blocking(move || {
+        let shared = Arc::clone(&photos);
+        let make = move || {
             let config = &shared.config;
-            let Converted { bytes, .. } = content(&asset, &*config.pictures)?;
+            let read = config.pictures.read(&asset);
+            let Converted { bytes, .. } = read.map_err(|error| unread(&asset, error))?;
             let made = shared.thumbnails.make(&hash, size, &bytes, &config.limits);
             made.map_err(|error| unshowable(&error))
-        });
-        let made = made.await.map_err(Problem::internal)?;
-        drop(place);
-        made?
+        };
+        photos.making.run(make).await??
     };
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], [(header::CACHE_CONTROL, FOR_EVER)], jpeg).into_response())
 }
 
-/// `GET /api/v1/assets/{id}/file`: the bytes as they lie on the disk.
+/// `GET /api/v1/assets/{id}/file`: the bytes as they lie on the disk, if they are those that the catalogue knows.
 pub(super) async fn file(State(photos): Shared, Numbers([id]): Numbers<1>) -> Result<Response, Problem> {
     let asset = photos.asset(AssetId(id)).await?;
-    let file = tokio::fs::File::open(&asset.file.path).await.map_err(|error| gone(&asset, &error))?;
-    let bytes = file.metadata().await.map_err(Problem::internal)?.len();
+    let content_type = content_type(&asset.file.path);
+    let bytes = asset.file.size;
+    let shared = Arc::clone(&photos);
+    let open = move || shared.config.pictures.open(&asset).map_err(|error| unread(&asset, error));
+    let file = photos.reading.run(open).await??;
     let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&asset.file.path)));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
     headers.insert(header::CACHE_CONTROL, FOR_EVER);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // A picture format that can carry scripts must not run them here.
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-    Ok((headers, axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(file))).into_response())
+    Ok((headers, in_pieces(photos, file.take(bytes))).into_response())
 }
 
-fn content(asset: &Asset, pictures: &dyn Pictures) -> Result<Converted, Problem> {
-    pictures.read(asset).map_err(|error| match error {
+/// The content of a file that was judged, of that very file, whatever its path leads to by now. A client that is slow keeps no place.
+fn in_pieces(photos: Arc<Photos>, file: Take<File>) -> Body {
+    Body::from_stream(try_unfold(file, move |mut file| {
+        let photos = Arc::clone(&photos);
+        async move {
+            let read = move || {
+                let mut piece = Vec::new();
+                file.by_ref().take(PIECE).read_to_end(&mut piece)?;
+                Ok::<_, io::Error>((!piece.is_empty()).then_some((piece, file)))
+            };
+            photos.reading.run(read).await.map_err(|problem| io::Error::other(problem.detail))?
+        }
+    }))
+}
+
+fn unread(asset: &Asset, error: Unread) -> Problem {
+    match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
         Unread::Lacking(message) | Unread::Unreadable(message) | Unread::Bad { message, .. } => {
             unshowable(&message)
         }
-    })
+    }
 }
 
 fn gone(asset: &Asset, why: &dyn std::fmt::Display) -> Problem {

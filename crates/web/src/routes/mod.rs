@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store, StoreError};
 use viewfinder_gateway::{Backend, page_file};
 use viewfinder_image::Limits;
-use viewfinder_index::{Models, Pictures, Stop};
+use viewfinder_index::{Models, Originals, Pictures, Stop};
 
 use crate::{
     access::{self, Access},
@@ -26,6 +26,7 @@ use crate::{
     page,
     problem::Problem,
     session::{self, Entrance},
+    storage::{Storage, StorageLimits},
     thumbnail::Thumbnails,
 };
 
@@ -69,7 +70,9 @@ pub struct PhotosConfig {
     /// Least cosine of two faces of one person.
     pub same_person: f32,
     /// Their bytes.
-    pub pictures: Arc<dyn Pictures>,
+    pub pictures: Arc<dyn Originals>,
+    /// How much their disks may hold up.
+    pub storage: StorageLimits,
     /// How large pictures may be.
     pub limits: Limits,
     /// Where small pictures are kept; without it they are made anew each time.
@@ -86,6 +89,10 @@ pub struct PhotosConfig {
 pub struct Photos {
     config: PhotosConfig,
     thumbnails: Thumbnails,
+    /// Opens and reads files.
+    reading: Storage,
+    /// Makes small pictures, which takes a processor and memory.
+    making: Storage,
     jobs: Jobs,
 }
 
@@ -98,14 +105,16 @@ impl Photos {
             store: Arc::clone(&config.store),
             backend: Arc::clone(&config.backend),
             models: config.models.clone(),
-            pictures: Arc::clone(&config.pictures),
+            pictures: Arc::clone(&config.pictures) as Arc<dyn Pictures>,
             same_person: config.same_person,
             stop: config.stop.clone(),
         };
         let jobs = Jobs::start(means);
         let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-        let thumbnails = Thumbnails::new(config.thumbnails.clone(), config.thumbnail_bytes, at_once);
-        let photos = Self { config, thumbnails, jobs };
+        let thumbnails = Thumbnails::new(config.thumbnails.clone(), config.thumbnail_bytes);
+        let StorageLimits { places, read_time, make_time } = config.storage;
+        let (reading, making) = (Storage::new(places, read_time), Storage::new(at_once, make_time));
+        let photos = Self { config, thumbnails, reading, making, jobs };
         if photos.jobs.add(Work::Pending { kinds: photos.config.kinds.clone() }).is_err() {
             tracing::error!("what was left undone is not taken up");
         }
