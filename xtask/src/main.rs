@@ -6,6 +6,7 @@ mod clip;
 mod demo;
 mod drill;
 mod forwarding;
+mod fuzz;
 mod http;
 mod machine;
 mod predict;
@@ -48,6 +49,8 @@ enum Chore {
     Quality(quality::Arguments),
     /// Send a server thousands of requests, one in ten broken, and watch its answers and its memory.
     Soak(soak::Arguments),
+    /// Search every parser of foreign bytes for inputs that break it, led by coverage.
+    Fuzz(fuzz::Arguments),
     /// Break two nodes behind a gateway in every way, one after the other, and watch that no picture is lost.
     Drill(drill::Arguments),
 }
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Chore::BenchPredict(arguments) => predict::run(&arguments),
         Chore::Quality(arguments) => quality::run(&arguments),
         Chore::Soak(arguments) => soak::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Drill(arguments) => drill::run(&arguments),
     };
     match result {

@@ -13,6 +13,9 @@ mod backend;
 mod body;
 mod config;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod knocks;
 mod metric;

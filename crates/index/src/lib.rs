@@ -13,6 +13,9 @@
 mod analyse;
 mod exif_time;
 mod found;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ignored;
 mod kind;
 mod patience;
