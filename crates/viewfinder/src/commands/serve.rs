@@ -172,7 +172,7 @@ fn gateway_config(config: &Config) -> Result<GatewayConfig, Failure> {
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Ok(GatewayConfig {
         listen,
-        api_key: config.api_key.clone(),
+        api_key: config.api_key.reveal().to_owned(),
         models: Models {
             ocr: config.ocr_model.clone(),
             clip: config.clip_model.clone(),

@@ -13,5 +13,6 @@ mod index;
 mod models;
 mod photos;
 mod pictures;
+mod secrets;
 mod serve;
 mod support;
