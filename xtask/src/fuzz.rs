@@ -4,7 +4,7 @@
 //! no sanitizer. Only what is built for a named platform is instrumented, and so build scripts are not.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -137,6 +137,7 @@ fn fuzz(program: &Path, target: &Target, folder: &Path, minutes: u64) -> Result<
         log.read(&String::from_utf8_lossy(&line?));
     }
     let ended_well = child.wait()?.success();
+    clean_up(child.id());
     if !ended_well {
         say(&format!("{}:\n{}", target.name, log.last.join("\n")));
     }
@@ -145,6 +146,18 @@ fn fuzz(program: &Path, target: &Target, folder: &Path, minutes: u64) -> Result<
     crashes.sort();
     let Log { executions, features, inputs, .. } = log;
     Ok(Found { target: target.name.clone(), executions, features, inputs, crashes, ended_well })
+}
+
+/// Removes the folders of a run, which ends without doing so.
+fn clean_up(process: u32) {
+    let prefix = format!("viewfinder-fuzz-{process}-");
+    for folder in [PathBuf::from("/dev/shm"), env::temp_dir()] {
+        let entries = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+            // What is left then is of this run alone, and in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// What libFuzzer prints, as far as it matters.
@@ -165,7 +178,8 @@ impl Log {
             Some("stat::new_units_added:") => self.inputs = words.collect(),
             // A line of progress: `#1024 NEW cov: 12 ft: 34 corp: 5/6b …`
             Some(first) if first.starts_with('#') && line.contains(" ft: ") => {
-                self.features = words.skip_while(|word| *word != "ft:").nth(1).unwrap_or_default().to_owned();
+                let features = words.skip_while(|word| *word != "ft:").nth(1);
+                features.unwrap_or_default().clone_into(&mut self.features);
                 first[1..].clone_into(&mut self.executions);
             }
             _ => {

@@ -55,4 +55,4 @@ fn check(input: &[u8]) {
     }
 }
 
-libfuzzer_sys::fuzz_target!(init: { start() }, |input: &[u8]| { check(input) });
+libfuzzer_sys::fuzz_target!(init: { start() }, |input: &[u8]| check(input));

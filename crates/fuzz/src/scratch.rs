@@ -1,5 +1,5 @@
 //! Files for parsers that read no bytes, but files.
-use std::{cell::RefCell, fs, path::Path};
+use std::{cell::RefCell, fs, path::Path, process};
 
 use tempfile::TempDir;
 
@@ -8,12 +8,21 @@ thread_local! {
     static FOLDER: RefCell<Option<TempDir>> = const { RefCell::new(None) };
 }
 
+/// In memory where Linux has such a folder: a disk would take most of the time.
+const MEMORY: &str = "/dev/shm";
+
+/// Its name tells the process: libFuzzer ends without cleaning up, and `cargo xtask fuzz` does it then.
+fn folder() -> TempDir {
+    let prefix = format!("viewfinder-fuzz-{}-", process::id());
+    let (memory, mut builder) = (Path::new(MEMORY), tempfile::Builder::new());
+    let builder = builder.prefix(&prefix);
+    let folder = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
+    folder.expect("a folder for what is fuzzed")
+}
+
 /// Runs a function with this thread's folder, which keeps what is put into it.
 pub(crate) fn within<T>(run: impl FnOnce(&Path) -> T) -> T {
-    FOLDER.with_borrow_mut(|folder| {
-        let folder = folder.get_or_insert_with(|| tempfile::tempdir().expect("a folder for what is fuzzed"));
-        run(folder.path())
-    })
+    FOLDER.with_borrow_mut(|folder| run(folder.get_or_insert_with(self::folder).path()))
 }
 
 /// Runs a function with a file of these bytes.

@@ -8,7 +8,7 @@ use crate::scratch::with_file;
 
 pub(super) fn run(input: &[u8]) {
     let Some((&kind, content)) = input.split_first() else { return };
-    if kind % 2 == 0 {
+    if kind.is_multiple_of(2) {
         with_file("archive.zip", content, look);
     } else {
         let mut packed = GzEncoder::new(Vec::new(), Compression::none());

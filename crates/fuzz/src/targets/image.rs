@@ -12,7 +12,7 @@ pub(super) fn run(input: &[u8]) {
     assert!((decoded.width() * decoded.height()) as u64 <= LIMITS.max_pixels);
     assert_eq!([decoded.width(), decoded.height()], told.size(false));
     assert_eq!((decoded.format(), decoded.orientation()), (told.format, told.orientation));
-    let alpha = if input.len() % 2 == 0 { Alpha::Drop } else { Alpha::Contrast };
+    let alpha = if input.len().is_multiple_of(2) { Alpha::Drop } else { Alpha::Contrast };
     let upright = decoded.into_rgb(true, alpha);
     assert_eq!([upright.width(), upright.height()], told.size(true));
     assert_eq!(upright.data().len(), upright.width() * upright.height() * 3);
