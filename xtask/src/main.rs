@@ -8,6 +8,7 @@ mod demo;
 mod deny;
 mod drill;
 mod forwarding;
+mod fuzz;
 mod http;
 mod machine;
 mod predict;
@@ -54,6 +55,8 @@ enum Chore {
     Deny(deny::Arguments),
     /// Attack a server with everything that a stranger can send, and watch that it gives nothing away and serves the others.
     Attack(attack::Arguments),
+    /// Search every parser of foreign bytes for inputs that break it, led by coverage.
+    Fuzz(fuzz::Arguments),
     /// Break two nodes behind a gateway in every way, one after the other, and watch that no picture is lost.
     Drill(drill::Arguments),
 }
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Chore::Soak(arguments) => soak::run(&arguments),
         Chore::Deny(arguments) => deny::run(&arguments),
         Chore::Attack(arguments) => attack::run(&arguments),
+        Chore::Fuzz(arguments) => fuzz::run(&arguments),
         Chore::Drill(arguments) => drill::run(&arguments),
     };
     match result {

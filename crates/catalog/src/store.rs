@@ -18,9 +18,12 @@ pub enum StoreError {
         /// Newest format known.
         known: i64,
     },
-    /// No room, no rights, a broken file: someone has to do something.
+    /// No room, no rights, a file of another program: someone has to do something.
     #[error("{0}")]
     Unusable(String),
+    /// What is kept makes no sense: a disk or a program wrote into it.
+    #[error("{0} ({DAMAGED})")]
+    Damaged(String),
     /// Cannot be reached now; trying again may help.
     #[error("{0}")]
     Away(String),
@@ -28,6 +31,21 @@ pub enum StoreError {
     #[error("catalogue: {0}")]
     Internal(String),
 }
+
+impl StoreError {
+    /// Stable and machine-readable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooNew { .. } | Self::Unusable(_) => "catalogue_unusable",
+            Self::Damaged(_) => DAMAGED,
+            Self::Away(_) => "catalogue_away",
+            Self::Internal(_) => "internal",
+        }
+    }
+}
+
+/// The code of what is damaged, for whoever reads only the text.
+const DAMAGED: &str = "catalogue_damaged";
 
 /// What a match of a gram counts beside one of a word, 1: grams are for what no dictionary knows, and match by chance more often.
 pub(crate) const GRAMS_WEIGHT: f32 = 0.4;

@@ -17,6 +17,9 @@ mod capability;
 mod companion;
 mod complaints;
 mod features;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod jobs;
 mod judge;
 mod library;

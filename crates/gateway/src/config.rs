@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use viewfinder_ledger::LedgerConfig;
 use viewfinder_vision::ocr::Profile;
@@ -9,7 +9,7 @@ use crate::Key;
 pub const DEFAULT_API_KEY: &str = "mt_photos_ai_extra";
 
 /// Everything the gateway can be told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GatewayConfig {
     /// Addresses to listen on; every one offers every protocol.
     pub listen: Vec<Listen>,
@@ -29,6 +29,21 @@ pub struct GatewayConfig {
     pub failures: LedgerConfig,
     /// How long running work may take to finish once the server is asked to stop.
     pub drain: Duration,
+}
+
+/// Without the key.
+impl fmt::Debug for GatewayConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayConfig")
+            .field("listen", &self.listen)
+            .field("models", &self.models)
+            .field("profiles", &self.profiles)
+            .field("face_min_score", &self.face_min_score)
+            .field("limits", &self.limits)
+            .field("failures", &self.failures)
+            .field("drain", &self.drain)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An address to listen on.

@@ -14,6 +14,9 @@ mod body;
 mod config;
 mod failure;
 mod foreign;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod knocks;
 mod lines;

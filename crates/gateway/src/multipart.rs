@@ -65,6 +65,12 @@ impl Form {
         self.last(name).map(Part::text).transpose().map(|text| text.filter(|text| !text.is_empty()))
     }
 
+    /// Every part: its name, a file's name, its bytes.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, Option<&str>, Bytes)> {
+        self.parts.iter().map(|part| (&*part.name, part.file_name.as_deref(), part.bytes.clone()))
+    }
+
     /// The texts of all parts of a name, in order.
     pub(crate) fn texts(&self, name: &str) -> Result<Vec<&str>, Failure> {
         self.parts.iter().filter(|part| part.name == name).map(Part::text).collect()

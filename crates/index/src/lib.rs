@@ -14,6 +14,9 @@ mod analyse;
 mod content;
 mod exif_time;
 mod found;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod ignored;
 mod kind;
 mod patience;

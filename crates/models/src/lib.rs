@@ -23,6 +23,9 @@ mod archive;
 mod catalogue;
 mod checksum;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod layout;
 mod lock;

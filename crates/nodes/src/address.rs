@@ -42,6 +42,11 @@ impl Address {
     }
 }
 
+/// Can a node be reached at such a URL, as far as its form tells?
+pub fn check_url(url: &str) -> Result<(), ConfigError> {
+    Address::parse(url).map(drop)
+}
+
 /// A URL without what could be secret, fit for a log, even if it is none.
 pub(crate) fn shown(url: &str) -> Cow<'_, str> {
     match Address::parse(url) {

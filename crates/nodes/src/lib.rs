@@ -26,6 +26,7 @@ mod node;
 mod picture;
 mod refusal;
 
+pub use address::check_url;
 pub use config::{ConfigError, NodeConfig, NodeKind, Secret, UnknownKind};
 pub use error::NodeError;
 pub use node::Node;

@@ -35,6 +35,11 @@ impl ProxyConfig {
         }
     }
 
+    /// Can a server be reached at such a URL, as far as its form tells?
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.address().map(drop)
+    }
+
     pub(crate) fn address(&self) -> Result<(Scheme, Authority), ConfigError> {
         let uri: Uri = self.upstream.trim().parse().map_err(|_| ConfigError::Url)?;
         let parts = uri.into_parts();

@@ -10,6 +10,7 @@ use viewfinder_catalog::{AnalysisKind, PostgresConfig, PostgresStore, SqliteStor
 use crate::cli::CatalogArgs;
 use crate::config::{Config, Kind, Loaded};
 use crate::failure::Failure;
+use crate::keys;
 use crate::wiring::data_folder;
 
 /// The catalogue's name in the user's data folder.
@@ -82,11 +83,14 @@ pub(crate) fn exists(args: &CatalogArgs, config: &Config) -> bool {
 
 fn place(args: &CatalogArgs, config: &Config) -> Result<Place, Failure> {
     let is_url = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
+    if let Some(file) = &args.catalog_url_file {
+        return keys::from_file(file).map(Place::Database).map_err(Failure::Usage);
+    }
     if let Some(named) = &args.catalog {
         return Ok(if is_url(named) { Place::Database(named.clone()) } else { Place::File(named.into()) });
     }
     if let Some(url) = &config.catalog_url {
-        return Ok(Place::Database(url.clone()));
+        return Ok(Place::Database(url.reveal().to_owned()));
     }
     let path = config.catalog_file.clone().or_else(|| data_folder().map(|data| data.join(FILE)));
     path.map(Place::File).ok_or_else(|| {

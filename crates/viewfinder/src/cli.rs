@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use viewfinder_catalog::query::LANGUAGE;
 use viewfinder_convert::precision::Precision;
 
-use crate::config::{Flags, SETTINGS, Scope};
+use crate::config::{Flags, SETTINGS, Scope, Setting};
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -176,9 +176,13 @@ pub(crate) struct EmbedArgs {
 /// Which catalogue.
 #[derive(Debug, Default, Args)]
 pub(crate) struct CatalogArgs {
-    /// The catalogue: a file, or a database as postgres://… (settings catalog.file and catalog.url)
+    /// The catalogue: a file, or a database as postgres://… (settings catalog.file and catalog.url). Everybody on this machine
+    /// can see what stands here: an address with a password belongs into --catalog-url-file, or VIEWFINDER_CATALOG_URL
     #[arg(long, value_name = "FILE|URL")]
     pub catalog: Option<String>,
+    /// A file that holds the address of the catalogue's database
+    #[arg(long, value_name = "FILE", conflicts_with = "catalog")]
+    pub catalog_url_file: Option<PathBuf>,
 }
 
 /// What to look for.
@@ -472,37 +476,61 @@ pub(crate) struct CommonFlags(pub Flags);
 pub(crate) struct ServeFlags(pub Flags);
 
 fn setting_flags(scope: Scope) -> impl Iterator<Item = Arg> {
-    SETTINGS.iter().filter_map(move |setting| {
-        let (name, _) = setting.flag.filter(|(_, offered)| *offered == scope)?;
-        let mut help = setting.help.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
-        if help.ends_with('.') {
-            help.pop();
-        }
-        let arg = Arg::new(setting.key).long(name).help(help).action(ArgAction::Append);
-        let arg = if setting.switch {
-            arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("true|false")
-        } else {
-            arg.value_name("VALUE")
-        };
-        let common = scope == Scope::Everywhere;
-        let heading = if common { "Settings" } else { "Server settings" };
-        Some(arg.help_heading(heading).global(common))
-    })
+    SETTINGS.iter().filter_map(move |setting| setting_flag(setting, scope)).flatten()
+}
+
+/// The flag of a setting; for a secret, that of the file which holds it too.
+fn setting_flag(setting: &'static Setting, scope: Scope) -> Option<Vec<Arg>> {
+    let common = scope == Scope::Everywhere;
+    let dressed =
+        |arg: Arg| arg.help_heading(if common { "Settings" } else { "Server settings" }).global(common);
+    let (name, _) = setting.flag.filter(|(_, offered)| *offered == scope)?;
+    let mut help = setting.help.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    if help.ends_with('.') {
+        help.pop();
+    }
+    let file = setting.in_file.flag.filter(|_| setting.secret);
+    if let Some((file, _)) = file {
+        help += &format!(
+            ". Everybody on this machine can see what stands here: better write it into a file, --{file}, or into {}",
+            setting.env
+        );
+    }
+    let arg = Arg::new(setting.key).long(name).help(help).action(ArgAction::Append);
+    let arg = if setting.switch {
+        arg.num_args(0..=1).require_equals(true).default_missing_value("true").value_name("true|false")
+    } else {
+        arg.value_name("VALUE")
+    };
+    let in_file = file.map(|(file, _)| {
+        Arg::new(setting.in_file.key)
+            .long(file)
+            .help(format!("A file that holds what --{name} would say, and nothing else"))
+            .value_name("FILE")
+            .action(ArgAction::Append)
+            .conflicts_with(setting.key)
+    });
+    Some([arg].into_iter().chain(in_file).map(dressed).collect())
+}
+
+/// What a flag was given, however often.
+fn values<'a>(matches: &'a ArgMatches, flag: &str) -> Option<Vec<&'a str>> {
+    Some(matches.get_many::<String>(flag)?.map(String::as_str).collect())
 }
 
 fn read_flags(matches: &ArgMatches, scope: Scope) -> Flags {
     let values = SETTINGS
         .iter()
         .filter(|setting| setting.flag.is_some_and(|(_, offered)| offered == scope))
-        .filter_map(|setting| {
+        .flat_map(|setting| {
             // Repeated flags make a list; settings that are no lists get their last value.
-            let values: Vec<&String> = matches.get_many(setting.key)?.collect();
-            let text = if setting.list {
-                values.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(",")
-            } else {
-                (*values.last()?).clone()
-            };
-            Some((setting.key, text))
+            let of_setting = values(matches, setting.key).and_then(|values| {
+                let text = if setting.list { values.join(",") } else { values.last()?.to_string() };
+                Some((setting.key, text))
+            });
+            let file = setting.secret.then(|| values(matches, setting.in_file.key)).flatten();
+            let of_file = file.and_then(|files| Some((setting.in_file.key, files.last()?.to_string())));
+            [of_setting, of_file].into_iter().flatten()
         })
         .collect();
     Flags { values, ..Flags::default() }
@@ -524,7 +552,10 @@ impl Args for CommonFlags {
                 Arg::new("set")
                     .long("set")
                     .value_name("KEY=VALUE")
-                    .help("Any setting by its key in the configuration file; can be repeated")
+                    .help(
+                        "Any setting by its key in the configuration file; can be repeated. Everybody on this machine can see \
+                         what stands here: name the file that holds a secret, as in api_key_file=FILE",
+                    )
                     .action(ArgAction::Append)
                     .help_heading("Settings")
                     .global(true),

@@ -154,7 +154,7 @@ fn library(
     Ok(Some(Arc::new(ApiLibrary::start(ApiConfig {
         url: way.upstream.clone(),
         authorities: way.authorities.clone(),
-        keys: config.companion_api_keys.clone(),
+        keys: config.companion_api_keys.iter().map(|key| key.reveal().to_owned()).collect(),
         folder,
         segmenter: catalogue::segmenter(config)?,
         backend: Arc::clone(backend),
@@ -174,9 +174,9 @@ pub(crate) fn library_config(
     config: &Config,
     backend: &Arc<dyn Backend>,
 ) -> Result<Option<LibraryConfig>, Failure> {
-    let Some(database_url) = config.companion_database_url.clone() else { return Ok(None) };
+    let Some(database_url) = &config.companion_database_url else { return Ok(None) };
     Ok(Some(LibraryConfig {
-        database_url,
+        database_url: database_url.reveal().to_owned(),
         text_search_config: config.companion_text_search_config.clone(),
         segmenter: catalogue::segmenter(config)?,
         backend: Arc::clone(backend),

@@ -1,4 +1,4 @@
-//! Keys, written in the configuration or kept in files of their own.
+//! Keys and other secrets, written in the configuration or kept in files of their own.
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -14,17 +14,17 @@ const CERTIFICATES: u64 = 4 << 20;
 /// The key itself.
 pub(crate) fn reveal(source: &KeySource) -> anyhow::Result<String> {
     match source {
-        KeySource::Written(key) => Ok(key.clone()),
+        KeySource::Written(key) => Ok(key.reveal().to_owned()),
         KeySource::File(path) => from_file(path),
     }
 }
 
-/// The key in a file; editors and `echo` end it with a line break.
+/// The key, or whatever else is secret, in a file; editors and `echo` end it with a line break.
 pub(crate) fn from_file(path: &Path) -> anyhow::Result<String> {
     let text = read_text(path, LARGEST)
-        .with_context(|| format!("the key cannot be read from {}", path.display()))?;
+        .with_context(|| format!("the secret cannot be read from {}", path.display()))?;
     let key = text.trim();
-    anyhow::ensure!(!key.is_empty(), "{} holds no key", path.display());
+    anyhow::ensure!(!key.is_empty(), "{} holds nothing", path.display());
     Ok(key.to_owned())
 }
 
@@ -38,6 +38,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::config::Secret;
 
     #[test]
     fn a_key_may_be_written_or_kept_in_a_file() {
@@ -47,10 +48,10 @@ mod tests {
             fs::write(&path, text).unwrap();
             KeySource::File(path)
         };
-        assert_eq!(reveal(&KeySource::Written("word".into())).unwrap(), "word");
+        assert_eq!(reveal(&KeySource::Written(Secret::new("word"))).unwrap(), "word");
         assert_eq!(reveal(&file("good", " word\r\n")).unwrap(), "word");
         let empty = reveal(&file("empty", "\n")).unwrap_err().to_string();
-        assert!(empty.contains("empty holds no key"), "{empty}");
+        assert!(empty.contains("empty holds nothing"), "{empty}");
         let missing = reveal(&KeySource::File("/nowhere/key".into())).unwrap_err().to_string();
         assert!(missing.contains("/nowhere/key"), "{missing}");
     }

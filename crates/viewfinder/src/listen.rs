@@ -35,11 +35,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::config::KeySource;
+    use crate::config::{KeySource, Secret};
 
     fn config(listen: &[&str], keys: &[(&str, &str)]) -> Config {
         let keys =
-            keys.iter().map(|(address, key)| ((*address).to_owned(), KeySource::Written((*key).to_owned())));
+            keys.iter().map(|(address, key)| ((*address).to_owned(), KeySource::Written(Secret::new(*key))));
         Config {
             listen: listen.iter().map(|&address| address.to_owned()).collect(),
             listen_keys: keys.collect::<BTreeMap<_, _>>(),

@@ -8,7 +8,7 @@ use viewfinder_gateway::Backend;
 use viewfinder_nodes::{Node, NodeConfig, NodeKind, Secret};
 use viewfinder_router::{Answers, HoldLimits, LOCAL, Route, Router, RouterConfig, Routes, Thresholds};
 
-use crate::config::{Config, NodeEntry};
+use crate::config::{self, Config, NodeEntry};
 use crate::failure::Failure;
 use crate::keys;
 
@@ -50,7 +50,7 @@ fn connected(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
     let kind: NodeKind = entry.kind.parse()?;
     let key = match &entry.key_file {
         Some(path) => Some(keys::from_file(path)?),
-        None => entry.key.clone(),
+        None => entry.key.as_ref().map(|key| key.reveal().to_owned()),
     };
     let authorities = match &entry.ca_file {
         Some(path) => {
@@ -74,19 +74,20 @@ fn connected(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
 fn plan(config: &Config) -> anyhow::Result<(Vec<NodeEntry>, BTreeMap<String, Route>)> {
     let mut nodes = config.nodes.clone();
     let mut routes = BTreeMap::new();
-    let mut add = |name: &str, kind: &str, url: &Option<String>, key: &Option<String>, tasks: &[&str]| {
-        let Some(url) = url else { return };
-        nodes.push(NodeEntry {
-            name: name.into(),
-            kind: kind.into(),
-            url: url.clone(),
-            key: key.clone(),
-            ..NodeEntry::default()
-        });
-        for task in tasks {
-            routes.insert((*task).to_owned(), vec![vec![name.to_owned()]]);
-        }
-    };
+    let mut add =
+        |name: &str, kind: &str, url: &Option<String>, key: &Option<config::Secret>, tasks: &[&str]| {
+            let Some(url) = url else { return };
+            nodes.push(NodeEntry {
+                name: name.into(),
+                kind: kind.into(),
+                url: url.clone(),
+                key: key.clone(),
+                ..NodeEntry::default()
+            });
+            for task in tasks {
+                routes.insert((*task).to_owned(), vec![vec![name.to_owned()]]);
+            }
+        };
     add(IMMICH, "immich-ml", &config.remote_immich_api, &None, &["default"]);
     let key = &config.remote_mt_photos_api_key;
     add(MT_PHOTOS, "mt-photos", &config.remote_mt_photos_api, key, &["ocr", "clip.visual", "clip.textual"]);

@@ -67,7 +67,7 @@ pub(crate) fn store_config(loaded: &Loaded) -> Result<StoreConfig, Failure> {
         offline: config.store_offline,
         immich_caches: config.store_immich_caches.clone(),
         hf_endpoint: config.store_hf_endpoint.clone(),
-        hf_token: config.store_hf_token.clone(),
+        hf_token: config.store_hf_token.as_ref().map(|token| token.reveal().to_owned()),
         modelscope_endpoint: config.store_modelscope_endpoint.clone(),
         github_endpoint: config.store_github_endpoint.clone(),
         extra_models,

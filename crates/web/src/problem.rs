@@ -60,14 +60,14 @@ impl Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        let (status, code) = match &error {
-            StoreError::Away(_) => (StatusCode::SERVICE_UNAVAILABLE, "catalogue_away"),
-            StoreError::TooNew { .. } | StoreError::Unusable(_) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "catalogue_unusable")
+        let status = match &error {
+            StoreError::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+            StoreError::TooNew { .. } | StoreError::Unusable(_) | StoreError::Damaged(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
             }
             StoreError::Internal(_) => return Self::internal(error),
         };
-        Self::new(status, code, "The catalogue does not answer", error)
+        Self::new(status, error.code(), "The catalogue does not answer", error)
     }
 }
 

@@ -73,6 +73,9 @@ impl Query {
 const FILTERS: [(&str, &str); 4] =
     [("path", "2024/trip"), ("after", "2024-05"), ("before", "2024-05-31"), ("person", "\"Ana Ruiz\"")];
 
+/// Bytes of a prefix, however wide it is written: what is longer is not compared, at each word of a query anew.
+const LONGEST_PREFIX: usize = 32;
+
 /// Where something is wrong, in bytes, and what.
 type Wrong = (usize, Problem);
 
@@ -161,6 +164,9 @@ impl<'a> Parser<'a> {
     /// Reads a known prefix and its colon.
     fn prefix(&mut self) -> Option<&'static str> {
         let (name, rest) = self.rest().split_once([':', '：'])?;
+        if name.len() > LONGEST_PREFIX {
+            return None;
+        }
         let plain: String = name.nfkc().collect::<String>().to_lowercase();
         let names = ["ocr", "clip"].into_iter().chain(FILTERS.map(|(name, _)| name));
         let found = names.into_iter().find(|known| *known == plain)?;

@@ -150,6 +150,15 @@ fn prepare(path: &Path, db: &mut Connection) -> Result<(), StoreError> {
 /// What an error of SQLite means to a person, and what to do.
 fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
     let path = path.display();
+    let damaged = || {
+        StoreError::Damaged(format!(
+            "{path} is damaged; move it away together with {path}-wal and {path}-shm, and index its folders anew \
+             (`sqlite3 {path} .recover` may save corrected texts and names)"
+        ))
+    };
+    if contradicts_itself(error) {
+        return damaged();
+    }
     let Some(code) = error.sqlite_error_code() else {
         return StoreError::Internal(error.to_string());
     };
@@ -170,10 +179,7 @@ fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
         ErrorCode::NotADatabase => {
             unusable(format!("{path} is no catalogue; give another path, or move that file away"))
         }
-        ErrorCode::DatabaseCorrupt => unusable(format!(
-            "{path} is damaged; move it away, and its pictures will be indexed anew (`sqlite3 {path} .recover` may \
-             save corrected texts and names)"
-        )),
+        ErrorCode::DatabaseCorrupt => damaged(),
         ErrorCode::SystemIoFailure => {
             let detail = match error {
                 rusqlite::Error::SqliteFailure(code, _) => ffi::code_to_str(code.extended_code),
@@ -182,6 +188,24 @@ fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
             unusable(format!("{path} cannot be read or written ({detail}); check the disk"))
         }
         _ => StoreError::Internal(error.to_string()),
+    }
+}
+
+/// Is it an error that a sound file cannot give? Its tables are strict, are there, and have the columns and rows that are asked for.
+fn contradicts_itself(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error;
+    match error {
+        Error::InvalidColumnType(..)
+        | Error::FromSqlConversionFailure(..)
+        | Error::IntegralValueOutOfRange(..)
+        | Error::Utf8Error(..)
+        | Error::QueryReturnedNoRows => true,
+        Error::SqliteFailure(_, Some(said)) | Error::SqlInputError { msg: said, .. } => {
+            ["no such table", "no such column", "has no column", "malformed"]
+                .iter()
+                .any(|start| said.contains(start))
+        }
+        _ => false,
     }
 }
 

@@ -1,10 +1,12 @@
 //! What only a file can get wrong.
 use std::{fs, path::Path};
 
-use viewfinder_catalog::{Filter, SqliteStore, Store as _, StoreError};
+use viewfinder_catalog::{
+    AssetId, Filter, Finding, SqliteStore, Store as _, StoreError, search::Source as _,
+};
 
 use crate::{
-    data::{add_text, word},
+    data::{CLIP_MODEL, FACE_MODEL, add_text, face, file, hash, noise, outcome, taken, unit, word},
     places::{File, Place as _, segmenter},
 };
 
@@ -86,8 +88,105 @@ fn a_damaged_file_is_told() {
     bytes[2 * 8192..].fill(0xab);
     fs::write(place.path(), bytes).unwrap();
     let found = open(&place.path()).and_then(|store| store.list("", None, 1000));
-    let Err(StoreError::Unusable(text)) = found else { panic!("{found:?}") };
-    assert!(text.contains("is damaged; move it away"), "{text}");
+    let Err(error) = found else { panic!("{found:?}") };
+    assert_eq!(error.code(), "catalogue_damaged");
+    let text = error.to_string();
+    assert!(text.contains("is damaged; move it away") && text.ends_with("(catalogue_damaged)"), "{text}");
+    assert!(text.contains(place.path().to_str().unwrap()), "{text}");
+}
+
+/// Asks and writes as much as there is, and answers what went wrong.
+fn use_it(path: &Path) -> Vec<StoreError> {
+    let store = match open(path) {
+        Ok(store) => store,
+        Err(error) => return vec![error],
+    };
+    let (ids, all) = ((1..=80).map(AssetId).collect::<Vec<_>>(), Filter::default());
+    let vector = unit(&noise(1, 8));
+    [
+        store.list("", None, 1000).map(drop),
+        store.assets(&ids).map(drop),
+        store.by_path("/7.jpg").map(drop),
+        store.by_hash(&hash(7)).map(drop),
+        store.find_text(&word("words"), &all, 10).map(drop),
+        store.lines(&ids).map(drop),
+        store.nearest(CLIP_MODEL, &vector, &all, 10).map(drop),
+        store.background(CLIP_MODEL, &vector, 10).map(drop),
+        store.embedding(AssetId(3)).map(drop),
+        store.faces(AssetId(3)).map(drop),
+        store.people().map(drop),
+        store.counts().map(drop),
+        store.revision().map(drop),
+        store.failures(10).map(drop),
+        store.correct(AssetId(5), 0, "other words").map(drop),
+        store.put_files(&[(file("/new.jpg", 900), taken(1))]).map(drop),
+        store.remove(&ids[..9]).map(drop),
+    ]
+    .into_iter()
+    .filter_map(Result::err)
+    .collect()
+}
+
+#[test]
+fn wherever_a_file_is_damaged_it_is_said_so() {
+    let place = File::new();
+    let store = place.open();
+    for i in 0..60 {
+        let id = add_text(&*store, &format!("/{i}.jpg"), i, &["some words to fill pages", "and more"]);
+        let found = [
+            outcome(id, i, CLIP_MODEL, Finding::Embedding(unit(&noise(i, 8)))),
+            outcome(id, i, FACE_MODEL, Finding::Faces(vec![face(0.1, &noise(i + 100, 8))])),
+        ];
+        store.record(&found).unwrap();
+    }
+    drop(store);
+    let sound = fs::read(place.path()).unwrap();
+    assert!(use_it(&place.path()).is_empty());
+    let mut damaged = 0;
+    for page in 0..sound.len() / 8192 {
+        for fill in [0x00, 0xff, 0x0a] {
+            // The header of the first page stays, or it would be no database at all.
+            let start = page * 8192 + if page == 0 { 100 } else { 0 };
+            let mut bytes = sound.clone();
+            bytes[start..(page + 1) * 8192].fill(fill);
+            for name in ["-wal", "-shm"] {
+                let _ = fs::remove_file(format!("{}{name}", place.path().display()));
+            }
+            fs::write(place.path(), bytes).unwrap();
+            for error in use_it(&place.path()) {
+                assert_eq!(error.code(), "catalogue_damaged", "page {page}, {fill}: {error:?}");
+                damaged += 1;
+            }
+        }
+    }
+    assert!(damaged > 100, "{damaged}");
+}
+
+#[test]
+fn tables_that_another_program_changed_are_told() {
+    for change in [
+        "DROP TABLE state",
+        "DELETE FROM state",
+        "DROP TABLE asset",
+        "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'asset'; \
+         PRAGMA writable_schema = RESET; UPDATE asset SET size = 'big'",
+        "ALTER TABLE asset RENAME COLUMN modified_ns TO other",
+        "UPDATE asset SET hash = x'00'",
+        "PRAGMA ignore_check_constraints = 1; UPDATE asset SET width = -5",
+    ] {
+        let place = File::new();
+        let store = place.open();
+        add_text(&*store, "/7.jpg", 7, &["some words"]);
+        drop(store);
+        let db = rusqlite::Connection::open(place.path()).unwrap();
+        db.execute_batch(change).unwrap();
+        drop(db);
+        let errors = use_it(&place.path());
+        assert!(!errors.is_empty(), "{change}");
+        for error in errors {
+            assert_eq!(error.code(), "catalogue_damaged", "{change}: {error:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod mt_photos;
 mod operations;
 mod page;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use mt_photos::sentence;
 pub use page::page_file;
 
 use std::{sync::Arc, time::Instant};

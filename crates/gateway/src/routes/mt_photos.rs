@@ -97,10 +97,10 @@ pub(super) async fn faces(State(app): Shared, request: Request) -> Response {
 
 /// `POST /clip/txt`.
 pub(super) async fn embed_sentence(State(app): Shared, request: Request) -> Response {
-    finish(sentence(&app, request).await)
+    finish(embedded(&app, request).await)
 }
 
-async fn sentence(app: &Arc<App>, request: Request) -> Result<VectorAnswer, Response> {
+async fn embedded(app: &Arc<App>, request: Request) -> Result<VectorAnswer, Response> {
     let (headers, body) = authorised(app, request).await?;
     let held = app.bodies.read_at_most(&headers, body, SENTENCE_BYTES).await;
     let held = held.map_err(|failure| failure.detail())?;
@@ -111,6 +111,12 @@ async fn sentence(app: &Arc<App>, request: Request) -> Result<VectorAnswer, Resp
         .await
         .map_err(|error| crashed(&error.into()))?;
     VectorAnswer::new(&vector).map_err(|error| crashed(&error.into()))
+}
+
+/// The `text` of a body, for fuzzing.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn sentence(body: &[u8]) -> Option<String> {
+    read_text(body).ok()
 }
 
 /// The `text` of a JSON body, which need not be declared as such.

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use image::{ImageDecoder, codecs::webp::WebPDecoder};
 use tiff::decoder::Decoder as TiffDecoder;
 
-use super::{DecodeError, Format, exif, markers};
+use super::{DecodeError, Format, directory, exif, markers};
 use crate::Orientation;
 
 /// What a picture file says of itself before its pixels.
@@ -47,9 +47,12 @@ pub fn header(bytes: &[u8]) -> Result<Header, DecodeError> {
             Format::WebP => WebPDecoder::new(Cursor::new(bytes))
                 .map(|decoder| decoder.dimensions())
                 .map_err(|error| broken(error.to_string()))?,
-            Format::Tiff => TiffDecoder::new(Cursor::new(bytes))
-                .and_then(|mut decoder| decoder.dimensions())
-                .map_err(|error| broken(error.to_string()))?,
+            Format::Tiff => {
+                directory::check(bytes)?;
+                TiffDecoder::new(Cursor::new(bytes))
+                    .and_then(|mut decoder| decoder.dimensions())
+                    .map_err(|error| broken(error.to_string()))?
+            }
         };
         if width == 0 || height == 0 {
             return Err(DecodeError::ZeroSize);

@@ -1,6 +1,7 @@
 //! Files to pixels.
 
 mod alpha;
+mod directory;
 mod exif;
 mod format;
 mod general;

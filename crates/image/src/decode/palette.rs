@@ -7,13 +7,14 @@ use tiff::decoder::Decoder;
 use tiff::tags::{ByteOrder, Tag};
 use tiff::{ColorType, TiffError};
 
-use super::{DecodeError, Format, Limits, Pixels};
+use super::{DecodeError, Format, Limits, Pixels, directory};
 
 const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u16 = 3;
 
 /// Decodes the first page to width, height and samples; `None` if its colours are not in a table.
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Option<(usize, usize, Pixels)>, DecodeError> {
+    directory::check(bytes)?;
     let broken = |error: TiffError| unreadable(error.to_string());
     let mut header = Decoder::new(Cursor::new(bytes)).map_err(broken)?;
     let photometric = header.find_tag_unsigned(Tag::PhotometricInterpretation).map_err(broken)?;

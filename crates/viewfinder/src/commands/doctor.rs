@@ -262,7 +262,7 @@ fn immich(config: &Config) -> Vec<Finding> {
         ),
     }];
     let Some(database) = &config.companion_database_url else { return findings };
-    match viewfinder_immich::look(database) {
+    match viewfinder_immich::look(database.reveal()) {
         Ok(capabilities) => {
             let missing = capabilities.missing().map(|(_, told)| {
                 Finding::warn("Immich", told, "look for a newer Viewfinder that knows this Immich")

@@ -195,7 +195,7 @@ fn gateway_config(config: &Config, connections: usize) -> Result<GatewayConfig, 
     Ok(GatewayConfig {
         listen,
         hosts: config.server_hosts.clone(),
-        api_key: config.api_key.clone(),
+        api_key: config.api_key.reveal().to_owned(),
         models: Models {
             ocr: config.ocr_model.clone(),
             clip: config.clip_model.clone(),

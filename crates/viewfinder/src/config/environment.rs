@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::aliases::WITHOUT_EFFECT;
 use super::load::{Layers, Note, Origin};
 use super::settings::SETTINGS;
 use super::suggest::closest;
+use super::value::expand_home;
 
 /// Environment variables, found whatever their case.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Environment {
     variables: BTreeMap<String, String>,
 }
@@ -32,10 +34,23 @@ impl Environment {
         for setting in SETTINGS {
             let aliases: Vec<_> =
                 setting.aliases.iter().filter_map(|alias| Some((alias, self.get(alias.name)?))).collect();
+            let file = self.get(setting.in_file.env).filter(|_| setting.secret);
             if let Some(text) = self.get(setting.env) {
                 layers.text(setting, text, Origin::Environment(vec![setting.env]));
                 for (alias, _) in aliases {
                     layers.notes.push(Note::warning(format!("{} wins over {}", setting.env, alias.name)));
+                }
+                if file.is_some() {
+                    let note = format!("{} wins over {}", setting.env, setting.in_file.env);
+                    layers.notes.push(Note::warning(note));
+                }
+                continue;
+            }
+            if let Some(file) = file {
+                layers.secret(setting, &expand_home(file), Origin::Environment(vec![setting.in_file.env]));
+                for (alias, _) in aliases {
+                    let note = format!("{} wins over {}", setting.in_file.env, alias.name);
+                    layers.notes.push(Note::warning(note));
                 }
                 continue;
             }
@@ -64,6 +79,7 @@ impl Environment {
             SETTINGS
                 .iter()
                 .flat_map(|setting| setting.aliases.iter().map(|alias| alias.name).chain([setting.env]))
+                .chain(SETTINGS.iter().filter(|setting| setting.secret).map(|setting| setting.in_file.env))
                 .chain(WITHOUT_EFFECT.iter().map(|(name, _)| *name))
         };
         for name in self.variables.keys() {
@@ -78,6 +94,13 @@ impl Environment {
                 closest(name, known()).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             layers.notes.push(Note::warning(format!("{name} is not a known variable{hint}")));
         }
+    }
+}
+
+/// Names alone: values may be secrets.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys()).finish()
     }
 }
 

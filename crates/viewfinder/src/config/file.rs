@@ -1,9 +1,13 @@
 use std::path::{Path, PathBuf};
 
+use toml::de::DeTable;
+
 use super::environment::Environment;
+use super::lines::{Lines, line};
 use super::load::{ConfigError, Layers, Origin};
 use super::settings::{SETTINGS, Setting};
 use super::suggest::closest;
+use super::value::Value as _;
 
 /// Bytes of a file. The example, which has everything, is a hundredth of it.
 const LARGEST: u64 = 4 << 20;
@@ -30,11 +34,19 @@ pub(super) fn find(asked: Option<&Path>, environment: &Environment) -> Option<Pa
 
 /// Reads the file into the layers. A file that cannot be read or parsed is an error at once.
 pub(super) fn apply(path: &Path, layers: &mut Layers) -> Result<(), ConfigError> {
-    let failed = |message: String| ConfigError { messages: vec![format!("{}: {message}", path.display())] };
-    let text = viewfinder_files::read_text(path, LARGEST).map_err(|error| failed(error.to_string()))?;
-    let table: toml::Table = toml::from_str(&text).map_err(|error| failed(error.to_string()))?;
-    let absolute = std::path::absolute(path).map_err(|error| failed(error.to_string()))?;
+    let failed = |message: String| ConfigError { messages: vec![format!("{}{message}", path.display())] };
+    let text = viewfinder_files::read_text(path, LARGEST).map_err(|error| failed(format!(": {error}")))?;
+    // What the library shows of the text itself may be a secret, and so may the value that it cannot take.
+    let unreadable = |error: &toml::de::Error, message: &str| {
+        let line = error.span().map_or_else(String::new, |span| format!(":{}", line(&text, span)));
+        failed(format!("{line}: {message}"))
+    };
+    DeTable::parse(&text).map_err(|error| unreadable(&error, error.message()))?;
+    let table: toml::Table =
+        toml::from_str(&text).map_err(|error| unreadable(&error, "this value is out of range"))?;
+    let absolute = std::path::absolute(path).map_err(|error| failed(format!(": {error}")))?;
     let base = absolute.parent().unwrap_or(Path::new("/"));
+    layers.lines = Lines::of(&text);
     walk(&table, "", base, path, layers);
     Ok(())
 }
@@ -45,7 +57,18 @@ fn walk(table: &toml::Table, prefix: &str, base: &Path, path: &Path, layers: &mu
         if let Some(setting) = Setting::find(&key) {
             match (setting.set_toml)(&mut layers.config, value, base) {
                 Ok(()) => drop(layers.origins.insert(setting.key, Origin::File)),
-                Err(message) => layers.errors.push(format!("{}: {key}: {message}", path.display())),
+                Err(message) => wrong(path, &key, &message, layers),
+            }
+            continue;
+        }
+        if let Some(setting) = Setting::find_in_file(&key) {
+            match PathBuf::from_toml(value, base) {
+                _ if layers.origins.get(setting.key) == Some(&Origin::File) => {
+                    let both = format!("{} is there too; one of them is needed", setting.key);
+                    wrong(path, &key, &both, layers);
+                }
+                Ok(file) => layers.secret(setting, &file, Origin::File),
+                Err(message) => wrong(path, &key, &message, layers),
             }
             continue;
         }
@@ -58,8 +81,25 @@ fn walk(table: &toml::Table, prefix: &str, base: &Path, path: &Path, layers: &mu
                 let known = SETTINGS.iter().map(|setting| setting.key);
                 let hint =
                     closest(&key, known).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                layers.errors.push(format!("{}: unknown setting `{key}`{hint}", path.display()));
+                unknown(path, &key, &hint, layers);
             }
         }
     }
+}
+
+/// Notes what is wrong with a setting.
+fn wrong(path: &Path, key: &str, message: &str, layers: &mut Layers) {
+    let place = place(path, key, layers);
+    layers.errors.push(format!("{place}: {key}: {message}"));
+}
+
+fn unknown(path: &Path, key: &str, hint: &str, layers: &mut Layers) {
+    let place = place(path, key, layers);
+    layers.errors.push(format!("{place}: unknown setting `{key}`{hint}"));
+}
+
+/// The file and the line.
+fn place(path: &Path, key: &str, layers: &Layers) -> String {
+    let line = layers.lines.get(key).map_or_else(String::new, |line| format!(":{line}"));
+    format!("{}{line}", path.display())
 }

@@ -1,12 +1,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::ToSocketAddrs as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::addresses;
 use super::environment::Environment;
 use super::file;
-use super::settings::{Config, SETTINGS, Setting};
+use super::lines::Lines;
+use super::settings::{Config, SETTINGS, Scope, Setting};
 use super::suggest::closest;
+use super::value::{expand_home, is_address};
+use crate::keys;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +73,7 @@ pub(crate) struct ConfigError {
 }
 
 /// What the command line says about the configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Flags {
     /// `--config`.
     pub file: Option<PathBuf>,
@@ -77,6 +81,15 @@ pub(crate) struct Flags {
     pub values: Vec<(&'static str, String)>,
     /// `--set KEY=VALUE`.
     pub set: Vec<String>,
+}
+
+/// Names alone: values may be secrets.
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.values.iter().map(|(key, _)| *key);
+        let set = self.set.iter().map(|pair| pair.split_once('=').map_or("", |(key, _)| key));
+        f.debug_list().entries(names.chain(set)).finish()
+    }
 }
 
 /// A configuration with the history of its values.
@@ -108,6 +121,8 @@ pub(super) struct Layers {
     pub(super) origins: BTreeMap<&'static str, Origin>,
     pub(super) notes: Vec<Note>,
     pub(super) errors: Vec<String>,
+    /// Of the file's settings.
+    pub(super) lines: Lines,
 }
 
 impl Layers {
@@ -115,28 +130,54 @@ impl Layers {
     pub(super) fn text(&mut self, setting: &Setting, text: &str, origin: Origin) {
         match (setting.set_text)(&mut self.config, text) {
             Ok(()) => drop(self.origins.insert(setting.key, origin)),
-            Err(message) => self.errors.push(match origin {
-                Origin::Environment(names) => format!("{}: {message}", names.join(", ")),
-                Origin::Flag(flag) => format!("{flag}: {message}"),
-                Origin::Default | Origin::File => format!("{}: {message}", setting.key),
-            }),
+            Err(message) => self.refuse(setting, &message, &origin),
         }
+    }
+
+    /// Sets a secret from the file that holds it and nothing else; several stand on a line each.
+    pub(super) fn secret(&mut self, setting: &Setting, file: &Path, origin: Origin) {
+        match keys::from_file(file) {
+            Ok(secret) if setting.list => {
+                let secrets: Vec<&str> = secret.lines().map(str::trim).collect();
+                self.text(setting, &secrets.join(","), origin);
+            }
+            Ok(secret) => self.text(setting, &secret, origin),
+            Err(error) => self.refuse(setting, &format!("{error:#}"), &origin),
+        }
+    }
+
+    fn refuse(&mut self, setting: &Setting, message: &str, origin: &Origin) {
+        self.errors.push(match origin {
+            Origin::Environment(names) => format!("{}: {message}", names.join(", ")),
+            Origin::Flag(flag) => format!("{flag}: {message}"),
+            Origin::Default | Origin::File => format!("{}: {message}", setting.key),
+        });
     }
 
     fn flags(&mut self, flags: &Flags) {
         for (key, text) in &flags.values {
+            let named = |flag: Option<(&str, Scope)>| {
+                Origin::Flag(flag.map_or_else(String::new, |(name, _)| format!("--{name}")))
+            };
             if let Some(setting) = Setting::find(key) {
-                let flag = setting.flag.map_or_else(String::new, |(name, _)| format!("--{name}"));
-                self.text(setting, text, Origin::Flag(flag));
+                self.text(setting, text, named(setting.flag));
+            } else if let Some(setting) = Setting::find_in_file(key) {
+                self.secret(setting, &expand_home(text), named(setting.in_file.flag));
             }
         }
         for pair in &flags.set {
+            // What it is then may be a secret.
             let Some((key, text)) = pair.split_once('=') else {
-                self.errors.push(format!("--set: expected KEY=VALUE, found `{pair}`"));
+                self.errors.push("--set: expected KEY=VALUE".to_owned());
                 continue;
             };
-            if let Some(setting) = Setting::find(key.trim()) {
-                self.text(setting, text, Origin::Flag("--set".to_owned()));
+            let (key, origin) = (key.trim(), Origin::Flag("--set".to_owned()));
+            if let Some(setting) = Setting::find(key) {
+                self.text(setting, text, origin);
+                continue;
+            }
+            if let Some(setting) = Setting::find_in_file(key) {
+                self.secret(setting, &expand_home(text), origin);
                 continue;
             }
             let hint = closest(key, SETTINGS.iter().map(|setting| setting.key))
@@ -163,7 +204,10 @@ impl Layers {
             }
         }
         for address in config.listen_keys.keys().filter(|address| !config.listen.contains(address)) {
-            wrong.push(("listen_keys", format!("`{address}` is not among the addresses of `listen`")));
+            // What does not look like an address may be a key that stands on the wrong side.
+            let address =
+                if is_address(address) { format!("`{address}`") } else { "a key's address".to_owned() };
+            wrong.push(("listen_keys", format!("{address} is not among the addresses of `listen`")));
         }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log_level) {
             wrong.push(("log.level", error.to_string()));
@@ -206,9 +250,15 @@ impl Layers {
         if config.limits_head_bytes < LEAST_HEAD_BYTES {
             wrong.push(("limits.head_bytes", format!("must be at least {LEAST_HEAD_BYTES}")));
         }
-        for (key, message) in wrong {
-            let origin = self.origins.get(key).unwrap_or(&Origin::Default);
-            self.errors.push(format!("{key}: {message} (from {origin})"));
+        let wrong = wrong.into_iter().map(|(key, message)| (key.to_owned(), message));
+        for (key, message) in wrong.chain(addresses::check(config)) {
+            let setting = key.split('[').next().unwrap_or_default();
+            let origin = self.origins.get(setting).unwrap_or(&Origin::Default);
+            let line = match self.lines.get(&key) {
+                Some(line) if *origin == Origin::File => format!(", line {line}"),
+                _ => String::new(),
+            };
+            self.errors.push(format!("{setting}: {message} (from {origin}{line})"));
         }
     }
 }

@@ -3,10 +3,13 @@
 //! [`settings`] declares every setting once; reading, printing, the example file and the command line's flags all
 //! follow from that table. [`mod@load`] layers the sources and remembers where each value came from.
 
+mod addresses;
 mod aliases;
 mod environment;
 mod file;
+mod lines;
 mod load;
+mod secret;
 mod settings;
 mod show;
 mod suggest;
@@ -14,7 +17,8 @@ mod value;
 
 pub(crate) use environment::Environment;
 pub(crate) use load::{ConfigError, Flags, Loaded, Origin, Severity, load};
-pub(crate) use settings::{Config, SETTINGS, Scope};
+pub(crate) use secret::Secret;
+pub(crate) use settings::{Config, SETTINGS, Scope, Setting};
 pub(crate) use show::{example, to_json, to_text};
 pub(crate) use value::{
     FetchOnRequest, KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, OpenTo, Preload,

@@ -6,6 +6,7 @@ use viewfinder_catalog::search::Similarity;
 use viewfinder_runtime::Device;
 
 use super::aliases;
+use super::secret::Secret;
 use super::value::{
     FetchOnRequest, KeySource, Kind, LogColour, LogFormat, NodeEntry, OcrProfile, OpenTo, Preload, Value,
 };
@@ -29,8 +30,10 @@ pub(crate) struct Setting {
     pub aliases: &'static [Alias],
     /// Flag without its dashes, and where it is offered.
     pub flag: Option<(&'static str, Scope)>,
-    /// Never shown.
+    /// Never shown, and may be kept in a file of its own.
     pub secret: bool,
+    /// What names this file.
+    pub in_file: InFile,
     /// What it is for, in lines.
     pub help: &'static [&'static str],
     /// Shown in the example file where the default is nothing.
@@ -43,6 +46,16 @@ pub(crate) struct Setting {
     pub switch: bool,
     /// Several values: its flag may be repeated.
     pub list: bool,
+}
+
+/// What names the file that a secret is kept in, in place of the secret itself.
+pub(crate) struct InFile {
+    /// Path in the TOML file.
+    pub key: &'static str,
+    /// Environment variable.
+    pub env: &'static str,
+    /// Flag without its dashes, and where it is offered.
+    pub flag: Option<(&'static str, Scope)>,
 }
 
 /// Another program's variable for a setting.
@@ -69,6 +82,9 @@ macro_rules! flag {
     () => {
         None
     };
+    ($name:literal $scope:ident $end:literal) => {
+        Some((concat!($name, $end), Scope::$scope))
+    };
     ($name:literal $scope:ident) => {
         Some(($name, Scope::$scope))
     };
@@ -91,7 +107,6 @@ macro_rules! settings {
             $(, flag $flag:literal $scope:ident)?
             $(, aliases [$($alias:literal $(=> $function:path)?),+])?
             $(, example $example:literal)?
-            $(, secret $secret:literal)?
             ;
     )+) => {
         /// Everything that can be configured, with a value.
@@ -112,7 +127,12 @@ macro_rules! settings {
                 env: $env,
                 aliases: &[$($(Alias { name: $alias, apply: apply!($field $($function)?) },)+)?],
                 flag: flag!($($flag $scope)?),
-                secret: false $(|| $secret)?,
+                secret: <$type as Value>::SECRET,
+                in_file: InFile {
+                    key: concat!($key, "_file"),
+                    env: concat!($env, "_FILE"),
+                    flag: flag!($($flag $scope "-file")?),
+                },
                 help: &[$($help),+],
                 example: example!($($example)?),
                 set_text: |config, text| {
@@ -144,8 +164,8 @@ settings! {
         ];
     /// Key that MT Photos must send in its `api-key` header. Change the default if others can reach the port.
     /// An address with a key of its own, see `listen_keys`, wants that one instead.
-    api_key: String = "mt_photos_ai_extra".to_owned();
-        "api_key", "VIEWFINDER_API_KEY", flag "api-key" Serve, aliases ["API_AUTH_KEY"], secret true;
+    api_key: Secret = Secret::new("mt_photos_ai_extra");
+        "api_key", "VIEWFINDER_API_KEY", flag "api-key" Serve, aliases ["API_AUTH_KEY"];
 
     /// Names by which browsers may open this server, such as that of a proxy before it. Its addresses, names without a dot and
     /// those of local networks (.local, .lan, .home.arpa, .internal and the like) need not be said; `*` allows every name.
@@ -182,8 +202,8 @@ settings! {
         "store.hf_endpoint", "VIEWFINDER_HF_ENDPOINT", aliases ["HF_ENDPOINT"],
         example "https://mirror.example";
     /// Token for Hugging Face, for models that want one.
-    store_hf_token: Option<String> = None;
-        "store.hf_token", "VIEWFINDER_HF_TOKEN", aliases ["HF_TOKEN"], example "hf_…", secret true;
+    store_hf_token: Option<Secret> = None;
+        "store.hf_token", "VIEWFINDER_HF_TOKEN", aliases ["HF_TOKEN"], example "hf_…";
     /// Address of a ModelScope mirror.
     store_modelscope_endpoint: Option<String> = None;
         "store.modelscope_endpoint", "VIEWFINDER_MODELSCOPE_ENDPOINT", example "https://mirror.example";
@@ -223,8 +243,8 @@ settings! {
     catalog_file: Option<PathBuf> = None;
         "catalog.file", "VIEWFINDER_CATALOG_FILE", example "/var/lib/viewfinder/catalog.db";
     /// PostgreSQL database of the catalogue, in place of a file. It needs the pgvector extension.
-    catalog_url: Option<String> = None;
-        "catalog.url", "VIEWFINDER_CATALOG_URL", example "postgres://user:password@host/database", secret true;
+    catalog_url: Option<Secret> = None;
+        "catalog.url", "VIEWFINDER_CATALOG_URL", example "postgres://user:password@host/database";
     /// Text search configuration of that database, such as zhparser's, whose words are found beside Viewfinder's own.
     catalog_text_search_config: Option<String> = None;
         "catalog.text_search_config", "VIEWFINDER_CATALOG_TEXT_SEARCH_CONFIG", example "chinese";
@@ -274,9 +294,9 @@ settings! {
         "companion.immich_ca_file", "VIEWFINDER_COMPANION_IMMICH_CA_FILE", example "my-ca.pem";
     /// Immich's PostgreSQL database. With it, Viewfinder searches and ranks by itself, and text and vectors of single photos
     /// can be done again. Without it, Immich itself searches for text. A schema `viewfinder` is made in it, and nothing else.
-    companion_database_url: Option<String> = None;
+    companion_database_url: Option<Secret> = None;
         "companion.database_url", "VIEWFINDER_COMPANION_DATABASE_URL",
-        example "postgres://postgres:password@database/immich", secret true;
+        example "postgres://postgres:password@database/immich";
     /// Immich's folder of media as it is seen here. With it and the database, text that Immich does not read itself, because it is older
     /// than v2.2 or its OCR is off, is read from the previews.
     companion_media: Option<PathBuf> = None;
@@ -286,9 +306,9 @@ settings! {
         "companion.media_prefix", "VIEWFINDER_COMPANION_MEDIA_PREFIX", example "/data";
     /// API keys of Immich's users, where its database is out of reach: each user's pictures are listed and their previews read with
     /// their own key, and what is found is kept in a catalogue of theirs. A key needs asset.read, asset.view and user.read.
-    companion_api_keys: Vec<String> = Vec::new();
+    companion_api_keys: Vec<Secret> = Vec::new();
         "companion.api_keys", "VIEWFINDER_COMPANION_API_KEYS",
-        example "one key for each user, from Immich's account settings", secret true;
+        example "one key for each user, from Immich's account settings";
     /// The folder of these catalogues. Without it: `immich` in the data folder.
     companion_catalogs: Option<PathBuf> = None;
         "companion.catalogs", "VIEWFINDER_COMPANION_CATALOGS", example "/data/immich";
@@ -424,9 +444,9 @@ settings! {
     remote_mt_photos_api: Option<String> = None;
         "remote.mt_photos_api", "VIEWFINDER_MT_PHOTOS_API", aliases ["MT_PHOTOS_API"], example "http://nas:8060";
     /// Key of that MT Photos AI server.
-    remote_mt_photos_api_key: Option<String> = None;
+    remote_mt_photos_api_key: Option<Secret> = None;
         "remote.mt_photos_api_key", "VIEWFINDER_MT_PHOTOS_API_KEY", aliases ["MT_PHOTOS_API_KEY"],
-        example "mt_photos_ai_extra", secret true;
+        example "mt_photos_ai_extra";
 
     /// Seconds that a picture waits for an engine to come back when none can take it. Immich itself gives up after 300.
     hold_time: Duration = Duration::from_secs(240);
@@ -488,5 +508,10 @@ impl Setting {
     /// The setting with this key.
     pub(super) fn find(key: &str) -> Option<&'static Setting> {
         SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// The secret that is kept in the file of this key.
+    pub(super) fn find_in_file(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.secret && setting.in_file.key == key)
     }
 }

@@ -9,7 +9,21 @@ use super::value::HIDDEN;
 /// The value as it may be shown.
 fn shown(setting: &Setting, config: &Config) -> Option<toml::Value> {
     let value = (setting.get)(config)?;
-    Some(if setting.secret { HIDDEN.into() } else { value })
+    Some(match value {
+        _ if setting.secret => HIDDEN.into(),
+        toml::Value::String(text) => without_user(text).into(),
+        other => other,
+    })
+}
+
+/// An address without its user and password; any other text as it is.
+fn without_user(text: String) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{HIDDEN}{}", &rest[at..]),
+        None => text,
+    }
 }
 
 /// The effective configuration as TOML, each line with the origin of its value.
@@ -79,6 +93,14 @@ pub(crate) fn example() -> String {
             let _ = writeln!(text, "#{line}");
         }
         write_variables(&mut text, setting);
+        if setting.secret {
+            let (_, name) = setting.in_file.key.rsplit_once('.').unwrap_or(("", setting.in_file.key));
+            let _ = writeln!(
+                text,
+                "# Or in a file that holds nothing else: {name} = \"…\", {}",
+                setting.in_file.env
+            );
+        }
         let example = setting.example;
         let _ = match (setting.get)(&defaults) {
             Some(toml::Value::Table(_)) => writeln!(text, "[{name}]\n# {example}"),

@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use viewfinder_models::Role;
 
+use super::secret::Secret;
+
 /// A type a setting can have: readable from a word (environment, flag) and from TOML, and printable as TOML.
 pub(crate) trait Value: Sized {
     /// Yes or no.
     const SWITCH: bool = false;
     /// Several values.
     const LIST: bool = false;
+    /// Never shown.
+    const SECRET: bool = false;
+    /// May an error repeat what was written? Not where a secret may be part of it.
+    const QUOTED: bool = !Self::SECRET;
 
     /// Reads what a person typed in a flag or a variable. Lists are comma-separated.
     fn from_text(text: &str) -> Result<Self, String>;
@@ -23,9 +29,14 @@ pub(crate) trait Value: Sized {
     fn to_toml(&self) -> Option<toml::Value>;
 }
 
-/// Says what was expected and what came instead.
-fn expected(what: &str, value: &toml::Value) -> String {
-    format!("expected {what}, found {} {value}", value.type_str())
+/// Says what was expected and what came instead. Of tables and lists only that they are: anything may be in them.
+pub(super) fn expected<T: Value>(what: &str, value: &toml::Value) -> String {
+    let kind = value.type_str();
+    match value {
+        toml::Value::Table(_) | toml::Value::Array(_) => format!("expected {what}, found {kind}"),
+        _ if !T::QUOTED => format!("expected {what}, found {kind}"),
+        _ => format!("expected {what}, found {kind} {value}"),
+    }
 }
 
 impl Value for String {
@@ -34,7 +45,7 @@ impl Value for String {
     }
 
     fn from_toml(value: &toml::Value, _: &Path) -> Result<Self, String> {
-        value.as_str().map(str::to_owned).ok_or_else(|| expected("a string", value))
+        value.as_str().map(str::to_owned).ok_or_else(|| expected::<Self>("a string", value))
     }
 
     fn to_toml(&self) -> Option<toml::Value> {
@@ -68,7 +79,7 @@ impl Value for bool {
     }
 
     fn from_toml(value: &toml::Value, _: &Path) -> Result<Self, String> {
-        value.as_bool().ok_or_else(|| expected("true or false", value))
+        value.as_bool().ok_or_else(|| expected::<Self>("true or false", value))
     }
 
     fn to_toml(&self) -> Option<toml::Value> {
@@ -108,7 +119,7 @@ macro_rules! whole_numbers {
                     toml::Value::Integer(number) => Self::try_from(*number)
                         .map_err(|_| format!("{number} is not between 0 and {}", Self::MAX)),
                     toml::Value::String(text) => Self::from_text(text),
-                    _ => Err(expected("a whole number", value)),
+                    _ => Err(expected::<Self>("a whole number", value)),
                 }
             }
 
@@ -157,7 +168,7 @@ impl Value for f32 {
         match value {
             toml::Value::Integer(number) => Ok(*number as f32),
             toml::Value::Float(number) if number.is_finite() => Ok(*number as f32),
-            _ => Err(expected("a number", value)),
+            _ => Err(expected::<Self>("a number", value)),
         }
     }
 
@@ -203,7 +214,7 @@ impl Value for Option<Duration> {
 }
 
 /// Replaces a leading `~/` by the home folder.
-fn expand_home(text: &str) -> PathBuf {
+pub(super) fn expand_home(text: &str) -> PathBuf {
     match (text.strip_prefix("~/"), std::env::home_dir()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(text),
@@ -240,6 +251,8 @@ impl Value for Option<PathBuf> {
 
 impl<T: Value> Value for Vec<T> {
     const LIST: bool = true;
+    const SECRET: bool = T::SECRET;
+    const QUOTED: bool = T::QUOTED;
 
     fn from_text(text: &str) -> Result<Self, String> {
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(T::from_text).collect()
@@ -248,7 +261,7 @@ impl<T: Value> Value for Vec<T> {
     fn from_toml(value: &toml::Value, base: &Path) -> Result<Self, String> {
         match value {
             toml::Value::Array(items) => items.iter().map(|item| T::from_toml(item, base)).collect(),
-            _ => Err(expected("a list", value)),
+            _ => Err(expected::<Self>("a list", value)),
         }
     }
 
@@ -272,7 +285,7 @@ impl Value for BTreeMap<String, String> {
     }
 
     fn from_toml(value: &toml::Value, base: &Path) -> Result<Self, String> {
-        let table = value.as_table().ok_or_else(|| expected("a table", value))?;
+        let table = value.as_table().ok_or_else(|| expected::<Self>("a table", value))?;
         table.iter().map(|(name, value)| Ok((name.clone(), String::from_toml(value, base)?))).collect()
     }
 
@@ -440,7 +453,7 @@ impl Value for toml::Table {
     }
 
     fn from_toml(value: &toml::Value, _: &Path) -> Result<Self, String> {
-        value.as_table().cloned().ok_or_else(|| expected("a table", value))
+        value.as_table().cloned().ok_or_else(|| expected::<Self>("a table", value))
     }
 
     fn to_toml(&self) -> Option<toml::Value> {
@@ -455,7 +468,7 @@ pub(super) const HIDDEN: &str = "(hidden)";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum KeySource {
     /// In the configuration itself.
-    Written(String),
+    Written(Secret),
     /// In a file that holds nothing else.
     File(PathBuf),
 }
@@ -473,7 +486,7 @@ impl Value for BTreeMap<String, KeySource> {
                 let (address, key) = pair.split_once('=').ok_or("expected ADDRESS=KEY or ADDRESS=@FILE")?;
                 let source = match key.trim().strip_prefix('@') {
                     Some(file) => KeySource::File(PathBuf::from_text(file)?),
-                    None => KeySource::Written(key.trim().to_owned()),
+                    None => KeySource::Written(Secret::new(key.trim())),
                 };
                 Ok((address.trim().to_owned(), source))
             })
@@ -483,7 +496,7 @@ impl Value for BTreeMap<String, KeySource> {
     fn from_toml(value: &toml::Value, base: &Path) -> Result<Self, String> {
         let table = value.as_table().ok_or("expected a table of keys by address")?;
         let source = |value: &toml::Value| match value {
-            toml::Value::String(key) => Ok(KeySource::Written(key.clone())),
+            toml::Value::String(key) => Ok(KeySource::Written(Secret::new(key))),
             toml::Value::Table(table) if table.len() == 1 => {
                 let file = table.get("file").ok_or("expected { file = \"…\" }")?;
                 PathBuf::from_toml(file, base).map(KeySource::File)
@@ -494,7 +507,9 @@ impl Value for BTreeMap<String, KeySource> {
             .iter()
             .map(|(address, value)| match source(value) {
                 Ok(source) => Ok((address.clone(), source)),
-                Err(message) => Err(format!("{address}: {message}")),
+                Err(message) if is_address(address) => Err(format!("{address}: {message}")),
+                // Perhaps a key that stands on the wrong side.
+                Err(message) => Err(message),
             })
             .collect()
     }
@@ -513,9 +528,13 @@ impl Value for BTreeMap<String, KeySource> {
     }
 }
 
+/// Does it look like HOST:PORT, and so not like a key?
+pub(super) fn is_address(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+}
+
 /// A `[[nodes]]` entry.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NodeEntry {
     /// What routes call it.
     pub(crate) name: String,
@@ -524,26 +543,49 @@ pub(crate) struct NodeEntry {
     /// Where it is.
     pub(crate) url: String,
     /// What it wants to be shown.
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<Secret>,
     /// A file that holds the key and nothing else.
     pub(crate) key_file: Option<PathBuf>,
     /// Certificates of the authorities that may sign its own, as PEM.
     pub(crate) ca_file: Option<PathBuf>,
 }
 
+impl NodeEntry {
+    const FIELDS: [&str; 6] = ["name", "kind", "url", "key", "key_file", "ca_file"];
+}
+
 impl Value for NodeEntry {
+    const QUOTED: bool = false;
+
     fn from_text(_: &str) -> Result<Self, String> {
         Err("can only be written in the configuration file".to_owned())
     }
 
     fn from_toml(value: &toml::Value, base: &Path) -> Result<Self, String> {
-        let mut entry: Self =
-            value.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())?;
+        let table = value.as_table().ok_or_else(|| expected::<Self>("a table", value))?;
+        if let Some(unknown) = table.keys().find(|name| !Self::FIELDS.contains(&name.as_str())) {
+            return Err(format!("unknown field `{unknown}`, expected one of {}", Self::FIELDS.join(", ")));
+        }
+        let text = |name: &str| match table.get(name) {
+            None => Ok(None),
+            Some(toml::Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => Err(format!("{name}: {}", expected::<Self>("a string", other))),
+        };
+        let needed = |name: &str| text(name)?.ok_or_else(|| format!("missing field `{name}`"));
+        let path = |name: &str| {
+            let path = text(name)?;
+            Ok::<_, String>(path.map(|path| base.join(expand_home(&path))))
+        };
+        let entry = Self {
+            name: needed("name")?,
+            kind: needed("kind")?,
+            url: needed("url")?,
+            key: text("key")?.map(Secret::new),
+            key_file: path("key_file")?,
+            ca_file: path("ca_file")?,
+        };
         if entry.key.is_some() && entry.key_file.is_some() {
             return Err(format!("node {} has a key and a file with one; it needs one of them", entry.name));
-        }
-        for path in [&mut entry.key_file, &mut entry.ca_file].into_iter().flatten() {
-            *path = base.join(expand_home(&path.to_string_lossy()));
         }
         Ok(entry)
     }

@@ -91,6 +91,9 @@ fn flags_that_are_lists_can_be_repeated() {
     assert_eq!(value(&config, "aliases"), json!({ "a": "b", "c": "d" }));
 }
 
+/// A key that is an address too.
+const SECRET: &str = "postgres://user:hunter2-secret@host/database";
+
 #[test]
 fn secrets_are_never_shown() {
     let secrets = [
@@ -101,11 +104,11 @@ fn secrets_are_never_shown() {
     ];
     for (variable, key) in secrets {
         for args in [&["config"][..], &["config", "--json"], &["config", "--check"]] {
-            let output = Run::new().env(variable, "hunter2-secret").args(args).succeeds();
+            let output = Run::new().env(variable, SECRET).args(args).succeeds();
             assert!(!stdout(&output).contains("hunter2"), "{variable} {args:?}");
             assert!(!stderr(&output).contains("hunter2"), "{variable} {args:?}");
         }
-        let config = effective(Run::new().env(variable, "hunter2-secret"));
+        let config = effective(Run::new().env(variable, SECRET));
         assert_eq!(value(&config, key), json!("(hidden)"));
         assert_eq!(origin(&config, key), format!("environment {variable}"));
     }
@@ -441,4 +444,75 @@ fn files_of_nodes_are_relative_to_the_configuration() {
     let node = &value(&config, "nodes")[0];
     assert_eq!(node["key_file"], key.to_str().unwrap());
     assert_eq!(node["ca_file"], "/etc/ca.pem");
+}
+
+#[test]
+fn addresses_that_cannot_be_called_are_told_with_setting_and_line() {
+    for (file, line, key, word) in [
+        (
+            "[[nodes]]\nname = \"n\"\nkind = \"viewfinder\"\nurl = \"ftp://h\"",
+            4,
+            "nodes: node n",
+            "must begin with http",
+        ),
+        (
+            "[[nodes]]\nname = \"n\"\nkind = \"toaster\"\nurl = \"http://h\"",
+            3,
+            "nodes: node n",
+            "a node is of kind",
+        ),
+        (
+            "[[nodes]]\nname = \"n\"\nkind = \"mt-photos\"\nurl = \"h:8060\"",
+            4,
+            "nodes: node n",
+            "should look like",
+        ),
+        ("[remote]\n\nimmich_api = \"nas:3003\"", 3, "remote.immich_api", "should look like"),
+        ("[remote]\nmt_photos_api = \"http://\"", 2, "remote.mt_photos_api", "should look like"),
+        ("[companion]\nimmich_url = \"http://immich/photos\"", 2, "companion.immich_url", "without a path"),
+        ("[companion]\nimmich_url = \"immich\"", 2, "companion.immich_url", "must begin with"),
+        (
+            "[companion]\ndatabase_url = \"mysql://h\"",
+            2,
+            "companion.database_url",
+            "not of the form postgresql://",
+        ),
+        ("[catalog]\nurl = \"postgres://h:port/d\"", 2, "catalog.url", "not of the form postgresql://"),
+        (
+            "[catalog]\nurl = \"postgres://h/d?sslmode=require\"",
+            2,
+            "catalog.url",
+            "sslmode=require is not supported",
+        ),
+        ("[store]\nhf_endpoint = \"mirror\"", 2, "store.hf_endpoint", "should look like https://host"),
+        (
+            "[store]\nmodelscope_endpoint = \"https:/m\"",
+            2,
+            "store.modelscope_endpoint",
+            "should look like https://host",
+        ),
+        (
+            "[store]\ngithub_endpoint = \"ssh://m\"",
+            2,
+            "store.github_endpoint",
+            "should look like https://host",
+        ),
+    ] {
+        let told = stderr(&Run::new().file("viewfinder.toml", file).args(["config", "--check"]).exits(2));
+        let end = format!("(from file, line {line})");
+        assert!(
+            told.contains(&format!("{key}: ")) && told.contains(word) && told.trim_end().ends_with(&end),
+            "{told}"
+        );
+    }
+    let told = stderr(&Run::new().env("IMMICH_API", "nas").args(["config", "--check"]).exits(2));
+    assert!(told.contains("remote.immich_api: ") && told.contains("(from environment IMMICH_API)"), "{told}");
+}
+
+#[test]
+fn what_is_no_toml_is_told_with_its_line_alone() {
+    let run = Run::new().file("viewfinder.toml", "listen = []\n[log]\nlevel = geheim\n");
+    let told = stderr(&run.args(["config"]).exits(2));
+    assert!(told.contains("viewfinder.toml:3: ") && !told.contains("geheim"), "{told}");
+    assert_eq!(told.trim_end().lines().count(), 1, "{told}");
 }

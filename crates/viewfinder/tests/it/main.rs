@@ -14,5 +14,6 @@ mod models;
 mod on_request;
 mod photos;
 mod pictures;
+mod secrets;
 mod serve;
 mod support;

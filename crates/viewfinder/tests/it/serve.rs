@@ -232,7 +232,7 @@ fn keys_and_certificates_that_cannot_be_read_end_it_at_start() {
     let node = "[[nodes]]\nname = \"n\"\nkind = \"viewfinder\"\nurl = \"https://n\"\n";
     for (text, variable, word) in [
         (String::new(), "127.0.0.1:0=@missing.key", "missing.key"),
-        (format!("{node}key_file = \"missing.key\"\n"), "", "node n: the key cannot be read from"),
+        (format!("{node}key_file = \"missing.key\"\n"), "", "node n: the secret cannot be read from"),
         (format!("{node}ca_file = \"missing.pem\"\n"), "", "missing.pem"),
         (format!("{node}ca_file = \"viewfinder.toml\"\n"), "", "certificates of the server's authorities"),
     ] {
