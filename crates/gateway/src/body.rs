@@ -123,7 +123,7 @@ fn make_room(bytes: &mut Vec<u8>, more: usize, announced: usize) {
 
 /// Reads on for a while and throws away. A server that answers and closes in the middle of an upload makes the
 /// client see a broken connection instead of the answer.
-pub(crate) async fn discard(mut body: Body) {
+pub async fn discard(mut body: Body) {
     let _ = timeout(LINGER, async { while let Ok(Some(_)) = next_chunk(&mut body).await {} }).await;
 }
 

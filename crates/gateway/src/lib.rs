@@ -29,6 +29,7 @@ mod stream;
 mod tries;
 
 pub use backend::{Backend, NodeStatus, Reply};
+pub use body::discard;
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
 pub use key::{AddressKey, Admitted, BadKey, Key};
 pub use metric::install as install_metrics;

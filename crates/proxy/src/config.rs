@@ -8,6 +8,8 @@ use viewfinder_transport::EncryptionError;
 
 /// The most headers of a request or an answer, as in Node. Their bytes are bounded as well.
 pub(crate) const HEADERS: usize = 2000;
+/// Bytes of a request's head, which each connection may make us hold. Node, and so Immich, takes a quarter of it.
+pub(crate) const HEAD_BYTES: usize = 64 << 10;
 
 /// Which server is behind the proxy, and how it is reached.
 #[derive(Clone, Debug)]

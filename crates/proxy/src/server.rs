@@ -8,7 +8,7 @@ use viewfinder_transport::{BindError, Connection, accept, listen, unfit};
 
 use crate::{
     Body, Limits,
-    config::HEADERS,
+    config::{HEAD_BYTES, HEADERS},
     failure,
     linger::Lingering,
     target::{self, Encoding},
@@ -90,6 +90,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time)
         .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES)
         .serve_connection(
             TokioIo::new(stream),
             service_fn(move |request: Request<Incoming>| {

@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use viewfinder_gateway::{Admitted, Key, Peer};
+use viewfinder_gateway::{Admitted, Key, Peer, discard};
 
 use crate::{problem::Problem, session::with_attributes};
 
@@ -52,6 +52,8 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, n
     if admitted || access.token().is_shown_by(headers, COOKIE) || here() {
         return next.run(request).await;
     }
+    // A connection that ends with a body half read costs a proxy its next request on it.
+    discard(request.into_body()).await;
     let detail = "open the page by the address with a token that the server printed when it started, or with `viewfinder open`; \
                   other machines come by an address with a key (see `listen_keys`)";
     Problem::new(StatusCode::UNAUTHORIZED, "token_needed", "A token is needed", detail).into_response()

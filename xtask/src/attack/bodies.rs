@@ -116,7 +116,6 @@ pub(super) fn smuggled(ground: &Ground) -> Result<Outcome> {
             "Transfer-Encoding: chunked, identity",
             "Transfer-Encoding : chunked",
             "Content-Length : 5",
-            "Host: other",
             " Folded: line",
         ] {
             let request = format!("POST /predict HTTP/1.1\r\nHost: localhost\r\n{head}\r\n\r\n{hidden}");

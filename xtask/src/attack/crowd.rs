@@ -14,6 +14,8 @@ use crate::http;
 /// Connections of each kind, to each of the two addresses.
 const IDLE: usize = 2_000;
 const SLOW: usize = 1_000;
+/// Bytes that a slow head begins with.
+const LONG_HEAD: usize = 60_000;
 /// So long they stay.
 const STAY: Duration = Duration::from_secs(15);
 /// Requests whose failures could fill a log, and what may come of them.
@@ -32,7 +34,9 @@ pub(super) fn idle(ground: &Ground) -> Outcome {
 }
 
 pub(super) fn slow_heads(ground: &Ground) -> Outcome {
-    let begin = |_: &str| b"GET /ping HTTP/1.1\r\nHost: localhost\r\nX: ".to_vec();
+    // As much of one as Node takes several times over.
+    let long = "x".repeat(LONG_HEAD);
+    let begin = move |_: &str| format!("GET /ping HTTP/1.1\r\nHost: localhost\r\nX: {long}").into_bytes();
     drip(ground, SLOW, begin)
 }
 

@@ -104,11 +104,12 @@ fn table(ground: &Ground, address: &str, hosts: &[&str]) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut ask = |method: &str, path: &str, host: &str, headers: &str| -> Result<(u16, String)> {
         outcome.sent += 1;
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             {headers}Content-Length: 2\r\n\r\n"
-        );
-        http::whole(address, &head, b"{}")
+        let body: &[u8] = if method == "GET" { b"" } else { b"{}" };
+        let kind =
+            if method == "GET" { "" } else { "Content-Type: application/json\r\nContent-Length: 2\r\n" };
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{kind}{headers}\r\n");
+        http::whole(address, &head, body)
     };
     let mut wrong = Vec::new();
     for host in hosts {

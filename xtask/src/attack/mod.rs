@@ -66,7 +66,7 @@ const ATTACKS: &[Attack] = &[
     Attack { name: "100 MB of JSON", memory: 3 * BODY, run: |ground| Ok(bodies::huge(ground)) },
     Attack { name: "JSON bombs", memory: 3 * BODY, run: bodies::bombs },
     Attack { name: "idle connections", memory: 150 * MB, run: |ground| Ok(crowd::idle(ground)) },
-    Attack { name: "slow heads", memory: 150 * MB, run: |ground| Ok(crowd::slow_heads(ground)) },
+    Attack { name: "slow heads", memory: 250 * MB, run: |ground| Ok(crowd::slow_heads(ground)) },
     Attack { name: "slow bodies", memory: 150 * MB, run: |ground| Ok(crowd::slow_bodies(ground)) },
     Attack { name: "failures in the log", memory: 100 * MB, run: crowd::noise },
     Attack { name: "links and pipes", memory: 100 * MB, run: files::links },
