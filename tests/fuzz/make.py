@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seeds of tests/fuzz/corpus that are made up: `seed-*`. Findings stand beside them under names of their own.
+"""Writes the seeds of tests/fuzz/corpus that are made up: `seed-*`. Networks `test-*` were written by the tests of crates/convert,
+`onnx/seed-probe` is a model of tests/fixtures. Findings stand beside them under names that say what they do.
 
 The pictures of tests/fixtures/image are seeds too, where the table of targets says so.
 """

@@ -25,14 +25,14 @@ pub(crate) struct Arguments {
     #[arg(requires = "target")]
     input: Option<PathBuf>,
     /// How long each target is fuzzed
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: u64,
 }
 
 /// What cargo-fuzz gives the compiler. One unit of code a crate, because instrumented functions are not inlined across units.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing";
+    -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=1";
 
 /// Memory that a target's whole process may take, in MB: more than what its own bound allows.
 const MEMORY_MB: u32 = 1024;

@@ -87,6 +87,12 @@ fn place(args: &CatalogArgs, config: &Config) -> Result<Place, Failure> {
         return keys::from_file(file).map(Place::Database).map_err(Failure::Usage);
     }
     if let Some(named) = &args.catalog {
+        // Not repeated: it may hold a password.
+        if named.contains("://") && !is_url(named) {
+            return Err(Failure::Usage(anyhow!(
+                "--catalog: the address of a database begins with postgres:// or postgresql://"
+            )));
+        }
         return Ok(if is_url(named) { Place::Database(named.clone()) } else { Place::File(named.into()) });
     }
     if let Some(url) = &config.catalog_url {

@@ -26,7 +26,7 @@ pub(super) fn list(source: &Source, header: u64) -> Result<Contents, CheckpointE
     let mut json = vec![0; header as usize];
     let read = source.read_at(&mut json, LENGTH)?;
     let metadata: Metadata = serde_json::from_slice(&json[..read])
-        .map_err(|error| CheckpointError::Malformed { item: item(), reason: error.to_string() })?;
+        .map_err(|error| CheckpointError::Malformed { item: item(), reason: one_line(&error.to_string()) })?;
     drop(json);
 
     let (start, size) = (LENGTH + header, metadata.data_len() as u64);
@@ -51,6 +51,11 @@ pub(super) fn list(source: &Source, header: u64) -> Result<Contents, CheckpointE
         contents.add(Tensor { name, dtype, layout, storage: 0 })?;
     }
     Ok(contents)
+}
+
+/// What the library says, which may repeat any piece of the header.
+fn one_line(said: &str) -> String {
+    said.chars().take(200).map(|sign| if sign.is_control() { ' ' } else { sign }).collect()
 }
 
 fn dtype(stored: Stored) -> Option<Dtype> {

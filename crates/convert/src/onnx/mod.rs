@@ -4,11 +4,13 @@
 //! instead of copying them.
 
 mod build;
+mod order;
 pub mod proto;
 mod read;
 mod write;
 
 pub use build::{Attr, node};
+pub(crate) use order::flaw;
 pub use read::ModelFile;
 pub use write::ModelWriter;
 

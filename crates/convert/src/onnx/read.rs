@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use prost::Message as _;
 
 use super::{
-    OnnxError, io_at,
+    OnnxError, flaw, io_at,
     proto::{ElementType, Graph, Model, Tensor},
 };
 
@@ -28,8 +28,11 @@ impl ModelFile {
         let not = |reason: String| OnnxError::NotAModel { path: path.to_owned(), reason };
         // Tensors of `bytes` are slices of the one buffer, not copies.
         let model = Model::decode(bytes).map_err(|error| not(error.to_string()))?;
-        if model.graph.as_ref().is_none_or(|graph| graph.node.is_empty()) {
+        let Some(graph) = model.graph.as_ref().filter(|graph| !graph.node.is_empty()) else {
             return Err(not("it has no graph".into()));
+        };
+        if let Some(flaw) = flaw(graph) {
+            return Err(not(flaw));
         }
         Ok(Self { model, path: path.to_owned() })
     }

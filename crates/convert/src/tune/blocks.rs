@@ -212,7 +212,7 @@ fn channels(map: &str, constants: &Constants<'_>) -> Option<usize> {
         }
         let data = match maker.op_type.as_str() {
             "Relu" | "MaxPool" => 0,
-            "Add" => usize::from(constants.get(&maker.input[0]).is_some()),
+            "Add" => usize::from(constants.get(maker.input.first()?).is_some()),
             _ => return None,
         };
         map = maker.input.get(data)?;

@@ -19,7 +19,7 @@ use prost::Message as _;
 
 use crate::{
     onnx::{
-        OnnxError, io_at,
+        OnnxError, flaw, io_at,
         proto::{ElementType, Graph, Model, Tensor},
     },
     precision::constants::is,
@@ -40,7 +40,8 @@ pub fn tune(file: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     let mut model = Model::decode(bytes.clone()).map_err(|error| not(error.to_string()))?;
     let opset = model.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx"));
     let opset = opset.map_or(0, |set| set.version);
-    let Some(graph) = &mut model.graph else { return Ok(None) };
+    // What is wrong with a graph is the library's to say.
+    let Some(graph) = model.graph.as_mut().filter(|graph| flaw(graph).is_none()) else { return Ok(None) };
     drop_identities(graph);
     let rewritten = upsampling::rewrite(graph)
         | blocks::rewrite(graph, channel_block())
@@ -106,11 +107,13 @@ fn drop_identities(graph: &mut Graph) {
                 input.clone_from(original);
             }
         }
-        let is_copy = is(node, "Identity") && !outputs.contains(&node.output[0]);
-        if is_copy {
-            originals.insert(node.output[0].clone(), node.input[0].clone());
+        let original =
+            node.input.first().filter(|_| is(node, "Identity") && !outputs.contains(&node.output[0]));
+        if let Some(original) = original {
+            originals.insert(node.output[0].clone(), original.clone());
+            return false;
         }
-        !is_copy
+        true
     });
 }
 

@@ -8,11 +8,11 @@ pub(super) fn run(input: &[u8]) {
         day(ms);
     }
     let Ok(text) = std::str::from_utf8(input) else { return };
-    if text.contains(char::is_whitespace) || !text.is_ascii() {
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || b"-/.".contains(&byte)) {
         return;
     }
     let Ok(Query { from_ms: Some(ms), .. }) = Query::parse(&format!("after:{text}")) else { return };
-    let mut numbers = text.trim_matches('"').split(['-', '/', '.']).map(|number| number.parse::<i16>().ok());
+    let mut numbers = text.split(['-', '/', '.']).map(|number| number.parse::<i16>().ok());
     let mut next = || numbers.next().map_or(Some(1), |number| number);
     let (year, month, date) = (next(), next(), next());
     let found = day(ms);

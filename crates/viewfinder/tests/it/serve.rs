@@ -250,7 +250,7 @@ fn routes_that_lead_nowhere_are_refused_at_start() {
     for (text, word) in [
         ("[routes]\nocr = \"strnog\"\n", "strnog"),
         ("[routes]\norc = \"local\"\n", "orc"),
-        ("[[nodes]]\nname = \"a\"\nkind = \"imich\"\nurl = \"http://a\"\n", "imich"),
+        ("[[nodes]]\nname = \"a\"\nkind = \"imich\"\nurl = \"http://a\"\n", "node a: a node is of kind"),
         ("[[nodes]]\nname = \"a\"\nkind = \"viewfinder\"\nurl = \"ftp://a\"\n", "node a"),
         ("[[nodes]]\nname = \"local\"\nkind = \"viewfinder\"\nurl = \"http://a\"\n", "local"),
     ] {
