@@ -37,6 +37,11 @@ both = {"detection": {"modelName": "d", "options": {"minScore": 0.5, "maxResolut
 put("entries", "ocr", json.dumps({"ocr": both}))
 put("entries", "faces", json.dumps({"facial-recognition": {"detection": {"modelName": "buffalo_l", "options": {"minScore": 0.034}},
                                                            "recognition": {"modelName": "buffalo_l"}}}))
+# As trees, these would take thirty to eighty times their length.
+put("entries", "wide", '{"clip":{"visual":{"modelName":"m","options":{"language":[' + "[]," * 5000 + "0]}}}}")
+put("entries", "sparse", '{"clip":{"visual":{"modelName":"m","a":[' + '{"a":0},' * 1800 + "0]}}}")
+put("entries", "long", '{"clip":{"visual":{"modelName":"' + "x" * 15000 + '"}}}')
+put("entries", "steep", '{"clip":{"visual":' + '{"a":' * 3000)
 put("entries", "clip", json.dumps({"clip": {"visual": {"modelName": "ViT-B-32__openai"}}}))
 put("entries", "sentence", json.dumps({"clip": {"textual": {"modelName": "n", "options": {"language": "zh-CN"}}}}))
 put("entries", "legacy", json.dumps({"ocr": {"recognition": {"modelName": "ocr"}}}))

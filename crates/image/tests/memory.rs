@@ -1,45 +1,13 @@
 //! A small file takes little memory, whatever it says.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use viewfinder_image::{Alpha, Limits, decode, header};
-
-/// The system's allocator, and the largest allocation that it was asked for.
-struct Watched;
-
-static LARGEST: AtomicUsize = AtomicUsize::new(0);
+use viewfinder_test_support::{Watched, largest_allocation};
 
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Watched {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LARGEST.fetch_max(size, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 /// So many zeros, packed a thousandfold.
 fn bomb(bytes: usize) -> Vec<u8> {
@@ -85,11 +53,10 @@ fn what_a_small_picture_says_besides_is_not_unpacked() {
     ];
     for extra in extras {
         let file = png(&extra);
-        LARGEST.store(0, Ordering::Relaxed);
         assert_eq!(header(&file).unwrap().size(false), [1, 1]);
         let picture = decode(&file, &Limits::default()).unwrap().into_rgb(true, Alpha::Drop);
         assert_eq!(picture.data(), [255, 128, 0]);
-        let largest = LARGEST.load(Ordering::Relaxed);
+        let largest = largest_allocation();
         assert!(largest < 4 << 20, "{}: {largest}", String::from_utf8_lossy(&extra[4..8]));
     }
 }

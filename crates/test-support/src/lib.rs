@@ -4,8 +4,9 @@
 //! workspace; several test binaries may ask at the same time. Nothing is skipped where a file cannot be had: the test
 //! fails and says what to do.
 //!
-//! [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
+//! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
 
+mod allocation;
 mod browser;
 pub mod checkpoint;
 pub mod made_up;
@@ -13,6 +14,7 @@ pub mod pickle;
 mod postgres;
 mod postgres_package;
 
+pub use allocation::{Watched, largest_allocation};
 pub use browser::Browser;
 pub use postgres::PostgresServer;
 pub use postgres_package::PostgresVersion;

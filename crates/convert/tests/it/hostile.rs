@@ -1,9 +1,9 @@
 //! Whatever a file holds, reading it ends with tensors or with one error that names the culprit: no panic, no endless
 //! work, no memory beyond what the file justifies.
-use crate::support::{archive, floats, largest_allocation, one_tensor, open, safetensors, torch};
+use crate::support::{archive, floats, one_tensor, open, safetensors, torch};
 use proptest::prelude::*;
 use viewfinder_convert::checkpoint::CheckpointError;
-use viewfinder_test_support::pickle::Pickle;
+use viewfinder_test_support::{largest_allocation, pickle::Pickle};
 use zip::CompressionMethod::{Deflated, Stored};
 
 /// The error of opening a file and reading all its tensors.

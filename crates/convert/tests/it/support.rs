@@ -1,51 +1,12 @@
 //! Small checkpoints made by hand.
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    io::{Cursor, Write},
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::io::{Cursor, Write};
+
 use viewfinder_convert::checkpoint::{Checkpoint, CheckpointError};
-use viewfinder_test_support::pickle::Pickle;
+use viewfinder_test_support::{Watched, pickle::Pickle};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
-
-/// Remembers the largest block that was asked for.
-struct Watched;
-
-static LARGEST: AtomicUsize = AtomicUsize::new(0);
 
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
-
-// SAFETY: everything is left to the system's allocator.
-unsafe impl GlobalAlloc for Watched {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LARGEST.fetch_max(size, Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.realloc(block, layout, size) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-/// The largest block that this process ever asked for.
-pub(crate) fn largest_allocation() -> usize {
-    LARGEST.load(Ordering::Relaxed)
-}
 
 /// Opens bytes as a file.
 pub(crate) fn open(bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
