@@ -33,7 +33,7 @@ const SMALL_VALUES: usize = 256;
 /// Requests at once, of those and of others. A small one takes up to 0.1 MB with its copies, another one 30 MB.
 const SMALL_AT_ONCE: usize = 128;
 const LARGE_AT_ONCE: usize = 3;
-/// So long a long one may take to come, while others wait for its room.
+/// So long one may take to come: Immich, which has a time of its own, is not asked before, and others wait for room.
 const BODY_TIME: Duration = Duration::from_secs(15);
 
 /// Room for requests that are read.
@@ -111,7 +111,10 @@ impl Read {
         }
         let (mut parts, mut body) = request.into_parts();
         if announced.lower() <= SMALL_BYTES as u64 {
-            body = match whole(&mut parts, body, SMALL_BYTES).await {
+            let Ok(read) = timeout(BODY_TIME, whole(&mut parts, body, SMALL_BYTES)).await else {
+                return Err(unread(Why::Slow, parts, empty()));
+            };
+            body = match read {
                 Ok(bytes) if values(&bytes) <= SMALL_VALUES => {
                     return Self::beside(&companion.desk.small, companion.time, parts, bytes).await;
                 }

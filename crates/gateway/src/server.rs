@@ -129,8 +129,8 @@ async fn converse(
         .max_headers(limits.headers)
         .serve_connection(
             TokioIo::new(Stream::new(stream, limits.answer_time)),
-            service_fn(move |mut request: Request<Incoming>| {
-                let answering = answering.answering();
+            service_fn(move |request: Request<Incoming>| {
+                let (answering, mut request) = answering.answering(request);
                 request.extensions_mut().insert(peer);
                 // A router is always ready.
                 let answer = router.clone().call(request);

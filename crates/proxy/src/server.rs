@@ -94,7 +94,7 @@ where
         .serve_connection(
             TokioIo::new(stream),
             service_fn(move |request: Request<Incoming>| {
-                let answering = answering.answering();
+                let (answering, request) = answering.answering(request);
                 // Before the library reads on.
                 target.tell(&request);
                 let answer = if let Some((status, why)) = unfit(&request) {

@@ -26,6 +26,13 @@ impl Connection {
     pub fn place(&self) -> Place {
         self.place.clone()
     }
+
+    fn note(&self, written: &Poll<io::Result<usize>>) {
+        match written {
+            Poll::Pending => self.place.blocked(),
+            Poll::Ready(_) => self.place.wrote(),
+        }
+    }
 }
 
 impl AsyncRead for Connection {
@@ -49,7 +56,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write(context, bytes)
+        let written = Pin::new(&mut self.tcp).poll_write(context, bytes);
+        self.note(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -57,7 +66,9 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.tcp).poll_write_vectored(context, pieces)
+        let written = Pin::new(&mut self.tcp).poll_write_vectored(context, pieces);
+        self.note(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

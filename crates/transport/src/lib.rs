@@ -11,4 +11,4 @@ pub use connection::Connection;
 pub use connector::{Connector, EncryptionError, distrust};
 pub use heads::unfit;
 pub use listen::{BindError, accept, listen};
-pub use places::{Answer, Answering, Place, client};
+pub use places::{Answer, Answering, Place, Receiving, client};

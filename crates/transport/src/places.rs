@@ -1,9 +1,10 @@
 //! Places for connections at one address, and who has to leave when they run short.
 //!
 //! A bound for each client would be simpler, and wrong behind a proxy, where everybody is one client. So nobody is bounded
-//! before places run short. Then connections leave that nobody waits at: those between two requests, and those whose next
-//! head is still coming. They are taken from the client that has the most of them, the longest waiting first. A connection
-//! in the middle of a request or an answer stays until it is done.
+//! before places run short. Then connections leave at which it is the client who is waited for: those between two requests,
+//! those whose head or body is still coming, and those whose answer is not fetched. They are taken from the client that has the
+//! most connections, in this order, and of each kind the one first that has been silent for longest. A request that is here as a
+//! whole and whose answer is on its way stays until it is done.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,7 +16,7 @@ use std::{
 };
 
 use hyper::{
-    Response, StatusCode,
+    Request, Response, StatusCode,
     body::{Body, Frame, SizeHint},
 };
 use tokio::sync::Notify;
@@ -60,17 +61,31 @@ enum Wait {
     Idle,
     /// For the rest of a head.
     Head,
+    /// For the rest of a body.
+    Body,
+    /// For the client to fetch its answer.
+    Reader,
 }
 
 /// Where a connection is in its conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// Since this moment.
-    Waiting(Wait, u64),
+struct Stage {
+    part: Part,
+    /// What the client is waited for, since which moment. Such a connection may have to leave.
+    waiting: Option<(Wait, u64)>,
+}
+
+/// A part of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Before a request is known.
+    Head,
     /// Within a request or its answer.
-    Busy,
+    Answer,
     /// The answer is complete, but not yet on its way.
-    Ending,
+    End,
+    /// It speaks another protocol, about which nothing is known.
+    Other,
 }
 
 /// What a newcomer finds.
@@ -130,8 +145,9 @@ impl Places {
         let mut table = self.table();
         table.open += 1;
         table.clients.entry(client).or_default().open += 1;
-        let stage = table.wait(client, Wait::Idle, &asked);
+        let waiting = Some(table.wait(client, Wait::Idle, &asked));
         drop(table);
+        let stage = Stage { part: Part::Head, waiting };
         Place(Arc::new(Held { places: Arc::clone(self), client, stage: Mutex::new(stage), asked }))
     }
 
@@ -182,18 +198,18 @@ impl Table {
         true
     }
 
-    /// Notes that a connection waits from now on.
-    fn wait(&mut self, client: IpAddr, wait: Wait, asked: &Arc<Notify>) -> Stage {
+    /// Notes that a connection waits for its client from now on.
+    fn wait(&mut self, client: IpAddr, wait: Wait, asked: &Arc<Notify>) -> (Wait, u64) {
         self.clock += 1;
         let since = self.clock;
         self.clients.entry(client).or_default().waiting.insert((wait, since), Arc::clone(asked));
-        Stage::Waiting(wait, since)
+        (wait, since)
     }
 
     /// Notes that a connection waits no more. False if it was asked to leave by now.
-    fn resume(&mut self, client: IpAddr, wait: Wait, since: u64) -> bool {
+    fn resume(&mut self, client: IpAddr, waiting: (Wait, u64)) -> bool {
         let client = self.clients.get_mut(&client);
-        client.is_some_and(|client| client.waiting.remove(&(wait, since)).is_some())
+        client.is_some_and(|client| client.waiting.remove(&waiting).is_some())
     }
 }
 
@@ -209,29 +225,48 @@ impl Place {
         }
     }
 
-    /// A request has come: the connection stays until what is returned was dropped, and what was written by then is flushed.
-    pub fn answering(&self) -> Answering {
-        self.0.begin();
-        Answering { place: Some(self.clone()) }
+    /// A request has come: the connection stays until what is returned was dropped, and what was written by then is flushed. While
+    /// its body is not here, it waits for its client.
+    pub fn answering<B: Body>(&self, request: Request<B>) -> (Answering, Request<Receiving<B>>) {
+        let whole = request.body().is_end_stream();
+        self.0.begin(whole);
+        let place = (!whole).then(|| self.clone());
+        (Answering { place: Some(self.clone()) }, request.map(|body| Receiving { body, place }))
     }
 
     /// Something was read.
     pub(crate) fn read(&self) {
         let mut stage = self.0.stage();
-        if let Stage::Waiting(Wait::Idle, since) = *stage {
-            let mut table = self.0.places.table();
-            // Whoever is to leave does so, unless this is all of a head.
-            if table.resume(self.0.client, Wait::Idle, since) {
-                *stage = table.wait(self.0.client, Wait::Head, &self.0.asked);
-            }
+        let Some((wait @ (Wait::Idle | Wait::Body), since)) = stage.waiting else { return };
+        let next = if wait == Wait::Idle { Wait::Head } else { wait };
+        let mut table = self.0.places.table();
+        // Whoever is to leave does so, unless this is all of a head or a body.
+        if table.resume(self.0.client, (wait, since)) {
+            stage.waiting = Some(table.wait(self.0.client, next, &self.0.asked));
         }
+    }
+
+    /// Something could not be written now.
+    pub(crate) fn blocked(&self) {
+        let mut stage = self.0.stage();
+        if matches!(stage.part, Part::Answer | Part::End) && stage.waiting.is_none() {
+            stage.waiting = Some(self.0.places.table().wait(self.0.client, Wait::Reader, &self.0.asked));
+            self.0.places.changed.notify_one();
+        }
+    }
+
+    /// Something was written.
+    pub(crate) fn wrote(&self) {
+        self.0.resume(Wait::Reader);
     }
 
     /// All that was written is on its way.
     pub(crate) fn flushed(&self) {
+        self.0.resume(Wait::Reader);
         let mut stage = self.0.stage();
-        if *stage == Stage::Ending {
-            *stage = self.0.places.table().wait(self.0.client, Wait::Idle, &self.0.asked);
+        if stage.part == Part::End {
+            let waiting = self.0.places.table().wait(self.0.client, Wait::Idle, &self.0.asked);
+            *stage = Stage { part: Part::Head, waiting: Some(waiting) };
             self.0.places.changed.notify_one();
         }
     }
@@ -242,32 +277,46 @@ impl Held {
         self.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn begin(&self) {
+    fn begin(&self, whole: bool) {
         let mut stage = self.stage();
-        if let Stage::Waiting(wait, since) = *stage {
-            let mut table = self.places.table();
-            if !table.resume(self.client, wait, since) {
-                table.leaving -= 1;
-                self.places.changed.notify_one();
-            }
+        self.stop_waiting(&mut stage);
+        stage.part = Part::Answer;
+        if !whole {
+            stage.waiting = Some(self.places.table().wait(self.client, Wait::Body, &self.asked));
+            self.places.changed.notify_one();
         }
-        *stage = Stage::Busy;
+    }
+
+    /// Its client is waited for no more, if it was for this.
+    fn resume(&self, wait: Wait) {
+        let mut stage = self.stage();
+        if stage.waiting.is_some_and(|waiting| waiting.0 == wait) {
+            self.stop_waiting(&mut stage);
+        }
+    }
+
+    /// Whoever was asked to leave may stay after all, and another one is asked.
+    fn stop_waiting(&self, stage: &mut Stage) {
+        let Some(waiting) = stage.waiting.take() else { return };
+        let mut table = self.places.table();
+        if !table.resume(self.client, waiting) {
+            table.leaving -= 1;
+            self.places.changed.notify_one();
+        }
     }
 
     fn is_asked(&self) -> bool {
-        let Stage::Waiting(wait, since) = *self.stage() else { return false };
+        let Some(waiting) = self.stage().waiting else { return false };
         let table = self.places.table();
-        table.clients.get(&self.client).is_some_and(|client| !client.waiting.contains_key(&(wait, since)))
+        table.clients.get(&self.client).is_some_and(|client| !client.waiting.contains_key(&waiting))
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let stage = *self.stage();
+        let waiting = self.stage().waiting;
         let mut table = self.places.table();
-        if let Stage::Waiting(wait, since) = stage
-            && !table.resume(self.client, wait, since)
-        {
+        if waiting.is_some_and(|waiting| !table.resume(self.client, waiting)) {
             table.leaving -= 1;
         }
         table.open -= 1;
@@ -288,10 +337,16 @@ pub struct Answering {
 }
 
 impl Answering {
-    /// Goes on until the answer's body was taken; for ever where the connection changes its protocol.
+    /// Goes on until the answer's body was taken; for ever where the connection changes its protocol. A request that is answered
+    /// needs no more of its body.
     pub fn through<B>(mut self, answer: Response<B>) -> Response<Answer<B>> {
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            self.place = None;
+        if let Some(place) = &self.place {
+            place.0.resume(Wait::Body);
+        }
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(place) = self.place.take()
+        {
+            place.0.stage().part = Part::Other;
         }
         answer.map(|body| Answer { body, _answering: self })
     }
@@ -300,8 +355,40 @@ impl Answering {
 impl Drop for Answering {
     fn drop(&mut self) {
         if let Some(place) = &self.place {
-            *place.0.stage() = Stage::Ending;
+            place.0.resume(Wait::Body);
+            place.0.stage().part = Part::End;
         }
+    }
+}
+
+/// The body of a request, whose connection waits for its client until all of it is here.
+pub struct Receiving<B> {
+    body: B,
+    place: Option<Place>,
+}
+
+impl<B: Body + Unpin> Body for Receiving<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let ended = matches!(frame, Poll::Ready(None)) || self.body.is_end_stream();
+        if ended && let Some(place) = self.place.take() {
+            place.0.resume(Wait::Body);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -346,6 +433,8 @@ pub fn client(address: SocketAddr) -> IpAddr {
 mod tests {
     use std::{pin::pin, task::Waker};
 
+    use bytes::Bytes;
+    use http_body_util::{BodyExt as _, Full};
     use proptest::prelude::*;
 
     use super::*;
@@ -362,8 +451,14 @@ mod tests {
         }
     }
 
+    /// A request without a body, or one of which nothing has come yet.
+    fn asked(place: &Place, has_body: bool) -> (Answering, Request<Receiving<Full<Bytes>>>) {
+        let body = if has_body { Full::from("body") } else { Full::default() };
+        place.answering(Request::new(body))
+    }
+
     fn answered(place: &Place) {
-        drop(place.answering());
+        drop(asked(place, false));
         place.flushed();
     }
 
@@ -397,7 +492,7 @@ mod tests {
             let left: Vec<_> = all.into_iter().filter(|place| now(place.given_up()).is_some()).collect();
             assert!(left.len() == 1 && Arc::ptr_eq(&left[0].0, &expected.0));
             // A request comes just then, so it stays, and the next is asked.
-            std::mem::forget(expected.answering());
+            std::mem::forget(asked(expected, false));
             assert!(now(expected.given_up()).is_none());
         }
         assert!(!quiet.0.is_asked());
@@ -412,7 +507,7 @@ mod tests {
         let busy: Vec<_> = (0..56)
             .map(|_| {
                 let place = take(1).unwrap().unwrap();
-                let answering = place.answering();
+                let answering = asked(&place, false).0;
                 (place, answering)
             })
             .collect();
@@ -428,14 +523,41 @@ mod tests {
     }
 
     #[test]
+    fn who_sends_or_fetches_slowly_leaves_after_those_who_wait_for_nothing() {
+        let places = Places::new(None, 4);
+        let take = |last| now(places.take(ip(last)));
+        let sending = take(1).unwrap().unwrap();
+        let (_answering, mut request) = asked(&sending, true);
+        let fetching = take(1).unwrap().unwrap();
+        let _fetched = asked(&fetching, false);
+        fetching.blocked();
+        let idle = take(1).unwrap().unwrap();
+        let busy = take(1).unwrap().unwrap();
+        let _busy = asked(&busy, false);
+        let gone = |place: &Place| now(place.given_up()).is_some();
+        assert!(take(2).is_none());
+        assert!(gone(&idle) && !gone(&sending) && !gone(&fetching));
+        drop(idle);
+        let _second = asked(&take(2).unwrap().unwrap(), false);
+        assert!(take(3).is_none());
+        assert!(gone(&sending) && !gone(&fetching));
+        // The rest of it comes just then.
+        while now(request.body_mut().frame()).flatten().is_some() {}
+        assert!(!gone(&sending));
+        assert!(take(3).is_none());
+        assert!(gone(&fetching) && !gone(&busy));
+    }
+
+    #[test]
     fn a_changed_protocol_is_in_use_for_ever() {
         let places = Places::new(None, 1);
         let place = now(places.take(ip(1))).unwrap().unwrap();
         let mut answer = Response::new(http_body_util::Empty::<bytes::Bytes>::new());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        drop(place.answering().through(answer));
+        drop(asked(&place, false).0.through(answer));
         place.flushed();
         place.read();
+        place.blocked();
         assert!(now(places.take(ip(2))).is_none());
         assert!(now(place.given_up()).is_none());
         drop(place);
@@ -448,10 +570,11 @@ mod tests {
         #[test]
         fn nobody_leaves_in_the_middle(
             limit in 1_usize..40,
-            steps in prop::collection::vec((0_u8..6, 0_u8..6, any::<prop::sample::Index>()), 0..300),
+            steps in prop::collection::vec((0_u8..10, 0_u8..6, any::<prop::sample::Index>()), 0..300),
         ) {
             let places = Places::new(None, limit);
-            let mut open: Vec<(Place, Option<Answering>)> = Vec::new();
+            type Open = (Place, Option<(Answering, Request<Receiving<Full<Bytes>>>)>);
+            let mut open: Vec<Open> = Vec::new();
             for (step, client, which) in steps {
                 if step < 2 || open.is_empty() {
                     if let Some(Some(place)) = now(places.take(ip(client))) {
@@ -462,13 +585,20 @@ mod tests {
                     let (place, answering) = &mut open[which];
                     match step {
                         2 => place.read(),
-                        3 if answering.is_none() => *answering = Some(place.answering()),
-                        4 => {
+                        3 | 4 if answering.is_none() => *answering = Some(asked(place, step == 4)),
+                        5 => {
                             *answering = None;
                             place.flushed();
                         }
+                        6 => place.blocked(),
+                        7 => place.wrote(),
+                        8 if let Some((_, request)) = answering => {
+                            while now(request.body_mut().frame()).flatten().is_some() {}
+                        }
                         _ if now(place.given_up()).is_some() => {
-                            prop_assert!(answering.is_none());
+                            let waiting = place.0.stage().waiting;
+                            let excused = matches!(waiting, Some((Wait::Body | Wait::Reader, _)));
+                            prop_assert!(answering.is_none() || excused);
                             open.swap_remove(which);
                         }
                         _ => {}
@@ -478,9 +608,8 @@ mod tests {
                 prop_assert!(open.len() <= limit);
                 prop_assert_eq!(table.open, open.len());
                 prop_assert_eq!(table.leaving, open.iter().filter(|(place, _)| {
-                    let stage = *place.0.stage();
-                    matches!(stage, Stage::Waiting(wait, since)
-                        if !table.clients[&place.0.client].waiting.contains_key(&(wait, since)))
+                    let waiting = place.0.stage().waiting;
+                    waiting.is_some_and(|waiting| !table.clients[&place.0.client].waiting.contains_key(&waiting))
                 }).count());
             }
             drop(open);
