@@ -12,11 +12,14 @@ use crate::{
     features,
     jobs::{self, Queue},
     page,
-    places::Places,
+    places::{Places, Room},
     read::Desk,
     script,
     search::{self, Route},
 };
+
+/// Searches of the library. Each holds what it asks.
+const SEARCHES: Room = Room { all: 16, of_user: 6, waiting: 16 };
 
 /// What a companion can be told.
 pub struct CompanionConfig {
@@ -64,7 +67,7 @@ impl Companion {
     pub fn new(config: CompanionConfig) -> Self {
         let CompanionConfig { proxy, library, time, preview_time, jobs, script } = config;
         let jobs = library.as_ref().map(|library| Arc::new(Queue::open(Arc::clone(library), jobs)));
-        let (searches, complaints) = (Places::new(), Complaints::default());
+        let (searches, complaints) = (Places::new(SEARCHES), Complaints::default());
         Self {
             proxy: Arc::new(proxy),
             library,

@@ -1,4 +1,4 @@
-//! Places for searches.
+//! Places for the work of users.
 
 use std::{
     collections::HashMap,
@@ -8,14 +8,20 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-/// Searches at once, and those of one user; more wait.
-const ALL: usize = 16;
-const OF_USER: usize = 6;
-/// Searches of one user that wait; more are not ours to answer. Each holds what it asks.
-const WAITING: usize = 16;
+/// How many there are.
+#[derive(Clone, Copy)]
+pub(crate) struct Room {
+    /// At once; more wait.
+    pub(crate) all: usize,
+    /// Of one user at once.
+    pub(crate) of_user: usize,
+    /// Of one user that wait; more are sent away at once.
+    pub(crate) waiting: usize,
+}
 
 /// Places, of which nobody has all.
 pub(crate) struct Places {
+    room: Room,
     all: Arc<Semaphore>,
     users: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
 }
@@ -27,8 +33,8 @@ pub(crate) struct Place {
 }
 
 impl Places {
-    pub(crate) fn new() -> Self {
-        Self { all: Arc::new(Semaphore::new(ALL)), users: Mutex::default() }
+    pub(crate) fn new(room: Room) -> Self {
+        Self { room, all: Arc::new(Semaphore::new(room.all)), users: Mutex::default() }
     }
 
     /// Waits for a place. Whoever has as many as a user may have does not stand in line with others. `None` if too many of one user
@@ -44,8 +50,8 @@ impl Places {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever waits or has a place holds one more.
         users.retain(|_, places| Arc::strong_count(places) > 1);
-        let own = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(OF_USER)));
-        (Arc::strong_count(own) <= OF_USER + WAITING).then(|| Arc::clone(own))
+        let own = users.entry(user).or_insert_with(|| Arc::new(Semaphore::new(self.room.of_user)));
+        (Arc::strong_count(own) <= self.room.of_user + self.room.waiting).then(|| Arc::clone(own))
     }
 }
 
@@ -55,9 +61,14 @@ mod tests {
 
     use super::*;
 
+    const ALL: usize = 16;
+    const OF_USER: usize = 6;
+    const WAITING: usize = 16;
+    const ROOM: Room = Room { all: ALL, of_user: OF_USER, waiting: WAITING };
+
     #[test]
     fn nobody_takes_all_places_and_who_leaves_waits_for_none() {
-        let places = Places::new();
+        let places = Places::new(ROOM);
         let take = |user: u128| places.take(Uuid::from_u128(user)).now_or_never().flatten();
         let mut taken: Vec<Place> = (0..OF_USER).map(|_| take(1).unwrap()).collect();
         // Waits, and leaves.
@@ -70,9 +81,10 @@ mod tests {
         assert!(take(9).is_some());
         assert_eq!(places.users.lock().unwrap().len(), 1);
     }
+
     #[tokio::test]
     async fn whoever_has_many_waiting_is_told_so_at_once() {
-        let places = Arc::new(Places::new());
+        let places = Arc::new(Places::new(ROOM));
         let user = Uuid::from_u128(1);
         let mut taken = Vec::new();
         for _ in 0..OF_USER {

@@ -21,7 +21,13 @@ use tokio::{
 };
 use viewfinder_proxy::{Body, Visitor, empty, full};
 
-use crate::{Companion, bounded::gather, judge, reply};
+use crate::{
+    Companion,
+    bounded::gather,
+    judge,
+    places::{Place, Places, Room},
+    reply,
+};
 
 /// The most bytes of a request that is read here. A search with thousands of people in its filter has less.
 const REQUEST_BYTES: usize = 1 << 20;
@@ -32,22 +38,19 @@ const SMALL_BYTES: usize = 16 << 10;
 const SMALL_VALUES: usize = 256;
 /// Requests at once, of those and of others. A small one takes up to 0.1 MB with its copies, another one 30 MB.
 const SMALL_AT_ONCE: usize = 128;
-const LARGE_AT_ONCE: usize = 3;
+const LARGE: Room = Room { all: 6, of_user: 2, waiting: 4 };
 /// So long one may take to come: Immich, which has a time of its own, is not asked before, and others wait for room.
 const BODY_TIME: Duration = Duration::from_secs(15);
 
 /// Room for requests that are read.
 pub(crate) struct Desk {
     small: Arc<Semaphore>,
-    large: Arc<Semaphore>,
+    large: Places,
 }
 
 impl Desk {
     pub(crate) fn new() -> Self {
-        Self {
-            small: Arc::new(Semaphore::new(SMALL_AT_ONCE)),
-            large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
-        }
+        Self { small: Arc::new(Semaphore::new(SMALL_AT_ONCE)), large: Places::new(LARGE) }
     }
 }
 
@@ -55,7 +58,13 @@ impl Desk {
 pub(crate) struct Read {
     pub(crate) parts: Parts,
     pub(crate) bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Taken,
+}
+
+/// The room of one request.
+enum Taken {
+    Small { _permit: OwnedSemaphorePermit },
+    Large { _place: Place },
 }
 
 /// A request that was not read, or not to its end.
@@ -133,7 +142,7 @@ impl Read {
         bytes: Bytes,
     ) -> Result<Self, Unread> {
         match timeout(time, Arc::clone(places).acquire_owned()).await {
-            Ok(Ok(room)) => Ok(Self { parts, bytes, _room: room }),
+            Ok(Ok(permit)) => Ok(Self { parts, bytes, _room: Taken::Small { _permit: permit } }),
             _ => Err(unread(Why::Full, parts, full(bytes))),
         }
     }
@@ -145,15 +154,17 @@ impl Read {
         body: Body,
         visitor: &Visitor,
     ) -> Result<Self, Unread> {
-        if let Err(refusal) = judge::user(companion, &parts, visitor).await {
-            return Err(unread(Why::Stranger(Box::new(refusal)), parts, body));
-        }
-        let room = Arc::clone(&companion.desk.large).acquire_owned();
-        let Ok(Ok(room)) = timeout(companion.time, room).await else {
+        let user = match judge::user(companion, &parts, visitor).await {
+            Ok(user) => user,
+            Err(refusal) => return Err(unread(Why::Stranger(Box::new(refusal)), parts, body)),
+        };
+        let Ok(Some(place)) = timeout(companion.time, companion.desk.large.take(user)).await else {
             return Err(unread(Why::Full, parts, body));
         };
         match timeout(BODY_TIME, whole(&mut parts, body, REQUEST_BYTES)).await {
-            Ok(Ok(bytes)) if values(&bytes) <= VALUES => Ok(Self { parts, bytes, _room: room }),
+            Ok(Ok(bytes)) if values(&bytes) <= VALUES => {
+                Ok(Self { parts, bytes, _room: Taken::Large { _place: place } })
+            }
             Ok(Ok(bytes)) => Err(unread(Why::Unfit, parts, full(bytes))),
             Ok(Err(body)) => Err(unread(Why::Unfit, parts, body)),
             Err(_) => Err(unread(Why::Slow, parts, empty())),

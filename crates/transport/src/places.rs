@@ -439,6 +439,10 @@ mod tests {
 
     use super::*;
 
+    /// A connection, and what it is asked.
+    type Open = (Place, Option<Asked>);
+    type Asked = (Answering, Request<Receiving<Full<Bytes>>>);
+
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([10, 0, 0, last])
     }
@@ -452,7 +456,7 @@ mod tests {
     }
 
     /// A request without a body, or one of which nothing has come yet.
-    fn asked(place: &Place, has_body: bool) -> (Answering, Request<Receiving<Full<Bytes>>>) {
+    fn asked(place: &Place, has_body: bool) -> Asked {
         let body = if has_body { Full::from("body") } else { Full::default() };
         place.answering(Request::new(body))
     }
@@ -573,7 +577,6 @@ mod tests {
             steps in prop::collection::vec((0_u8..10, 0_u8..6, any::<prop::sample::Index>()), 0..300),
         ) {
             let places = Places::new(None, limit);
-            type Open = (Place, Option<(Answering, Request<Receiving<Full<Bytes>>>)>);
             let mut open: Vec<Open> = Vec::new();
             for (step, client, which) in steps {
                 if step < 2 || open.is_empty() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use viewfinder_engine::{EngineError, ErrorCode};
 use viewfinder_gateway::{GatewayConfig, Key, Listen, ROUTES};
 
 use crate::support::{Fake, Response, Running, config};
@@ -99,9 +100,9 @@ async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
 #[tokio::test]
 async fn what_strangers_say_is_repeated_only_at_its_beginning() {
     let (server, fake) = Running::fake().await;
-    let long = "x".repeat(1_000_000);
-    *fake.missing.lock().unwrap() = Some(long.clone());
-    let entries = json!({"clip": {"visual": {"modelName": long}}});
+    let long = EngineError::new(ErrorCode::ModelUnavailable, "x".repeat(1_000_000));
+    *fake.said.lock().unwrap() = Some(long);
+    let entries = json!({"clip": {"visual": {"modelName": "m"}}});
     let answer = server.predict(&entries, b"jpeg").await;
     assert_eq!(answer.status, 503);
     assert!(answer.body.len() < 2000, "{} bytes", answer.body.len());

@@ -7,6 +7,10 @@ use super::recipe::{Recipe, Resize};
 use super::{OcrError, Region, multiple_of_32};
 use crate::{Dump, Network, Tensor};
 
+/// The most pixels of the detector's input, whatever a request's resolution and a page's shape: at about 110 bytes each in the network,
+/// 1.4 GB. A picture of 12 megapixels fits as it is; so does, at Immich's resolution of 736, a screenshot of 1080 x 25,000.
+const MOST_PIXELS: usize = 4096 * 3072;
+
 /// How the detector's input size follows from the page's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum InputSize {
@@ -20,7 +24,7 @@ pub(super) enum InputSize {
 }
 
 impl InputSize {
-    /// Width and height of the input, both multiples of 32, for a page of this size.
+    /// Width and height of the input, both multiples of 32, for a page of this size; at most [`MOST_PIXELS`] in all.
     pub(super) fn of(self, [width, height]: [usize; 2]) -> [usize; 2] {
         let (shortest, longest) = (width.min(height), width.max(height));
         let ratio = match self {
@@ -29,7 +33,12 @@ impl InputSize {
             Self::LongSideAtMost(side) if longest > side => side as f64 / longest as f64,
             _ => 1.0,
         };
-        [width, height].map(|side| multiple_of_32((side as f64 * ratio) as usize))
+        let area = (width as f64 * ratio) * (height as f64 * ratio);
+        let ratio = ratio * (MOST_PIXELS as f64 / area).sqrt().min(1.0);
+        let size = [width, height].map(|side| multiple_of_32((side as f64 * ratio) as usize));
+        // Rounding takes a side up to 16 pixels further, and one is 32 at least.
+        let longest = (MOST_PIXELS / size[0].min(size[1])) & !31;
+        size.map(|side| side.min(longest))
     }
 }
 
@@ -97,6 +106,22 @@ mod tests {
         let bounded = InputSize::LongSideAtMost(1120);
         assert_eq!(bounded.of([430, 323]), [416, 320]);
         assert_eq!(bounded.of([3000, 4000]), [832, 1120]);
+    }
+
+    #[test]
+    fn no_request_and_no_page_make_the_input_larger_than_its_bound() {
+        let generous = InputSize::ShortSideAtMost(100_000);
+        assert_eq!(generous.of([4096, 3072]), [4096, 3072]);
+        assert_eq!(InputSize::ShortSideAtMost(736).of([1080, 12_000]), [736, 8192]);
+        for input in [generous, InputSize::ShortSideAtMost(736), InputSize::ShortSideAtLeast(736)] {
+            for page in
+                [[10_000, 10_000], [736, 40_000], [40_000, 1], [1, 40_000], [33, 40_000], [2700, 40_000]]
+            {
+                let [width, height] = input.of(page);
+                assert!(width * height <= MOST_PIXELS, "{input:?} {page:?}: {width} x {height}");
+                assert!(width >= 32 && height >= 32 && width % 32 == 0 && height % 32 == 0);
+            }
+        }
     }
 
     #[test]
