@@ -46,7 +46,7 @@ fn refusal(request: &Request, names: &[String]) -> Option<Failure> {
     if path == OPEN {
         return None;
     }
-    if is_from_elsewhere(headers) && !opens_a_page(request.method(), path, headers) {
+    if is_from_elsewhere(headers, names) && !opens_a_page(request.method(), path, headers) {
         let message = "a page of another site asks for this";
         return Some(Failure::caller(StatusCode::FORBIDDEN, "cross_site", message));
     }
@@ -62,9 +62,18 @@ fn refusal(request: &Request, names: &[String]) -> Option<Failure> {
     Some(Failure::caller(StatusCode::MISDIRECTED_REQUEST, "host_unknown", message))
 }
 
-/// Is a page of another site behind it, or of another port?
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site" || site == "same-site")
+/// Is a page of another site behind it, or of another port? To an address without encryption browsers only say which page it is;
+/// that of a proxy before us may have another name than we, but none that nobody knows.
+fn is_from_elsewhere(headers: &HeaderMap, names: &[String]) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site == "cross-site" || site == "same-site";
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else { return false };
+    let page = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    page.is_none_or(|(_, page)| {
+        let is_ours = headers.get(header::HOST).is_some_and(|host| host.as_bytes() == page.as_bytes());
+        !is_ours && !is_known(without_port(page), names)
+    })
 }
 
 /// Does somebody follow a link to a page, which then stands alone?
@@ -86,11 +95,14 @@ fn is_a_browsers(method: &Method, headers: &HeaderMap) -> bool {
 
 /// The name in `Host`, without its port. None for the oldest programs only; what cannot be read is empty.
 fn name(headers: &HeaderMap) -> Option<&str> {
-    let host = headers.get(header::HOST)?.to_str().unwrap_or_default();
-    Some(match host.rsplit_once(':') {
+    Some(without_port(headers.get(header::HOST)?.to_str().unwrap_or_default()))
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
-    })
+    }
 }
 
 fn is_known(name: &str, names: &[String]) -> bool {
@@ -175,6 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn pages_are_told_apart_where_browsers_say_less() {
+        let here = ("host", "192.168.1.2:3003");
+        for page in
+            ["http://evil.example", "http://evil.example:3003", "null", "https://192.168.1.2.evil.example"]
+        {
+            let found = refused("POST /predict", &[here, ("origin", page)]);
+            assert_eq!(found, Some((403, "cross_site")), "{page}");
+        }
+        // Our own, behind a proxy that calls us by another name, and a machine of this network.
+        for page in ["http://192.168.1.2:3003", "https://photos.example", "http://nas.local:8080"] {
+            assert_eq!(refused("POST /api/analyze", &[here, ("origin", page)]), None, "{page}");
+        }
+    }
+
+    #[test]
     fn a_page_that_has_its_name_lead_here_gets_nothing() {
         let evil = ("host", "evil.example:3003");
         for mark in [
@@ -186,10 +213,15 @@ mod tests {
         ] {
             for line in ["GET /health", "GET /metrics", "GET /", "GET /api/failures"] {
                 assert_eq!(refused(line, &[evil, mark]), Some((421, "host_unknown")), "{line} {mark:?}");
-                assert_eq!(refused(line, &[("host", "photos.example"), mark]), None, "{line} {mark:?}");
+                let by_its_name = (mark.0 == "origin").then_some((403, "cross_site"));
+                assert_eq!(
+                    refused(line, &[("host", "photos.example"), mark]),
+                    by_its_name,
+                    "{line} {mark:?}"
+                );
             }
         }
-        assert_eq!(refused("POST /api/analyze", &[evil, ("origin", "null")]), Some((421, "host_unknown")));
+        assert_eq!(refused("POST /api/analyze", &[evil, ("origin", "null")]), Some((403, "cross_site")));
         assert_eq!(refused("GET /api/failures", &[evil]), Some((421, "host_unknown")));
         assert_eq!(refused("GET /ping", &[evil, ("user-agent", "Mozilla/5.0")]), None);
     }

@@ -81,6 +81,12 @@ pub(crate) fn exists(args: &CatalogArgs, config: &Config) -> bool {
     }
 }
 
+/// No file is called so, and a mistyped address may be.
+fn looks_like_an_address(named: &str) -> bool {
+    let words = ["://", "password=", "postgres:", "postgresql:"];
+    words.iter().any(|word| named.contains(word)) || (named.contains('@') && named.contains(':'))
+}
+
 fn place(args: &CatalogArgs, config: &Config) -> Result<Place, Failure> {
     let is_url = |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
     if let Some(file) = &args.catalog_url_file {
@@ -88,7 +94,7 @@ fn place(args: &CatalogArgs, config: &Config) -> Result<Place, Failure> {
     }
     if let Some(named) = &args.catalog {
         // Not repeated: it may hold a password.
-        if named.contains("://") && !is_url(named) {
+        if !is_url(named) && looks_like_an_address(named) {
             return Err(Failure::Usage(anyhow!(
                 "--catalog: the address of a database begins with postgres:// or postgresql://"
             )));

@@ -1,7 +1,6 @@
 //! What a command's end means to the shell that started it.
 use std::fmt;
 use std::io;
-use std::process::ExitCode;
 
 use viewfinder_engine::{EngineError, ErrorCode};
 use viewfinder_models::ModelError;
@@ -23,12 +22,13 @@ pub(crate) enum Outcome {
     EnvironmentLacking,
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Done => Self::SUCCESS,
-            Outcome::SomeFailed => Self::from(1),
-            Outcome::EnvironmentLacking => Self::from(3),
+impl Outcome {
+    /// The exit code.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::SomeFailed => 1,
+            Self::EnvironmentLacking => 3,
         }
     }
 }
@@ -48,7 +48,7 @@ impl Failure {
     /// Says it on the standard error, and answers the exit code.
     ///
     /// A reader that closed the pipe has what it wanted: that is no failure.
-    pub(crate) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> u8 {
         let (error, code) = match self {
             Self::Usage(error) => (error, USAGE),
             Self::Environment(error) => (error, 3),
@@ -59,12 +59,12 @@ impl Failure {
             .filter_map(|cause| cause.downcast_ref::<io::Error>())
             .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe);
         if broken_pipe {
-            return ExitCode::SUCCESS;
+            return 0;
         }
         for line in self.to_string().lines() {
             output::complain(line);
         }
-        ExitCode::from(code)
+        code
     }
 }
 

@@ -26,6 +26,7 @@ mod signals;
 mod token;
 mod wiring;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -43,15 +44,18 @@ fn main() -> ExitCode {
             // A reader that closed the pipe has seen enough of the help.
             let _ = error.print();
             return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Outcome::Done.into(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
                 _ => ExitCode::from(failure::USAGE),
             };
         }
     };
-    match run(&cli) {
-        Ok(outcome) => outcome.into(),
+    let code = match run(&cli) {
+        Ok(outcome) => outcome.code(),
         Err(failure) => failure.report(),
-    }
+    };
+    // What was printed, and nothing else: a thread may still open a model.
+    let _ = std::io::stdout().flush();
+    viewfinder_runtime::leave(code)
 }
 
 fn run(cli: &Cli) -> Result<Outcome, Failure> {

@@ -33,10 +33,14 @@ pub(super) struct Connections {
 impl Connections {
     /// Opens the file or makes it, and brings it to the newest format.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        keep_private(path);
+        // SQLite takes an empty file for an empty database, and gives the files beside it its rights.
+        let is_new = private::create_new(path).is_ok();
         let mut writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
             .map_err(|error| explain(path, &error))?;
         prepare(path, &mut writer)?;
+        if !is_new {
+            keep_private(path);
+        }
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
     }
 
@@ -79,15 +83,12 @@ impl Connections {
     }
 }
 
-/// The text of somebody's photos is for nobody else: SQLite gives the files beside it the rights of the file itself, which is made here
-/// if it is missing, as an empty file is an empty database to it. What is wrong is told by SQLite when it opens it.
+/// The text of somebody's photos is for nobody else. Only once it is known to be a catalogue: what was named by mistake may be for others.
 fn keep_private(path: &Path) {
-    if private::create_new(path).is_err() {
-        for ending in ["", "-wal", "-shm"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(ending);
-            private::narrow(Path::new(&name));
-        }
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        private::narrow(Path::new(&name));
     }
 }
 

@@ -224,8 +224,12 @@ fn a_catalogue_s_address_may_be_kept_in_a_file() {
     let output = run.args(["search", "x", "--catalog-url-file", "url"]).exits(3);
     assert!(stderr(&output).contains("127.0.0.1"), "{}", stderr(&output));
     silent(&output, "search");
-    let mistyped = format!("postgress://u:{WORD}@127.0.0.1:1/d");
-    let output = Run::new().args(["search", "x", "--catalog", &mistyped]).exits(2);
-    assert!(stderr(&output).contains("begins with postgres://"), "{}", stderr(&output));
-    silent(&output, "search");
+    for mistyped in
+        ["postgress://u:WORD@h:1/d", "postgres:/u:WORD@h/d", "u:WORD@h:1/d", "host=h password=WORD"]
+    {
+        let mistyped = mistyped.replace("WORD", WORD);
+        let output = Run::new().args(["search", "x", "--catalog", &mistyped]).exits(2);
+        assert!(stderr(&output).contains("begins with postgres://"), "{}", stderr(&output));
+        silent(&output, "search");
+    }
 }
