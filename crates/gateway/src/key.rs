@@ -116,8 +116,11 @@ pub(crate) async fn guard(
     if OPEN.contains(&path) || open.contains(&path) {
         return next.run(request).await;
     }
+    let peer = request.extensions().get().map(|Peer(peer)| *peer);
+    let guessing = tries.wrong(peer, guesses(request.headers(), COOKIE)).await;
     let failure = match shown(request.headers()).next() {
-        Some(wrong) => wrong_key(request.extensions().get(), &tries, wrong),
+        _ if let Some(wait) = guessing => Failure::guessing(wait),
+        Some(_) => Failure::caller(StatusCode::UNAUTHORIZED, "key_wrong", "Invalid API key"),
         None => Failure::caller(
             StatusCode::UNAUTHORIZED,
             "key_missing",
@@ -129,15 +132,9 @@ pub(crate) async fn guard(
     refusal
 }
 
-/// What is said to a wrong key: at some time, to wait. The right one is always let through.
-fn wrong_key(peer: Option<&Peer>, tries: &Tries, wrong: &[u8]) -> Failure {
-    if let Some(Peer(address)) = peer {
-        if let Some(wait) = tries.wait(*address) {
-            return Failure::guessing(wait);
-        }
-        tries.wrong(*address, wrong);
-    }
-    Failure::caller(StatusCode::UNAUTHORIZED, "key_wrong", "Invalid API key")
+/// Everything in a request's headers that may be a key, or stand for one in the cookie of this name.
+pub fn guesses<'a>(headers: &'a HeaderMap, cookie: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    shown(headers).chain(tokens(headers, cookie))
 }
 
 /// Every key that a request shows.

@@ -146,6 +146,10 @@ impl Run<'_> {
         }
         // Before anything is forgotten: a file that moved has given its findings on by now.
         self.flush()?;
+        // One that was not read to its end may have moved as well.
+        if self.stop.asked() {
+            return Ok(false);
+        }
         self.forget(root, &unread, missing)?;
         Ok(true)
     }
@@ -206,8 +210,9 @@ impl Run<'_> {
             return Ok(());
         }
         let Scan { tools, max_bytes, links, .. } = self.scan;
-        let (file, properties) = match describe(path, stamp, tools, *max_bytes, *links) {
+        let (file, properties) = match describe(path, stamp, tools, *max_bytes, *links, self.stop) {
             Ok(Some(described)) => described,
+            Ok(None) if self.stop.asked() => return Ok(()),
             Ok(None) => {
                 self.scanned.unsettled += 1;
                 return Ok(());
@@ -253,13 +258,14 @@ impl Run<'_> {
     /// Forgets assets whose file is gone, unless it looks as if a disk were missing.
     fn forget(&mut self, root: &Path, unread: &[PathBuf], missing: Vec<Missing>) -> Result<(), StoreError> {
         let mut empty = EmptyFolders::default();
+        let unread: HashSet<&Path> = unread.iter().map(PathBuf::as_path).collect();
         let mut kept: BTreeMap<PathBuf, u64> = BTreeMap::new();
         let mut ids = Vec::new();
         for Missing { id, path } in missing {
             if !self.insist(|store| store.assets(&[id]))?.iter().any(|asset| asset.file.path == path) {
                 continue; // It moved.
             }
-            if unread.iter().any(|place| Path::new(&path).starts_with(place)) {
+            if Path::new(&path).ancestors().any(|place| unread.contains(place)) {
                 self.scanned.kept += 1; // The folder or link was told of.
                 continue;
             }

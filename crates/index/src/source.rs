@@ -13,7 +13,7 @@ use viewfinder_files::{Links, OpenError, open};
 use viewfinder_programs::ProgramError;
 
 use crate::{
-    FileKind, Tools,
+    FileKind, Stop, Tools,
     content::of_content,
     properties::{hash, hash_in_pieces, head},
     tools::{Converted, Subject, ToolError},
@@ -154,7 +154,7 @@ impl Originals for Files {
         if stamp != known
             && (touched != known
                 || stamp.size > self.max_bytes
-                || hash_in_pieces(&mut file)? != asset.file.hash)
+                || hash_in_pieces(&mut file, &Stop::default())? != Some(asset.file.hash))
         {
             return Err(Unread::Changed);
         }

@@ -65,13 +65,15 @@ pub(crate) fn walk(
         within: within.to_vec(),
         links,
         seen: Mutex::new(Seen {
-            rules: Rules::new(links),
+            rules: Rules::new(links, roots.to_vec()),
             problems: Problems::default(),
             walked: Walked::default(),
         }),
     });
     // Rules hold for all below them, those of folders above the root too.
-    if root.ancestors().all(|folder| gate.enter(folder, root)) {
+    let mut above: Vec<_> = root.ancestors().collect();
+    above.reverse();
+    if above.into_iter().all(|folder| gate.enter(folder, root)) {
         let mut builder = WalkBuilder::new(root);
         let at_gate = Arc::clone(&gate);
         builder
@@ -171,7 +173,8 @@ impl Gate {
         let entered = rules.enter(folder);
         if let Err(error) = &entered {
             walked.unread.push(whole.to_owned());
-            let message = format!("{error}, so this folder is not looked at");
+            let message =
+                format!("{error}; nobody knows what it leaves out, so this folder is not looked at");
             problems.add("rules_unreadable", folder.join(RULES).to_string_lossy(), message);
         }
         entered.is_ok()
@@ -394,8 +397,8 @@ mod tests {
         pipe("no-extension");
         pipe("b/.viewfinderignore");
         symlink("/dev/zero", root.join("c/.viewfinderignore")).unwrap();
-        fs::write(root.join("d/.viewfinderignore"), "#".repeat((1 << 20) + 1)).unwrap();
-        fs::write(root.join("e/.viewfinderignore"), "#".repeat(1 << 20)).unwrap();
+        fs::write(root.join("d/.viewfinderignore"), "#".repeat((64 << 10) + 1)).unwrap();
+        fs::write(root.join("e/.viewfinderignore"), "#\n".repeat(2000)).unwrap();
         for links in [Links::Refused, Links::Followed] {
             let (names, problems) = walked(root, &[], links);
             assert_eq!(names, ["a.jpg", "e/in.jpg"]);

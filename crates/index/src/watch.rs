@@ -2,12 +2,13 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::AccessKind};
 use tokio::{
-    sync::mpsc,
+    sync::Notify,
     time::{Instant, timeout_at},
 };
 
@@ -20,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Network drives and some containers tell of no change, so everything is compared again so often.
 const EVERYTHING: Duration = Duration::from_secs(3600);
 
+/// Folders that are told one by one. If more change, all roots are looked at: a round may take days, and meanwhile nothing else
+/// bounds what is kept of a busy folder.
+const MOST: usize = 1000;
+
 /// Watching is not possible.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} cannot be watched: {error}")]
@@ -31,15 +36,51 @@ pub struct WatchError {
 /// Watches folders with all that is in them.
 pub struct Watch {
     roots: Vec<PathBuf>,
-    changes: mpsc::UnboundedReceiver<notify::Result<notify::Event>>,
+    changes: Arc<Changes>,
     // Watches as long as it lives.
     _watcher: RecommendedWatcher,
+}
+
+/// Where something changed since it was last asked.
+#[derive(Default)]
+struct Changes {
+    folders: Mutex<BTreeSet<PathBuf>>,
+    told: Notify,
+}
+
+impl Changes {
+    fn add(&self, event: &notify::Result<notify::Event>, roots: &[PathBuf]) {
+        let found: Vec<PathBuf> = match event {
+            Ok(event) if !event.need_rescan() => {
+                event.paths.iter().filter_map(|path| folder_of(path, roots)).collect()
+            }
+            // Some changes were missed.
+            _ => roots.to_vec(),
+        };
+        if !found.is_empty() {
+            join(&mut self.folders.lock().unwrap_or_else(PoisonError::into_inner), found, roots);
+            self.told.notify_one();
+        }
+    }
+
+    fn take(&self) -> BTreeSet<PathBuf> {
+        std::mem::take(&mut self.folders.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Adds folders, or all roots where they become too many.
+fn join(folders: &mut BTreeSet<PathBuf>, more: impl IntoIterator<Item = PathBuf>, roots: &[PathBuf]) {
+    folders.extend(more);
+    if folders.len() > MOST {
+        *folders = roots.iter().cloned().collect();
+    }
 }
 
 impl Watch {
     /// Begins. Changes from now on are told, also those that come while nobody listens.
     pub fn start(roots: &[PathBuf]) -> Result<Self, WatchError> {
-        let (sender, changes) = mpsc::unbounded_channel();
+        let changes = Arc::new(Changes::default());
+        let (adding, within) = (Arc::clone(&changes), roots.to_vec());
         let failed = |path: &Path| {
             let path = path.display().to_string();
             move |error| WatchError { path, error }
@@ -49,8 +90,7 @@ impl Watch {
             let read = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(kind)
                 if !matches!(kind, AccessKind::Close(notify::event::AccessMode::Write))));
             if !read {
-                // Nobody listens any more when the program ends.
-                let _ = sender.send(event);
+                adding.add(&event, &within);
             }
         };
         let mut watcher = notify::recommended_watcher(tell).map_err(failed(Path::new("the file system")))?;
@@ -71,14 +111,10 @@ impl Watch {
         let mut quiet = if folders.is_empty() { begin + EVERYTHING } else { begin + QUIET };
         loop {
             let until = latest.map_or(quiet, |latest| quiet.min(latest));
-            match timeout_at(until, self.changes.recv()).await {
-                Ok(Some(Ok(event))) if !event.need_rescan() => {
-                    folders.extend(event.paths.iter().filter_map(|path| folder_of(path, &self.roots)));
-                }
-                // Some changes were missed.
-                Ok(Some(_)) => folders.extend(self.roots.iter().cloned()),
-                Ok(None) | Err(_) if folders.is_empty() => return self.roots.clone(),
-                Ok(None) | Err(_) => return outermost(folders),
+            match timeout_at(until, self.changes.told.notified()).await {
+                Ok(()) => join(&mut folders, self.changes.take(), &self.roots),
+                Err(_) if folders.is_empty() => return self.roots.clone(),
+                Err(_) => return outermost(folders),
             }
             if !folders.is_empty() {
                 quiet = Instant::now() + QUIET;
@@ -127,6 +163,30 @@ mod tests {
     fn folders_in_others_are_dropped() {
         let set = ["/a/b", "/a/b/c", "/a/b.c", "/a/d", "/e"].map(PathBuf::from).into_iter().collect();
         assert_eq!(outermost(set), ["/a/b", "/a/b.c", "/a/d", "/e"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn what_a_busy_folder_leaves_behind_is_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let changes = Changes::default();
+        let change = |path: PathBuf| {
+            let event = notify::Event::new(EventKind::Any).add_path(path);
+            changes.add(&Ok(event), std::slice::from_ref(&root));
+            changes.folders.lock().unwrap().len()
+        };
+        std::fs::write(root.join("log.tmp"), "x").unwrap();
+        assert_eq!((0..10).map(|_| change(root.join("log.tmp"))).max(), Some(0), "it is no media");
+        assert_eq!((0..10).map(|_| change(root.join("a.jpg"))).max(), Some(1), "once each");
+        let mut most = 0;
+        for number in 0..2 * MOST {
+            let inner = root.join(number.to_string());
+            std::fs::create_dir(&inner).unwrap();
+            most = most.max(change(inner.join("a.jpg")));
+        }
+        assert_eq!(most, MOST);
+        assert!(changes.take().contains(&root), "the whole is looked at instead");
+        assert_eq!(changes.take(), BTreeSet::new());
     }
 
     #[tokio::test]

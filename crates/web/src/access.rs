@@ -4,7 +4,7 @@
 //! A browser shows either once, as a cookie is made of it: pictures are asked for without headers of ours. An address
 //! without a key is open for Immich, which sends none; that must not open the photos to the network. Where a request seems
 //! to come from says nothing: behind a proxy on this machine, everybody comes from here.
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
 use axum::{
     extract::{Query, Request, State},
@@ -13,9 +13,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use viewfinder_gateway::{Admitted, Key, Peer, discard};
+use viewfinder_gateway::{Admitted, Key, Peer, discard, guesses};
 
-use crate::{problem::Problem, session::with_attributes};
+use crate::{
+    problem::Problem,
+    session::{Entrance, too_many, with_attributes},
+};
 
 /// The cookie that stands for the token.
 const COOKIE: &str = "viewfinder_token";
@@ -44,7 +47,11 @@ impl Access {
 }
 
 /// Lets through who may see the photos.
-pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(
+    State(Entrance { access, tries }): State<Entrance>,
+    request: Request,
+    next: Next,
+) -> Response {
     let admitted = request.extensions().get::<Admitted>().is_some();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let headers = request.headers();
@@ -52,8 +59,12 @@ pub(crate) async fn guard(State(access): State<Arc<Access>>, request: Request, n
     if admitted || access.token().is_shown_by(headers, COOKIE) || here() {
         return next.run(request).await;
     }
+    let guessing = tries.wrong(peer, guesses(headers, COOKIE)).await;
     // A connection that ends with a body half read costs a proxy its next request on it.
     discard(request.into_body()).await;
+    if guessing.is_some() {
+        return too_many();
+    }
     let detail = "open the page by the address with a token that the server printed when it started, or with `viewfinder open`; \
                   other machines come by an address with a key (see `listen_keys`)";
     Problem::new(StatusCode::UNAUTHORIZED, "token_needed", "A token is needed", detail).into_response()
@@ -66,13 +77,18 @@ pub(crate) struct Shown {
 
 /// The page by the printed address: the token becomes a cookie, and leaves the address.
 pub(crate) async fn take_token(
-    State(access): State<Arc<Access>>,
+    State(Entrance { access, tries }): State<Entrance>,
     Query(Shown { token }): Query<Shown>,
     request: Request,
     next: Next,
 ) -> Response {
-    let Some(cookie) = token.and_then(|token| access.cookie(&token)) else {
-        return next.run(request).await;
+    let Some(token) = token else { return next.run(request).await };
+    let Some(cookie) = access.cookie(&token) else {
+        let peer = request.extensions().get().map(|Peer(peer)| *peer);
+        return match tries.wrong(peer, [token.as_bytes()]).await {
+            Some(_) => too_many(),
+            None => next.run(request).await,
+        };
     };
     match HeaderValue::from_str(&with_attributes(&cookie, request.headers())) {
         Ok(cookie) => {

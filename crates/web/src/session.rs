@@ -31,16 +31,11 @@ pub(crate) async fn sign_in(
     headers: HeaderMap,
     Body(Shown { key: shown }): Body<Shown>,
 ) -> Response {
-    let peer = peer.map(|Extension(Peer(address))| address);
-    if peer.and_then(|address| tries.wait(address)).is_some() {
-        let detail = "too many wrong keys came from where you are; try again in a minute";
-        return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", "Too many wrong keys", detail)
-            .into_response();
-    }
     let cookie = key.map_or_else(|| access.cookie(&shown), |Extension(key)| key.cookie(&shown));
     let Some(cookie) = cookie else {
-        if let Some(address) = peer {
-            tries.wrong(address, shown.as_bytes());
+        let peer = peer.map(|Extension(Peer(peer))| peer);
+        if tries.wrong(peer, [shown.as_bytes()]).await.is_some() {
+            return too_many();
         }
         let detail = "that is not the key of this address, nor the token of a page without one";
         return Problem::new(StatusCode::UNAUTHORIZED, "key_wrong", "Wrong key", detail).into_response();
@@ -49,6 +44,13 @@ pub(crate) async fn sign_in(
         Ok(cookie) => (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response(),
         Err(error) => Problem::internal(error).into_response(),
     }
+}
+
+/// What is said to a wrong key, or a wrong token, of somebody who has shown too many.
+pub(crate) fn too_many() -> Response {
+    let detail = "too many wrong keys came from where you are; try again in a minute";
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", "Too many wrong keys", detail)
+        .into_response()
 }
 
 /// A cookie for this site alone. Behind a proxy that speaks TLS it must not travel without it.

@@ -1,5 +1,6 @@
 //! Small pictures, made when first asked for and kept in a folder of bounded size.
 use std::{
+    ffi::OsStr,
     fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -89,18 +90,34 @@ impl Thumbnails {
 
 /// Is it one of the folders into which thumbnails are sorted by the beginning of their name?
 fn is_part(path: &Path) -> bool {
-    let name = path.file_name().map(std::ffi::OsStr::as_encoded_bytes);
+    let name = path.file_name().map(OsStr::as_encoded_bytes);
     name.is_some_and(|name| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Removes the oldest files until a tenth of the room is free again.
+/// Is it a thumbnail by its name, or one that was not finished?
+fn is_ours(path: &Path) -> bool {
+    let (Some(name), Some(end)) = (path.file_name().and_then(OsStr::to_str), path.extension()) else {
+        return false;
+    };
+    let hash = name.split_once('-').map_or("", |(hash, _)| hash);
+    hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) && (end == "jpg" || end == "part")
+}
+
+/// Removes the oldest of our files until a tenth of the room is free again. What somebody else keeps there stays, and what cannot
+/// be read or removed is passed over, lest one such file keep all others for ever.
 fn tidy(folder: &Path, limit: u64) -> io::Result<()> {
     let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-    for part in fs::read_dir(folder)? {
-        for file in fs::read_dir(part?.path())? {
-            let file = file?;
-            let about = file.metadata()?;
-            files.push((about.modified()?, about.len(), file.path()));
+    for part in fs::read_dir(folder)?.flatten() {
+        // Of the entry itself: no link is followed.
+        if !is_part(&part.path()) || !part.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        for file in fs::read_dir(part.path()).into_iter().flatten().flatten() {
+            let Ok(about) = file.metadata() else { continue };
+            if about.is_file() && is_ours(&file.path()) {
+                let modified = about.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                files.push((modified, about.len(), file.path()));
+            }
         }
     }
     let mut bytes: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
@@ -112,8 +129,9 @@ fn tidy(folder: &Path, limit: u64) -> io::Result<()> {
         if bytes <= limit / 10 * 9 {
             break;
         }
-        fs::remove_file(path)?;
-        bytes -= size;
+        if fs::remove_file(path).is_ok() {
+            bytes -= size;
+        }
     }
     Ok(())
 }
@@ -150,6 +168,28 @@ mod tests {
             thumbnails.make(&hash, 320, &file, &Limits::default()).unwrap();
         }
         assert_eq!(thumbnails.kept(&first, 320), None, "the oldest went first");
+    }
+
+    #[test]
+    fn tidying_takes_only_thumbnails_and_is_kept_from_it_by_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "some bytes").unwrap();
+        };
+        let hash = "ab".repeat(32);
+        let ours = [format!("ab/{hash}-320.jpg"), format!("ab/{hash}-1600.7-0.part")];
+        let others =
+            ["af", ".DS_Store", "ab/Thumbs.db", "ab/of-a-user.jpg", "holiday/a.jpg"].map(str::to_owned);
+        let among_others = format!("holiday/{hash}-320.jpg");
+        ours.iter().chain(&others).chain([&among_others]).for_each(|name| put(name));
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.path().join("holiday"), folder.path().join("ac")).unwrap();
+        tidy(folder.path(), 0).unwrap();
+        let there = |name: &String| folder.path().join(name).exists();
+        assert!(others.iter().all(there) && there(&among_others));
+        assert!(!ours.iter().any(there));
     }
 
     #[cfg(unix)]

@@ -27,7 +27,7 @@ use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest
 use viewfinder_ledger::{Failed, Ledger};
 
 use crate::{
-    Backend, GatewayConfig,
+    Backend, GatewayConfig, Tries,
     body::Bodies,
     failure::Failure,
     foreign,
@@ -67,6 +67,8 @@ pub(crate) struct App {
     pub(crate) bodies: Bodies,
     pub(crate) knocks: Knocks,
     pub(crate) lines: Lines,
+    /// Wrong keys for MT Photos' protocol.
+    pub(crate) tries: Tries,
     /// More parts of `/health`, by their names.
     pub(crate) health: Vec<(&'static str, HealthPart)>,
     backend: Arc<dyn Backend>,
@@ -81,9 +83,19 @@ impl App {
     pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
         metric::recorder();
         let bodies = Bodies::new(config.limits);
-        let (knocks, lines) = (Knocks::default(), Lines::default());
+        let (knocks, lines, tries) = (Knocks::default(), Lines::default(), Tries::default());
         let ledger = Arc::new(Ledger::open(config.failures.clone()));
-        Self { config, bodies, knocks, lines, health: Vec::new(), backend, ledger, started: Instant::now() }
+        Self {
+            config,
+            bodies,
+            knocks,
+            lines,
+            tries,
+            health: Vec::new(),
+            backend,
+            ledger,
+            started: Instant::now(),
+        }
     }
 
     /// Asks about a picture, counts its tasks, and enters those that failed for good into the ledger.

@@ -23,7 +23,7 @@ use viewfinder_wire::mt_photos::{
 };
 
 use super::{App, Shared, convert, upload};
-use crate::{body::discard, failure::Failure, key::Admitted};
+use crate::{Peer, body::discard, failure::Failure, key::Admitted};
 
 const PROTOCOL: &str = "mt-photos";
 
@@ -194,7 +194,12 @@ async fn authorised(app: &App, request: Request) -> Result<(HeaderMap, Body), Re
     let expected = app.config.api_key.as_bytes();
     let refusal = match head.headers.get("api-key") {
         Some(key) if key.as_bytes().ct_eq(expected).into() => return Ok((head.headers, body)),
-        Some(_) => Failure::caller(StatusCode::UNAUTHORIZED, "key_wrong", "Invalid API key").detail(),
+        Some(wrong) => {
+            let peer = head.extensions.get().map(|Peer(peer)| *peer);
+            let wrong_key = || Failure::caller(StatusCode::UNAUTHORIZED, "key_wrong", "Invalid API key");
+            let guessing = app.tries.wrong(peer, [wrong.as_bytes()]).await;
+            guessing.map_or_else(wrong_key, Failure::guessing).detail()
+        }
         None => invalid("missing", &json!(["header", "api-key"]), "Field required", &Value::Null),
     };
     discard(body).await;

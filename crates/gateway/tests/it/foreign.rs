@@ -79,7 +79,8 @@ async fn whoever_shows_the_key_may_use_any_name() {
 async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
     let key = Some(Key::new("the-right-key").unwrap());
     let listen = vec![Listen { key, ..config().listen[0].clone() }];
-    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(Fake::default())).await;
+    let keyed = GatewayConfig { listen, ..config() };
+    let server = Running::start(keyed.clone(), Arc::new(Fake::default())).await;
     let show = async |key: &str| ask(&server, "GET /health", &["host: x", &format!("api-key: {key}")]).await;
     // The same again is a mistake and no guess.
     for _ in 0..30 {
@@ -95,6 +96,11 @@ async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
     assert_eq!(show("the-right-key").await.status, 200);
     // Nobody guesses who shows nothing.
     assert_eq!(server.get("/health").await.status, 401);
+    // One request that shows many guesses as many.
+    let server = Running::start(keyed, Arc::new(Fake::default())).await;
+    let many: Vec<String> = (0..11).map(|guess| format!("x-api-key: {guess}")).collect();
+    let many: Vec<&str> = ["host: x"].into_iter().chain(many.iter().map(String::as_str)).collect();
+    assert_eq!(ask(&server, "GET /health", &many).await.status, 429);
 }
 
 #[tokio::test]

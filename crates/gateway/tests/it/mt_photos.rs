@@ -40,6 +40,18 @@ async fn the_key_is_asked_for_everywhere() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_the_key_is_told_to_wait_and_the_right_one_goes_on() {
+    let (server, _) = Running::fake().await;
+    let show = async |key: &str| server.post("/check", &[&format!("api-key: {key}")], b"").await;
+    for guess in 0..10 {
+        assert_eq!(show(&guess.to_string()).await.status, 401);
+    }
+    let told = show("another").await;
+    assert_eq!((told.status, told.header("x-viewfinder-code")), (429, Some("too_many_tries")));
+    assert_eq!(show("secret").await.status, 200);
+}
+
+#[tokio::test]
 async fn check_and_restart() {
     let (server, fake) = Running::fake().await;
     let check = server.post("/check", &[KEY], b"").await;

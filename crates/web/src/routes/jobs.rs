@@ -1,4 +1,6 @@
 //! Analyses done again.
+use std::collections::HashSet;
+
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use viewfinder_catalog::{AnalysisKind, AssetId};
@@ -75,12 +77,14 @@ async fn rerun(
     replace_corrections: bool,
 ) -> Result<(StatusCode, Json<Queued>), Problem> {
     let offered = &photos.config.kinds;
-    let kinds: Option<Vec<AnalysisKind>> =
+    let asked: Option<HashSet<AnalysisKind>> =
         names.iter().map(|name| kind(name).filter(|kind| offered.contains(kind))).collect();
-    let Some(kinds) = kinds.filter(|kinds| !kinds.is_empty()) else {
+    let Some(asked) = asked.filter(|asked| !asked.is_empty()) else {
         let known: Vec<_> = offered.iter().map(|kind| kind.as_str()).collect();
         return Err(Problem::bad("kind_unknown", format!("kinds must name some of {}", known.join(", "))));
     };
+    // Once each, however often it was named: each is a task of its own.
+    let kinds: Vec<_> = offered.iter().copied().filter(|kind| asked.contains(kind)).collect();
     let (again, ids) = (kinds.clone(), assets.clone());
     photos
         .ask(move |store| again.iter().try_for_each(|kind| store.forget(*kind, &ids, replace_corrections)))

@@ -138,7 +138,7 @@ impl Photos {
 
 /// All routes.
 pub fn router(photos: Arc<Photos>) -> Router {
-    let access = Arc::new(photos.config.access.clone());
+    let entrance = Entrance { access: Arc::new(photos.config.access.clone()), tries: Arc::default() };
     let api = Router::new()
         .route("/api/v1/search", get(search::search))
         .route("/api/v1/assets/{id}", get(assets::asset))
@@ -153,17 +153,17 @@ pub fn router(photos: Arc<Photos>) -> Router {
         .route("/api/v1/jobs", get(jobs::jobs))
         .route("/api/v1/failures", get(status::failures))
         .route("/api/v1/status", get(status::status))
-        .layer(middleware::from_fn_with_state(Arc::clone(&access), access::guard))
+        .layer(middleware::from_fn_with_state(entrance.clone(), access::guard))
         .with_state(photos);
     let open = Router::new()
         .route("/api/v1/session", post(session::sign_in))
-        .with_state(Entrance { access: Arc::clone(&access), tries: Arc::default() })
+        .with_state(entrance.clone())
         .route("/api/v1/openapi.json", get(status::openapi));
     let page = page::FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
         router.route(path, get(move || async move { page_file(content_type, text) }))
     });
     api.merge(open)
-        .merge(page.route_layer(middleware::from_fn_with_state(access, access::take_token)))
+        .merge(page.route_layer(middleware::from_fn_with_state(entrance, access::take_token)))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }
 

@@ -57,6 +57,7 @@ impl Backend for Nobody {
             queued_sentences: 0,
             running: 0,
             models: Vec::new(),
+            refused_models: Vec::new(),
         }
     }
 
