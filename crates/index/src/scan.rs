@@ -79,12 +79,19 @@ pub fn scan(
     listener: &dyn Listener,
 ) -> Result<Scanned, StoreError> {
     let mut run = Run { scan, store, stop, listener, batch: Batch::default(), scanned: Scanned::default() };
-    let mut complete = true;
+    let mut gone = Vec::new();
     for root in &scan.roots {
-        complete = complete && run.root(root)?;
+        let Some(looked) = run.root(root)? else {
+            run.flush()?;
+            return Ok(run.scanned);
+        };
+        gone.push((root, looked));
     }
-    run.flush()?;
-    run.scanned.complete = complete;
+    // A file that moved, be it from one folder to another, has given its findings on by now.
+    for (root, Looked { unread, missing }) in gone {
+        run.forget(root, &unread, missing)?;
+    }
+    run.scanned.complete = true;
     Ok(run.scanned)
 }
 
@@ -105,6 +112,13 @@ struct Batch {
     since: Option<Instant>,
 }
 
+/// What a folder was found not to hold.
+struct Looked {
+    /// What was not looked into, and said so.
+    unread: Vec<PathBuf>,
+    missing: Vec<Missing>,
+}
+
 /// What the catalogue has and the folder has not.
 struct Missing {
     id: AssetId,
@@ -112,8 +126,8 @@ struct Missing {
 }
 
 impl Run<'_> {
-    /// One folder. Tells whether it went through to the end.
-    fn root(&mut self, root: &Path) -> Result<bool, StoreError> {
+    /// One folder, through to its end unless it was asked to stop.
+    fn root(&mut self, root: &Path) -> Result<Option<Looked>, StoreError> {
         let there = root.is_dir();
         let walked = if there {
             let Scan { within, roots, links, .. } = self.scan;
@@ -121,7 +135,7 @@ impl Run<'_> {
         } else {
             Some(Walked::default())
         };
-        let Some(Walked { mut files, unread }) = walked else { return Ok(false) };
+        let Some(Walked { mut files, unread }) = walked else { return Ok(None) };
         self.listener.tell(Event::Walked { files: files.len() as u64 });
         let mut changed = Vec::new();
         let mut missing = Vec::new();
@@ -140,18 +154,13 @@ impl Run<'_> {
         let known = changed.into_iter().map(|(path, stamp, hash)| (path, stamp, Some(hash)));
         for (path, stamp, hash) in known.chain(new.into_iter().map(|(path, stamp)| (path, stamp, None))) {
             if self.stop.asked() {
-                return Ok(false);
+                return Ok(None);
             }
             self.look(&path, stamp, hash)?;
         }
-        // Before anything is forgotten: a file that moved has given its findings on by now.
         self.flush()?;
         // One that was not read to its end may have moved as well.
-        if self.stop.asked() {
-            return Ok(false);
-        }
-        self.forget(root, &unread, missing)?;
-        Ok(true)
+        Ok((!self.stop.asked()).then_some(Looked { unread, missing }))
     }
 
     /// The parts of the catalogue that lie in the folders to be compared.
@@ -228,7 +237,7 @@ impl Run<'_> {
             self.scanned.unchanged += 1;
         } else {
             let twins = self.insist(|store| store.by_hash(&file.hash))?;
-            if let Some(old) = twins.iter().find(|asset| is_gone(&asset.file.path)) {
+            if let Some(old) = twins.iter().find(|asset| is_gone(&asset.file.path, *links)) {
                 self.scanned.moved += 1;
                 return self.insist(|store| store.move_file(old.id, &file));
             }
@@ -320,8 +329,14 @@ impl EmptyFolders {
     }
 }
 
-fn is_gone(path: &str) -> bool {
-    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+/// Is there nothing any more at a path? What only a link leads to is gone as well where links are not followed: it is known by the path at
+/// which it really lies.
+fn is_gone(path: &str, links: Links) -> bool {
+    match fs::symlink_metadata(path) {
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+        Ok(_) if links == Links::Followed => false,
+        Ok(_) => fs::canonicalize(path).is_ok_and(|real| real != Path::new(path)),
+    }
 }
 
 /// Did it change in the last moments, or, by a clock that is wrong, in the next ones?

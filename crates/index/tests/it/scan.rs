@@ -226,7 +226,15 @@ fn what_a_link_leads_to_is_catalogued_only_where_wanted_and_what_was_known_stays
     let problems: Vec<_> = scanned.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(problems, [("link_not_followed", 3)]);
     assert_eq!(library.names(), ["a.jpg", "c.jpg", "sub/b.jpg"]);
+    let known = library.asset("c.jpg").id;
     let scanned = library.scan_as(&Scan { links: Links::Followed, ..library.plan() });
     assert_eq!(counts(&scanned), [3, 1, 0, 0, 0, 0]);
     assert!(scanned.problems.is_empty(), "{scanned:?}");
+    // Whoever has the other place indexed instead keeps what was found, and what was corrected by hand.
+    let away = away.path().canonicalize().unwrap();
+    let roots = vec![library.root().to_owned(), away.clone()];
+    let scanned = library.scan_as(&Scan { roots, ..library.plan() });
+    assert_eq!(scanned.moved, 2, "{scanned:?}");
+    let moved = library.store.by_path(away.join("c.jpg").to_str().unwrap()).unwrap().unwrap();
+    assert_eq!(moved.id, known);
 }
