@@ -232,7 +232,7 @@ fn what_a_link_leads_to_is_catalogued_only_where_wanted_and_what_was_known_stays
     assert!(scanned.problems.is_empty(), "{scanned:?}");
     // Whoever has the other place indexed instead keeps what was found, and what was corrected by hand.
     let away = away.path().canonicalize().unwrap();
-    let roots = vec![library.root().to_owned(), away.clone()];
+    let roots = vec![library.root(), away.clone()];
     let scanned = library.scan_as(&Scan { roots, ..library.plan() });
     assert_eq!(scanned.moved, 2, "{scanned:?}");
     let moved = library.store.by_path(away.join("c.jpg").to_str().unwrap()).unwrap().unwrap();
