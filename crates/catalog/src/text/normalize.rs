@@ -91,8 +91,9 @@ fn continues(c: char) -> bool {
 
 /// The common form of one character with its marks.
 fn fold(cluster: &str) -> String {
-    // Through upper case, because `ß` and `SS`, `ς` and `σ` meet only there.
-    let folded = cluster.nfkd().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    // Through upper case, because `ß` and `SS`, `ς` and `σ` meet only there; and through lower case before, for `ẞ`, which is its own.
+    let small = cluster.nfkd().flat_map(char::to_lowercase);
+    let folded = small.flat_map(char::to_uppercase).flat_map(char::to_lowercase);
     let plain: String = folded.nfkd().filter(|c| !is_accent(*c)).flat_map(latin).collect();
     plain.nfc().collect()
 }
@@ -200,8 +201,17 @@ mod tests {
 
         #[test]
         fn a_second_time_changes_nothing(line in "\\PC*") {
-            let once = plain(&line);
-            prop_assert_eq!(plain(&once), once);
+            // With what parts them: marks and parts of Hangul that come to stand side by side are another text.
+            let parted = |line: &str| {
+                let letters = letters(line);
+                let parted = letters.iter().map(|letter| match letter.gap {
+                    Gap::None => String::from(letter.value),
+                    Gap::Joint | Gap::Space => format!(" {}", letter.value),
+                });
+                parted.collect::<String>()
+            };
+            let once = parted(&line);
+            prop_assert_eq!(parted(&once), once);
         }
     }
 }
