@@ -7,9 +7,9 @@ use super::recipe::{Recipe, Resize};
 use super::{OcrError, Region, multiple_of_32};
 use crate::{Dump, Network, Tensor};
 
-/// The most pixels of the detector's input, whatever a request's resolution and a page's shape: at about 110 bytes each in the network,
-/// 1.4 GB. A picture of 12 megapixels fits as it is; so does, at Immich's resolution of 736, a screenshot of 1080 x 25,000.
-const MOST_PIXELS: usize = 4096 * 3072;
+/// The most pixels of the detector's input, whatever a request's resolution and a page's shape: they take up to 1.5 GB, the page itself
+/// aside. At Immich's resolution of 736 a screenshot of 1080 x 16,000 fits.
+const MOST_PIXELS: usize = 4096 * 2048;
 
 /// How the detector's input size follows from the page's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn no_request_and_no_page_make_the_input_larger_than_its_bound() {
         let generous = InputSize::ShortSideAtMost(100_000);
-        assert_eq!(generous.of([4096, 3072]), [4096, 3072]);
+        assert_eq!(generous.of([4096, 2048]), [4096, 2048]);
         assert_eq!(InputSize::ShortSideAtMost(736).of([1080, 12_000]), [736, 8192]);
         for input in [generous, InputSize::ShortSideAtMost(736), InputSize::ShortSideAtLeast(736)] {
             for page in
