@@ -52,7 +52,7 @@ fn refusal(request: &Request, names: &[String]) -> Option<Failure> {
     }
     let admitted = request.extensions().get::<Admitted>().is_some();
     let exempt = admitted || GUARDED.iter().any(|start| path.starts_with(start));
-    let name = name(headers)?;
+    let name = host_name(headers)?;
     if exempt || is_known(name, names) || !(path == TELLING || is_a_browsers(request.method(), headers)) {
         return None;
     }
@@ -94,7 +94,7 @@ fn is_a_browsers(method: &Method, headers: &HeaderMap) -> bool {
 }
 
 /// The name in `Host`, without its port. None for the oldest programs only; what cannot be read is empty.
-fn name(headers: &HeaderMap) -> Option<&str> {
+pub fn host_name(headers: &HeaderMap) -> Option<&str> {
     Some(without_port(headers.get(header::HOST)?.to_str().unwrap_or_default()))
 }
 

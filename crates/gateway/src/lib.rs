@@ -31,6 +31,7 @@ mod tries;
 pub use backend::{Backend, NodeStatus, Reply};
 pub use body::discard;
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
+pub use foreign::host_name;
 pub use key::{AddressKey, Admitted, BadKey, Key, guesses};
 pub use metric::install as install_metrics;
 pub use routes::{ROUTES, page_file};

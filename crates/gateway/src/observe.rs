@@ -49,7 +49,7 @@ pub(crate) async fn observe(State(app): State<Arc<App>>, request: Request, next:
 
 /// Writes what the log is to know of an answer.
 fn tell(app: &App, status: u16, ms: u64, failure: Option<&Failure>, peer: Option<SocketAddr>) {
-    let Some(Failure { code, message, fault, status: kind, .. }) = failure else {
+    let Some(failure) = failure else {
         if let Some(unsaid) = (status >= 400).then(|| app.lines.one_more("")).flatten() {
             tracing::info!(status, ms, unsaid = counted(unsaid), "failed");
         } else {
@@ -57,7 +57,8 @@ fn tell(app: &App, status: u16, ms: u64, failure: Option<&Failure>, peer: Option
         }
         return;
     };
-    if let (&StatusCode::UNAUTHORIZED, Some(failure)) = (kind, failure) {
+    let Failure { code, message, fault, .. } = failure;
+    if failure.status == StatusCode::UNAUTHORIZED {
         app.knocks.one_more(peer, failure);
         tracing::debug!(status, ms, code, "failed");
         return;

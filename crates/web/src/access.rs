@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use viewfinder_gateway::{Admitted, Key, Peer, discard, guesses};
+use viewfinder_gateway::{Admitted, Key, Peer, discard, guesses, host_name};
 
 use crate::{
     problem::Problem,
@@ -108,11 +108,7 @@ fn is_here(peer: Option<SocketAddr>, headers: &HeaderMap) -> bool {
 }
 
 fn names_here(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
+    let name = host_name(headers).unwrap_or_default();
     let name = name.trim_start_matches('[').trim_end_matches(']');
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

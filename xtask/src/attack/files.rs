@@ -92,7 +92,7 @@ pub(super) fn folder(ground: &Ground) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let folder = ground.scratch("hostile")?;
     let picture = fs::read(ground.pictures().join("0000.jpg"))?;
-    let names: [&[u8]; 8] = [
+    let names: [&[u8]; 7] = [
         b"-rf.jpg",
         b"$(touch injected).jpg",
         b";touch injected;.jpg",
@@ -100,9 +100,8 @@ pub(super) fn folder(ground: &Ground) -> Result<Outcome> {
         b"not-utf8-\xff\xfe.jpg",
         "right\u{202e}gpj.exe.jpg".as_bytes(),
         b"%s%n%x.jpg",
-        b"../..jpg",
     ];
-    for name in &names[..7] {
+    for name in names {
         fs::write(folder.join(OsStr::from_bytes(name)), &picture)?;
     }
     fs::write(folder.join(format!("{}.jpg", "n".repeat(251))), &picture)?;

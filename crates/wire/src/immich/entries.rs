@@ -118,7 +118,7 @@ impl Entries {
     pub fn parse(json: &str) -> Result<Self, EntriesError> {
         let written: Written = serde_json::from_str(json).map_err(|error| malformed(&error))?;
         if let Some((task, kind)) = written.unsupported() {
-            return Err(EntriesError::Unsupported { task: clip(task), kind: clip(kind) });
+            return Err(EntriesError::Unsupported { task: task.to_owned(), kind: kind.to_owned() });
         }
         let mut entries = Self::default();
         entries.clip(written.clip)?;
@@ -246,11 +246,6 @@ fn is_exact(entry: &Entry) -> Result<bool, EntriesError> {
         Some(Scalar::Text(mode)) if mode == "slow" => Ok(true),
         Some(_) => Err(malformed("scoreMode is neither fast nor slow")),
     }
-}
-
-/// Names come back in messages and logs, so they are kept short.
-fn clip(name: &str) -> String {
-    name.chars().take(64).collect()
 }
 
 fn malformed(reason: impl std::fmt::Display) -> EntriesError {

@@ -281,7 +281,7 @@ impl<'de> Deserialize<'de> for Scalar {
     }
 }
 
-/// Names that come back in messages are kept short.
+/// Names come back in messages and logs, so they are kept short.
 fn shortened(name: &str) -> String {
-    name.chars().take(LONGEST).collect()
+    name.chars().take(64).collect()
 }
