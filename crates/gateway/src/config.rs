@@ -1,7 +1,7 @@
 use std::{fmt, net::SocketAddr, time::Duration};
 
+use viewfinder_core::ocr::Profile;
 use viewfinder_ledger::LedgerConfig;
-use viewfinder_vision::ocr::Profile;
 
 use crate::Key;
 

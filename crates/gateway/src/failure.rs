@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use viewfinder_engine::{EngineError, ErrorCode, Fault, short};
+use viewfinder_core::{ErrorCode, Fault, TaskError, short};
 use viewfinder_wire::BadVector;
 
 /// A request that got no answer, before a protocol puts it into its own words.
@@ -48,7 +48,7 @@ impl Failure {
 
     /// A defect of ours.
     pub(crate) fn broken(message: &str) -> Self {
-        EngineError::new(ErrorCode::Internal, message).into()
+        TaskError::new(ErrorCode::Internal, message).into()
     }
 
     /// `{"detail": …}`, the shape of both Python services.
@@ -95,8 +95,8 @@ impl Failure {
     }
 }
 
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
         let wait = Duration::from_secs(match error.code {
             ErrorCode::Busy => 2,
             ErrorCode::ModelUnavailable => 60,
@@ -115,6 +115,6 @@ impl From<EngineError> for Failure {
 
 impl From<BadVector> for Failure {
     fn from(error: BadVector) -> Self {
-        EngineError::new(ErrorCode::InferenceFailed, error).into()
+        TaskError::new(ErrorCode::InferenceFailed, error).into()
     }
 }

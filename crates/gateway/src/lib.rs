@@ -9,7 +9,6 @@
 //! No handler ever runs inference or waits for a lock on an async thread, so `/ping` answers at once while models
 //! load and all workers are busy.
 
-mod backend;
 mod body;
 mod config;
 mod failure;
@@ -28,7 +27,6 @@ mod server;
 mod stream;
 mod tries;
 
-pub use backend::{Backend, NodeStatus, Reply};
 pub use body::discard;
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
 pub use foreign::host_name;

@@ -4,7 +4,7 @@ use std::{sync::OnceLock, time::Instant};
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use viewfinder_engine::{EngineStatus, resident_bytes};
+use viewfinder_core::{EngineStatus, resident_bytes};
 
 const TASKS: &str = "viewfinder_tasks_total";
 const TASK_SECONDS: &str = "viewfinder_task_seconds";

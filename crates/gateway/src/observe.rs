@@ -9,8 +9,10 @@ use axum::{
     response::Response,
 };
 use tracing::{Instrument, Span, field};
-use viewfinder_engine::Fault;
-use viewfinder_trace::{Context, REQUEST_ID};
+use viewfinder_core::{
+    Fault,
+    trace::{Context, REQUEST_ID},
+};
 
 use crate::{ROUTES, failure::Failure, lines::Lines, metric, routes::App, stream::Peer};
 

@@ -10,10 +10,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tower_service::Service as _;
+use viewfinder_core::Backend;
 use viewfinder_transport::{BindError, Connection, accept, listen};
 
 use crate::{
-    Backend, DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
+    DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
     key::Guard,
     metric,
     routes::{App, router},

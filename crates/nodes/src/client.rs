@@ -15,7 +15,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::timeout;
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorCode;
 use viewfinder_transport::{Connector, distrust};
 
 use crate::{
@@ -108,7 +108,7 @@ impl Client {
         if let Some((name, value)) = &self.credentials {
             headers.insert(name, value.clone());
         }
-        if let Some(context) = viewfinder_trace::current() {
+        if let Some(context) = viewfinder_core::trace::current() {
             context.write(headers);
         }
         let exchange = async {

@@ -1,6 +1,5 @@
 use std::time::Duration;
-
-use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_core::{ErrorCode, ErrorScope, TaskError};
 
 /// Why a node did not answer.
 ///
@@ -60,7 +59,7 @@ impl NodeError {
 
     /// Is the picture such that every node would refuse it?
     pub fn is_the_pictures_fault(&self) -> bool {
-        matches!(self, Self::Refused { code: Some(code), .. } if is_about_the_picture(*code))
+        matches!(self, Self::Refused { code: Some(code), .. } if code.scope() == ErrorScope::Picture)
     }
 
     /// Can another node answer the same question?
@@ -75,8 +74,9 @@ impl NodeError {
             Self::Garbage(_) => ErrorCode::NodeGarbage,
             Self::Busy { .. } => ErrorCode::Busy,
             Self::Unsuited(_) => ErrorCode::NodeUnsuited,
+            // A peer's defect is not one of ours.
             Self::Refused { code: Some(code), .. }
-                if is_about_the_picture(*code) || is_about_the_model(*code) =>
+                if is_told_on(code.scope()) && *code != ErrorCode::Internal =>
             {
                 *code
             }
@@ -86,39 +86,17 @@ impl NodeError {
     }
 
     /// The engine's error, which names the node unless the picture is to blame.
-    pub fn at(&self, node: &str) -> EngineError {
+    pub fn at(&self, node: &str) -> TaskError {
         match self {
             Self::Refused { message, .. } if self.is_the_pictures_fault() => {
-                EngineError::new(self.code(), message)
+                TaskError::new(self.code(), message)
             }
-            _ => EngineError::new(self.code(), format!("node {node} {self}")),
+            _ => TaskError::new(self.code(), format!("node {node} {self}")),
         }
     }
 }
 
-fn is_about_the_picture(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::ImageEmpty
-            | ErrorCode::ImageUndecodable
-            | ErrorCode::ImageTooManyBytes
-            | ErrorCode::ImageTooLarge
-            | ErrorCode::ImageZeroSize
-    )
-}
-
-fn is_about_the_model(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::ModelUnknown
-            | ErrorCode::ModelUnsuited
-            | ErrorCode::ModelMissingOffline
-            | ErrorCode::ModelNotAllowed
-            | ErrorCode::DiskFull
-            | ErrorCode::ModelUnavailable
-            | ErrorCode::ModelNoSource
-            | ErrorCode::ModelBroken
-            | ErrorCode::ModelImprecise
-            | ErrorCode::InferenceFailed
-    )
+/// Is an error of this scope the same for whoever asked the peer as for those whom it asks for?
+fn is_told_on(scope: ErrorScope) -> bool {
+    matches!(scope, ErrorScope::Picture | ErrorScope::Attempt | ErrorScope::Model)
 }

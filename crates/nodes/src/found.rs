@@ -1,8 +1,7 @@
 //! What a peer found out, task by task.
 
-use viewfinder_engine::{Answer, PictureAnswer};
-
 use crate::NodeError;
+use viewfinder_core::{Answer, PictureAnswer};
 
 /// The picture's size in pixels, and an answer for each task or why there is none.
 pub(crate) struct Found {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use hyper::Uri;
-use viewfinder_engine::{Answer, PictureRequest, PictureTask, SentenceRequest};
+use viewfinder_core::{Answer, PictureRequest, PictureTask, SentenceRequest};
 use viewfinder_wire::{
     BadReply,
     immich::{Entries, Reply, Task, greets},
@@ -16,11 +16,11 @@ use crate::{
     ConfigError, NodeError, NodeKind,
     address::Address,
     client::Client,
-    convert,
     form::{File, form},
     found::{Found, settled},
     picture::{self, PeerTurns},
     refusal::Subject,
+    words,
 };
 
 /// Endpoints of the protocol.
@@ -117,14 +117,14 @@ impl Peer {
         batch: &[usize],
         size: &mut Option<[usize; 2]>,
     ) -> Result<Vec<Answer>, NodeError> {
-        let tasks = batch.iter().map(|at| convert::task(&request.tasks[*at])).collect();
+        let tasks = batch.iter().map(|at| words::task(&request.tasks[*at])).collect();
         let mut reply = self.predict(client, request, Entries { tasks }).await?;
         let size = match *size {
             Some(size) => size,
             None => *size.insert(found_size(&reply, request)?),
         };
         let answers: Result<_, _> =
-            batch.iter().map(|at| convert::answer(&request.tasks[*at], &mut reply, size)).collect();
+            batch.iter().map(|at| words::answer(&request.tasks[*at], &mut reply, size)).collect();
         nothing_left(&reply)?;
         answers
     }
@@ -148,7 +148,7 @@ impl Peer {
 fn batches(tasks: &[PictureTask]) -> VecDeque<Vec<usize>> {
     let mut batches: Vec<(Vec<Discriminant<Task>>, Vec<usize>)> = Vec::new();
     for (at, task) in tasks.iter().enumerate() {
-        let kind = discriminant(&convert::task(task));
+        let kind = discriminant(&words::task(task));
         match batches.iter_mut().find(|(kinds, _)| !kinds.contains(&kind)) {
             Some((kinds, batch)) => {
                 kinds.push(kind);

@@ -16,7 +16,6 @@ mod address;
 mod body;
 mod client;
 mod config;
-mod convert;
 mod error;
 mod form;
 mod found;
@@ -25,6 +24,7 @@ mod mt_photos;
 mod node;
 mod picture;
 mod refusal;
+mod words;
 
 pub use address::check_url;
 pub use config::{ConfigError, NodeConfig, NodeKind, Secret, UnknownKind};

@@ -3,20 +3,19 @@
 use bytes::Bytes;
 use hyper::Uri;
 use serde_json::json;
-use viewfinder_engine::{Answer, PictureRequest, PictureTask, SentenceRequest};
+use viewfinder_core::{Answer, PictureRequest, PictureTask, SentenceRequest, ocr};
 use viewfinder_image::Format;
-use viewfinder_vision::ocr;
 use viewfinder_wire::mt_photos::{LONGEST_SIDE, ReplyError, passes, read_faces, read_text, read_vector};
 
 use crate::{
     ConfigError, NodeError,
     address::Address,
     client::{self, Client},
-    convert,
     form::{Content, File, form},
     found::{Found, settled},
     picture::{self, PeerTurns},
     refusal::Subject,
+    words,
 };
 
 /// Endpoints of the protocol.
@@ -96,8 +95,7 @@ impl Peer {
         let failed = |error| failed(client, error, &answer, Some(picture));
         match task {
             PictureTask::Text { options, .. } => {
-                let mut lines: Vec<_> =
-                    read_text(&answer.body).map_err(failed)?.into_iter().map(convert::line).collect();
+                let mut lines: Vec<_> = read_text(&answer.body).map_err(failed)?;
                 lines.retain(|line| admits(options, line.score));
                 Ok(Answer::Text(lines))
             }
@@ -105,7 +103,7 @@ impl Peer {
                 let mut faces = read_faces(&answer.body).map_err(failed)?;
                 faces.retain(|face| face.score >= *min_score);
                 faces.sort_by(|a, b| b.score.total_cmp(&a.score));
-                convert::recognised(faces)
+                words::recognised(faces)
             }
             PictureTask::Embed { .. } => Ok(Answer::Embedding(read_vector(&answer.body).map_err(failed)?)),
             PictureTask::TextRegions { .. } | PictureTask::FaceRegions { .. } => Err(UNSUITED),

@@ -1,6 +1,5 @@
 use std::{fmt, sync::Arc};
-
-use viewfinder_engine::{PictureAnswer, PictureRequest, SentenceRequest};
+use viewfinder_core::{PictureAnswer, PictureRequest, SentenceRequest};
 
 use crate::{
     ConfigError, NodeConfig, NodeError, NodeKind, address::Address, client::Client, immich, mt_photos,

@@ -1,7 +1,7 @@
 //! What a picture's header says, before anybody is asked about it.
 
 use bytes::Bytes;
-use viewfinder_engine::{DecodeRules, EngineError, ErrorCode};
+use viewfinder_core::{DecodeRules, ErrorCode, TaskError};
 use viewfinder_image::{Header, Orientation, header};
 
 use crate::NodeError;
@@ -18,7 +18,7 @@ pub(crate) enum PeerTurns {
 /// The header, or why no node could decode the picture.
 pub(crate) fn read(picture: &Bytes) -> Result<Header, NodeError> {
     header(picture).map_err(|error| {
-        let EngineError { code, message, .. } = error.into();
+        let TaskError { code, message, .. } = error.into();
         NodeError::Refused { status: code.http_status(), code: Some(code), message }
     })
 }

@@ -8,7 +8,7 @@ use hyper::{
     header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use serde_json::Value;
-use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_image::header;
 
 use crate::{NodeError, Secret};
@@ -137,7 +137,7 @@ pub(crate) fn told_code(headers: &HeaderMap) -> Option<ErrorCode> {
 
 /// What is wrong with a picture whose header cannot be read; nothing, if it can.
 fn flaw(picture: &Bytes) -> Option<ErrorCode> {
-    header(picture).err().map(|error| EngineError::from(error).code)
+    header(picture).err().map(|error| TaskError::from(error).code)
 }
 
 /// One short line without control characters.

@@ -1,8 +1,9 @@
 //! What can answer: the local engine, or a node.
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use viewfinder_engine::{EngineError, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest};
-use viewfinder_gateway::Backend;
+use viewfinder_core::{
+    Backend, ErrorCode, ErrorScope, PictureAnswer, PictureRequest, SentenceRequest, TaskError,
+};
 use viewfinder_nodes::{Node, NodeError};
 
 /// An answer on its way. Dropping it calls the work off.
@@ -12,7 +13,7 @@ pub type Coming<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trouble {
     /// For the caller, if nobody else does better.
-    pub error: EngineError,
+    pub error: TaskError,
     /// What it says about others and about this engine.
     pub verdict: Verdict,
 }
@@ -46,14 +47,10 @@ pub trait Answers: Send + Sync + 'static {
 
 impl Trouble {
     /// Reads an error's code.
-    pub fn of(error: EngineError) -> Self {
+    pub fn of(error: TaskError) -> Self {
         let verdict = match error.code {
             ErrorCode::Busy => Verdict::Busy,
-            ErrorCode::ImageEmpty
-            | ErrorCode::ImageUndecodable
-            | ErrorCode::ImageTooManyBytes
-            | ErrorCode::ImageTooLarge
-            | ErrorCode::ImageZeroSize => Verdict::BadPicture,
+            code if code.scope() == ErrorScope::Picture => Verdict::BadPicture,
             // What this engine lacks, another may have; it need not be left alone for that.
             _ => Verdict::Unsuited,
         };

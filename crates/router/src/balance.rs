@@ -8,8 +8,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-
-use viewfinder_engine::PictureTask;
+use viewfinder_core::PictureTask;
 
 use crate::route::{FACES, OCR, TEXTUAL, VISUAL, describe};
 

@@ -1,7 +1,6 @@
 //! What becomes of one picture's tasks on their way from engine to engine.
 use std::{collections::HashSet, sync::Arc};
-
-use viewfinder_engine::{Answer, EngineError, ErrorCode, PictureAnswer, PictureRequest};
+use viewfinder_core::{Answer, ErrorCode, PictureAnswer, PictureRequest, TaskError};
 
 use crate::{
     answers::{Trouble, Verdict},
@@ -20,7 +19,7 @@ pub(crate) struct Course {
     /// Engines asked since the last pause.
     asked: HashSet<String>,
     /// What stood in the way last, and what that says.
-    last: (EngineError, Option<Verdict>),
+    last: (TaskError, Option<Verdict>),
 }
 
 /// One of them.
@@ -28,15 +27,15 @@ pub(crate) struct Course {
 struct Task {
     answer: Option<Answer>,
     /// Why there will be no answer.
-    failure: Option<EngineError>,
+    failure: Option<TaskError>,
     /// Engines that cannot do it at all.
     unsuited: HashSet<String>,
     /// What engines held against the picture.
-    complaints: Vec<EngineError>,
+    complaints: Vec<TaskError>,
     /// When engines broke over it.
     crashes: Vec<Crash>,
     /// What stood in its way last.
-    last: Option<EngineError>,
+    last: Option<TaskError>,
 }
 
 /// An engine broke over a task.
@@ -58,7 +57,7 @@ impl Course {
             tasks: (0..tasks).map(|_| Task::default()).collect(),
             size: [0, 0],
             asked: HashSet::new(),
-            last: (EngineError::new(ErrorCode::Busy, "no engine for this task is up"), None),
+            last: (TaskError::new(ErrorCode::Busy, "no engine for this task is up"), None),
         }
     }
 
@@ -78,7 +77,7 @@ impl Course {
     }
 
     /// What stood in the way last.
-    pub(crate) fn obstacle(&self) -> &EngineError {
+    pub(crate) fn obstacle(&self) -> &TaskError {
         &self.last.0
     }
 
@@ -136,7 +135,7 @@ impl Course {
                 let message = format!("engines break over this picture and not over others: {last}");
                 let node = last.node.clone();
                 task.failure =
-                    Some(EngineError { node, ..EngineError::new(ErrorCode::InferenceFailed, message) });
+                    Some(TaskError { node, ..TaskError::new(ErrorCode::InferenceFailed, message) });
             }
         }
     }
@@ -147,7 +146,7 @@ impl Course {
     }
 
     /// Ends what is open with this.
-    pub(crate) fn give_up(mut self, why: &EngineError) -> Result<PictureAnswer, EngineError> {
+    pub(crate) fn give_up(mut self, why: &TaskError) -> Result<PictureAnswer, TaskError> {
         for task in self.tasks.iter_mut().filter(|task| task.is_open()) {
             task.failure = Some(why.clone());
         }
@@ -155,7 +154,7 @@ impl Course {
     }
 
     /// Whatever was answered, and for the rest the reason; an error if nothing was.
-    pub(crate) fn end(self) -> Result<PictureAnswer, EngineError> {
+    pub(crate) fn end(self) -> Result<PictureAnswer, TaskError> {
         let [width, height] = self.size;
         let answers: Vec<_> = self.tasks.into_iter().map(Task::end).collect();
         match answers.first() {
@@ -166,7 +165,7 @@ impl Course {
 }
 
 impl Task {
-    fn end(mut self) -> Result<Answer, EngineError> {
+    fn end(mut self) -> Result<Answer, TaskError> {
         if let Some(answer) = self.answer {
             return Ok(answer);
         }
@@ -174,7 +173,7 @@ impl Task {
         if !self.complaints.is_empty() {
             return Err(self.complaints.swap_remove(0));
         }
-        let nothing = || EngineError::new(ErrorCode::Internal, "a task got no answer");
+        let nothing = || TaskError::new(ErrorCode::Internal, "a task got no answer");
         Err(self.failure.or(self.last).unwrap_or_else(nothing))
     }
 }

@@ -3,9 +3,9 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
+use viewfinder_core::{ErrorCode, TaskError};
 
 use tokio::time::Instant;
-use viewfinder_engine::{EngineError, ErrorCode};
 
 use crate::metric;
 
@@ -37,12 +37,12 @@ impl Hold {
     }
 
     /// Takes a picture in until dropped, if there is room.
-    pub(crate) fn enter(&self, bytes: usize, why: &EngineError) -> Result<Held<'_>, EngineError> {
+    pub(crate) fn enter(&self, bytes: usize, why: &TaskError) -> Result<Held<'_>, TaskError> {
         let room = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= self.limits.bytes);
         if self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
             metric::no_room();
             let message = format!("no engine can take the picture now, and no more can be held: {why}");
-            return Err(EngineError::new(ErrorCode::Busy, message));
+            return Err(TaskError::new(ErrorCode::Busy, message));
         }
         metric::holding(1.0, bytes);
         Ok(Held { hold: self, bytes, since: Instant::now(), outcome: "cancelled" })
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn bytes_are_bounded_and_given_back() {
         let hold = Hold::new(HoldLimits { bytes: 100, ..HoldLimits::default() });
-        let why = EngineError::new(ErrorCode::Internal, "it sleeps");
+        let why = TaskError::new(ErrorCode::Internal, "it sleeps");
         let first = hold.enter(60, &why).ok();
         let error = hold.enter(41, &why).err().unwrap();
         assert!(error.code == ErrorCode::Busy && error.message.contains("it sleeps"));

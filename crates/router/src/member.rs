@@ -8,13 +8,13 @@ use std::{
     },
     time::Duration,
 };
+use viewfinder_core::{ErrorCode, PictureAnswer, PictureRequest, SentenceRequest, TaskError};
 
 use metrics::Gauge;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
 };
-use viewfinder_engine::{EngineError, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest};
 
 use crate::{
     answers::{Answers, Trouble, Verdict},
@@ -133,7 +133,7 @@ impl Member {
         let mut result = tokio::select! {
             result = self.engine.picture(request) => result,
             _ = up.wait_for(|up| !up), if self.is_up() => Err(Trouble {
-                error: EngineError::new(ErrorCode::Busy, format!("{} went away during the work", self.name)),
+                error: TaskError::new(ErrorCode::Busy, format!("{} went away during the work", self.name)),
                 verdict: Verdict::Sick,
             }),
         };
@@ -190,7 +190,7 @@ impl Member {
     }
 
     /// Says that it was this one who said so, and answers what.
-    fn sign(&self, error: &mut EngineError) -> ErrorCode {
+    fn sign(&self, error: &mut TaskError) -> ErrorCode {
         if self.name != LOCAL {
             error.node = Some(self.name.clone());
         }

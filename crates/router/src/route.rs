@@ -1,7 +1,6 @@
 //! Which engines a task may be given to.
 use std::collections::BTreeMap;
-
-use viewfinder_engine::PictureTask;
+use viewfinder_core::PictureTask;
 
 /// The name of the engine in this process.
 pub const LOCAL: &str = "local";

@@ -7,11 +7,10 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
-use viewfinder_engine::{
-    EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
+use viewfinder_core::{
+    Backend, EngineStatus, ErrorCode, NodeStatus, PictureAnswer, PictureRequest, PictureTask, Reply,
+    SentenceRequest, TaskError, trace::carried,
 };
-use viewfinder_gateway::{Backend, NodeStatus, Reply};
-use viewfinder_trace::carried;
 
 use crate::{
     answers::{Answers, Local, Trouble},
@@ -88,7 +87,7 @@ impl Router {
     }
 
     /// Tasks of one route: given to engines, and held, until they are answered or nothing can help.
-    async fn give(&self, request: PictureRequest, route: &Route) -> Result<PictureAnswer, EngineError> {
+    async fn give(&self, request: PictureRequest, route: &Route) -> Result<PictureAnswer, TaskError> {
         let deadline = Instant::now() + self.hold.limits.time;
         let engines: Vec<_> = route.iter().flatten().filter_map(|name| self.members.get(name)).collect();
         let mut news = self.news.subscribe();
@@ -125,14 +124,14 @@ impl Router {
                     held.expired();
                 }
                 let message = format!("no engine could take the picture in time: {}", course.obstacle());
-                return course.give_up(&EngineError::new(ErrorCode::Busy, message));
+                return course.give_up(&TaskError::new(ErrorCode::Busy, message));
             }
             course.ask_again();
         }
     }
 
     /// Asks engines for a sentence's vector, the next one whenever one fails or is slower than usual.
-    async fn ask_for_sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
+    async fn ask_for_sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, TaskError> {
         let route = self.routes.of(TEXTUAL, &request.model);
         let (up, down): (Vec<_>, Vec<_>) = route
             .iter()
@@ -142,7 +141,7 @@ impl Router {
         // Should none be up, one may have come back a moment ago.
         let mut waiting = up.into_iter().chain(down.into_iter().take(1)).cloned();
         let mut running = JoinSet::new();
-        let mut last = EngineError::new(ErrorCode::Busy, "no engine for sentences is up");
+        let mut last = TaskError::new(ErrorCode::Busy, "no engine for sentences is up");
         let mut reason = None;
         let mut patience = Duration::ZERO;
         loop {
@@ -159,7 +158,7 @@ impl Router {
                     false
                 }
                 Ok(Some(Err(error))) => {
-                    last = EngineError::new(ErrorCode::Internal, error);
+                    last = TaskError::new(ErrorCode::Internal, error);
                     false
                 }
                 Ok(None) => false,
@@ -233,14 +232,14 @@ impl Backend for Router {
 fn merge(
     tasks: usize,
     groups: &[(&Route, Vec<usize>)],
-    parts: Vec<Result<PictureAnswer, EngineError>>,
-) -> Result<PictureAnswer, EngineError> {
+    parts: Vec<Result<PictureAnswer, TaskError>>,
+) -> Result<PictureAnswer, TaskError> {
     if let Some(Err(error)) = parts.first()
         && parts.iter().all(Result::is_err)
     {
         return Err(error.clone());
     }
-    let nothing = || Err(EngineError::new(ErrorCode::Internal, "a task got no answer"));
+    let nothing = || Err(TaskError::new(ErrorCode::Internal, "a task got no answer"));
     let mut merged = PictureAnswer { width: 0, height: 0, answers: (0..tasks).map(|_| nothing()).collect() };
     for ((_, indices), part) in groups.iter().zip(parts) {
         match part {

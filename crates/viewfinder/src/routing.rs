@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
-use viewfinder_gateway::Backend;
 use viewfinder_nodes::{Node, NodeConfig, NodeKind, Secret};
 use viewfinder_router::{Answers, HoldLimits, LOCAL, Route, Router, RouterConfig, Routes, Thresholds};
 

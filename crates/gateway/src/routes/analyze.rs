@@ -9,12 +9,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use viewfinder_engine::{DecodeRules, EngineError, PictureRequest, PictureTask};
-use viewfinder_image::Alpha;
-use viewfinder_vision::clip;
-use viewfinder_wire as wire;
+use viewfinder_core::{Alpha, DecodeRules, Face, PictureRequest, PictureTask, TaskError, ocr};
 
-use super::{App, Shared, convert, upload};
+use super::{App, Shared, answers, upload};
 use crate::failure::Failure;
 
 const PROTOCOL: &str = "page";
@@ -53,7 +50,7 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
         PictureTask::Text {
             detection: models.ocr.clone(),
             recognition: models.ocr.clone(),
-            options: convert::options(app.config.profiles.page),
+            options: answers::options(app.config.profiles.page),
         },
         PictureTask::Faces {
             detection: models.faces.clone(),
@@ -64,26 +61,26 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
     if !sentences.is_empty() {
         tasks.push(PictureTask::Embed { model: models.clip.clone() });
     }
-    let request = PictureRequest { bytes: image, decode: AS_SHOWN, tasks, dump: None };
+    let request = PictureRequest { bytes: image, decode: AS_SHOWN, tasks };
     // A picture that nothing can be said about ends the wait for the sentences.
     let (found, vectors) =
         tokio::try_join!(app.picture(PROTOCOL, request), async { Ok(vectors(app, &sentences).await) })?;
 
     let mut answers = found.answers.into_iter();
-    let lines = convert::lines(answers.next()).map(|lines| lines.iter().map(line).collect());
-    let faces = convert::faces(answers.next()).map(|faces| faces.iter().map(face).collect());
+    let lines = answers::lines(answers.next()).map(|lines| lines.iter().map(line).collect());
+    let faces = answers::faces(answers.next()).map(|faces| faces.iter().map(face).collect());
     let similarities = match vectors {
         Ok(vectors) if vectors.is_empty() => Ok(json!([])),
-        Ok(vectors) => convert::vector(answers.next()).map(|picture| {
+        Ok(vectors) => answers::vector(answers.next()).map(|picture| {
             let similarity =
-                |(text, vector): (&&str, &Vec<f32>)| json!({"text": text, "score": clip::cosine(&picture, vector)});
+                |(text, vector): (&&str, &Vec<f32>)| json!({"text": text, "score": viewfinder_core::cosine(&picture, vector)});
             sentences.iter().zip(&vectors).map(similarity).collect()
         }),
         Err(error) => Err(error),
     };
     let mut answer = json!({"width": found.width, "height": found.height, "problems": {}});
     for (name, part) in [("lines", lines), ("faces", faces), ("similarities", similarities)] {
-        answer[name] = part.unwrap_or_else(|error: EngineError| {
+        answer[name] = part.unwrap_or_else(|error: TaskError| {
             answer["problems"][name] = Failure::from(error).value();
             json!([])
         });
@@ -91,11 +88,11 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
     Ok(answer)
 }
 
-fn line(line: &wire::Line) -> Value {
+fn line(line: &ocr::Line) -> Value {
     json!({"text": line.text, "score": line.score, "box": line.corners.map(pixels)})
 }
 
-fn face(face: &wire::Face) -> Value {
+fn face(face: &Face) -> Value {
     json!({"box": pixels(face.bounds), "score": f64::from(face.score), "landmarks": face.landmarks.map(pixels)})
 }
 
@@ -105,7 +102,7 @@ fn pixels<const N: usize>(coordinates: [f32; N]) -> Vec<f64> {
 }
 
 /// The vectors of the sentences.
-async fn vectors(app: &App, sentences: &[&str]) -> Result<Vec<Vec<f32>>, EngineError> {
+async fn vectors(app: &App, sentences: &[&str]) -> Result<Vec<Vec<f32>>, TaskError> {
     let mut vectors = Vec::with_capacity(sentences.len());
     for text in sentences {
         vectors.push(app.sentence(PROTOCOL, &app.config.models.clip_text, text, None).await?);

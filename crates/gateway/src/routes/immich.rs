@@ -13,14 +13,13 @@ use axum::{
 };
 use bytes::Bytes;
 use serde_json::json;
-use viewfinder_engine::{Answer, PictureRequest, PictureTask};
-use viewfinder_vision::ocr;
+use viewfinder_core::{Answer, DecodeRules, PictureRequest, PictureTask, TaskError, ocr};
 use viewfinder_wire::{
     immich::{self, Entries, EntriesError, FaceList, Task, TextDetection, TextList},
     legacy_gateway,
 };
 
-use super::{App, Shared, convert, upload};
+use super::{App, Shared, answers, upload};
 use crate::failure::Failure;
 
 const PROTOCOL: &str = "immich";
@@ -101,17 +100,16 @@ async fn picture(app: &App, mut entries: Entries, image: Bytes) -> Result<immich
         .map(|task| picture_task(app, task))
         .collect::<Option<Vec<_>>>()
         .ok_or_else(|| bad("The request asks about a text but carries an image"))?;
-    let request = PictureRequest { bytes: image, decode: convert::AS_STORED, tasks, dump: None };
+    let request = PictureRequest { bytes: image, decode: DecodeRules::AS_STORED, tasks };
     let found = app.picture(PROTOCOL, request).await.map_err(refused)?;
     let mut answer =
         immich::Answer { height: Some(found.height), width: Some(found.width), ..Default::default() };
     if found.answers.len() != entries.tasks.len() {
-        return Err(refused(convert::mismatch()));
+        return Err(refused(TaskError::another_answer()));
     }
     for (task, found_one) in entries.tasks.iter().zip(found.answers) {
         match found_one.map_err(refused)? {
             Answer::Text(lines) => {
-                let lines: Vec<_> = lines.into_iter().map(convert::line).collect();
                 if matches!(task, Task::LegacyText) {
                     answer.legacy_text = Some(legacy_gateway::TextAnswer::new(&lines));
                 } else {
@@ -119,11 +117,9 @@ async fn picture(app: &App, mut entries: Entries, image: Bytes) -> Result<immich
                 }
             }
             Answer::TextRegions(regions) => {
-                let regions: Vec<_> = regions.iter().map(convert::region).collect();
                 answer.text = Some(TextList::detected(&regions));
             }
             Answer::Faces(faces) => {
-                let faces: Vec<_> = faces.into_iter().map(convert::face).collect();
                 answer.faces = Some(if matches!(task, Task::Faces { recognition: None, .. }) {
                     FaceList::detected(&faces)
                 } else {
@@ -166,7 +162,7 @@ fn picture_task(app: &App, task: &Task) -> Option<PictureTask> {
         Task::LegacyText => PictureTask::Text {
             detection: app.config.models.ocr.clone(),
             recognition: app.config.models.ocr.clone(),
-            options: convert::options(app.config.profiles.mt_photos),
+            options: answers::options(app.config.profiles.mt_photos),
         },
     })
 }
@@ -176,6 +172,6 @@ fn detection_options(app: &App, detection: &TextDetection) -> ocr::Options {
         detection_min_score: detection.min_score,
         max_resolution: detection.max_resolution,
         score_mode: if detection.exact_scores { ocr::ScoreMode::Slow } else { ocr::ScoreMode::Fast },
-        ..convert::options(app.config.profiles.immich)
+        ..answers::options(app.config.profiles.immich)
     }
 }

@@ -1,7 +1,7 @@
 //! One module per protocol; this one joins them.
 
 mod analyze;
-mod convert;
+mod answers;
 mod immich;
 mod mt_photos;
 mod operations;
@@ -23,11 +23,13 @@ use axum::{
 };
 use serde_json::json;
 use tokio::task::spawn_blocking;
-use viewfinder_engine::{EngineError, EngineStatus, PictureAnswer, PictureRequest, short};
+use viewfinder_core::{
+    Backend, EngineStatus, PictureAnswer, PictureRequest, PictureTask, SentenceRequest, TaskError, short,
+};
 use viewfinder_ledger::{Failed, Ledger};
 
 use crate::{
-    Backend, GatewayConfig, Tries,
+    GatewayConfig, Tries,
     body::Bodies,
     failure::Failure,
     foreign,
@@ -103,10 +105,10 @@ impl App {
         &self,
         protocol: &'static str,
         request: PictureRequest,
-    ) -> Result<PictureAnswer, EngineError> {
-        let questions = request.tasks.iter().map(|task| (convert::label(task), convert::model(task)));
+    ) -> Result<PictureAnswer, TaskError> {
+        let questions = request.tasks.iter().map(|task| (task.label(), task.model()));
         observe::note(questions, request.bytes.len());
-        let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(convert::label));
+        let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(PictureTask::label));
         let asked = request.clone();
         let result = self.backend.picture(request).await;
         match &result {
@@ -118,7 +120,7 @@ impl App {
     }
 
     /// Enters into the ledger what asking again cannot help. Sentences are not in it: somebody waited and was told.
-    async fn enter(&self, asked: &PictureRequest, result: &Result<PictureAnswer, EngineError>) {
+    async fn enter(&self, asked: &PictureRequest, result: &Result<PictureAnswer, TaskError>) {
         let error = |at: usize| match result {
             Ok(found) => found.answers.get(at)?.as_ref().err(),
             Err(error) => Some(error),
@@ -130,8 +132,8 @@ impl App {
             .filter_map(|(at, task)| Some((task, error(at)?)))
             .filter(|(_, error)| !error.code.retryable())
             .map(|(task, error)| Failed {
-                task: convert::label(task),
-                model: short(convert::model(task)),
+                task: task.label(),
+                model: short(task.model()),
                 code: error.code.as_str(),
                 message: short(&error.message),
                 engine: error.node.clone().unwrap_or_else(|| LOCAL.to_owned()),
@@ -144,7 +146,7 @@ impl App {
             metric::failed(failed.task, failed.code);
         }
         let (ledger, picture) = (Arc::clone(&self.ledger), asked.bytes.clone());
-        let context = viewfinder_trace::current();
+        let context = viewfinder_core::trace::current();
         // Sums the picture and writes to the disk.
         let entered = spawn_blocking(move || {
             let request = context.as_ref().and_then(|context| context.id().to_str().ok());
@@ -162,11 +164,10 @@ impl App {
         model: &str,
         text: &str,
         language: Option<String>,
-    ) -> Result<Vec<f32>, EngineError> {
-        observe::note(std::iter::once((convert::TEXTUAL, model)), text.len());
-        let tasks = metric::Tasks::start(protocol, std::iter::once(convert::TEXTUAL));
-        let request =
-            viewfinder_engine::SentenceRequest { model: model.to_owned(), text: text.to_owned(), language };
+    ) -> Result<Vec<f32>, TaskError> {
+        observe::note(std::iter::once((SentenceRequest::LABEL, model)), text.len());
+        let tasks = metric::Tasks::start(protocol, std::iter::once(SentenceRequest::LABEL));
+        let request = SentenceRequest { model: model.to_owned(), text: text.to_owned(), language };
         let result = self.backend.sentence(request).await;
         tasks.end(std::iter::once(outcome(result.as_ref())));
         result
@@ -176,7 +177,7 @@ impl App {
         self.backend.status()
     }
 
-    fn nodes(&self) -> Vec<crate::NodeStatus> {
+    fn nodes(&self) -> Vec<viewfinder_core::NodeStatus> {
         self.backend.nodes()
     }
 
@@ -193,7 +194,7 @@ impl App {
 const LOCAL: &str = "local";
 
 /// An answer as metrics call it.
-fn outcome<T>(answer: Result<&T, &EngineError>) -> &'static str {
+fn outcome<T>(answer: Result<&T, &TaskError>) -> &'static str {
     answer.err().map_or("ok", |error| error.code.as_str())
 }
 

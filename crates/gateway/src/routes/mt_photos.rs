@@ -17,12 +17,12 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
-use viewfinder_engine::{DecodeRules, EngineError, ErrorCode, PictureAnswer, PictureRequest, PictureTask};
+use viewfinder_core::{DecodeRules, ErrorCode, PictureAnswer, PictureRequest, PictureTask, TaskError};
 use viewfinder_wire::mt_photos::{
     CHECK, FaceAnswer, FaceCheck, Failed, LONGEST_SIDE, OUT_OF_RANGE, RESTARTED, TextAnswer, VectorAnswer,
 };
 
-use super::{App, Shared, convert, upload};
+use super::{App, Shared, answers, upload};
 use crate::{Peer, body::discard, failure::Failure, key::Admitted};
 
 const PROTOCOL: &str = "mt-photos";
@@ -62,11 +62,11 @@ pub(super) async fn text(State(app): Shared, request: Request) -> Response {
     let task = PictureTask::Text {
         detection: model.clone(),
         recognition: model.clone(),
-        options: convert::options(app.config.profiles.mt_photos),
+        options: answers::options(app.config.profiles.mt_photos),
     };
     let answer = picture(&app, request, task, Some(LONGEST_SIDE)).await;
     finish(answer.and_then(|mut answer| {
-        Ok(TextAnswer::new(&convert::lines(answer.answers.pop()).map_err(|error| failed(&error))?))
+        Ok(TextAnswer::new(&answers::lines(answer.answers.pop()).map_err(|error| failed(&error))?))
     }))
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn embed_picture(State(app): Shared, request: Request) -> Respo
     let task = PictureTask::Embed { model: app.config.models.clip.clone() };
     let answer = picture(&app, request, task, None).await;
     finish(answer.and_then(|mut answer| {
-        let vector = convert::vector(answer.answers.pop()).map_err(|error| failed(&error))?;
+        let vector = answers::vector(answer.answers.pop()).map_err(|error| failed(&error))?;
         VectorAnswer::new(&vector).map_err(|error| crashed(&error.into()))
     }))
 }
@@ -90,7 +90,7 @@ pub(super) async fn faces(State(app): Shared, request: Request) -> Response {
     };
     let answer = picture(&app, request, task, Some(LONGEST_SIDE)).await;
     finish(answer.and_then(|mut answer| {
-        let faces = convert::faces(answer.answers.pop()).map_err(|error| failed(&error))?;
+        let faces = answers::faces(answer.answers.pop()).map_err(|error| failed(&error))?;
         FaceAnswer::new(pack, &faces).map_err(|error| crashed(&error.into()))
     }))
 }
@@ -180,8 +180,8 @@ async fn picture(
             ),
         });
     };
-    let decode = DecodeRules { max_side, ..convert::UPRIGHT };
-    let request = PictureRequest { bytes, decode, tasks: vec![task], dump: None };
+    let decode = DecodeRules { max_side, ..DecodeRules::UPRIGHT };
+    let request = PictureRequest { bytes, decode, tasks: vec![task] };
     app.picture(PROTOCOL, request).await.map_err(|error| failed(&error))
 }
 
@@ -221,7 +221,7 @@ fn invalid(kind: &str, place: &Value, message: &str, input: &Value) -> Response 
 }
 
 /// A picture that cannot be worked on has status 200 and a message; anything else is a crash.
-fn failed(error: &EngineError) -> Response {
+fn failed(error: &TaskError) -> Response {
     let message = match error.code {
         ErrorCode::ImageTooLarge => OUT_OF_RANGE,
         ErrorCode::ImageEmpty | ErrorCode::ImageUndecodable | ErrorCode::ImageZeroSize => &error.message,

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::json;
-use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_core::{ErrorCode, TaskError};
 
 use super::Shared;
 use crate::{failure::Failure, metric};
@@ -43,7 +43,7 @@ pub(super) async fn health(State(app): Shared) -> Response {
     match ready {
         Ok(()) => Json(body).into_response(),
         Err(why) => {
-            let failure = Failure::from(EngineError::new(ErrorCode::RuntimeUnavailable, why));
+            let failure = Failure::from(TaskError::new(ErrorCode::RuntimeUnavailable, why));
             failure.mark((StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response())
         }
     }

@@ -67,7 +67,7 @@ async fn the_page_shows_status_text_faces_and_similarity() {
     let edges = |id: &str| format!("JSON.stringify(document.getElementById('{id}').getBoundingClientRect())");
     assert_eq!(browser.value(&edges("overlay")).await, browser.value(&edges("picture")).await);
 
-    fake.fail(viewfinder_engine::ErrorCode::ImageUndecodable);
+    fake.fail(viewfinder_core::ErrorCode::ImageUndecodable);
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser
         .until("document.getElementById('message').textContent", json!("Failed: it is image_undecodable"))
@@ -87,7 +87,7 @@ async fn the_page_shows_status_text_faces_and_similarity() {
     let sum = browser.value(&format!("{first}.title")).await;
     assert_eq!(sum.as_str().map(str::len), Some(64));
     *fake.said.lock().unwrap() =
-        Some(viewfinder_engine::EngineError::new(viewfinder_engine::ErrorCode::Internal, "<b>bold</b>"));
+        Some(viewfinder_core::TaskError::new(viewfinder_core::ErrorCode::Internal, "<b>bold</b>"));
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser.until(&format!("{first}.querySelectorAll('span')[1].textContent"), json!("<b>bold</b>")).await;
     assert_eq!(browser.value("document.querySelectorAll('#failures b').length").await, 0);

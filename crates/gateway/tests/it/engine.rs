@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value, json};
+use viewfinder_engine::runtime::Device;
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_models::{Catalogue, Role, StoreConfig};
-use viewfinder_runtime::Device;
 use viewfinder_test_support as support;
 
 use crate::support::{Part, Running, config};

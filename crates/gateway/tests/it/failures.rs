@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_ledger::LedgerConfig;
 
 use crate::support::{Fake, Part, Running, config};
@@ -105,10 +105,8 @@ async fn it_outlives_the_server_and_names_nodes() {
     config.failures = LedgerConfig { capacity: 2, file };
     let fake = Arc::new(Fake::default());
     let mut server = Running::start(config.clone(), fake.clone()).await;
-    *fake.said.lock().unwrap() = Some(EngineError {
-        node: Some("attic".into()),
-        ..EngineError::new(ErrorCode::NodeRefused, "no\nway")
-    });
+    *fake.said.lock().unwrap() =
+        Some(TaskError { node: Some("attic".into()), ..TaskError::new(ErrorCode::NodeRefused, "no\nway") });
     for picture in [b"one", b"two", b"six"] {
         server.predict(&visual(), picture).await;
     }

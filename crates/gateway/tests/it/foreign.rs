@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_gateway::{GatewayConfig, Key, Listen, ROUTES};
 
 use crate::support::{Fake, Response, Running, config};
@@ -106,7 +106,7 @@ async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
 #[tokio::test]
 async fn what_strangers_say_is_repeated_only_at_its_beginning() {
     let (server, fake) = Running::fake().await;
-    let long = EngineError::new(ErrorCode::ModelUnavailable, "x".repeat(1_000_000));
+    let long = TaskError::new(ErrorCode::ModelUnavailable, "x".repeat(1_000_000));
     *fake.said.lock().unwrap() = Some(long);
     let entries = json!({"clip": {"visual": {"modelName": "m"}}});
     let answer = server.predict(&entries, b"jpeg").await;

@@ -1,9 +1,8 @@
 //! Immich's protocol: every error, every combination.
 
 use serde_json::{Value, json};
-use viewfinder_engine::{ErrorCode, PictureTask};
+use viewfinder_core::{ErrorCode, PictureTask, ocr};
 use viewfinder_gateway::GatewayConfig;
-use viewfinder_vision::ocr;
 
 use crate::support::{FORM, Fake, Part, Running, config, form_body, post, read};
 

@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::json;
 use tracing::Level;
-use viewfinder_engine::ErrorCode;
 
+use viewfinder_core::ErrorCode;
 use viewfinder_gateway::{GatewayConfig, Key, Listen};
 
 use crate::support::{Fake, Part, Running, config};

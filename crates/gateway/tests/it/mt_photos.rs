@@ -1,10 +1,9 @@
 //! MT Photos' protocol: the table of answers, the formats, the key.
 
 use std::sync::atomic::Ordering;
+use viewfinder_core::{ErrorCode, PictureTask, ocr};
 
 use serde_json::{Value, json};
-use viewfinder_engine::{ErrorCode, PictureTask};
-use viewfinder_vision::ocr;
 
 use crate::support::{FORM, Part, Response, Running, config};
 

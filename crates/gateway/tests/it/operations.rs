@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorCode;
 use viewfinder_gateway::ROUTES;
 
 use crate::support::{Part, Running, config};

@@ -12,9 +12,10 @@ use tokio::{
     runtime::{Builder, Runtime},
     sync::Semaphore,
 };
-use viewfinder_engine::{DecodeRules, Engine, PictureRequest, PictureTask};
-use viewfinder_image::{Alpha, RgbImage};
-use viewfinder_vision::{Dump, ocr};
+use viewfinder_core::{DecodeRules, PictureRequest, PictureTask, ocr};
+use viewfinder_engine::Engine;
+use viewfinder_image::RgbImage;
+use viewfinder_vision::Dump;
 
 use crate::{
     engine::{OCR, engine_config, fixture},
@@ -90,16 +91,14 @@ async fn busy_workers_do_not_delay_it() {
     let held = Arc::new(Held { arrived: Semaphore::new(0), release: Mutex::new(release) });
     let job = || {
         let (engine, held) = (engine.clone(), held.clone());
-        tokio::spawn(async move {
+        tokio::task::spawn_blocking(move || {
             let options = ocr::Options::rapidocr();
-            engine
-                .picture(PictureRequest {
-                    bytes: fixture("ocr/short.png").into(),
-                    decode: DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None },
-                    tasks: vec![PictureTask::TextRegions { detection: OCR.to_owned(), options }],
-                    dump: Some(held),
-                })
-                .await
+            let request = PictureRequest {
+                bytes: fixture("ocr/short.png").into(),
+                decode: DecodeRules::AS_STORED,
+                tasks: vec![PictureTask::TextRegions { detection: OCR.to_owned(), options }],
+            };
+            engine.picture_dumped(request, Some(held))
         })
     };
     // One more than can be worked on, so that the queue is not empty either.

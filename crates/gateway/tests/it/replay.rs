@@ -1,8 +1,7 @@
 //! The very bytes a real Immich 2.7.5 sent, and answers of the shape it stores.
 
 use serde_json::Value;
-use viewfinder_engine::{PictureTask, SentenceRequest};
-use viewfinder_vision::ocr;
+use viewfinder_core::{PictureTask, SentenceRequest, ocr};
 
 use crate::support::{Response, Running};
 

@@ -17,12 +17,11 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use viewfinder_engine::{
-    Answer, EngineError, EngineStatus, ErrorCode, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
-    SentenceRequest,
+use viewfinder_core::{
+    Answer, Backend, EngineStatus, ErrorCode, Face, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
+    Reply, SentenceRequest, TaskError, ocr,
 };
-use viewfinder_gateway::{Backend, GatewayConfig, Reply, Server};
-use viewfinder_vision::{face::Face, ocr};
+use viewfinder_gateway::{GatewayConfig, Server};
 
 /// Generous, so that only a hang trips it.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -34,7 +33,7 @@ pub(crate) struct Fake {
     /// Every question fails so.
     pub(crate) failure: Mutex<Option<ErrorCode>>,
     /// Every question fails so, in these words.
-    pub(crate) said: Mutex<Option<EngineError>>,
+    pub(crate) said: Mutex<Option<TaskError>>,
     /// A model that is not there.
     pub(crate) missing: Mutex<Option<String>>,
     /// How its tasks fail.
@@ -87,7 +86,7 @@ impl Fake {
         self.pictures.lock().unwrap().last().expect("no picture was asked about").clone()
     }
 
-    async fn pass(&self) -> Result<(), EngineError> {
+    async fn pass(&self) -> Result<(), TaskError> {
         struct Waiting<'a>(Option<&'a Semaphore>);
         impl Drop for Waiting<'_> {
             fn drop(&mut self) {
@@ -104,18 +103,18 @@ impl Fake {
             return Err(error.clone());
         }
         match *self.failure.lock().unwrap() {
-            Some(code) => Err(EngineError::new(code, format!("it is {}", code.as_str()))),
+            Some(code) => Err(TaskError::new(code, format!("it is {}", code.as_str()))),
             None => Ok(()),
         }
     }
 
-    fn answer(&self, task: &PictureTask) -> Result<Answer, EngineError> {
+    fn answer(&self, task: &PictureTask) -> Result<Answer, TaskError> {
         if let (Some(missing), PictureTask::Faces { detection: model, .. } | PictureTask::Embed { model }) =
             (&*self.missing.lock().unwrap(), task)
             && missing == model
         {
             let code = *self.missing_code.lock().unwrap();
-            return Err(EngineError::new(code, format!("{model} is not there")));
+            return Err(TaskError::new(code, format!("{model} is not there")));
         }
         let corners = [[12.345, 20.0], [110.0, 10.0], [112.5, 38.0], [14.0, 48.25]];
         let face = |embedding| Face {
@@ -147,7 +146,7 @@ impl Backend for Fake {
             self.pass().await?;
             let [width, height] = *self.size.lock().unwrap();
             if request.decode.max_side.is_some_and(|side| width.max(height) > side as usize) {
-                return Err(EngineError::new(ErrorCode::ImageTooLarge, "it is too large"));
+                return Err(TaskError::new(ErrorCode::ImageTooLarge, "it is too large"));
             }
             let answers = request.tasks.iter().map(|task| self.answer(task)).collect();
             Ok(PictureAnswer { width, height, answers })

@@ -1,9 +1,7 @@
 //! What the backend answers comes through, within the number formats of the protocols.
 
-use viewfinder_engine::{Answer, DecodeRules, ErrorCode, PictureTask};
-use viewfinder_image::Alpha;
+use viewfinder_core::{Alpha, Answer, DecodeRules, ErrorCode, Face, PictureTask, ocr};
 use viewfinder_nodes::{NodeError, NodeKind};
-use viewfinder_vision::{face::Face, ocr};
 
 use crate::support::{embed, face, gateway, lines, node, png, request, sentence, vector};
 

@@ -1,9 +1,8 @@
 //! Answers of real services, and the requests that go out.
 
 use serde_json::Value;
-use viewfinder_engine::{Answer, PictureTask, SentenceRequest};
+use viewfinder_core::{Answer, PictureTask, SentenceRequest, ocr};
 use viewfinder_nodes::NodeKind;
-use viewfinder_vision::ocr;
 
 use crate::support::{KEY, Then, embed, node, ok, peer, png, request, sentence};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorCode;
 use viewfinder_gateway::{GatewayConfig, Key, Listen, Server};
 use viewfinder_nodes::{Node, NodeError, NodeKind, Secret};
 

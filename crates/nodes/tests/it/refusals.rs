@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorCode;
 use viewfinder_nodes::{Node, NodeError, NodeKind};
 
 use crate::support::{Then, ask, embed, gateway, node, ok, peer, request, response, sentence};

@@ -11,14 +11,12 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
-use viewfinder_engine::{
-    Answer, DecodeRules, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
-    SentenceRequest,
+use viewfinder_core::{
+    Alpha, Answer, Backend, DecodeRules, EngineStatus, ErrorCode, Face, PictureAnswer, PictureRequest,
+    PictureTask, Reply, SentenceRequest, TaskError, ocr,
 };
-use viewfinder_gateway::{Backend, GatewayConfig, Listen, Reply, Server};
-use viewfinder_image::Alpha;
+use viewfinder_gateway::{GatewayConfig, Listen, Server};
 use viewfinder_nodes::{Node, NodeConfig, NodeError, NodeKind, Secret};
-use viewfinder_vision::{face::Face, ocr};
 
 pub(crate) const KEY: &str = "s3cret-key";
 
@@ -52,7 +50,7 @@ pub(crate) fn png(width: u32, height: u32) -> Bytes {
 
 pub(crate) fn request(tasks: Vec<PictureTask>) -> PictureRequest {
     let decode = DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None };
-    PictureRequest { bytes: png(640, 480), decode, tasks, dump: None }
+    PictureRequest { bytes: png(640, 480), decode, tasks }
 }
 
 pub(crate) fn embed() -> PictureTask {
@@ -91,9 +89,9 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    fn fails(&self) -> Result<(), EngineError> {
+    fn fails(&self) -> Result<(), TaskError> {
         match *self.failure.lock().unwrap() {
-            Some(code) => Err(EngineError::new(code, format!("it is {}", code.as_str()))),
+            Some(code) => Err(TaskError::new(code, format!("it is {}", code.as_str()))),
             None => Ok(()),
         }
     }
@@ -107,7 +105,7 @@ impl Backend for Fake {
                 .iter()
                 .map(|task| {
                     if let (PictureTask::Faces { .. }, Some(code)) = (task, *self.faceless.lock().unwrap()) {
-                        return Err(EngineError::new(code, format!("it is {}", code.as_str())));
+                        return Err(TaskError::new(code, format!("it is {}", code.as_str())));
                     }
                     Ok(match task {
                         PictureTask::Text { .. } => Answer::Text(lines()),

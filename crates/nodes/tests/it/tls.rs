@@ -15,7 +15,7 @@ use tokio_rustls::{
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     },
 };
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorCode;
 use viewfinder_nodes::{ConfigError, Node, NodeConfig, NodeError, NodeKind};
 use viewfinder_transport::EncryptionError;
 

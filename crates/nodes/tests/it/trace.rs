@@ -1,7 +1,7 @@
 //! Whose work it is reaches the node.
 
+use viewfinder_core::trace::Context;
 use viewfinder_nodes::NodeKind;
-use viewfinder_trace::Context;
 
 use crate::support::{Then, ask, node, ok, peer, sentence};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorCode;
 use viewfinder_nodes::{Node, NodeError, NodeKind};
 
 use crate::support::{Then, ask, config, node, ok, peer, request, response};
@@ -94,7 +94,7 @@ async fn answers_that_are_none() {
     // A face's vector of another length.
     let body = r#"{"facial-recognition":[{"boundingBox":{"x1":1,"y1":1,"x2":2,"y2":2},"embedding":"[1.0]","score":1}],"imageWidth":9,"imageHeight":9}"#;
     let (address, _) = peer(ok(body), Then::Keep).await;
-    let faces = viewfinder_engine::PictureTask::Faces {
+    let faces = viewfinder_core::PictureTask::Faces {
         detection: "f".into(),
         recognition: "f".into(),
         min_score: 0.5,

@@ -7,8 +7,8 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use viewfinder_engine::ErrorCode;
-use viewfinder_gateway::{Backend as _, GatewayConfig, Server};
+use viewfinder_core::{Backend as _, ErrorCode};
+use viewfinder_gateway::{GatewayConfig, Server};
 use viewfinder_router::{HoldLimits, Router, Verdict};
 
 use crate::{DOWN, Fake, Mood, equals, faces, picture, route, router, sentence};

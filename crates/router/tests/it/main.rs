@@ -14,12 +14,10 @@ use std::{
 
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
-use viewfinder_engine::{
-    Answer, DecodeRules, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
-    SentenceRequest,
+use viewfinder_core::{
+    Alpha, Answer, Backend, DecodeRules, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
+    Reply, SentenceRequest, TaskError,
 };
-use viewfinder_gateway::{Backend, Reply};
-use viewfinder_image::Alpha;
 use viewfinder_router::{
     Answers, Coming, HoldLimits, Route, Router, RouterConfig, Routes, Thresholds, Trouble, Verdict,
 };
@@ -74,17 +72,15 @@ impl Fake {
                 sleep(Duration::from_millis(ms)).await;
                 Ok(())
             }
-            Mood::Failing(code, verdict) => {
-                Err(Trouble { error: EngineError::new(code, "as told"), verdict })
-            }
+            Mood::Failing(code, verdict) => Err(Trouble { error: TaskError::new(code, "as told"), verdict }),
             Mood::Faceless(_) => Ok(()),
             Mood::Frozen => std::future::pending().await,
         }
     }
 
-    fn answer(&self, task: &PictureTask) -> Result<Answer, EngineError> {
+    fn answer(&self, task: &PictureTask) -> Result<Answer, TaskError> {
         match (*self.mood.lock().unwrap(), task) {
-            (Mood::Faceless(code), PictureTask::FaceRegions { .. }) => Err(EngineError::new(code, "as told")),
+            (Mood::Faceless(code), PictureTask::FaceRegions { .. }) => Err(TaskError::new(code, "as told")),
             _ => Ok(Answer::Embedding(vec![self.mark])),
         }
     }
@@ -96,7 +92,7 @@ impl Answers for Fake {
             self.asked.fetch_add(1, Ordering::Relaxed);
             self.tasks.lock().unwrap().push(request.tasks.clone());
             if request.bytes == POISON {
-                let error = EngineError::new(ErrorCode::NodeUnavailable, "crash");
+                let error = TaskError::new(ErrorCode::NodeUnavailable, "crash");
                 return Err(Trouble { error, verdict: Verdict::Crashed });
             }
             self.ponder().await?;
@@ -118,7 +114,7 @@ impl Answers for Fake {
         Box::pin(async move {
             match mood {
                 Mood::Failing(code, verdict @ (Verdict::Sick | Verdict::Crashed)) => {
-                    Err(Trouble { error: EngineError::new(code, "as told"), verdict })
+                    Err(Trouble { error: TaskError::new(code, "as told"), verdict })
                 }
                 Mood::Frozen => std::future::pending().await,
                 _ => Ok(()),
@@ -151,11 +147,11 @@ fn nothing() -> EngineStatus {
 
 impl Backend for Nothing {
     fn picture(&self, _: PictureRequest) -> Reply<'_, PictureAnswer> {
-        Box::pin(async { Err(EngineError::new(ErrorCode::RuntimeUnavailable, "not here")) })
+        Box::pin(async { Err(TaskError::new(ErrorCode::RuntimeUnavailable, "not here")) })
     }
 
     fn sentence(&self, _: SentenceRequest) -> Reply<'_, Vec<f32>> {
-        Box::pin(async { Err(EngineError::new(ErrorCode::RuntimeUnavailable, "not here")) })
+        Box::pin(async { Err(TaskError::new(ErrorCode::RuntimeUnavailable, "not here")) })
     }
 
     fn status(&self) -> EngineStatus {
@@ -202,7 +198,6 @@ fn picture(tasks: Vec<PictureTask>) -> PictureRequest {
         bytes: Bytes::from_static(&[7; 1000]),
         decode: DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None },
         tasks,
-        dump: None,
     }
 }
 
@@ -210,7 +205,7 @@ fn sentence() -> SentenceRequest {
     SentenceRequest { model: "m".into(), text: "a cat".into(), language: None }
 }
 
-fn mark(answer: &Result<Answer, EngineError>) -> f32 {
+fn mark(answer: &Result<Answer, TaskError>) -> f32 {
     match answer {
         Ok(Answer::Embedding(vector)) => vector[0],
         other => panic!("{other:?}"),
@@ -418,7 +413,7 @@ async fn a_task_that_fails_on_one_engine_is_asked_of_the_next_and_leaves_the_oth
         assert_eq!(*b.tasks.lock().unwrap(), [[faces()]], "only what is missing");
         assert_eq!((a.asked(), b.asked()), (1, asked));
         // Where the other cannot do it either, there is an answer to the rest and a reason.
-        b.becomes(Mood::Failing(code, Trouble::of(EngineError::new(code, "")).verdict));
+        b.becomes(Mood::Failing(code, Trouble::of(TaskError::new(code, "")).verdict));
         let answer = router.picture(picture(vec![embed(), faces()])).await.unwrap();
         assert_eq!(mark(&answer.answers[0]), 1.0);
         let error = answer.answers[1].as_ref().unwrap_err();

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
-use viewfinder_engine::{Engine, ErrorCode};
+use viewfinder_core::ErrorCode;
+use viewfinder_engine::Engine;
 use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
 use viewfinder_index::Stop;
 use viewfinder_ledger::LedgerConfig;
@@ -35,7 +36,7 @@ pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
         companion.shutdown_background();
     }
     result?;
-    viewfinder_runtime::leave(0)
+    viewfinder_engine::runtime::leave(0)
 }
 
 /// Threads that answer requests, with as many more as wait for disks and databases.

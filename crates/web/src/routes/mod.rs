@@ -16,7 +16,8 @@ use axum::{
 };
 use tokio::task::spawn_blocking;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store, StoreError};
-use viewfinder_gateway::{Backend, page_file};
+use viewfinder_core::Backend;
+use viewfinder_gateway::page_file;
 use viewfinder_image::Limits;
 use viewfinder_index::{Models, Originals, Pictures, Stop};
 

@@ -23,8 +23,8 @@ use viewfinder_catalog::{
     search::{Searcher, Similarity},
     text::Segmenter,
 };
-use viewfinder_engine::{EngineStatus, PictureAnswer, PictureRequest, SentenceRequest};
-use viewfinder_gateway::{Backend, Key, Reply};
+use viewfinder_core::{Backend, EngineStatus, PictureAnswer, PictureRequest, Reply, SentenceRequest};
+use viewfinder_gateway::Key;
 use viewfinder_image::{Limits, RgbImage, encode};
 use viewfinder_index::{
     Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Stop, Tools, Unread, scan,

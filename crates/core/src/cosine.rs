@@ -1,4 +1,4 @@
-/// The cosine of the angle between two vectors; 0 if one has no direction, or if they are of different lengths.
+/// How alike two embeddings are, -1 to 1: the cosine of the angle between them; 0 if one has no direction, or if they are of different lengths.
 pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     let lengths = (dot(a, a) * dot(b, b)).sqrt();

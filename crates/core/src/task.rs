@@ -1,9 +1,18 @@
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use bytes::Bytes;
-use viewfinder_vision::{Dump, face::Face, ocr};
 
-use crate::EngineError;
+use crate::ocr;
+
+/// What becomes of transparent pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alpha {
+    /// The alpha channel is ignored, as OpenCV's `imdecode` and Pillow's `convert("RGB")` do.
+    Drop,
+    /// The picture is laid on white or black, whichever its visible part stands out from, so that text on a
+    /// transparent ground stays readable; as RapidOCR 3.10 does.
+    Contrast,
+}
 
 /// Which rules turn the bytes of a picture into pixels.
 ///
@@ -13,9 +22,16 @@ pub struct DecodeRules {
     /// Turn the picture upright as its EXIF orientation says.
     pub orient: bool,
     /// What becomes of transparency.
-    pub alpha: viewfinder_image::Alpha,
+    pub alpha: Alpha,
     /// Refuse pictures with a side of more pixels, on their header, even where the engine's limits allow them.
     pub max_side: Option<u32>,
+}
+
+impl DecodeRules {
+    /// As Immich's reference servers take a picture: pixels as they are stored, transparency ignored.
+    pub const AS_STORED: Self = Self { orient: false, alpha: Alpha::Drop, max_side: None };
+    /// As MT Photos' official service does: OpenCV turns pictures upright by their EXIF orientation, and ignores transparency.
+    pub const UPRIGHT: Self = Self { orient: true, alpha: Alpha::Drop, max_side: None };
 }
 
 /// One question about a picture.
@@ -60,6 +76,28 @@ pub enum PictureTask {
     },
 }
 
+impl PictureTask {
+    /// The task as metrics and logs call it: Immich's words.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Text { .. } | Self::TextRegions { .. } => "ocr",
+            Self::Faces { .. } | Self::FaceRegions { .. } => "facial-recognition",
+            Self::Embed { .. } => "clip.visual",
+        }
+    }
+
+    /// The model the task is given to; the first, where it needs several.
+    pub fn model(&self) -> &str {
+        match self {
+            Self::Text { detection: model, .. }
+            | Self::TextRegions { detection: model, .. }
+            | Self::Faces { detection: model, .. }
+            | Self::FaceRegions { detection: model, .. }
+            | Self::Embed { model } => model,
+        }
+    }
+}
+
 /// A picture and what is asked about it. It is decoded once, however many tasks there are.
 #[derive(Clone)]
 pub struct PictureRequest {
@@ -69,8 +107,6 @@ pub struct PictureRequest {
     pub decode: DecodeRules,
     /// What to find out; answers come in the same order.
     pub tasks: Vec<PictureTask>,
-    /// Where stages leave what they hand to each other, for inspection.
-    pub dump: Option<Arc<dyn Dump + Send + Sync>>,
 }
 
 impl fmt::Debug for PictureRequest {
@@ -79,32 +115,8 @@ impl fmt::Debug for PictureRequest {
             .field("bytes", &self.bytes.len())
             .field("decode", &self.decode)
             .field("tasks", &self.tasks)
-            .finish_non_exhaustive()
+            .finish()
     }
-}
-
-/// The answer to one [`PictureTask`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// Lines of text in reading order; boxes in pixels of the decoded picture.
-    Text(Vec<ocr::Line>),
-    /// Text regions in reading order.
-    TextRegions(Vec<ocr::Region>),
-    /// Faces, best score first.
-    Faces(Vec<Face>),
-    /// The model's vector, not normalised by us.
-    Embedding(Vec<f32>),
-}
-
-/// Everything found out about one picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PictureAnswer {
-    /// Width in pixels of the decoded (and, where asked for, upright) picture.
-    pub width: usize,
-    /// Height in pixels.
-    pub height: usize,
-    /// One answer per task, in the order of the tasks. A task that failed leaves the others be.
-    pub answers: Vec<Result<Answer, EngineError>>,
 }
 
 /// A sentence to embed with a CLIP model.
@@ -118,42 +130,7 @@ pub struct SentenceRequest {
     pub language: Option<String>,
 }
 
-/// What the engine is doing right now, for health and metrics.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct EngineStatus {
-    /// Can it answer? `Err` says why not (library missing, for example).
-    pub ready: Result<(), String>,
-    /// Version of the ONNX Runtime library in use.
-    pub runtime_version: Option<String>,
-    /// Execution provider really in use, such as `cpu` or `cuda`.
-    pub provider: String,
-    /// Said when a configured accelerator was refused and the configuration allowed the CPU instead.
-    pub fallback: Option<String>,
-    /// Worker threads for pictures.
-    pub workers: usize,
-    /// Threads one network call may use.
-    pub threads: usize,
-    /// Picture jobs waiting.
-    pub queued_pictures: usize,
-    /// Sentence jobs waiting.
-    pub queued_sentences: usize,
-    /// Jobs being worked on.
-    pub running: usize,
-    /// Loaded networks.
-    pub models: Vec<LoadedModel>,
-    /// Models that were asked for, are not on this machine, and may not be fetched for a request.
-    pub refused_models: Vec<String>,
-}
-
-/// A network in memory.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct LoadedModel {
-    /// Catalogue name.
-    pub name: String,
-    /// Which of its networks (`detection`, `recognition`, `classification`, `visual`, `textual`).
-    pub role: String,
-    /// Execution provider that it runs on.
-    pub provider: String,
-    /// Seconds since it was last used.
-    pub idle_s: u64,
+impl SentenceRequest {
+    /// A sentence's task as metrics and logs call it: Immich's word.
+    pub const LABEL: &str = "clip.textual";
 }

@@ -4,7 +4,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::arena;
+use crate::runtime::arena;
 
 /// Oldest ONNX Runtime minor version (1.x) that is accepted: older ones crash while the process exits.
 const MINIMUM_MINOR: u32 = 23;

@@ -38,14 +38,6 @@ pub fn leave(code: u8) -> ! {
     std::process::exit(code.into())
 }
 
-/// Memory this process holds right now (resident set), where the system tells.
-pub fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024)
-}
-
 /// Memory that this process may use: the machine's, or less where a control group says so. None where the system does not tell.
 pub fn usable_bytes() -> Option<u64> {
     let machine = machine_bytes();
@@ -78,6 +70,8 @@ fn group_bytes() -> Option<u64> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use viewfinder_core::resident_bytes;
+
     use super::*;
 
     #[test]

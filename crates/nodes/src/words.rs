@@ -1,11 +1,7 @@
-//! From the wire's neutral types to the engine's answers, and from its questions to the wire's.
+//! From tasks to Immich's words for them, and from its replies to their answers.
 
-use viewfinder_engine::{Answer, PictureTask};
-use viewfinder_vision::{face, ocr};
-use viewfinder_wire::{
-    self as wire,
-    immich::{FoundFaces, FoundText, Reply, Task, TextDetection, TextRecognition},
-};
+use viewfinder_core::{Answer, Face, PictureTask, ocr};
+use viewfinder_wire::immich::{FoundFaces, FoundText, Reply, Task, TextDetection, TextRecognition};
 
 use crate::NodeError;
 
@@ -50,15 +46,11 @@ fn text_detection(model: &str, options: &ocr::Options) -> TextDetection {
 pub(crate) fn answer(task: &PictureTask, reply: &mut Reply, size: [usize; 2]) -> Result<Answer, NodeError> {
     match task {
         PictureTask::Text { .. } => match reply.text.take() {
-            Some(FoundText::Read(lines)) => {
-                Ok(Answer::Text(lines.in_pixels(size).into_iter().map(line).collect()))
-            }
+            Some(FoundText::Read(lines)) => Ok(Answer::Text(lines.in_pixels(size))),
             other => Err(another(other.is_some())),
         },
         PictureTask::TextRegions { .. } => match reply.text.take() {
-            Some(FoundText::Detected(regions)) => {
-                Ok(Answer::TextRegions(regions.iter().map(region).collect()))
-            }
+            Some(FoundText::Detected(regions)) => Ok(Answer::TextRegions(regions)),
             other => Err(another(other.is_some())),
         },
         PictureTask::Faces { .. } => match reply.faces.take() {
@@ -66,7 +58,7 @@ pub(crate) fn answer(task: &PictureTask, reply: &mut Reply, size: [usize; 2]) ->
             other => Err(another(other.is_some())),
         },
         PictureTask::FaceRegions { .. } => match reply.faces.take() {
-            Some(FoundFaces::Detected(faces)) => Ok(Answer::Faces(faces.into_iter().map(face).collect())),
+            Some(FoundFaces::Detected(faces)) => Ok(Answer::Faces(faces)),
             other => Err(another(other.is_some())),
         },
         PictureTask::Embed { .. } => reply.clip.take().map(Answer::Embedding).ok_or_else(|| another(false)),
@@ -80,27 +72,10 @@ fn another(there: bool) -> NodeError {
 }
 
 /// Faces with their vectors.
-pub(crate) fn recognised(faces: Vec<wire::Face>) -> Result<Answer, NodeError> {
+pub(crate) fn recognised(faces: Vec<Face>) -> Result<Answer, NodeError> {
     if let Some(face) = faces.iter().find(|face| face.embedding.len() != FACE_VECTOR) {
         let length = face.embedding.len();
         return Err(NodeError::Garbage(format!("the vector of a face has {length} components")));
     }
-    Ok(Answer::Faces(faces.into_iter().map(face).collect()))
-}
-
-pub(crate) fn line(line: wire::Line) -> ocr::Line {
-    ocr::Line { text: line.text, score: line.score, region_score: line.region_score, corners: line.corners }
-}
-
-fn region(region: &wire::Region) -> ocr::Region {
-    ocr::Region { score: region.score, corners: region.corners }
-}
-
-fn face(face: wire::Face) -> face::Face {
-    face::Face {
-        bounds: face.bounds,
-        score: face.score,
-        landmarks: face.landmarks,
-        embedding: face.embedding,
-    }
+    Ok(Answer::Faces(faces))
 }

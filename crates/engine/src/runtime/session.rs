@@ -18,7 +18,7 @@ use ort::{
 };
 use viewfinder_vision::{Data, Network, NetworkError, Tensor, View};
 
-use crate::{
+use crate::runtime::{
     cores::Cores,
     library::Library,
     memory::trim,

@@ -1,5 +1,5 @@
 //! ONNX Runtime: finding and checking its library, sessions, execution providers, worker threads, time-to-live
-//! and memory. This crate does not know what a tensor means.
+//! and memory. This module does not know what a tensor means.
 //!
 //! The life of a network: [`Library::load`] checks and opens `libonnxruntime`; a [`Runtime`] picks the execution
 //! provider; [`Runtime::open`] makes a [`Session`], which answers through [`viewfinder_vision::Network`];
@@ -18,7 +18,7 @@ mod session;
 pub use cache::Cache;
 pub use cores::{Cores, Helpers};
 pub use library::{Library, LibraryError, forbid_telemetry};
-pub use memory::{leave, resident_bytes, trim, tune_allocator, usable_bytes};
+pub use memory::{leave, trim, tune_allocator, usable_bytes};
 pub use pool::{Lane, Pool, PoolError};
 pub use provider::{Device, DeviceError};
 pub use session::{Calls, Runtime, RuntimeConfig, Session, SessionError};

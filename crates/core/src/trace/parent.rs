@@ -1,6 +1,6 @@
 //! The header `traceparent`: `00-<trace>-<span>-<flags>`, all in lower-case hexadecimal digits.
 
-use crate::ids::random;
+use super::ids::random;
 
 /// What a request says of the trace that it belongs to. The span is the sender's own and of no use to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
