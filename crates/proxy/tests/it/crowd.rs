@@ -8,7 +8,9 @@ use tokio::{
 };
 use viewfinder_proxy::{Limits, ProxyConfig};
 
-use crate::support::{Running, exactly, head, header, soon, upstream};
+use viewfinder_test_support::TestServer;
+
+use crate::support::{Running, exactly, head, header, soon};
 
 const PLACES: usize = 32;
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -28,7 +30,7 @@ async fn stranger(proxy: &Running) -> TcpStream {
 /// A server that changes its protocol where it is asked to and sends back what comes; other answers it begins at once and
 /// ends when it is asked for the next thing.
 async fn server() -> SocketAddr {
-    upstream(|_, mut stream| async move {
+    TestServer::connections(|_, mut stream| async move {
         let asked = head(&mut stream).await;
         if header(&asked, "upgrade").is_some() {
             let answer =
@@ -44,7 +46,7 @@ async fn server() -> SocketAddr {
             stream.write_all(&buffer[..read]).await.unwrap();
         }
     })
-    .await
+    .address
 }
 
 async fn assert_served(proxy: &Running) {
