@@ -13,6 +13,7 @@ mod short;
 mod status;
 mod task;
 
+pub mod label;
 pub mod ocr;
 pub mod trace;
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::ocr;
+use crate::{label, ocr};
 
 /// What becomes of transparent pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,12 +77,12 @@ pub enum PictureTask {
 }
 
 impl PictureTask {
-    /// The task as metrics and logs call it: Immich's words.
+    /// What the task is called.
     pub fn label(&self) -> &'static str {
         match self {
-            Self::Text { .. } | Self::TextRegions { .. } => "ocr",
-            Self::Faces { .. } | Self::FaceRegions { .. } => "facial-recognition",
-            Self::Embed { .. } => "clip.visual",
+            Self::Text { .. } | Self::TextRegions { .. } => label::OCR,
+            Self::Faces { .. } | Self::FaceRegions { .. } => label::FACES,
+            Self::Embed { .. } => label::VISUAL,
         }
     }
 
@@ -128,9 +128,4 @@ pub struct SentenceRequest {
     pub text: String,
     /// Interface language of the asker as a BCP-47 tag (`zh-CN`); only nllb models use it.
     pub language: Option<String>,
-}
-
-impl SentenceRequest {
-    /// A sentence's task as metrics and logs call it: Immich's word.
-    pub const LABEL: &str = "clip.textual";
 }

@@ -417,7 +417,7 @@ impl Context {
                 };
                 match error.code.scope() {
                     ErrorScope::Picture | ErrorScope::Attempt => {
-                        done.outcomes.push(self.outcome(asset, kind, failure(kind, &error)))
+                        done.outcomes.push(self.outcome(asset, kind, failure(kind, &error)));
                     }
                     ErrorScope::Model | ErrorScope::Machine => ended.missing.push((kind, error)),
                     ErrorScope::Passing if error.code != ErrorCode::OutOfMemory || tries < MEMORY_TRIES => {

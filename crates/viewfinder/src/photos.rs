@@ -6,8 +6,8 @@ use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
 use viewfinder_core::{Backend, SentenceRequest};
 use viewfinder_engine::Engine;
-use viewfinder_gateway::Key;
 use viewfinder_index::{Stop, Tools};
+use viewfinder_server::Key;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits};
 
 use crate::catalogue::{self, Catalogue};

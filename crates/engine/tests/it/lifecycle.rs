@@ -1,7 +1,4 @@
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use viewfinder_core::{ErrorCode, PictureTask, SentenceRequest};
 use viewfinder_engine::Engine;

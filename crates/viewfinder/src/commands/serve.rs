@@ -8,10 +8,9 @@ use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 use viewfinder_core::ErrorCode;
 use viewfinder_engine::Engine;
-use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
 use viewfinder_index::Stop;
-use viewfinder_ledger::LedgerConfig;
 use viewfinder_models::{ModelEntry, Role};
+use viewfinder_server::{GatewayConfig, Limits, Models, Profiles, Server, ledger::LedgerConfig};
 
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
@@ -47,6 +46,8 @@ fn threads(name: &str) -> Result<Runtime, Failure> {
 
 async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<(), Failure> {
     let config = &loaded.config;
+    // What is counted before it is there is lost.
+    viewfinder_server::install_metrics();
     let stop = signals::first()?;
     let plan = descriptors::Plan::of(config)?;
     if let Some(shortage) = plan.shortage() {
