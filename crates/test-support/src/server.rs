@@ -12,10 +12,10 @@ use std::{
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    runtime::Builder,
+    runtime::{Builder, Handle},
 };
 
-/// A running server. It has a thread of its own, so that a test may block, and ends with the process.
+/// A running server. It lives in the test's runtime and on its clock, or on a thread of its own where there is none.
 pub struct TestServer {
     /// Where it listens.
     pub address: SocketAddr,
@@ -80,19 +80,22 @@ impl TestServer {
         let listener = Listener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         listener.set_nonblocking(true).expect("a socket of ours");
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let connected = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connected);
-        std::thread::spawn(move || {
-            runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).expect("a socket that does not block");
-                for number in 0.. {
-                    let (stream, _) = listener.accept().await.expect("a connection");
-                    count.fetch_add(1, Ordering::Relaxed);
-                    tokio::spawn(serve(number, stream));
-                }
-            });
-        });
+        let accept = async move {
+            let listener = TcpListener::from_std(listener).expect("a socket that does not block");
+            for number in 0.. {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                count.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(serve(number, stream));
+            }
+        };
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(accept);
+        } else {
+            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            std::thread::spawn(move || runtime.block_on(accept));
+        }
         Self { address, requests: Arc::default(), connected }
     }
 
