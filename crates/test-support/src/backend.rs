@@ -6,13 +6,13 @@ use std::sync::{
 
 use tokio::sync::Semaphore;
 use viewfinder_core::{
-    Answer, Backend, EngineStatus, ErrorCode, Face, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
-    Reply, SentenceRequest, TaskError, ocr,
+    Answer, AnswerFuture, Backend, EngineStatus, ErrorCode, Face, LoadedModel, PictureAnswer, PictureRequest,
+    PictureTask, SentenceRequest, TaskError, ocr,
 };
 
 /// What there is to see in a picture.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
+pub struct Contents {
     /// Width and height.
     pub size: [usize; 2],
     /// Lines of text.
@@ -26,16 +26,16 @@ pub struct Seen {
 }
 
 /// An empty picture of 640 by 480.
-impl Default for Seen {
+impl Default for Contents {
     fn default() -> Self {
         Self { size: [640, 480], lines: vec![], regions: vec![], faces: vec![], vector: vec![] }
     }
 }
 
-type Look = Box<dyn Fn(&PictureRequest) -> Seen + Send + Sync>;
+type Look = Box<dyn Fn(&PictureRequest) -> Contents + Send + Sync>;
 type Understand = Box<dyn Fn(&SentenceRequest) -> Vec<f32> + Send + Sync>;
 type Refuse = Box<dyn Fn(&PictureTask) -> Option<TaskError> + Send + Sync>;
-type Ask<Q, A> = Box<dyn Fn(Q) -> Reply<'static, A> + Send + Sync>;
+type Ask<Q, A> = Box<dyn Fn(Q) -> AnswerFuture<'static, A> + Send + Sync>;
 
 /// Answers from its head, remembers what it was asked, and fails, waits or refuses as it is told.
 pub struct FakeBackend {
@@ -46,7 +46,7 @@ pub struct FakeBackend {
     /// How often it was told to drop its models.
     pub unloads: AtomicUsize,
     /// What every picture shows, unless it looks at them.
-    pub seen: Mutex<Seen>,
+    pub contents: Mutex<Contents>,
     /// What it says of itself.
     pub status: Mutex<EngineStatus>,
     /// Questions wait here for a permit.
@@ -66,18 +66,18 @@ pub struct FakeBackend {
 
 impl Default for FakeBackend {
     fn default() -> Self {
-        Self::seeing(Seen::default())
+        Self::seeing(Contents::default())
     }
 }
 
 impl FakeBackend {
     /// One that sees this in every picture.
-    pub fn seeing(seen: Seen) -> Self {
+    pub fn seeing(contents: Contents) -> Self {
         Self {
             pictures: Mutex::default(),
             sentences: Mutex::default(),
             unloads: AtomicUsize::new(0),
-            seen: Mutex::new(seen),
+            contents: Mutex::new(contents),
             status: Mutex::new(at_work()),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             arrived: Semaphore::new(0),
@@ -92,7 +92,7 @@ impl FakeBackend {
     }
 
     /// One that looks at each picture.
-    pub fn looking(look: impl Fn(&PictureRequest) -> Seen + Send + Sync + 'static) -> Self {
+    pub fn looking(look: impl Fn(&PictureRequest) -> Contents + Send + Sync + 'static) -> Self {
         Self { look: Some(Box::new(look)), ..Self::default() }
     }
 
@@ -113,8 +113,8 @@ impl FakeBackend {
 
     /// One whose answers are made by these.
     pub fn asking(
-        picture: impl Fn(PictureRequest) -> Reply<'static, PictureAnswer> + Send + Sync + 'static,
-        sentence: impl Fn(SentenceRequest) -> Reply<'static, Vec<f32>> + Send + Sync + 'static,
+        picture: impl Fn(PictureRequest) -> AnswerFuture<'static, PictureAnswer> + Send + Sync + 'static,
+        sentence: impl Fn(SentenceRequest) -> AnswerFuture<'static, Vec<f32>> + Send + Sync + 'static,
     ) -> Self {
         Self {
             ask_picture: Some(Box::new(picture)),
@@ -194,7 +194,7 @@ impl FakeBackend {
         }
     }
 
-    fn answer(&self, task: &PictureTask, seen: &Seen) -> Result<Answer, TaskError> {
+    fn answer(&self, task: &PictureTask, seen: &Contents) -> Result<Answer, TaskError> {
         if let Some(error) = self.refuse.lock().unwrap().as_ref().and_then(|refuse| refuse(task)) {
             return Err(error);
         }
@@ -212,7 +212,7 @@ impl FakeBackend {
 }
 
 impl Backend for FakeBackend {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async move {
             self.pictures.lock().unwrap().push(request.clone());
             self.pass().await?;
@@ -221,7 +221,7 @@ impl Backend for FakeBackend {
             }
             let seen = match &self.look {
                 Some(look) => look(&request),
-                None => self.seen.lock().unwrap().clone(),
+                None => self.contents.lock().unwrap().clone(),
             };
             let [width, height] = seen.size;
             if request.decode.max_side.is_some_and(|side| width.max(height) > side as usize) {
@@ -232,14 +232,14 @@ impl Backend for FakeBackend {
         })
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(async move {
             self.sentences.lock().unwrap().push(request.clone());
             self.pass().await?;
             match (&self.ask_sentence, &self.understand) {
                 (Some(ask), _) => ask(request).await,
                 (_, Some(understand)) => Ok(understand(&request)),
-                _ => Ok(self.seen.lock().unwrap().vector.clone()),
+                _ => Ok(self.contents.lock().unwrap().vector.clone()),
             }
         })
     }

@@ -19,7 +19,7 @@ mod server;
 mod tls;
 
 pub use allocation::{Watched, largest_allocation};
-pub use backend::{FakeBackend, Seen};
+pub use backend::{Contents, FakeBackend};
 pub use browser::Browser;
 pub use postgres::PostgresServer;
 pub use postgres_package::PostgresVersion;

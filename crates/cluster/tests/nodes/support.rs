@@ -9,7 +9,7 @@ use viewfinder_core::{
     TaskError, ocr,
 };
 use viewfinder_server::{GatewayConfig, Listen, Server};
-use viewfinder_test_support::{FakeBackend, Seen};
+use viewfinder_test_support::{Contents, FakeBackend};
 
 pub(crate) const KEY: &str = "s3cret-key";
 
@@ -74,12 +74,12 @@ pub(crate) fn face(score: f32, embedding: Vec<f32>) -> Face {
 /// A backend that sees two lines and two faces.
 pub(crate) fn backend() -> FakeBackend {
     let region = |line: ocr::Line| ocr::Region { score: line.region_score, corners: line.corners };
-    FakeBackend::seeing(Seen {
+    FakeBackend::seeing(Contents {
         lines: lines(),
         regions: lines().into_iter().map(region).collect(),
         faces: vec![face(0.875, vec![]), face(0.7, vec![])],
         vector: vector(),
-        ..Seen::default()
+        ..Contents::default()
     })
 }
 

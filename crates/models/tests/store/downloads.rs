@@ -96,7 +96,7 @@ fn a_killed_download_harms_nobody() {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "downloads::a_killed_download_harms_nobody"])
         .env(ROOT, folder.path())
-        .env(HUB_URL, &server.url())
+        .env(HUB_URL, server.url())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

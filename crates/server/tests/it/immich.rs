@@ -106,7 +106,7 @@ async fn engine_errors_keep_their_status_and_503_says_when_to_return() {
 #[tokio::test]
 async fn vectors_that_the_database_would_refuse_are_errors() {
     let (server, fake) = Running::fake().await;
-    fake.seen.lock().unwrap().vector = vec![f32::NAN; 512];
+    fake.contents.lock().unwrap().vector = vec![f32::NAN; 512];
     assert_eq!(server.predict(&visual(), b"jpeg").await.status, 500);
     let faces =
         json!({"facial-recognition": {"detection": {"modelName": "m"}, "recognition": {"modelName": "m"}}});

@@ -99,12 +99,12 @@ async fn a_body_in_drops() {
 async fn an_answer_that_is_not_fetched() {
     let (server, fake) = start(|limits| limits.answer_time = SHORT).await;
     // More than both ends of a connection keep.
-    fake.seen.lock().unwrap().vector = vec![0.123_456_7; 2_000_000];
+    fake.contents.lock().unwrap().vector = vec![0.123_456_7; 2_000_000];
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(&predict()).await.unwrap();
     // The work is done; only the answer is left, of which a little is read now and then.
     fake.arrived.acquire().await.unwrap().forget();
-    fake.seen.lock().unwrap().vector = vec![0.5; 512];
+    fake.contents.lock().unwrap().vector = vec![0.5; 512];
     let fetch = async {
         let mut fetched = 0;
         let mut some = [0; 100];

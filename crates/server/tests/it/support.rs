@@ -12,7 +12,7 @@ use tokio::{
 };
 use viewfinder_core::{Backend, ErrorCode, Face, PictureTask, TaskError, ocr};
 use viewfinder_server::{GatewayConfig, Server};
-use viewfinder_test_support::{FakeBackend, Seen};
+use viewfinder_test_support::{Contents, FakeBackend};
 
 /// Generous, so that only a hang trips it.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -22,7 +22,7 @@ pub(crate) fn backend() -> FakeBackend {
     let corners = [[12.345, 20.0], [110.0, 10.0], [112.5, 38.0], [14.0, 48.25]];
     let line =
         |text: &str, score, region_score| ocr::Line { text: text.into(), score, region_score, corners };
-    FakeBackend::seeing(Seen {
+    FakeBackend::seeing(Contents {
         lines: vec![line("发票", 0.987_654_3, 0.75), line("TOTAL <b>9.90</b>", 1.0, 0.5)],
         regions: vec![ocr::Region { score: 0.75, corners }],
         faces: vec![Face {
@@ -32,7 +32,7 @@ pub(crate) fn backend() -> FakeBackend {
             embedding: vec![],
         }],
         vector: (0..512).map(|at| at as f32 / 512.0 - 0.5).collect(),
-        ..Seen::default()
+        ..Contents::default()
     })
 }
 
