@@ -20,6 +20,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_http::proxy::{Body, Limits, Proxy, ProxyConfig, Server, Visitor, full};
 use viewfinder_immich::{
@@ -93,7 +94,7 @@ async fn immich(request: Request<Body>, _: Visitor) -> Response<Body> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::bind(&["127.0.0.1:0".parse()?], Limits::default()).await?;
     let upstream = server.addresses()[0];
-    tokio::spawn(server.run(immich, std::future::pending()));
+    tokio::spawn(server.run(immich, CancellationToken::new()));
     let companion = Arc::new(Companion::new(CompanionConfig {
         proxy: Proxy::new(&ProxyConfig::new(format!("http://{upstream}")))?,
         library: Some(Arc::new(Slow)),
@@ -105,7 +106,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::bind(&["127.0.0.1:0".parse()?], Limits::default()).await?;
     let address = server.addresses()[0];
     let handle = move |request, visitor| Arc::clone(&companion).handle(request, visitor);
-    tokio::spawn(server.run(handle, std::future::pending()));
+    tokio::spawn(server.run(handle, CancellationToken::new()));
 
     let started = Arc::new(AtomicU64::new(0));
     for _ in 0..CLIENTS {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
 use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
@@ -79,19 +79,13 @@ impl Listening {
         move || serde_json::to_value(companion.status()).unwrap_or_default()
     }
 
-    /// Serves until `stop` is dropped; tells whether every answer that was under way then was finished in time.
-    pub(crate) async fn run(self, stop: oneshot::Receiver<()>) -> bool {
+    /// Serves until `stop` is cancelled; tells whether every answer that was under way then was finished in time.
+    pub(crate) async fn run(self, stop: CancellationToken) -> bool {
         let companion = self.companion;
         let watching = tokio::spawn(Arc::clone(&companion).watch());
         let answering = Arc::clone(&companion);
         let answer = move |request, visitor| Arc::clone(&answering).handle(request, visitor);
-        let in_time = self
-            .server
-            .run(answer, async {
-                // Nothing is ever sent: the end of the sender is the word.
-                let _ = stop.await;
-            })
-            .await;
+        let in_time = self.server.run(answer, stop).await;
         watching.abort();
         // It goes on with them when it is started again; if this fails, it does a few of them once more.
         drop(tokio::task::spawn_blocking(move || companion.close()).await);

@@ -101,10 +101,8 @@ pub(super) fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
         let signal = signals::first()?;
         let asked = stop.clone();
         tokio::spawn(async move {
-            // An error says that nobody will ever signal.
-            if signal.await.is_ok() {
-                asked.ask();
-            }
+            signal.cancelled().await;
+            asked.ask();
         });
         let backend = routing::backend(&loaded.config, &engine)?;
         work(Session { engine: engine.clone(), backend, stop }).await

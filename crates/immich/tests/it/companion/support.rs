@@ -16,6 +16,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
 use viewfinder_immich::{
@@ -223,7 +224,7 @@ impl Running {
         let serving = Arc::clone(&companion);
         tokio::spawn(server.run(
             move |request, visitor| Arc::clone(&serving).handle(request, visitor),
-            std::future::pending(),
+            CancellationToken::new(),
         ));
         Self { address, immich, shelf, companion }
     }
