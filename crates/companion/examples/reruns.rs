@@ -25,7 +25,7 @@ use viewfinder_companion::{
     AsCaller, Caller, Capabilities, Companion, CompanionConfig, Library, LibraryError, Page, RerunKind,
     SearchRoute,
 };
-use viewfinder_proxy::{Body, Limits, Proxy, ProxyConfig, Server, Visitor, full};
+use viewfinder_http::proxy::{Body, Limits, Proxy, ProxyConfig, Server, Visitor, full};
 
 const SEARCH: Duration = Duration::from_millis(20);
 const PICTURE: Duration = Duration::from_millis(200);

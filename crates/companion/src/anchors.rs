@@ -16,7 +16,7 @@ use hyper::{
 };
 use serde_json::Value;
 use tokio::time::timeout;
-use viewfinder_proxy::{Body, Proxy, Visitor};
+use viewfinder_http::proxy::{Body, Proxy, Visitor};
 
 use crate::{Capabilities, Capability, Companion, ask, judge::user, metric, read::Read, reply};
 

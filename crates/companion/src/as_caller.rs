@@ -8,7 +8,7 @@ use hyper::{Method, StatusCode, http::request::Parts};
 use serde_json::Value;
 use tokio::{runtime::Handle, sync::oneshot, time::timeout};
 use uuid::Uuid;
-use viewfinder_proxy::{Proxy, Visitor};
+use viewfinder_http::proxy::{Proxy, Visitor};
 
 use crate::{
     AsCaller, Companion,

@@ -10,7 +10,7 @@ use hyper::{
     http::request::Parts,
 };
 use serde_json::Value;
-use viewfinder_proxy::{Body, Proxy, Visitor, empty, full};
+use viewfinder_http::proxy::{Body, Proxy, Visitor, empty, full};
 
 use crate::bounded::gather;
 

@@ -10,7 +10,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame};
-use viewfinder_proxy::{Body, empty};
+use viewfinder_http::proxy::{Body, empty};
 
 type Frames = VecDeque<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>;
 

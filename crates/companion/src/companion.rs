@@ -4,7 +4,7 @@ use hyper::{Method, Request, Response};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
-use viewfinder_proxy::{Body, Proxy, Visitor};
+use viewfinder_http::proxy::{Body, Proxy, Visitor};
 
 use crate::{
     Capabilities, Capability, Complaints, Library, LibraryError,

@@ -3,12 +3,12 @@
 use std::net::IpAddr;
 
 use uuid::Uuid;
-use viewfinder_proxy::Visitor;
+use viewfinder_http::proxy::Visitor;
 
 use crate::Caller;
 
 /// Warnings, by the stable code of their cause and by who gave it.
-pub type Complaints = viewfinder_proxy::Complaints<(&'static str, Who)>;
+pub type Complaints = viewfinder_http::proxy::Complaints<(&'static str, Who)>;
 
 /// Who gave cause for a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG},
 };
 use serde_json::{Value, json};
-use viewfinder_proxy::{Body, Visitor};
+use viewfinder_http::proxy::{Body, Visitor};
 
 use crate::{Capability, Companion, ask, reply};
 

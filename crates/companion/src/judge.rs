@@ -4,7 +4,7 @@ use hyper::{Method, Response, StatusCode, http::request::Parts};
 use serde_json::Value;
 use tokio::time::timeout;
 use uuid::Uuid;
-use viewfinder_proxy::{Body, Proxy, Visitor};
+use viewfinder_http::proxy::{Body, Proxy, Visitor};
 
 use crate::{Caller, Companion, ask, reply};
 

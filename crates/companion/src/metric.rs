@@ -13,7 +13,7 @@ const WAITING: &str = "viewfinder_companion_rerun_pictures_waiting";
 
 /// Describes the companion's metrics, and those of its proxy, to the process's recorder.
 pub fn describe() {
-    viewfinder_proxy::describe_metrics();
+    viewfinder_http::proxy::describe_metrics();
     describe_counter!(
         ANSWERS,
         "Searches and jobs by route and outcome: answered, refused by Immich, or the reason why they were left to Immich"

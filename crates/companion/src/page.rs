@@ -9,7 +9,7 @@ use hyper::{
         IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
     },
 };
-use viewfinder_proxy::{Body, Visitor, full};
+use viewfinder_http::proxy::{Body, Visitor, full};
 
 use crate::{Companion, ask};
 
@@ -48,7 +48,7 @@ pub(crate) async fn answer(
         Ok(whole) => whole.bytes,
         Err(error) => {
             tracing::debug!(error, "a page broke off");
-            let mut response = Response::new(viewfinder_proxy::empty());
+            let mut response = Response::new(viewfinder_http::proxy::empty());
             *response.status_mut() = StatusCode::BAD_GATEWAY;
             return response;
         }

@@ -19,7 +19,7 @@ use tokio::{
     task::spawn_blocking,
     time::timeout,
 };
-use viewfinder_proxy::{Body, Visitor, empty, full};
+use viewfinder_http::proxy::{Body, Visitor, empty, full};
 
 use crate::{
     Companion,

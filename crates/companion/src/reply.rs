@@ -8,7 +8,7 @@ use hyper::{
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, VARY},
 };
 use serde_json::{Value, json};
-use viewfinder_proxy::{Body, empty, full};
+use viewfinder_http::proxy::{Body, empty, full};
 
 /// Shorter answers are not worth compressing; Immich's own limit.
 const COMPRESS_FROM: usize = 1024;

@@ -5,7 +5,7 @@ use hyper::{
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH},
 };
 use sha2::{Digest as _, Sha256};
-use viewfinder_proxy::{Body, empty, full};
+use viewfinder_http::proxy::{Body, empty, full};
 
 use crate::{Capabilities, Capability};
 

@@ -8,7 +8,7 @@ use hyper::{
 };
 use serde_json::{Map, Value, json};
 use tokio::time::timeout;
-use viewfinder_proxy::{Body, Visitor, full};
+use viewfinder_http::proxy::{Body, Visitor, full};
 
 use crate::{
     Companion, LibraryError, Next, Page, SearchRoute, Who,

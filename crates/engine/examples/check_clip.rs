@@ -7,7 +7,7 @@
 use std::{io::Write as _, path::Path, sync::Arc};
 
 use serde_json::json;
-use viewfinder_runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
+use viewfinder_engine::runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
 use viewfinder_vision::{Network as _, Tensor};
 
 fn main() {

@@ -11,10 +11,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use viewfinder_engine::{DecodeRules, Engine, EngineConfig, PictureRequest, PictureTask, SentenceRequest};
-use viewfinder_image::Alpha;
+use viewfinder_core::{Alpha, DecodeRules, PictureRequest, PictureTask, SentenceRequest};
+use viewfinder_engine::runtime::{Device, tune_allocator};
+use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_models::StoreConfig;
-use viewfinder_runtime::{Device, tune_allocator};
 
 fn main() {
     tune_allocator();
@@ -79,7 +79,6 @@ fn embed(engine: &Engine, model: &str, file: &str) {
         bytes: bytes.into(),
         decode: DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None },
         tasks: vec![PictureTask::Embed { model: model.to_owned() }],
-        dump: None,
     });
     answer.unwrap_or_else(|error| panic!("{file}: {error}"));
 }

@@ -8,11 +8,11 @@ use std::{
     time::Duration,
 };
 
-use viewfinder_engine::{DecodeRules, Engine, EngineConfig, PictureRequest, PictureTask};
-use viewfinder_image::{Alpha, Limits, decode, encode, resize};
+use viewfinder_core::{Alpha, DecodeRules, PictureRequest, PictureTask, ocr::Options, resident_bytes};
+use viewfinder_engine::runtime::{Device, tune_allocator};
+use viewfinder_engine::{Engine, EngineConfig};
+use viewfinder_image::{Limits, decode, encode, resize};
 use viewfinder_models::StoreConfig;
-use viewfinder_runtime::{Device, resident_bytes, tune_allocator};
-use viewfinder_vision::ocr::Options;
 
 const MODEL: &str = "PP-OCRv6_small";
 /// Pictures of one line of the report.
@@ -66,7 +66,6 @@ fn main() {
                             recognition: MODEL.into(),
                             options: options.clone(),
                         }],
-                        dump: None,
                     };
                     drop((picture, shaped));
                     let answer = engine.picture_blocking(request).expect("an answer");

@@ -13,11 +13,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use viewfinder_engine::{Answer, DecodeRules, Engine, EngineConfig, PictureRequest, PictureTask};
-use viewfinder_image::Alpha;
+use viewfinder_core::{Alpha, Answer, DecodeRules, PictureRequest, PictureTask, ocr::Options};
+use viewfinder_engine::runtime::{Device, tune_allocator};
+use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_models::StoreConfig;
-use viewfinder_runtime::{Device, tune_allocator};
-use viewfinder_vision::ocr::Options;
 
 const MODEL: &str = "PP-OCRv6_small";
 
@@ -79,7 +78,6 @@ fn read(engine: &Engine, file: &str, options: &Options) -> Vec<Value> {
             recognition: MODEL.into(),
             options: options.clone(),
         }],
-        dump: None,
     });
     match answer.unwrap_or_else(|error| panic!("{file}: {error}")).answers.pop() {
         Some(Ok(Answer::Text(lines))) => lines

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use crate::runtime::Device;
 use viewfinder_models::{Progress, Step, StoreConfig};
-use viewfinder_runtime::Device;
 
 use crate::OnRequest;
 

@@ -6,24 +6,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use viewfinder_convert::precision::Precision;
-use viewfinder_models::{Family, ModelError, ModelFiles, Role, RuntimeFlavour, Store};
-use viewfinder_runtime::{
+use crate::runtime::{
     Cache, Cores, Device, Helpers, Lane, Library, Pool, PoolError, Runtime, RuntimeConfig, trim, usable_bytes,
 };
-use viewfinder_vision::clip;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use viewfinder_convert::precision::Precision;
+use viewfinder_core::{
+    Backend, EngineStatus, ErrorCode, LoadedModel, PictureAnswer, PictureRequest, PictureTask, Reply,
+    SentenceRequest, TaskError, resident_bytes,
+};
+use viewfinder_models::{Family, ModelError, ModelFiles, Role, RuntimeFlavour, Store};
+use viewfinder_vision::{Dump, clip};
 
 use crate::{
-    EngineConfig, EngineError, EngineStatus, ErrorCode, LoadedModel, Made, PictureAnswer, PictureRequest,
-    PictureTask, SentenceRequest,
+    EngineConfig, Made,
     load::{self, Kit, Loaded, load},
     on_request::Gate,
     picture, variant,
 };
 
 type Key = (String, Role);
-type NetworksOrWhy = Result<picture::Networks, EngineError>;
+type NetworksOrWhy = Result<picture::Networks, TaskError>;
 
 /// Families that embed pictures and sentences.
 pub(crate) const CLIP: &[Family] = &[Family::ChineseClip, Family::OpenClip, Family::MClip, Family::Nllb];
@@ -36,6 +39,9 @@ const ANY: &[Family] = &[
     Family::MClip,
     Family::Nllb,
 ];
+
+/// Where stages leave what they hand to each other, for inspection.
+pub type SharedDump = Arc<dyn Dump + Send + Sync>;
 
 /// The local engine. Cheap to clone.
 #[derive(Clone)]
@@ -52,13 +58,13 @@ struct Inner {
     threads: usize,
     places: Arc<Semaphore>,
     runtime: Mutex<Option<Runtime>>,
-    trouble: Mutex<Option<EngineError>>,
+    trouble: Mutex<Option<TaskError>>,
     networks: Cache<Key, Loaded>,
     /// Bytes of all of them, at most.
     model_bytes: u64,
     gate: Gate,
     /// Networks that no source delivered, and when that was found out.
-    undelivered: Mutex<HashMap<Key, (Instant, EngineError)>>,
+    undelivered: Mutex<HashMap<Key, (Instant, TaskError)>>,
 }
 
 /// A model that could not be fetched is not tried again for so long: each try costs its sources' time-outs, and
@@ -67,7 +73,7 @@ const UNDELIVERED_PAUSE: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Sets the engine up: opens the store, checks the aliases, starts the threads. Loads nothing yet.
-    pub fn new(config: EngineConfig) -> Result<Self, EngineError> {
+    pub fn new(config: EngineConfig) -> Result<Self, TaskError> {
         let store = Store::open(config.models.clone())?;
         check_aliases(&config, &store)?;
         let total = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -77,7 +83,7 @@ impl Engine {
         let gate = Gate::new(&config.on_request, |name| spelled(&store, resolved(&config, name)));
         let cores = Arc::new(Cores::new(total));
         let pool = Pool::start(workers, threads, config.queue.max(1), Arc::clone(&cores))
-            .map_err(|error| EngineError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
+            .map_err(|error| TaskError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
         let inner = Arc::new(Inner {
             places: Arc::new(Semaphore::new(config.queue.max(1))),
             runtime: Mutex::new(None),
@@ -98,7 +104,7 @@ impl Engine {
             std::thread::Builder::new()
                 .name("time-to-live".to_owned())
                 .spawn(move || sweep(&engine, time_to_live))
-                .map_err(|error| EngineError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
+                .map_err(|error| TaskError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
         }
         Ok(Self { inner })
     }
@@ -111,21 +117,31 @@ impl Engine {
     /// Answers everything asked about a picture. Dropping the future takes the work out of the queue.
     ///
     /// Fails as a whole if the picture cannot be decoded, if there is no room for it, or if no task's models are there.
-    pub async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, EngineError> {
+    pub async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, TaskError> {
         let place = self.place().await?;
         let networks = self.networks_of(&request).await?;
-        self.queue_picture(request, networks, place)?.await.unwrap_or_else(|_| Err(self.lost()))
+        self.queue_picture(request, None, networks, place)?.await.unwrap_or_else(|_| Err(self.lost()))
     }
 
     /// As [`Engine::picture`], for callers without async.
-    pub fn picture_blocking(&self, request: PictureRequest) -> Result<PictureAnswer, EngineError> {
+    pub fn picture_blocking(&self, request: PictureRequest) -> Result<PictureAnswer, TaskError> {
+        self.picture_dumped(request, None)
+    }
+
+    /// As [`Engine::picture_blocking`]; the stages leave what they hand to each other in `dump`, for inspection.
+    pub fn picture_dumped(
+        &self,
+        request: PictureRequest,
+        dump: Option<SharedDump>,
+    ) -> Result<PictureAnswer, TaskError> {
         let place = self.try_place()?;
         let networks = self.inner.networks_of(&request)?;
-        self.queue_picture(request, networks, place)?.blocking_recv().unwrap_or_else(|_| Err(self.lost()))
+        let queued = self.queue_picture(request, dump, networks, place)?;
+        queued.blocking_recv().unwrap_or_else(|_| Err(self.lost()))
     }
 
     /// The vector of a sentence, not normalised by us. Never waits behind pictures.
-    pub async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
+    pub async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, TaskError> {
         let name = self.inner.resolve(&request.model);
         let network = if let Some(network) = self.inner.loaded(&name, Role::Textual, CLIP) {
             network
@@ -137,13 +153,13 @@ impl Engine {
     }
 
     /// As [`Engine::sentence`], for callers without async.
-    pub fn sentence_blocking(&self, request: SentenceRequest) -> Result<Vec<f32>, EngineError> {
+    pub fn sentence_blocking(&self, request: SentenceRequest) -> Result<Vec<f32>, TaskError> {
         let network = self.inner.network(&self.inner.resolve(&request.model), Role::Textual, CLIP)?;
         self.queue_sentence(request, network)?.blocking_recv().unwrap_or_else(|_| Err(self.lost()))
     }
 
     /// Loads networks ahead of their first use.
-    pub async fn preload(&self, networks: &[(String, Role)]) -> Result<(), EngineError> {
+    pub async fn preload(&self, networks: &[(String, Role)]) -> Result<(), TaskError> {
         for (model, role) in networks {
             let (inner, name, role) = (Arc::clone(&self.inner), self.inner.resolve(model), *role);
             blocking(move || inner.network(&name, role, ANY)).await?;
@@ -153,7 +169,7 @@ impl Engine {
 
     /// Makes every network of a model in another precision, such as `cn-clip/ViT-B-16@int8`, fetching the published one if
     /// need be. One that strays further from it than [`LEAST_COSINE`](crate::LEAST_COSINE) is refused unless forced. Blocks.
-    pub fn make_variant(&self, name: &str, force: bool) -> Result<Vec<Made>, EngineError> {
+    pub fn make_variant(&self, name: &str, force: bool) -> Result<Vec<Made>, TaskError> {
         let entry = self.inner.store.catalogue().find(name);
         let roles = entry.ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?.roles();
         roles.into_iter().map(|role| self.inner.make(name, role, force)).collect()
@@ -167,7 +183,7 @@ impl Engine {
         precision: Precision,
         force: bool,
         folder: &Path,
-    ) -> Result<Made, EngineError> {
+    ) -> Result<Made, TaskError> {
         variant::write(&self.inner.runtime()?, source, precision, force, folder)
     }
 
@@ -218,12 +234,12 @@ impl Engine {
     }
 
     /// Finds, checks and opens the ONNX Runtime library and chooses the device, as the first request would.
-    pub async fn start_runtime(&self) -> Result<(), EngineError> {
+    pub async fn start_runtime(&self) -> Result<(), TaskError> {
         let inner = Arc::clone(&self.inner);
         blocking(move || inner.runtime().map(drop)).await
     }
 
-    async fn place(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, TaskError> {
         if let Ok(place) = self.try_place() {
             return Ok(place);
         }
@@ -234,11 +250,11 @@ impl Engine {
         }
     }
 
-    fn try_place(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+    fn try_place(&self) -> Result<OwnedSemaphorePermit, TaskError> {
         Arc::clone(&self.inner.places).try_acquire_owned().map_err(|_| busy(PoolError::Full))
     }
 
-    async fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, EngineError> {
+    async fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, TaskError> {
         if let Some(networks) = self.inner.loaded_networks_of(request) {
             return Ok(networks.into_iter().map(Ok).collect());
         }
@@ -249,15 +265,17 @@ impl Engine {
     fn queue_picture(
         &self,
         request: PictureRequest,
+        dump: Option<SharedDump>,
         networks: Vec<NetworksOrWhy>,
         place: OwnedSemaphorePermit,
-    ) -> Result<oneshot::Receiver<Result<PictureAnswer, EngineError>>, EngineError> {
+    ) -> Result<oneshot::Receiver<Result<PictureAnswer, TaskError>>, TaskError> {
         let helpers = Helpers::new(Arc::clone(&self.inner.cores), self.inner.threads);
         let engine = Arc::clone(&self.inner);
         self.queue(Lane::Picture, move || {
             let config = &engine.config;
-            let answer =
-                || picture::answer(&request, &networks, &config.limits, config.max_face_batch, &helpers);
+            let dump = dump.as_deref().map(|dump| dump as &dyn Dump);
+            let (limits, max_face_batch) = (&config.limits, config.max_face_batch);
+            let answer = || picture::answer(&request, &networks, limits, max_face_batch, &helpers, dump);
             let mut result = answer();
             if let Some(error) = out_of_memory(&result) {
                 tracing::warn!(%error, "out of memory: dropping idle models and trying once more");
@@ -274,13 +292,13 @@ impl Engine {
         &self,
         request: SentenceRequest,
         network: Arc<Loaded>,
-    ) -> Result<oneshot::Receiver<Result<Vec<f32>, EngineError>>, EngineError> {
+    ) -> Result<oneshot::Receiver<Result<Vec<f32>, TaskError>>, TaskError> {
         self.queue(Lane::Interactive, move || match &network.kit {
             Kit::Tokenizer(tokenizer) => {
                 let language = request.language.as_deref();
                 Ok(clip::embed_text(&request.text, language, &network.session, tokenizer)?)
             }
-            _ => Err(EngineError::new(ErrorCode::ModelUnsuited, "the model is no text encoder")),
+            _ => Err(TaskError::new(ErrorCode::ModelUnsuited, "the model is no text encoder")),
         })
     }
 
@@ -289,7 +307,7 @@ impl Engine {
         &self,
         lane: Lane,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<oneshot::Receiver<T>, EngineError> {
+    ) -> Result<oneshot::Receiver<T>, TaskError> {
         let (reply, receiver) = oneshot::channel();
         let reply = Arc::new(Mutex::new(Some(reply)));
         let asked = Arc::clone(&reply);
@@ -311,12 +329,10 @@ impl Engine {
     }
 
     /// Why a job ended without an answer.
-    fn lost(&self) -> EngineError {
+    fn lost(&self) -> TaskError {
         match self.inner.pool.submit(Lane::Interactive, || false, || ()) {
             Err(PoolError::Stopping) => busy(PoolError::Stopping),
-            _ => {
-                EngineError::new(ErrorCode::Internal, "the job failed unexpectedly; the log has the details")
-            }
+            _ => TaskError::new(ErrorCode::Internal, "the job failed unexpectedly; the log has the details"),
         }
     }
 }
@@ -341,7 +357,7 @@ impl Inner {
     }
 
     /// The networks of every task, or why it has none; an error if no task has its own.
-    fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, EngineError> {
+    fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, TaskError> {
         let of_task = |task| -> NetworksOrWhy {
             self.needs(task).map(|(name, need)| self.network(&name, need.role, need.families)).collect()
         };
@@ -365,18 +381,18 @@ impl Inner {
     }
 
     /// A network from the cache, or loaded, fetching its files if need be. Blocks.
-    fn network(&self, name: &str, role: Role, families: &[Family]) -> Result<Arc<Loaded>, EngineError> {
-        let suits = |family: Family| -> Result<(), EngineError> {
+    fn network(&self, name: &str, role: Role, families: &[Family]) -> Result<Arc<Loaded>, TaskError> {
+        let suits = |family: Family| -> Result<(), TaskError> {
             if families.contains(&family) {
                 return Ok(());
             }
             let message = format!("model {name} is of the family {}, which cannot do this", family.as_str());
-            Err(EngineError::new(ErrorCode::ModelUnsuited, message))
+            Err(TaskError::new(ErrorCode::ModelUnsuited, message))
         };
         // Nothing is fetched to find that out.
         self.store.catalogue().find(name).map_or(Ok(()), |entry| suits(entry.family))?;
         let key = (name.to_owned(), role);
-        let loaded = self.networks.get_or_load(&key, || -> Result<Loaded, EngineError> {
+        let loaded = self.networks.get_or_load(&key, || -> Result<Loaded, TaskError> {
             let files = self.files(&key)?;
             suits(files.family)?;
             self.make_room(load::bytes(&files));
@@ -405,7 +421,7 @@ impl Inner {
     }
 
     /// A network's files, fetched if need be, unless that failed a moment ago.
-    fn files(&self, key: &Key) -> Result<ModelFiles, EngineError> {
+    fn files(&self, key: &Key) -> Result<ModelFiles, TaskError> {
         let undelivered = || self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((when, error)) = undelivered().get(key)
             && (when.elapsed() < UNDELIVERED_PAUSE || error.code == ErrorCode::ModelImprecise)
@@ -415,7 +431,7 @@ impl Inner {
         self.gate.check(&self.store, &key.0, key.1)?;
         let files = match self.store.files(&key.0, key.1, &*self.config.progress) {
             Err(ModelError::NotMade { .. }) => self.make(&key.0, key.1, false).map(|made| made.files),
-            files => files.map_err(EngineError::from),
+            files => files.map_err(TaskError::from),
         };
         match &files {
             Err(error)
@@ -431,7 +447,7 @@ impl Inner {
         files
     }
 
-    fn make(&self, name: &str, role: Role, force: bool) -> Result<Made, EngineError> {
+    fn make(&self, name: &str, role: Role, force: bool) -> Result<Made, TaskError> {
         variant::make(&self.store, &self.runtime()?, name, role, force, &*self.config.progress)
     }
 
@@ -446,7 +462,7 @@ impl Inner {
         trim();
     }
 
-    fn runtime(&self) -> Result<Runtime, EngineError> {
+    fn runtime(&self) -> Result<Runtime, TaskError> {
         let mut runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = &*runtime {
             return Ok(runtime.clone());
@@ -458,7 +474,7 @@ impl Inner {
         Ok(opened)
     }
 
-    fn open_runtime(&self) -> Result<Runtime, EngineError> {
+    fn open_runtime(&self) -> Result<Runtime, TaskError> {
         let config = &self.config;
         let flavour = runtime_flavour(config.device, &self.store);
         let path = match &config.library {
@@ -515,16 +531,16 @@ pub fn runtime_flavour(device: Device, store: &Store) -> RuntimeFlavour {
 
 /// Both ends of an alias must be known and equally wide: a client that asked for 512 numbers stores them in a
 /// column of 512.
-fn check_aliases(config: &EngineConfig, store: &Store) -> Result<(), EngineError> {
+fn check_aliases(config: &EngineConfig, store: &Store) -> Result<(), TaskError> {
     for (requested, answering) in &config.aliases {
         let Some(target) = store.catalogue().find(answering) else {
-            return Err(EngineError::from(ModelError::Unknown { name: answering.clone() }));
+            return Err(TaskError::from(ModelError::Unknown { name: answering.clone() }));
         };
         let asked = store.catalogue().find(requested).and_then(|entry| entry.width);
         if let (Some(asked), Some(given)) = (asked, target.width)
             && asked != given
         {
-            return Err(EngineError::new(
+            return Err(TaskError::new(
                 ErrorCode::ModelUnsuited,
                 format!(
                     "alias {requested} = {answering}: clients of {requested} expect vectors of {asked}, \
@@ -537,28 +553,46 @@ fn check_aliases(config: &EngineConfig, store: &Store) -> Result<(), EngineError
 }
 
 /// The error that memory ran out, for the whole request or one of its tasks.
-fn out_of_memory(result: &Result<PictureAnswer, EngineError>) -> Option<&EngineError> {
-    let starved = |error: &&EngineError| error.code == ErrorCode::OutOfMemory;
+fn out_of_memory(result: &Result<PictureAnswer, TaskError>) -> Option<&TaskError> {
+    let starved = |error: &&TaskError| error.code == ErrorCode::OutOfMemory;
     match result {
         Ok(answer) => answer.answers.iter().filter_map(|answer| answer.as_ref().err()).find(starved),
         Err(error) => Some(error).filter(starved),
     }
 }
 
-fn busy(error: PoolError) -> EngineError {
+impl Backend for Engine {
+    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+        Box::pin(Engine::picture(self, request))
+    }
+
+    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+        Box::pin(Engine::sentence(self, request))
+    }
+
+    fn status(&self) -> EngineStatus {
+        Engine::status(self)
+    }
+
+    fn unload(&self) {
+        Engine::unload(self);
+    }
+}
+
+fn busy(error: PoolError) -> TaskError {
     let code = match error {
         PoolError::Full => ErrorCode::Busy,
         PoolError::Stopping => ErrorCode::Stopping,
     };
-    EngineError::new(code, error)
+    TaskError::new(code, error)
 }
 
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-) -> Result<T, EngineError> {
+    work: impl FnOnce() -> Result<T, TaskError> + Send + 'static,
+) -> Result<T, TaskError> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|error| Err(EngineError::new(ErrorCode::Internal, format!("a load failed: {error}"))))
+        .unwrap_or_else(|error| Err(TaskError::new(ErrorCode::Internal, format!("a load failed: {error}"))))
 }
 
 /// Drops idle models and returns their memory until the engine is gone.
@@ -570,7 +604,7 @@ fn sweep(engine: &Weak<Inner>, time_to_live: Duration) {
         let dropped = engine.networks.drop_idle(time_to_live);
         if dropped > 0 {
             engine.give_back();
-            tracing::info!(dropped, resident = viewfinder_runtime::resident_bytes(), "idle models dropped");
+            tracing::info!(dropped, resident = resident_bytes(), "idle models dropped");
         }
     }
 }

@@ -4,24 +4,16 @@
 //! A request first gets its networks from the cache, where they stay until idle for their time-to-live; only then
 //! does it wait for a worker, so that no worker ever waits for a download.
 
+pub mod runtime;
+
 mod config;
 mod engine;
-mod error;
 mod load;
 mod on_request;
 mod picture;
-mod short;
-mod types;
 mod variant;
 
 pub use config::{EngineConfig, LogProgress};
-pub use engine::{Engine, runtime_flavour};
-pub use error::{EngineError, ErrorCode, Fault};
+pub use engine::{Engine, SharedDump, runtime_flavour};
 pub use on_request::OnRequest;
-pub use short::short;
-pub use types::{
-    Answer, DecodeRules, EngineStatus, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
-    SentenceRequest,
-};
 pub use variant::{LEAST_COSINE, Made};
-pub use viewfinder_runtime::resident_bytes;

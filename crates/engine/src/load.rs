@@ -5,17 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::runtime::{Calls, Device, LibraryError, Runtime, Session, SessionError};
 use viewfinder_convert::tune;
-use viewfinder_models::{Family, ModelError, ModelFiles, Role};
-use viewfinder_runtime::{Calls, Device, LibraryError, Runtime, Session, SessionError};
+use viewfinder_core::{ErrorCode, TaskError};
+use viewfinder_models::{Family, ModelFiles, Role};
 use viewfinder_vision::{
-    Network, NetworkError, OcrError,
-    clip::{ChineseTokenizer, ClipError, HfFamily, HfText, ImagePreprocess, TextTokenizer, declared_side},
-    face::FaceError,
+    Network,
+    clip::{ChineseTokenizer, HfFamily, HfText, ImagePreprocess, TextTokenizer, declared_side},
     ocr::Alphabet,
 };
-
-use crate::{EngineError, ErrorCode};
 
 /// Side of Chinese-CLIP's square input where the model file does not fix it.
 const CHINESE_CLIP_SIDE: usize = 224;
@@ -39,7 +37,7 @@ pub(crate) enum Kit {
     Size(Option<(usize, usize)>),
 }
 
-pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, EngineError> {
+pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, TaskError> {
     let calls = if files.role == Role::Detection { Calls::OnePerPicture } else { Calls::Many };
     // Pictures and their lines of text come in every size; what other networks look at is brought to one.
     let session = match files.family {
@@ -122,85 +120,27 @@ fn open(runtime: &Runtime, file: &Path, calls: Calls) -> Result<Session, Session
     runtime.open(file, calls)
 }
 
-fn extra(files: &ModelFiles, name: &str) -> Result<Vec<u8>, EngineError> {
+fn extra(files: &ModelFiles, name: &str) -> Result<Vec<u8>, TaskError> {
     let path = files.extra.get(name).ok_or_else(|| broken(&files.name, format!("{name} is missing")))?;
     fs::read(path).map_err(|error| broken(&files.name, format!("{name}: {error}")))
 }
 
-fn broken(model: &str, reason: impl std::fmt::Display) -> EngineError {
-    EngineError::new(ErrorCode::ModelBroken, format!("model {model}: {reason}"))
+fn broken(model: &str, reason: impl std::fmt::Display) -> TaskError {
+    TaskError::new(ErrorCode::ModelBroken, format!("model {model}: {reason}"))
 }
 
-impl From<ModelError> for EngineError {
-    fn from(error: ModelError) -> Self {
-        let code = match &error {
-            error if error.is_full_disk() => ErrorCode::DiskFull,
-            ModelError::Unknown { .. } => ErrorCode::ModelUnknown,
-            ModelError::NoRole { .. } => ErrorCode::ModelUnsuited,
-            ModelError::Missing { .. } => ErrorCode::ModelMissingOffline,
-            ModelError::Unavailable { .. } => ErrorCode::ModelUnavailable,
-            ModelError::NoSource { .. } | ModelError::NotMade { .. } => ErrorCode::ModelNoSource,
-            ModelError::Corrupt { .. } | ModelError::Incomplete { .. } | ModelError::Conversion(_) => {
-                ErrorCode::ModelBroken
-            }
-            ModelError::RuntimeUnavailable { .. } | ModelError::RuntimeMissingOffline => {
-                ErrorCode::RuntimeUnavailable
-            }
-            ModelError::Catalogue(_) | ModelError::Io { .. } => ErrorCode::Internal,
-        };
-        // One line, whatever the number of sources: logs are searched by line.
-        Self::new(code, error.to_string().replace(":\n  ", ": ").replace("\n  ", "; "))
-    }
-}
-
-impl From<LibraryError> for EngineError {
+impl From<LibraryError> for TaskError {
     fn from(error: LibraryError) -> Self {
         Self::new(ErrorCode::RuntimeUnavailable, error)
     }
 }
 
-impl From<SessionError> for EngineError {
+impl From<SessionError> for TaskError {
     fn from(error: SessionError) -> Self {
         let code = match &error {
             SessionError::Device { .. } => ErrorCode::DeviceUnavailable,
             SessionError::Model { .. } => ErrorCode::ModelBroken,
         };
         Self::new(code, error)
-    }
-}
-
-impl From<NetworkError> for EngineError {
-    fn from(error: NetworkError) -> Self {
-        let code = if error.out_of_memory { ErrorCode::OutOfMemory } else { ErrorCode::InferenceFailed };
-        Self::new(code, error)
-    }
-}
-
-impl From<OcrError> for EngineError {
-    fn from(error: OcrError) -> Self {
-        match error {
-            OcrError::Network(error) => error.into(),
-            error @ OcrError::Output { .. } => Self::new(ErrorCode::ModelBroken, error),
-        }
-    }
-}
-
-impl From<FaceError> for EngineError {
-    fn from(error: FaceError) -> Self {
-        match error {
-            FaceError::Network(error) => error.into(),
-            FaceError::EmptyPicture => Self::new(ErrorCode::ImageZeroSize, error),
-            error => Self::new(ErrorCode::ModelBroken, error),
-        }
-    }
-}
-
-impl From<ClipError> for EngineError {
-    fn from(error: ClipError) -> Self {
-        match error {
-            ClipError::Network(error) => error.into(),
-            ClipError::EmptyPicture => Self::new(ErrorCode::ImageZeroSize, error),
-            error => Self::new(ErrorCode::ModelBroken, error),
-        }
     }
 }

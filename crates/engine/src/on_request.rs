@@ -4,9 +4,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_models::{ModelError, Role, Store};
-
-use crate::{EngineError, ErrorCode};
 
 /// The models that a request may have fetched. What is on this machine answers in any case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl Gate {
     }
 
     /// May this network be fetched, or made, if it is not here?
-    pub(crate) fn check(&self, store: &Store, name: &str, role: Role) -> Result<(), EngineError> {
+    pub(crate) fn check(&self, store: &Store, name: &str, role: Role) -> Result<(), TaskError> {
         let Some(known) = &self.known else { return Ok(()) };
         let may = known.contains(name)
             || store.is_offline()
@@ -48,7 +47,7 @@ impl Gate {
             refused.remove(name);
             return Ok(());
         }
-        let error = EngineError::new(
+        let error = TaskError::new(
             ErrorCode::ModelNotAllowed,
             format!(
                 "model {name} is not on this machine, and a request alone does not have it fetched: if you want it, set \

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use viewfinder_image::{DecodeError, Limits, RgbImage, decode};
+use crate::runtime::Helpers;
+use viewfinder_core::{Answer, ErrorCode, PictureAnswer, PictureRequest, PictureTask, TaskError};
+use viewfinder_image::{Limits, RgbImage, decode};
 use viewfinder_models::{Family, Role};
-use viewfinder_runtime::Helpers;
 use viewfinder_vision::{Dump, clip, face, ocr};
 
 use crate::{
-    Answer, EngineError, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
     engine::CLIP,
     load::{Kit, Loaded},
 };
@@ -34,7 +34,7 @@ pub(crate) fn needs(task: &PictureTask) -> Vec<Need<'_>> {
         PictureTask::Text { detection, recognition, options } => {
             let mut needs =
                 vec![need(detection, Role::Detection, TEXT), need(recognition, Role::Recognition, TEXT)];
-            if options.profile != ocr::Profile::Immich {
+            if options.profile != viewfinder_core::ocr::Profile::Immich {
                 needs.push(need(detection, Role::Classification, TEXT));
             }
             needs
@@ -51,11 +51,12 @@ pub(crate) fn needs(task: &PictureTask) -> Vec<Need<'_>> {
 /// Does the whole request: decodes once, then task by task. Only a picture that cannot be decoded fails them all.
 pub(crate) fn answer(
     request: &PictureRequest,
-    networks: &[Result<Networks, EngineError>],
+    networks: &[Result<Networks, TaskError>],
     limits: &Limits,
     max_face_batch: Option<usize>,
     helpers: &Helpers,
-) -> Result<PictureAnswer, EngineError> {
+    dump: Option<&dyn Dump>,
+) -> Result<PictureAnswer, TaskError> {
     let rules = &request.decode;
     let max_side = rules.max_side.map_or(limits.max_side, |side| side.min(limits.max_side));
     let decoded = decode(&request.bytes, &Limits { max_side, ..*limits })?;
@@ -66,13 +67,12 @@ pub(crate) fn answer(
         );
     }
     let picture = decoded.into_rgb(rules.orient, rules.alpha);
-    let dump = request.dump.as_deref().map(|dump| dump as &dyn Dump);
     let answers = request
         .tasks
         .iter()
         .zip(networks)
         .map(|(task, networks)| {
-            let networks = networks.as_ref().map_err(EngineError::clone)?;
+            let networks = networks.as_ref().map_err(TaskError::clone)?;
             one(&picture, task, networks, max_face_batch, helpers, dump)
         })
         .collect();
@@ -86,7 +86,7 @@ fn one(
     max_face_batch: Option<usize>,
     helpers: &Helpers,
     dump: Option<&dyn Dump>,
-) -> Result<Answer, EngineError> {
+) -> Result<Answer, TaskError> {
     let first = &networks[0];
     Ok(match task {
         PictureTask::Text { options, .. } => {
@@ -123,19 +123,6 @@ fn one(
     })
 }
 
-fn unsuited(wanted: &str) -> EngineError {
-    EngineError::new(ErrorCode::ModelUnsuited, format!("the model is no {wanted}"))
-}
-
-impl From<DecodeError> for EngineError {
-    fn from(error: DecodeError) -> Self {
-        let code = match &error {
-            DecodeError::Empty => ErrorCode::ImageEmpty,
-            DecodeError::TooManyBytes { .. } => ErrorCode::ImageTooManyBytes,
-            DecodeError::TooLarge { .. } => ErrorCode::ImageTooLarge,
-            DecodeError::ZeroSize => ErrorCode::ImageZeroSize,
-            _ => ErrorCode::ImageUndecodable,
-        };
-        Self::new(code, error)
-    }
+fn unsuited(wanted: &str) -> TaskError {
+    TaskError::new(ErrorCode::ModelUnsuited, format!("the model is no {wanted}"))
 }

@@ -2,19 +2,17 @@
 
 use std::{fs, path::Path};
 
+use crate::runtime::{Runtime, trim};
 use viewfinder_convert::{
     onnx::ModelFile,
     precision::{self, Precision, PrecisionError},
 };
-use viewfinder_image::{Alpha, Limits, RgbImage, decode};
+use viewfinder_core::{Alpha, ErrorCode, TaskError};
+use viewfinder_image::{Limits, RgbImage, decode};
 use viewfinder_models::{Agreement, ModelError, ModelFiles, Progress, Role, Step, Store, Variant};
-use viewfinder_runtime::{Runtime, trim};
 use viewfinder_vision::clip;
 
-use crate::{
-    EngineError, ErrorCode,
-    load::{Kit, load},
-};
+use crate::load::{Kit, load};
 
 /// A variant whose vectors deviate more from those of its base, on any sample, is not used unless forced.
 pub const LEAST_COSINE: f64 = 0.98;
@@ -38,16 +36,16 @@ pub(crate) fn make(
     role: Role,
     force: bool,
     progress: &dyn Progress,
-) -> Result<Made, EngineError> {
+) -> Result<Made, TaskError> {
     let entry = store.catalogue().find(name).ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?;
     let Some(Variant { base, precision }) = &entry.variant else {
         let message = format!("{name} is published as it is; ask for {name}@int8 or {name}@fp16");
-        return Err(EngineError::new(ErrorCode::ModelUnsuited, message));
+        return Err(TaskError::new(ErrorCode::ModelUnsuited, message));
     };
     let source = store.files(base, role, progress)?;
     progress.begin(Step::Convert, &format!("{} {role}", entry.name), None);
     let mut made = None;
-    let result = store.install(name, role, |folder| -> Result<(), EngineError> {
+    let result = store.install(name, role, |folder| -> Result<(), TaskError> {
         made = Some(write(runtime, &source, *precision, force, folder)?);
         Ok(())
     });
@@ -57,7 +55,7 @@ pub(crate) fn make(
     }
     let files = result?;
     let Made { agreement, report, .. } =
-        made.ok_or_else(|| EngineError::new(ErrorCode::Internal, "a network was installed but not made"))?;
+        made.ok_or_else(|| TaskError::new(ErrorCode::Internal, "a network was installed but not made"))?;
     tracing::info!(
         model = name,
         %role,
@@ -77,26 +75,27 @@ pub(crate) fn write(
     precision: Precision,
     force: bool,
     folder: &Path,
-) -> Result<Made, EngineError> {
+) -> Result<Made, TaskError> {
     let model = folder.join("model.onnx");
     let input = ModelFile::open(&source.model).map_err(PrecisionError::from)?;
     let report = match precision {
         Precision::Int8 => precision::int8(&input, &model)?,
         Precision::Fp16 => precision::fp16(&input, &model)?,
         Precision::Fp32 => {
-            return Err(EngineError::new(ErrorCode::ModelUnsuited, "fp32 is what is published"));
+            return Err(TaskError::new(ErrorCode::ModelUnsuited, "fp32 is what is published"));
         }
     };
     drop(input);
     for (name, path) in &source.extra {
         fs::copy(path, folder.join(name))
-            .map_err(|error| EngineError::new(ErrorCode::Internal, format!("{}: {error}", path.display())))?;
+            .map_err(|error| TaskError::new(ErrorCode::Internal, format!("{}: {error}", path.display())))?;
     }
     let extra = source.extra.keys().map(|name| (name.clone(), folder.join(name))).collect();
     let made = ModelFiles { model, extra, ..source.clone() };
     // One after the other: the largest models would not fit twice.
     let (expected, found) = (vectors(runtime, source)?, vectors(runtime, &made)?);
-    let cosines: Vec<f64> = expected.iter().zip(&found).map(|(a, b)| clip::cosine(a, b).min(1.0)).collect();
+    let cosines: Vec<f64> =
+        expected.iter().zip(&found).map(|(a, b)| viewfinder_core::cosine(a, b).min(1.0)).collect();
     let agreement = Agreement {
         base: source.name.clone(),
         base_sha256: source.sha256.clone(),
@@ -110,14 +109,14 @@ pub(crate) fn write(
              other pictures; `viewfinder models quantize {} --precision {precision} --force` keeps it",
             source.name, source.role, agreement.least, source.name
         );
-        return Err(EngineError::new(ErrorCode::ModelImprecise, message));
+        return Err(TaskError::new(ErrorCode::ModelImprecise, message));
     }
     agreement.write(folder)?;
     Ok(Made { files: made, agreement, report })
 }
 
 /// The vectors that a network gives the samples.
-fn vectors(runtime: &Runtime, files: &ModelFiles) -> Result<Vec<Vec<f32>>, EngineError> {
+fn vectors(runtime: &Runtime, files: &ModelFiles) -> Result<Vec<Vec<f32>>, TaskError> {
     let loaded = load(runtime, files)?;
     let vectors: Result<Vec<_>, _> = match &loaded.kit {
         Kit::Preprocess(preprocess) => pictures()?
@@ -128,7 +127,7 @@ fn vectors(runtime: &Runtime, files: &ModelFiles) -> Result<Vec<Vec<f32>>, Engin
             SENTENCES.iter().map(|text| clip::embed_text(text, None, &loaded.session, tokenizer)).collect()
         }
         _ => {
-            return Err(EngineError::new(ErrorCode::ModelUnsuited, "only CLIP models have other precisions"));
+            return Err(TaskError::new(ErrorCode::ModelUnsuited, "only CLIP models have other precisions"));
         }
     };
     drop(loaded);
@@ -137,7 +136,7 @@ fn vectors(runtime: &Runtime, files: &ModelFiles) -> Result<Vec<Vec<f32>>, Engin
 }
 
 /// Photos, prints and screens, as `samples/README.md` lists them.
-fn pictures() -> Result<Vec<RgbImage>, EngineError> {
+fn pictures() -> Result<Vec<RgbImage>, TaskError> {
     const FILES: [&[u8]; 8] = [
         include_bytes!("samples/falcon.jpg"),
         include_bytes!("samples/portrait.jpg"),
@@ -171,9 +170,3 @@ const SENTENCES: [&str; 16] = [
     "一只鸟在悬崖上飞过灌木丛，背景是浅色的岩石",
     "a bartender behind a wooden counter with four small glasses of beer in front of a blackboard menu",
 ];
-
-impl From<PrecisionError> for EngineError {
-    fn from(error: PrecisionError) -> Self {
-        Self::new(ErrorCode::ModelUnsuited, error)
-    }
-}

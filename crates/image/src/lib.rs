@@ -20,6 +20,6 @@ pub mod rotate;
 pub mod warp;
 
 pub use crop::crop;
-pub use decode::{Alpha, DecodeError, Decoded, Format, Header, Limits, decode, header};
+pub use decode::{DecodeError, Decoded, Format, Header, Limits, decode, header};
 pub use orientation::Orientation;
 pub use raster::RgbImage;

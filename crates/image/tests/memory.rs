@@ -3,7 +3,8 @@
 use std::io::Write as _;
 
 use flate2::{Compression, Crc, write::ZlibEncoder};
-use viewfinder_image::{Alpha, Limits, decode, header};
+use viewfinder_core::Alpha;
+use viewfinder_image::{Limits, decode, header};
 use viewfinder_test_support::{Watched, largest_allocation};
 
 #[global_allocator]

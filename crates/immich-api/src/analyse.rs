@@ -9,7 +9,7 @@ use std::{
 
 use tokio::{sync::watch, time::sleep};
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId};
-use viewfinder_gateway::Backend;
+use viewfinder_core::Backend;
 use viewfinder_index::{
     Analysed, Analysis, Converted, Event, IndexError, Listener, Models, Pictures, Scope, Stop, Unread,
     analyse_and_group, prepare,

@@ -13,7 +13,7 @@ use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_companion::{
     AsCaller, Caller, Capabilities, Complaints, Library, LibraryError, Page, RerunKind, SearchRoute,
 };
-use viewfinder_gateway::Backend;
+use viewfinder_core::Backend;
 use viewfinder_immich::SearchRequest;
 use viewfinder_index::{Models, Stop};
 

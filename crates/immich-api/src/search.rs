@@ -6,7 +6,7 @@ use viewfinder_catalog::{
     unit,
 };
 use viewfinder_companion::{Complaints, LibraryError, Who};
-use viewfinder_engine::SentenceRequest;
+use viewfinder_core::SentenceRequest;
 use viewfinder_immich::SearchRequest;
 
 use crate::{account::Account, library::ApiConfig, listed::id_of, rerun::failed};

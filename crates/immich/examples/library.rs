@@ -8,16 +8,14 @@ use postgres::{Client, NoTls};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
-use viewfinder_engine::{
-    EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
+use viewfinder_core::{
+    Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, Reply, SentenceRequest, TaskError, ocr,
 };
-use viewfinder_gateway::{Backend, Reply};
 use viewfinder_immich::{Caller, Library, LibraryConfig, SearchRequest, SearchRoute};
 use viewfinder_test_support::{
     PostgresServer,
     made_up::{CLUSTERS, Random, Vocabulary, vector},
 };
-use viewfinder_vision::ocr;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -43,7 +41,7 @@ struct Words;
 
 impl Backend for Words {
     fn picture(&self, _: PictureRequest) -> Reply<'_, PictureAnswer> {
-        Box::pin(async { Err(EngineError::new(ErrorCode::ModelUnsuited, "only words are answered here")) })
+        Box::pin(async { Err(TaskError::new(ErrorCode::ModelUnsuited, "only words are answered here")) })
     }
 
     fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {

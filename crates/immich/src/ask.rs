@@ -7,18 +7,12 @@ use std::{
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use viewfinder_engine::{
-    Answer, DecodeRules, EngineError, ErrorCode, PictureRequest, PictureTask, SentenceRequest,
+use viewfinder_core::{
+    Answer, Backend, DecodeRules, PictureRequest, PictureTask, SentenceRequest, TaskError, ocr,
 };
-use viewfinder_gateway::Backend;
-use viewfinder_image::Alpha;
-use viewfinder_vision::ocr;
-use viewfinder_wire::{Line, immich::ReadText};
+use viewfinder_wire::immich::ReadText;
 
 use crate::settings::OcrSettings;
-
-/// Immich's previews are upright; its engine takes pixels as they are stored, and ignores transparency.
-const AS_STORED: DecodeRules = DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None };
 
 /// Vectors of sentences that are kept: whoever turns pages asks the same again and again.
 const KEPT: usize = 100;
@@ -36,7 +30,7 @@ pub(crate) struct Asker {
 
 impl Asker {
     /// The vector of a sentence, as the model gives it.
-    pub(crate) fn sentence(&self, request: &SentenceRequest) -> Result<Vec<f32>, EngineError> {
+    pub(crate) fn sentence(&self, request: &SentenceRequest) -> Result<Vec<f32>, TaskError> {
         let kept = || self.sentences.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept().iter().find(|(known, _, at)| known == request && at.elapsed() < FRESH).cloned();
         if let Some((_, vector, _)) = known {
@@ -51,15 +45,15 @@ impl Asker {
     }
 
     /// The vector of a picture, as the model gives it.
-    pub(crate) fn vector(&self, model: &str, picture: Bytes) -> Result<Vec<f32>, EngineError> {
+    pub(crate) fn vector(&self, model: &str, picture: Bytes) -> Result<Vec<f32>, TaskError> {
         match self.picture(PictureTask::Embed { model: model.to_owned() }, picture)? {
             (Answer::Embedding(vector), ..) => Ok(vector),
-            _ => Err(mismatch()),
+            _ => Err(TaskError::another_answer()),
         }
     }
 
     /// The text of a picture.
-    pub(crate) fn text(&self, settings: &OcrSettings, picture: Bytes) -> Result<ReadText, EngineError> {
+    pub(crate) fn text(&self, settings: &OcrSettings, picture: Bytes) -> Result<ReadText, TaskError> {
         let task = PictureTask::Text {
             detection: settings.model.clone(),
             recognition: settings.model.clone(),
@@ -72,25 +66,15 @@ impl Asker {
             },
         };
         let (Answer::Text(lines), width, height) = self.picture(task, picture)? else {
-            return Err(mismatch());
+            return Err(TaskError::another_answer());
         };
-        let line = |line: ocr::Line| Line {
-            text: line.text,
-            score: line.score,
-            region_score: line.region_score,
-            corners: line.corners,
-        };
-        Ok(ReadText::of(&lines.into_iter().map(line).collect::<Vec<_>>(), width, height))
+        Ok(ReadText::of(&lines, width, height))
     }
 
-    fn picture(&self, task: PictureTask, bytes: Bytes) -> Result<(Answer, usize, usize), EngineError> {
-        let request = PictureRequest { bytes, decode: AS_STORED, tasks: vec![task], dump: None };
+    fn picture(&self, task: PictureTask, bytes: Bytes) -> Result<(Answer, usize, usize), TaskError> {
+        let request = PictureRequest { bytes, decode: DecodeRules::AS_STORED, tasks: vec![task] };
         let found = self.runtime.block_on(self.backend.picture(request))?;
-        let answer = found.answers.into_iter().next().ok_or_else(mismatch)??;
+        let answer = found.answers.into_iter().next().ok_or_else(TaskError::another_answer)??;
         Ok((answer, found.width, found.height))
     }
-}
-
-fn mismatch() -> EngineError {
-    EngineError::new(ErrorCode::Internal, "the engine answered another question than it was asked")
 }

@@ -1,7 +1,7 @@
 use uuid::Uuid;
 use viewfinder_catalog::StoreError;
 use viewfinder_companion::Capability;
-use viewfinder_engine::EngineError;
+use viewfinder_core::TaskError;
 
 /// Why the library could not do something. The companion lets Immich answer instead where it can.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum Error {
     MediaAway(String),
     /// The engine could not answer.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(#[from] TaskError),
 }
 
 impl Error {

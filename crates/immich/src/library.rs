@@ -11,8 +11,7 @@ use viewfinder_catalog::{
     text::Segmenter,
 };
 use viewfinder_companion::{Capabilities, Complaints};
-use viewfinder_gateway::Backend;
-use viewfinder_vision::ocr;
+use viewfinder_core::{Backend, ocr};
 
 use crate::{Error, ask::Asker, follow::Pulse, schema::Schema, settings::Settings, tables};
 

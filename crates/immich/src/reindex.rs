@@ -4,7 +4,7 @@ use viewfinder_catalog::{
     postgres::{Sql, at_most},
     query::Query,
 };
-use viewfinder_engine::Fault;
+use viewfinder_core::Fault;
 
 use crate::{
     Error, Library, NotUnderstood, Previews, RerunKind,

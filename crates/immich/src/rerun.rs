@@ -5,7 +5,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 use viewfinder_catalog::postgres::{Result as Sql, Work};
 use viewfinder_companion::Capability;
-use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_wire::immich::{Answer, ReadText};
 
 use crate::{
@@ -115,7 +115,7 @@ impl Library {
         if vector.len() != width {
             return Err(Error::Width { model, vector: vector.len(), column: width });
         }
-        let bad = |_| EngineError::new(ErrorCode::Internal, "the vector is not finite or has no length");
+        let bad = |_| TaskError::new(ErrorCode::Internal, "the vector is not finite or has no length");
         let vector = Answer::vector(&vector).map_err(bad)?;
         self.pool().write(|work| {
             work.execute(

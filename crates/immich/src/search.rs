@@ -8,7 +8,7 @@ use viewfinder_catalog::{
     unit,
 };
 use viewfinder_companion::{SearchRoute, Who};
-use viewfinder_engine::SentenceRequest;
+use viewfinder_core::SentenceRequest;
 
 use crate::{
     Caller, Error, Library, NotUnderstood, Page, SearchRequest,

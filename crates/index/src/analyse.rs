@@ -14,10 +14,10 @@ use tokio::{
 use viewfinder_catalog::{
     AnalysisKind, AnalysisState, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store,
 };
-use viewfinder_engine::{DecodeRules, EngineError, ErrorCode, PictureAnswer, PictureRequest, PictureTask};
-use viewfinder_gateway::Backend;
-use viewfinder_image::Alpha;
-use viewfinder_vision::ocr;
+use viewfinder_core::{
+    Alpha, Backend, DecodeRules, ErrorCode, ErrorScope, PictureAnswer, PictureRequest, PictureTask,
+    TaskError, ocr,
+};
 
 use crate::{
     Event, FileKind, IndexError, Listener, Pictures, Problems, Stop,
@@ -153,7 +153,7 @@ struct Ended {
     /// Troubles that are not recorded: code and message.
     troubles: Vec<(String, String)>,
     /// Kinds that no picture can get.
-    missing: Vec<(AnalysisKind, EngineError)>,
+    missing: Vec<(AnalysisKind, TaskError)>,
 }
 
 /// Analyses what was never analysed, until there is no more and `complete` says that no more will come, or until it is asked
@@ -208,7 +208,7 @@ async fn run(
             Some(ended) = jobs.join_next() => {
                 let ended = ended.map_err(|error| IndexError::Internal(error.to_string()))?;
                 for (kind, error) in &ended.missing {
-                    if is_fatal(error.code) {
+                    if error.code.scope() == ErrorScope::Machine {
                         return Err(error.clone().into());
                     }
                     feed.leave_out(*kind);
@@ -376,7 +376,7 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
         Ok(Err(Unread::Lacking(message))) => ended.troubles = trouble("decoder_missing", message),
         Ok(Err(Unread::Unreadable(message))) => ended.troubles = trouble("file_unreadable", message),
         Ok(Err(Unread::Bad { code, message })) => {
-            let error = EngineError::new(code, message);
+            let error = TaskError::new(code, message);
             let outcomes = kinds.iter().map(|kind| context.outcome(&asset, *kind, failure(*kind, &error)));
             ended.done = Some(Done { outcomes: outcomes.collect(), file: None });
         }
@@ -385,7 +385,7 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
     ended
 }
 
-fn failure(kind: AnalysisKind, error: &EngineError) -> Finding {
+fn failure(kind: AnalysisKind, error: &TaskError) -> Finding {
     Finding::Failure { kind, code: error.code.as_str().to_owned(), message: error.message.clone() }
 }
 
@@ -415,14 +415,16 @@ impl Context {
                         continue;
                     }
                 };
-                match verdict(error.code) {
-                    Verdict::Picture => done.outcomes.push(self.outcome(asset, kind, failure(kind, &error))),
-                    Verdict::Kind => ended.missing.push((kind, error)),
-                    Verdict::Later if error.code != ErrorCode::OutOfMemory || tries < MEMORY_TRIES => {
+                match error.code.scope() {
+                    ErrorScope::Picture | ErrorScope::Attempt => {
+                        done.outcomes.push(self.outcome(asset, kind, failure(kind, &error)));
+                    }
+                    ErrorScope::Model | ErrorScope::Machine => ended.missing.push((kind, error)),
+                    ErrorScope::Passing if error.code != ErrorCode::OutOfMemory || tries < MEMORY_TRIES => {
                         again.push(kind);
                         wait = Some(error.message);
                     }
-                    Verdict::Later | Verdict::Setup => {
+                    ErrorScope::Passing | ErrorScope::Setup | ErrorScope::Answer => {
                         let message = format!("{}: {}", kind.as_str(), error.message);
                         ended.troubles.push((error.code.as_str().to_owned(), message));
                     }
@@ -443,27 +445,26 @@ impl Context {
         &self,
         kinds: &[AnalysisKind],
         picture: &Converted,
-    ) -> (Option<[usize; 2]>, Vec<(AnalysisKind, Option<Result<Finding, EngineError>>)>) {
+    ) -> (Option<[usize; 2]>, Vec<(AnalysisKind, Option<Result<Finding, TaskError>>)>) {
         let request = PictureRequest {
             bytes: picture.bytes.clone(),
             // What is drawn on a transparent ground must be seen against it.
             decode: DecodeRules { orient: picture.orient, alpha: Alpha::Contrast, max_side: None },
             tasks: kinds.iter().map(|kind| self.analysis.models.task(*kind)).collect(),
-            dump: None,
         };
         match self.backend.picture(request).await {
             Ok(PictureAnswer { width, height, answers }) => {
                 let size = [width, height];
                 let mut answers = answers.into_iter();
                 let of = |kind: &AnalysisKind| {
-                    let nothing = || EngineError::new(ErrorCode::Internal, "an answer is missing");
+                    let nothing = || TaskError::new(ErrorCode::Internal, "an answer is missing");
                     let answer = answers.next().unwrap_or_else(|| Err(nothing()));
                     (*kind, Some(answer.and_then(|answer| finding(answer, size).ok_or_else(nothing))))
                 };
                 (Some(size), kinds.iter().map(of).collect())
             }
             // No kind's model is there: the error is the first one's.
-            Err(error) if verdict(error.code) == Verdict::Kind => {
+            Err(error) if matches!(error.code.scope(), ErrorScope::Model | ErrorScope::Machine) => {
                 let mut first = Some(Err(error));
                 (None, kinds.iter().map(|kind| (*kind, first.take())).collect())
             }
@@ -487,51 +488,4 @@ impl Context {
 fn sized(asset: &Asset, size: [usize; 2]) -> (FileRecord, Properties) {
     let [width, height] = size.map(|side| u32::try_from(side).ok());
     (asset.file.clone(), Properties { width, height, ..asset.properties })
-}
-
-/// What an error says about what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// It is the picture, for good.
-    Picture,
-    /// It is the model or the machine: this kind of analysis fails for every picture.
-    Kind,
-    /// It passes.
-    Later,
-    /// It is how nodes are set up: not the picture's fault, and nothing that passes by itself.
-    Setup,
-}
-
-fn verdict(code: ErrorCode) -> Verdict {
-    match code {
-        ErrorCode::ImageEmpty
-        | ErrorCode::ImageUndecodable
-        | ErrorCode::ImageTooManyBytes
-        | ErrorCode::ImageTooLarge
-        | ErrorCode::ImageZeroSize
-        | ErrorCode::InferenceFailed
-        | ErrorCode::Internal => Verdict::Picture,
-        ErrorCode::ModelUnknown
-        | ErrorCode::ModelUnsuited
-        | ErrorCode::ModelMissingOffline
-        | ErrorCode::ModelNotAllowed
-        | ErrorCode::ModelUnavailable
-        | ErrorCode::ModelNoSource
-        | ErrorCode::ModelBroken
-        | ErrorCode::ModelImprecise
-        | ErrorCode::DiskFull
-        | ErrorCode::RuntimeUnavailable
-        | ErrorCode::DeviceUnavailable => Verdict::Kind,
-        ErrorCode::OutOfMemory
-        | ErrorCode::Busy
-        | ErrorCode::Stopping
-        | ErrorCode::NodeUnavailable
-        | ErrorCode::NodeTimedOut => Verdict::Later,
-        ErrorCode::NodeGarbage | ErrorCode::NodeRefused | ErrorCode::NodeUnsuited => Verdict::Setup,
-    }
-}
-
-/// Can no engine work at all?
-fn is_fatal(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::RuntimeUnavailable | ErrorCode::DeviceUnavailable)
 }

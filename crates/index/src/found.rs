@@ -1,13 +1,13 @@
 //! From an engine's answers to what the catalogue keeps.
 use viewfinder_catalog::{FaceRecord, Finding, TextLine, unit};
-use viewfinder_engine::Answer;
+use viewfinder_core::Answer;
 
 /// An answer about a picture of `size` pixels, upright. `None` for answers to questions that indexing never asks.
 pub(crate) fn finding(answer: Answer, size: [usize; 2]) -> Option<Finding> {
     let part = |value: f32, axis: usize| (value / size[axis].max(1) as f32).clamp(0.0, 1.0);
     match answer {
         Answer::Text(lines) => {
-            let line = |line: viewfinder_vision::ocr::Line| TextLine {
+            let line = |line: viewfinder_core::ocr::Line| TextLine {
                 text: line.text,
                 score: line.score as f32,
                 corners: line.corners.map(|[x, y]| [part(x, 0), part(y, 1)]),
@@ -17,7 +17,7 @@ pub(crate) fn finding(answer: Answer, size: [usize; 2]) -> Option<Finding> {
         }
         Answer::Embedding(vector) => Some(Finding::Embedding(unit(&vector))),
         Answer::Faces(faces) => {
-            let face = |face: viewfinder_vision::face::Face| {
+            let face = |face: viewfinder_core::Face| {
                 let [left, top, right, bottom] = face.bounds;
                 FaceRecord {
                     corners: [part(left, 0), part(top, 1), part(right, 0), part(bottom, 1)],
@@ -38,7 +38,7 @@ mod tests {
 
     #[test]
     fn places_are_parts_of_the_picture_and_vectors_of_unit_length() {
-        let face = viewfinder_vision::face::Face {
+        let face = viewfinder_core::Face {
             bounds: [-5.0, 10.0, 50.0, 30.0],
             score: 0.9,
             landmarks: [[0.0; 2]; 5],

@@ -3,7 +3,7 @@
 //! [`index()`] does it all, one step after the other:
 //! [`scan()`] compares folders (`walk`) with the catalogue and records what is new, changed, moved or gone, with hashes
 //! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed, reads it from
-//! [`Pictures`], for files with the system's [`Tools`] for what Viewfinder does not decode itself, asks a [`Backend`](viewfinder_gateway::Backend) about it
+//! [`Pictures`], for files with the system's [`Tools`] for what Viewfinder does not decode itself, asks a [`Backend`](viewfinder_core::Backend) about it
 //! (`analyse`), records what it `found` (`record`) and puts faces together (`people`). [`Watch`] tells which folders
 //! change.
 //!
@@ -57,7 +57,7 @@ pub enum IndexError {
     Store(#[from] StoreError),
     /// The engine cannot work at all, whatever the picture.
     #[error(transparent)]
-    Engine(#[from] viewfinder_engine::EngineError),
+    Engine(#[from] viewfinder_core::TaskError),
     /// A mistake of ours: a thread ended unexpectedly.
     #[error("indexing ended unexpectedly: {0}")]
     Internal(String),

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use tokio::{sync::watch, task::spawn_blocking};
 use viewfinder_catalog::{AnalysisKind, Store, StoreError};
-use viewfinder_gateway::Backend;
+use viewfinder_core::Backend;
 
 use crate::{
     Analysed, Analysis, Grouped, IndexError, Listener, Models, Scan, Scanned, Stop, analyse::analyse,

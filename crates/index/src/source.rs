@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use viewfinder_catalog::Asset;
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorCode;
 use viewfinder_files::{Links, OpenError, open};
 use viewfinder_programs::ProgramError;
 

@@ -2,6 +2,7 @@
 use crate::Role;
 use std::{fmt, fmt::Write as _, io, path::PathBuf};
 use viewfinder_convert::precision::Precision;
+use viewfinder_core::{ErrorCode, TaskError};
 
 /// Why one source did not deliver. The text holds no credentials and no signed addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,6 +150,28 @@ pub enum ModelError {
         /// The system's reason.
         source: io::Error,
     },
+}
+
+impl From<ModelError> for TaskError {
+    fn from(error: ModelError) -> Self {
+        let code = match &error {
+            error if error.is_full_disk() => ErrorCode::DiskFull,
+            ModelError::Unknown { .. } => ErrorCode::ModelUnknown,
+            ModelError::NoRole { .. } => ErrorCode::ModelUnsuited,
+            ModelError::Missing { .. } => ErrorCode::ModelMissingOffline,
+            ModelError::Unavailable { .. } => ErrorCode::ModelUnavailable,
+            ModelError::NoSource { .. } | ModelError::NotMade { .. } => ErrorCode::ModelNoSource,
+            ModelError::Corrupt { .. } | ModelError::Incomplete { .. } | ModelError::Conversion(_) => {
+                ErrorCode::ModelBroken
+            }
+            ModelError::RuntimeUnavailable { .. } | ModelError::RuntimeMissingOffline => {
+                ErrorCode::RuntimeUnavailable
+            }
+            ModelError::Catalogue(_) | ModelError::Io { .. } => ErrorCode::Internal,
+        };
+        // One line, whatever the number of sources: logs are searched by line.
+        Self::new(code, error.to_string().replace(":\n  ", ": ").replace("\n  ", "; "))
+    }
 }
 
 fn lines(failures: &[SourceFailure]) -> String {

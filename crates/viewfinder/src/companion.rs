@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use viewfinder_companion::{Companion, CompanionConfig, Library};
+use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
-use viewfinder_gateway::Backend;
+use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
 use viewfinder_immich::{LibraryConfig, MediaFolder};
 use viewfinder_immich_api::{ApiConfig, ApiLibrary};
 use viewfinder_index::Stop;
-use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
 
 use crate::catalogue;
 use crate::config::Config;

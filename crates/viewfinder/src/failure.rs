@@ -2,7 +2,7 @@
 use std::fmt;
 use std::io;
 
-use viewfinder_engine::{EngineError, ErrorCode};
+use viewfinder_core::{ErrorCode, ErrorScope, Fault, TaskError};
 use viewfinder_models::ModelError;
 
 use crate::config::ConfigError;
@@ -95,11 +95,11 @@ impl From<ConfigError> for Failure {
 }
 
 /// An engine that cannot work at all: the fault lies in the configuration or with the machine, not in a picture.
-impl From<EngineError> for Failure {
-    fn from(error: EngineError) -> Self {
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
         match error.code {
-            code if misuses(code) => Self::Usage(error.into()),
-            code if lacks_environment(code) => Self::Environment(error.into()),
+            code if fails_all(code) && code.fault() == Fault::Caller => Self::Usage(error.into()),
+            code if fails_all(code) => Self::Environment(error.into()),
             _ => Self::Other(error.into()),
         }
     }
@@ -117,19 +117,7 @@ impl From<ModelError> for Failure {
     }
 }
 
-/// Does this code say that the machine lacks something, so that no other picture can do better?
-pub(crate) fn lacks_environment(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::RuntimeUnavailable
-            | ErrorCode::DeviceUnavailable
-            | ErrorCode::ModelMissingOffline
-            | ErrorCode::ModelUnavailable
-            | ErrorCode::ModelBroken
-    )
-}
-
-/// Does this code say that the model is the wrong one, so that no other picture can do better?
-pub(crate) fn misuses(code: ErrorCode) -> bool {
-    matches!(code, ErrorCode::ModelUnknown | ErrorCode::ModelUnsuited)
+/// Does every picture fail for this reason?
+pub(crate) fn fails_all(code: ErrorCode) -> bool {
+    matches!(code.scope(), ErrorScope::Model | ErrorScope::Machine)
 }

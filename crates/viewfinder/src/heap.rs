@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use viewfinder_runtime::{resident_bytes, trim};
+use viewfinder_core::resident_bytes;
+use viewfinder_engine::runtime::trim;
 
 /// How often it is looked at, and how much more than before is a peak.
 const EVERY: Duration = Duration::from_secs(5);

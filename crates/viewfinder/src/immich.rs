@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 use viewfinder_companion::{AsCaller, Caller, Capabilities, LibraryError, Page, RerunKind, SearchRoute};
-use viewfinder_engine::ErrorCode;
+use viewfinder_core::ErrorScope;
 use viewfinder_immich::{Error, Follower, Library, LibraryConfig, MediaFolder, SearchRequest};
 use viewfinder_index::Stop;
 
@@ -158,41 +158,14 @@ fn ours(error: Error) -> LibraryError {
         Error::NothingFound => LibraryError::NothingFound,
         Error::NotYours(_) => LibraryError::NotYours,
         Error::Preview { .. } => LibraryError::Picture { code: error.code(), message: error.to_string() },
-        Error::Engine(engine) if is_of_picture(engine.code) => {
+        Error::Engine(engine) if is_of_one(engine.code.scope()) => {
             LibraryError::Picture { code: engine.code.as_str(), message: engine.message }
         }
         other => LibraryError::Failed { code: other.code(), message: other.to_string() },
     }
 }
 
-/// Is it the picture's own trouble, so that others may go well?
-fn is_of_picture(code: ErrorCode) -> bool {
-    match code {
-        ErrorCode::ImageEmpty
-        | ErrorCode::ImageUndecodable
-        | ErrorCode::ImageTooManyBytes
-        | ErrorCode::ImageTooLarge
-        | ErrorCode::ImageZeroSize
-        | ErrorCode::InferenceFailed
-        | ErrorCode::NodeGarbage
-        | ErrorCode::Internal => true,
-        ErrorCode::ModelUnknown
-        | ErrorCode::ModelUnsuited
-        | ErrorCode::ModelMissingOffline
-        | ErrorCode::ModelNotAllowed
-        | ErrorCode::ModelUnavailable
-        | ErrorCode::ModelNoSource
-        | ErrorCode::ModelBroken
-        | ErrorCode::ModelImprecise
-        | ErrorCode::DiskFull
-        | ErrorCode::RuntimeUnavailable
-        | ErrorCode::DeviceUnavailable
-        | ErrorCode::OutOfMemory
-        | ErrorCode::Busy
-        | ErrorCode::Stopping
-        | ErrorCode::NodeUnavailable
-        | ErrorCode::NodeTimedOut
-        | ErrorCode::NodeRefused
-        | ErrorCode::NodeUnsuited => false,
-    }
+/// May others go well?
+fn is_of_one(scope: ErrorScope) -> bool {
+    matches!(scope, ErrorScope::Picture | ErrorScope::Attempt | ErrorScope::Answer)
 }

@@ -2,7 +2,7 @@
 use std::net::ToSocketAddrs as _;
 
 use anyhow::{Context as _, bail};
-use viewfinder_gateway::{Key, Listen};
+use viewfinder_server::{Key, Listen};
 
 use crate::config::Config;
 use crate::keys;

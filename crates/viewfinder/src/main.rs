@@ -36,8 +36,8 @@ use cli::{Cli, Verb};
 use failure::{Failure, Outcome};
 
 fn main() -> ExitCode {
-    viewfinder_runtime::tune_allocator();
-    viewfinder_runtime::forbid_telemetry();
+    viewfinder_engine::runtime::tune_allocator();
+    viewfinder_engine::runtime::forbid_telemetry();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     };
     // What was printed, and nothing else: a thread may still open a model.
     let _ = std::io::stdout().flush();
-    viewfinder_runtime::leave(code)
+    viewfinder_engine::runtime::leave(code)
 }
 
 fn run(cli: &Cli) -> Result<Outcome, Failure> {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
-use viewfinder_engine::{Engine, SentenceRequest};
-use viewfinder_gateway::{Backend, Key};
+use viewfinder_core::{Backend, SentenceRequest};
+use viewfinder_engine::Engine;
 use viewfinder_index::{Stop, Tools};
+use viewfinder_server::Key;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits};
 
 use crate::catalogue::{self, Catalogue};

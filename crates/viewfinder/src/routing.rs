@@ -3,10 +3,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use viewfinder_cluster::{
+    Answers, HoldLimits, LOCAL, Route, Router, RouterConfig, Routes, Thresholds,
+    nodes::{Node, NodeConfig, NodeKind, Secret},
+};
+use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
-use viewfinder_gateway::Backend;
-use viewfinder_nodes::{Node, NodeConfig, NodeKind, Secret};
-use viewfinder_router::{Answers, HoldLimits, LOCAL, Route, Router, RouterConfig, Routes, Thresholds};
 
 use crate::config::{self, Config, NodeEntry};
 use crate::failure::Failure;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize as _;
+use viewfinder_core::ocr::{Options, Profile};
 use viewfinder_engine::{Engine, EngineConfig, OnRequest};
 use viewfinder_files::private;
 use viewfinder_image::Limits;
 use viewfinder_index::{Files, Links, Tools};
 use viewfinder_models::{ModelEntry, Part, Role, Source, Store, StoreConfig};
-use viewfinder_vision::ocr::{Options, Profile};
 
 use crate::config::{Config, FetchOnRequest, Loaded, OcrProfile};
 use crate::failure::Failure;

@@ -1,4 +1,5 @@
 use std::fmt;
+use viewfinder_core::{ErrorCode, TaskError};
 
 /// Values of an input tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +57,13 @@ pub struct NetworkError {
     pub message: String,
     /// The device ran out of memory: dropping idle models and trying once more can help.
     pub out_of_memory: bool,
+}
+
+impl From<NetworkError> for TaskError {
+    fn from(error: NetworkError) -> Self {
+        let code = if error.out_of_memory { ErrorCode::OutOfMemory } else { ErrorCode::InferenceFailed };
+        Self::new(code, error)
+    }
 }
 
 impl NetworkError {

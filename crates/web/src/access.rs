@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use viewfinder_gateway::{Admitted, Key, Peer, discard, guesses, host_name};
+use viewfinder_server::{Admitted, Key, Peer, discard, guesses, host_name};
 
 use crate::{
     problem::Problem,

@@ -11,7 +11,7 @@ use tokio::{
     task::spawn_blocking,
 };
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
-use viewfinder_gateway::Backend;
+use viewfinder_core::Backend;
 use viewfinder_index::{
     Analysis, Event, IndexError, Listener, Models, Pictures, Problems, Scope, Stop, analyse_and_group,
     prepare,

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 use viewfinder_catalog::StoreError;
-use viewfinder_engine::short;
+use viewfinder_core::short;
 
 /// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use viewfinder_gateway::{AddressKey, Peer, Tries};
+use viewfinder_server::{AddressKey, Peer, Tries};
 
 use crate::{access::Access, extract::Body, problem::Problem};
 

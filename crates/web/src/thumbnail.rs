@@ -9,8 +9,9 @@ use std::{
 };
 
 use viewfinder_catalog::ContentHash;
+use viewfinder_core::Alpha;
 use viewfinder_files::{private, read};
-use viewfinder_image::{Alpha, DecodeError, Limits, RgbImage, decode, encode, resize};
+use viewfinder_image::{DecodeError, Limits, RgbImage, decode, encode, resize};
 
 use crate::view;
 

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::{Line, number::two_decimals, upright};
+use crate::{number::two_decimals, upright};
+use viewfinder_core::ocr::Line;
 
 /// What answers `{"ocr":{"recognition":{"modelName":"ocr"}}}`, as part of [`Answer`](crate::immich::Answer).
 ///

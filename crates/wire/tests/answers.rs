@@ -1,6 +1,10 @@
 //! The bytes each protocol answers with.
 
-use viewfinder_wire::{BadVector, Face, Line, Region, immich, legacy_gateway, mt_photos};
+use viewfinder_core::{
+    Face,
+    ocr::{Line, Region},
+};
+use viewfinder_wire::{BadVector, immich, legacy_gateway, mt_photos};
 
 fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap()

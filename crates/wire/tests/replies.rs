@@ -1,8 +1,11 @@
 //! Answers read back: our own of every kind, within the precision of their format, and damaged ones.
 
 use proptest::prelude::*;
+use viewfinder_core::{
+    Face,
+    ocr::{Line, Region},
+};
 use viewfinder_wire::{
-    Face, Line, Region,
     immich::{Answer, FaceList, FoundFaces, FoundText, Reply, TextList},
     mt_photos::{self, FaceAnswer, Failed, ReplyError, TextAnswer, VectorAnswer},
 };

@@ -7,7 +7,7 @@ use std::{
 
 use hyper::{HeaderMap, Request, Response, StatusCode, header::COOKIE};
 use tokio::time::timeout;
-use viewfinder_proxy::{Body, Visitor};
+use viewfinder_http::proxy::{Body, Visitor};
 
 use super::{
     Queue,

@@ -10,7 +10,7 @@ use hyper::{
 use serde_json::json;
 use tokio::{task::spawn_blocking, time::timeout};
 use uuid::Uuid;
-use viewfinder_proxy::{Body, Visitor};
+use viewfinder_http::proxy::{Body, Visitor};
 
 use super::{
     Queue,

@@ -14,7 +14,7 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
-use viewfinder_proxy::{Body, Limits, Server, empty, full};
+use viewfinder_http::proxy::{Body, Limits, Server, empty, full};
 
 /// A session, the same after the PIN, and API keys with some permissions.
 pub(crate) const SESSION: &str = "session";

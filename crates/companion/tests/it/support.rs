@@ -21,7 +21,7 @@ use viewfinder_companion::{
     AsCaller, Caller, Capabilities, Capability, Companion, CompanionConfig, Library, LibraryError, Next,
     Page, RerunKind, SearchRoute,
 };
-use viewfinder_proxy::{Limits, Proxy, ProxyConfig, Server};
+use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
 
 use crate::immich::{Immich, SESSION, captured};
 

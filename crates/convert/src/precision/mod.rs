@@ -18,6 +18,7 @@ pub use int8::int8;
 use std::{fmt, str::FromStr};
 
 use crate::onnx::OnnxError;
+use viewfinder_core::{ErrorCode, TaskError};
 
 /// Property of a model file that says which [`Precision`] it was written in.
 pub const PRECISION_KEY: &str = "viewfinder.precision";
@@ -99,4 +100,10 @@ pub enum PrecisionError {
         /// The oldest that will do.
         needed: i64,
     },
+}
+
+impl From<PrecisionError> for TaskError {
+    fn from(error: PrecisionError) -> Self {
+        Self::new(ErrorCode::ModelUnsuited, error)
+    }
 }

@@ -12,7 +12,7 @@ use viewfinder_convert::onnx::{
         ValueInfo,
     },
 };
-use viewfinder_runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
+use viewfinder_engine::runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
 use viewfinder_test_support::ort_library;
 use viewfinder_vision::{Network as _, Tensor as Input};
 

@@ -3,9 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
-use viewfinder_engine::{Answer, Engine, EngineConfig, PictureTask, SentenceRequest};
+use viewfinder_core::{Answer, PictureTask, SentenceRequest};
+use viewfinder_engine::runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
+use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_models::{Catalogue, NoProgress, Role, Store, StoreConfig};
-use viewfinder_runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
 use viewfinder_test_support::{
     checkpoint::{self, Format, Precision, RN50, TINY},
     fixtures, ort_library,

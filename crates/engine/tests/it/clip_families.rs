@@ -8,11 +8,11 @@ use std::{
 };
 
 use serde::Deserialize;
-use viewfinder_engine::{Answer, Engine, EngineConfig, PictureTask, SentenceRequest};
+use viewfinder_core::{Answer, PictureTask, SentenceRequest, cosine};
+use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_image::{RgbImage, encode};
 use viewfinder_models::{Role, StoreConfig};
 use viewfinder_test_support::fixtures;
-use viewfinder_vision::clip::cosine;
 
 use crate::support::{config, request};
 

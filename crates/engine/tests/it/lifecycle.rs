@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use viewfinder_engine::{Engine, ErrorCode, PictureTask, SentenceRequest};
+use viewfinder_core::{ErrorCode, PictureTask, SentenceRequest};
+use viewfinder_engine::Engine;
 use viewfinder_models::Role;
 
 use crate::support::{bytes, config, engine, request, text};

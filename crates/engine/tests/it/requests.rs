@@ -1,8 +1,8 @@
 use bytes::Bytes;
-use viewfinder_engine::{Answer, Engine, EngineConfig, ErrorCode, OnRequest, PictureTask, SentenceRequest};
+use viewfinder_core::{Answer, ErrorCode, PictureTask, SentenceRequest, ocr::Options};
+use viewfinder_engine::{Engine, EngineConfig, OnRequest};
 use viewfinder_models::Role;
 use viewfinder_test_support as test_support;
-use viewfinder_vision::ocr::Options;
 
 use crate::support::{OCR, bytes, config, engine, request, text};
 

@@ -1,12 +1,11 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use viewfinder_engine::{DecodeRules, Engine, EngineConfig, PictureRequest, PictureTask};
-use viewfinder_image::Alpha;
+use viewfinder_core::{Alpha, DecodeRules, PictureRequest, PictureTask, ocr::Options};
+use viewfinder_engine::runtime::Device;
+use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_models::{Catalogue, StoreConfig};
-use viewfinder_runtime::Device;
 use viewfinder_test_support as support;
-use viewfinder_vision::ocr::Options;
 
 pub(crate) const OCR: &str = "PP-OCRv6_small";
 
@@ -48,12 +47,7 @@ pub(crate) fn bytes(fixture: &str) -> Bytes {
 }
 
 pub(crate) fn request(bytes: Bytes, tasks: Vec<PictureTask>) -> PictureRequest {
-    PictureRequest {
-        bytes,
-        decode: DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None },
-        tasks,
-        dump: None,
-    }
+    PictureRequest { bytes, decode: DecodeRules { orient: false, alpha: Alpha::Drop, max_side: None }, tasks }
 }
 
 pub(crate) fn text() -> PictureTask {

@@ -1,5 +1,6 @@
 //! Pictures: what decodes is as large as its header says and within limits.
-use viewfinder_image::{Alpha, Limits, decode, header};
+use viewfinder_core::Alpha;
+use viewfinder_image::{Limits, decode, header};
 
 const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_pixels: 1 << 17, max_side: 4096 };
 

@@ -1,7 +1,7 @@
 //! Forms: a line with the content type, then the body. Parts are slices of the body, and their names come from it.
 use bytes::Bytes;
 use http::HeaderValue;
-use viewfinder_gateway::fuzzing::form;
+use viewfinder_server::fuzzing::form;
 
 /// Most parts in a form.
 const PARTS: usize = 100;

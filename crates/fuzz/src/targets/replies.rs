@@ -1,6 +1,6 @@
 //! Answers of other engines: whatever is taken is a number that a database takes.
+use viewfinder_core::{Face, ocr::Line};
 use viewfinder_wire::{
-    Face, Line,
     immich::{FoundFaces, FoundText, Reply, greets},
     mt_photos::{passes, read_faces, read_text, read_vector},
 };

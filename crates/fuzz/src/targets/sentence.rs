@@ -1,6 +1,6 @@
 //! What MT Photos asks for in words: the text as it stands in the JSON.
 use serde_json::Value;
-use viewfinder_gateway::fuzzing::sentence;
+use viewfinder_server::fuzzing::sentence;
 
 pub(super) fn run(input: &[u8]) {
     let Some(text) = sentence(input) else { return };

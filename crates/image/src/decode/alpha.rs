@@ -1,15 +1,5 @@
 //! Ways to get rid of an alpha channel. All work in place and shrink the buffer.
 
-/// What becomes of transparent pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alpha {
-    /// The alpha channel is ignored, as OpenCV's `imdecode` and Pillow's `convert("RGB")` do.
-    Drop,
-    /// The picture is laid on white or black, whichever its visible part stands out from, so that text on a
-    /// transparent ground stays readable; as RapidOCR 3.10 does.
-    Contrast,
-}
-
 /// R, G, B, A to R, G, B without the alpha.
 pub(super) fn drop_rgba(data: &mut Vec<u8>) {
     compact::<4, 3>(data, |[r, g, b, _]| [r, g, b]);

@@ -13,11 +13,11 @@ mod png;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use alpha::Alpha;
 pub use format::Format;
 pub use header::{Header, header};
 
 use crate::{Orientation, RgbImage};
+use viewfinder_core::{Alpha, ErrorCode, TaskError};
 
 /// How large a picture may be. Checked before any pixel is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,19 @@ pub enum DecodeError {
     /// The picture has a width or height of zero.
     #[error("the picture has zero width or height")]
     ZeroSize,
+}
+
+impl From<DecodeError> for TaskError {
+    fn from(error: DecodeError) -> Self {
+        let code = match &error {
+            DecodeError::Empty => ErrorCode::ImageEmpty,
+            DecodeError::TooManyBytes { .. } => ErrorCode::ImageTooManyBytes,
+            DecodeError::TooLarge { .. } => ErrorCode::ImageTooLarge,
+            DecodeError::ZeroSize => ErrorCode::ImageZeroSize,
+            _ => ErrorCode::ImageUndecodable,
+        };
+        Self::new(code, error)
+    }
 }
 
 /// Pixels as stored in the file, and what the file says about them.

@@ -1,6 +1,5 @@
-use viewfinder_image::{
-    Alpha, DecodeError, Format, Limits, Orientation, RgbImage, decode, encode, header, rotate,
-};
+use viewfinder_core::Alpha;
+use viewfinder_image::{DecodeError, Format, Limits, Orientation, RgbImage, decode, encode, header, rotate};
 
 use crate::support::{golden, noise, number, read, sha256};
 

@@ -1,7 +1,8 @@
 //! Whatever the bytes are, decoding ends with a picture or an error: never a panic, never an abort.
 
 use proptest::prelude::*;
-use viewfinder_image::{Alpha, Limits, Orientation, decode, resize};
+use viewfinder_core::Alpha;
+use viewfinder_image::{Limits, Orientation, decode, resize};
 
 use crate::support::{noise, read};
 

@@ -11,12 +11,12 @@ use tokio::runtime::Runtime;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_companion::{AsCaller, Caller, Library as _, LibraryError, Next, RerunKind, SearchRoute};
+use viewfinder_core::Backend;
+use viewfinder_engine::runtime::Device;
 use viewfinder_engine::{Engine, EngineConfig};
-use viewfinder_gateway::Backend;
 use viewfinder_immich_api::{ApiConfig, ApiLibrary};
 use viewfinder_index::{Models, Stop};
 use viewfinder_models::{Role, StoreConfig};
-use viewfinder_runtime::Device;
 use viewfinder_test_support as test_support;
 
 use crate::immich::Immich;

@@ -1,12 +1,11 @@
 //! What stands in for the engine: known vectors for known words, and the answer that a real Immich was given for a picture.
 use std::sync::Mutex;
+use viewfinder_core::{
+    Answer, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, Reply,
+    SentenceRequest, TaskError, ocr,
+};
 
 use serde_json::Value;
-use viewfinder_engine::{
-    Answer, EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
-};
-use viewfinder_gateway::{Backend, Reply};
-use viewfinder_vision::ocr;
 
 /// Numbers in a vector, as in Immich's column.
 pub(crate) const WIDTH: usize = 512;
@@ -59,7 +58,7 @@ impl Backend for Answers {
         };
         let [width, height] = captured().0;
         Box::pin(
-            async move { Ok(PictureAnswer { width, height, answers: vec![Ok::<_, EngineError>(answer)] }) },
+            async move { Ok(PictureAnswer { width, height, answers: vec![Ok::<_, TaskError>(answer)] }) },
         )
     }
 
@@ -68,7 +67,7 @@ impl Backend for Answers {
         self.note(format!("sentence {model} {text} {}", language.unwrap_or_default()));
         let down = *self.down.lock().unwrap();
         let vector = direction(&text, self.width());
-        let away = || EngineError::new(ErrorCode::NodeUnavailable, "no engine is up");
+        let away = || TaskError::new(ErrorCode::NodeUnavailable, "no engine is up");
         Box::pin(async move { if down { Err(away()) } else { Ok(vector) } })
     }
 

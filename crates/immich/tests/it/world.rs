@@ -9,9 +9,9 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
+use viewfinder_core::ocr;
 use viewfinder_immich::{Caller, Error, Library, LibraryConfig, Page, SearchRequest, SearchRoute};
 use viewfinder_test_support::{PostgresServer, PostgresVersion};
-use viewfinder_vision::ocr;
 
 use crate::{
     backend::Answers,

@@ -8,10 +8,9 @@ use std::{
 };
 
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
-use viewfinder_engine::{
-    EngineError, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
+use viewfinder_core::{
+    Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, Reply, SentenceRequest, TaskError,
 };
-use viewfinder_gateway::{Backend, Reply};
 use viewfinder_index::{Analysis, Models, Scope, Stop, Summary};
 
 use crate::support::{CLIP, Library, engine};
@@ -173,7 +172,7 @@ impl Backend for Busy {
         let left =
             self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
         if left.is_ok() {
-            return Box::pin(async { Err(EngineError::new(self.code, "not now")) });
+            return Box::pin(async { Err(TaskError::new(self.code, "not now")) });
         }
         self.engine.picture(request)
     }

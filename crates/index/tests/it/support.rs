@@ -9,13 +9,13 @@ use tempfile::TempDir;
 use viewfinder_catalog::{
     AnalysisKind, Asset, PostgresConfig, PostgresStore, SqliteStore, Store, text::Segmenter,
 };
+use viewfinder_core::Backend;
+use viewfinder_engine::runtime::Device;
 use viewfinder_engine::{Engine, EngineConfig};
-use viewfinder_gateway::Backend;
 use viewfinder_index::{
     Analysed, Analysis, Event, Files, Links, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
 };
 use viewfinder_models::{Catalogue, Role, StoreConfig};
-use viewfinder_runtime::Device;
 use viewfinder_test_support as test_support;
 
 pub(crate) const OCR: &str = "PP-OCRv6_small";

@@ -6,9 +6,9 @@ use std::time::Duration;
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
 use viewfinder_companion::Capabilities;
+use viewfinder_engine::runtime::{Cores, Library, Runtime, RuntimeConfig};
 use viewfinder_engine::runtime_flavour;
 use viewfinder_models::{ModelStatus, State, Store};
-use viewfinder_runtime::{Cores, Library, Runtime, RuntimeConfig};
 
 use super::look::json_line;
 use crate::cli::DoctorArgs;

@@ -1,9 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use viewfinder_engine::{Answer, DecodeRules, PictureTask, SentenceRequest};
-use viewfinder_image::Alpha;
-use viewfinder_vision::clip;
+use viewfinder_core::{Alpha, Answer, DecodeRules, PictureTask, SentenceRequest};
 
 use super::look::{json_line, look};
 use crate::cli::EmbedArgs;
@@ -63,7 +61,7 @@ pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure>
             for (path, picture) in &pictures {
                 output::line(&format!(
                     "{:.4}  {text:?}  {}",
-                    clip::cosine(sentence, picture),
+                    viewfinder_core::cosine(sentence, picture),
                     path.display()
                 ))?;
             }

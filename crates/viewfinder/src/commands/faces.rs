@@ -2,9 +2,8 @@ use std::path::Path;
 
 use serde::Serialize;
 use viewfinder_catalog::unit;
-use viewfinder_engine::{Answer, DecodeRules, PictureTask};
-use viewfinder_image::{Alpha, RgbImage, draw};
-use viewfinder_vision::face::Face;
+use viewfinder_core::{Alpha, Answer, DecodeRules, Face, PictureTask};
+use viewfinder_image::{RgbImage, draw};
 
 use super::show::{Findings, Question, show};
 use crate::cli::FacesArgs;

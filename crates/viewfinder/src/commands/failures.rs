@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::Deserialize;
-use viewfinder_ledger::{Entry, read};
+use viewfinder_server::ledger::{Entry, read};
 
 use super::look::json_line;
 use crate::cli::FailuresArgs;

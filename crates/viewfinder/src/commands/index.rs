@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
+use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
-use viewfinder_gateway::Backend;
 use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch};
 
 use super::look::json_line;
@@ -116,7 +116,7 @@ pub(super) fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
         if let Err(failure) = &result {
             failure.report();
         }
-        viewfinder_runtime::leave(u8::from(!matches!(result, Ok(Outcome::Done))));
+        viewfinder_engine::runtime::leave(u8::from(!matches!(result, Ok(Outcome::Done))));
     }
     result
 }

@@ -4,13 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use viewfinder_engine::{
-    Answer, DecodeRules, Engine, EngineError, PictureAnswer, PictureRequest, PictureTask,
-};
-use viewfinder_vision::Dump;
+use viewfinder_core::{Answer, DecodeRules, PictureAnswer, PictureRequest, PictureTask, TaskError};
+use viewfinder_engine::{Engine, SharedDump};
 
 use crate::dump::Folder;
-use crate::failure::{Failure, Outcome, lacks_environment, misuses};
+use crate::failure::{Failure, Outcome, fails_all};
 use crate::output;
 use crate::pictures::{in_order, read};
 
@@ -29,7 +27,7 @@ pub(crate) struct Seen {
 enum Trouble {
     Unreadable(std::io::Error),
     Dump(anyhow::Error),
-    Engine(EngineError),
+    Engine(TaskError),
 }
 
 /// One picture's intermediate results lie in the folder itself; of several, each has its own inside, numbered because
@@ -59,10 +57,10 @@ pub(crate) fn look(
         let bytes = Bytes::from(read(path).map_err(Trouble::Unreadable)?);
         let folder = dump.map(|dump| Folder::create(&dump_folder(dump, images, path))).transpose();
         let folder = folder.map_err(Trouble::Dump)?.map(Arc::new);
-        let dump = folder.clone().map(|folder| folder as Arc<dyn Dump + Send + Sync>);
-        let request = PictureRequest { bytes: bytes.clone(), decode, tasks: vec![task.clone()], dump };
+        let dump = folder.clone().map(|folder| folder as SharedDump);
+        let request = PictureRequest { bytes: bytes.clone(), decode, tasks: vec![task.clone()] };
         let PictureAnswer { width, height, answers } =
-            engine.picture_blocking(request).map_err(Trouble::Engine)?;
+            engine.picture_dumped(request, dump).map_err(Trouble::Engine)?;
         // One task, one answer.
         let answer = answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(Trouble::Engine)?.remove(0);
         folder.map_or(Ok(()), |folder| folder.finish()).map_err(Trouble::Dump)?;
@@ -75,7 +73,7 @@ pub(crate) fn look(
             Ok(seen) => return told(path, seen),
             Err(Trouble::Unreadable(error)) => error.to_string(),
             Err(Trouble::Dump(error)) => return Err(Failure::Other(error)),
-            Err(Trouble::Engine(error)) if lacks_environment(error.code) || misuses(error.code) => {
+            Err(Trouble::Engine(error)) if fails_all(error.code) => {
                 return Err(error.into());
             }
             Err(Trouble::Engine(error)) => error.to_string(),

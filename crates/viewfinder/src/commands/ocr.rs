@@ -1,9 +1,8 @@
 use std::path::Path;
 
 use serde::Serialize;
-use viewfinder_engine::{Answer, DecodeRules, PictureTask};
-use viewfinder_image::{Alpha, RgbImage, draw};
-use viewfinder_vision::ocr::Line;
+use viewfinder_core::{Alpha, Answer, DecodeRules, PictureTask, ocr::Line};
+use viewfinder_image::{RgbImage, draw};
 
 use super::show::{Findings, Question, show};
 use crate::cli::OcrArgs;

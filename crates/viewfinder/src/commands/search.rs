@@ -8,7 +8,7 @@ use viewfinder_catalog::search::{
     EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher,
 };
 use viewfinder_catalog::unit;
-use viewfinder_engine::SentenceRequest;
+use viewfinder_core::SentenceRequest;
 
 use super::look::json_line;
 use crate::catalogue::{self, Catalogue};

@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
-use viewfinder_engine::{Engine, ErrorCode};
-use viewfinder_gateway::{GatewayConfig, Limits, Models, Profiles, Server};
+use viewfinder_core::ErrorCode;
+use viewfinder_engine::Engine;
 use viewfinder_index::Stop;
-use viewfinder_ledger::LedgerConfig;
 use viewfinder_models::{ModelEntry, Role};
+use viewfinder_server::{GatewayConfig, Limits, Models, Profiles, Server, ledger::LedgerConfig};
 
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
@@ -35,7 +35,7 @@ pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
         companion.shutdown_background();
     }
     result?;
-    viewfinder_runtime::leave(0)
+    viewfinder_engine::runtime::leave(0)
 }
 
 /// Threads that answer requests, with as many more as wait for disks and databases.
@@ -46,6 +46,8 @@ fn threads(name: &str) -> Result<Runtime, Failure> {
 
 async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<(), Failure> {
     let config = &loaded.config;
+    // What is counted before it is there is lost.
+    viewfinder_server::install_metrics();
     let stop = signals::first()?;
     let plan = descriptors::Plan::of(config)?;
     if let Some(shortage) = plan.shortage() {

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
-use viewfinder_engine::{Answer, DecodeRules, PictureTask};
+use viewfinder_core::{Answer, DecodeRules, PictureTask};
 use viewfinder_image::{RgbImage, decode, encode};
 
 use super::look::{json_line, look};

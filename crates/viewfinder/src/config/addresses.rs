@@ -1,14 +1,14 @@
 //! Addresses of other servers, tried for their form before anything is asked of them. What is wrong is told without the address,
 //! which may hold a password.
 use viewfinder_catalog::postgres::Pool;
-use viewfinder_nodes::NodeKind;
-use viewfinder_proxy::ProxyConfig;
+use viewfinder_cluster::nodes::NodeKind;
+use viewfinder_http::proxy::ProxyConfig;
 
 use super::settings::Config;
 
 /// What is wrong, each with the key of its setting.
 pub(super) fn check(config: &Config) -> Vec<(String, String)> {
-    let node = |url: &str| viewfinder_nodes::check_url(url).map_err(|error| error.to_string());
+    let node = |url: &str| viewfinder_cluster::nodes::check_url(url).map_err(|error| error.to_string());
     let database = |url: &str| Pool::new(url).map(drop).map_err(|error| error.to_string());
     let immich = |url: &str| ProxyConfig::new(url).check().map_err(|error| error.to_string());
     let mut wrong = Vec::new();

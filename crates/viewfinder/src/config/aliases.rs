@@ -1,8 +1,8 @@
 //! Variables of Immich's machine-learning server and of the MT Photos stack, and what they mean here.
 #![expect(clippy::unnecessary_wraps, reason = "every alias has the same signature")]
 
+use viewfinder_engine::runtime::Device;
 use viewfinder_models::Role;
-use viewfinder_runtime::Device;
 
 use super::settings::Config;
 use super::value::{Preload, Value};

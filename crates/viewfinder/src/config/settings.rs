@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use viewfinder_catalog::search::Similarity;
-use viewfinder_runtime::Device;
+use viewfinder_engine::runtime::Device;
 
 use super::aliases;
 use super::secret::Secret;

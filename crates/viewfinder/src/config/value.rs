@@ -444,7 +444,7 @@ impl FromStr for Preload {
     }
 }
 
-words!(Preload, viewfinder_runtime::Device);
+words!(Preload, viewfinder_engine::runtime::Device);
 
 /// A `[[models]]` entry, checked by the model store.
 impl Value for toml::Table {

@@ -133,7 +133,7 @@ fn draw_writes_the_picture_with_boxes() {
     let decoded =
         viewfinder_image::decode(&std::fs::read(&drawn).unwrap(), &viewfinder_image::Limits::default())
             .unwrap()
-            .into_rgb(false, viewfinder_image::Alpha::Drop);
+            .into_rgb(false, viewfinder_core::Alpha::Drop);
     let red = decoded.data().chunks_exact(3).filter(|pixel| *pixel == [230, 30, 30]).count();
     assert!(red > 500, "{red} red pixels");
 

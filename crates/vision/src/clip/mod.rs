@@ -4,14 +4,12 @@
 //! [`TextTokenizer`] and a text network ([`embed_text`]). Vectors are handed on exactly as the network gives
 //! them: the exports of Chinese-CLIP are not of unit length, Immich's are.
 
-mod cosine;
 mod embed;
 mod hf_text;
 mod languages;
 mod preprocess;
 mod wordpiece;
 
-pub use cosine::cosine;
 pub use embed::{embed_image, embed_images, embed_text};
 pub use hf_text::{HfFamily, HfText};
 pub use languages::flores_code;
@@ -19,6 +17,7 @@ pub use preprocess::{Fit, ImagePreprocess, declared_side};
 pub use wordpiece::ChineseTokenizer;
 
 use crate::{NetworkError, Tensor};
+use viewfinder_core::{ErrorCode, TaskError};
 
 /// Why a picture or a sentence got no vector.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -46,6 +45,16 @@ pub enum ClipError {
     /// The network answered with something that is not a vector.
     #[error("the network gave no usable vector: {0}")]
     Output(String),
+}
+
+impl From<ClipError> for TaskError {
+    fn from(error: ClipError) -> Self {
+        match error {
+            ClipError::Network(error) => error.into(),
+            ClipError::EmptyPicture => Self::new(ErrorCode::ImageZeroSize, error),
+            error => Self::new(ErrorCode::ModelBroken, error),
+        }
+    }
 }
 
 /// A sentence becomes the input tensors of a text network.

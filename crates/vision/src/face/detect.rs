@@ -1,8 +1,9 @@
 use serde_json::json;
 use viewfinder_image::{RgbImage, resize};
 
-use super::{Face, FaceError, MAX_CANDIDATES, suppress};
+use super::{FaceError, MAX_CANDIDATES, suppress};
 use crate::{Dump, Network, Tensor, View};
+use viewfinder_core::Face;
 
 /// Side of the letterbox where the network leaves it open.
 const DEFAULT_SIDE: usize = 640;

@@ -1,7 +1,8 @@
 use viewfinder_image::RgbImage;
 
-use super::{Face, FaceError, aligned};
+use super::{FaceError, aligned};
 use crate::{Dump, Network, Tensor, View};
+use viewfinder_core::Face;
 
 /// Side of an aligned face where the network leaves it open.
 const DEFAULT_SIDE: usize = 112;

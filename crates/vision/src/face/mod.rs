@@ -13,21 +13,9 @@ pub use detect::detect;
 pub use embed::{Recognition, embed, embed_with};
 pub use nms::{MAX_CANDIDATES, suppress};
 
-use crate::NetworkError;
+use viewfinder_core::{ErrorCode, TaskError};
 
-/// One face. Coordinates are pixels of the picture, x to the right and y down, and are not clipped: a face at
-/// the edge may reach outside.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Face {
-    /// Left, top, right, bottom.
-    pub bounds: [f32; 4],
-    /// The detector's confidence, 0…1.
-    pub score: f32,
-    /// Left eye, right eye, nose, left and right corner of the mouth, left and right as seen in the picture.
-    pub landmarks: [[f32; 2]; 5],
-    /// The recogniser's vector, not of unit length; empty until [`embed()`] fills it.
-    pub embedding: Vec<f32>,
-}
+use crate::NetworkError;
 
 /// Why faces could not be found or embedded.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -47,4 +35,14 @@ pub enum FaceError {
     /// The five points of a face coincide or are not numbers, so that it cannot be aligned.
     #[error("a face has no usable landmarks")]
     Landmarks,
+}
+
+impl From<FaceError> for TaskError {
+    fn from(error: FaceError) -> Self {
+        match error {
+            FaceError::Network(error) => error.into(),
+            FaceError::EmptyPicture => Self::new(ErrorCode::ImageZeroSize, error),
+            error => Self::new(ErrorCode::ModelBroken, error),
+        }
+    }
 }

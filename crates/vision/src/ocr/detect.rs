@@ -4,8 +4,9 @@ use viewfinder_image::{RgbImage, resize};
 
 use super::pack::bgr_planes;
 use super::recipe::{Recipe, Resize};
-use super::{OcrError, Region, multiple_of_32};
+use super::{OcrError, multiple_of_32};
 use crate::{Dump, Network, Tensor};
+use viewfinder_core::ocr::Region;
 
 /// The most pixels of the detector's input, whatever a request's resolution and a page's shape: they take up to 1.5 GB, the page itself
 /// aside. At Immich's resolution of 736 a screenshot of 1080 x 16,000 fits.

@@ -1,4 +1,4 @@
-use super::Region;
+use viewfinder_core::ocr::Region;
 
 /// A vertical step of at least this many page pixels from one region to the next begins a new line. Smaller tears
 /// slightly tilted lines apart; larger merges lines of small print.

@@ -1,7 +1,8 @@
 //! One answer from two readings of a picture.
 
+use super::Quad;
 use super::rect::distance;
-use super::{Line, Quad};
+use viewfinder_core::ocr::Line;
 
 /// Places along a line, as shares of its length, at which it is compared with others.
 const PLACES: [f32; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];

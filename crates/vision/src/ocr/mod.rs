@@ -5,7 +5,7 @@
 //! `unclip`); put them in reading order (`layout`); straighten each line (`crop`); turn those that are upside down
 //! (`classify`); read them (`recognize`). All that differs between profiles is data, in `recipe`.
 //!
-//! Profile [`Profile::Viewfinder`] reads quickly first, and a second time, with more care, only where the first
+//! Profile [`Viewfinder`](viewfinder_core::ocr::Profile::Viewfinder) reads quickly first, and a second time, with more care, only where the first
 //! reading cannot be trusted (`trust`); `merge` makes one answer of both.
 //!
 //! Networks are those of PP-OCR v4, v5 and v6.
@@ -30,6 +30,10 @@ mod unclip;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
+use viewfinder_core::{
+    ErrorCode, TaskError,
+    ocr::{Line, Options, Region},
+};
 use viewfinder_image::{RgbImage, rotate};
 
 use crate::dump::Prefixed;
@@ -39,33 +43,10 @@ use prescale::Mapping;
 use recipe::{Recipe, Turn};
 use recognize::Reading;
 
-pub use recipe::{Options, Profile, ScoreMode};
 pub use recognize::Alphabet;
 
 /// Four corners: top left, top right, bottom right, bottom left, each x then y.
 type Quad = [[f32; 2]; 4];
-
-/// A line of text.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Line {
-    /// What it says.
-    pub text: String,
-    /// Mean confidence of its characters, 0…1, to five decimals.
-    pub score: f64,
-    /// Mean text probability of the region it was read from, 0…1.
-    pub region_score: f32,
-    /// Corners in picture pixels: top left, top right, bottom right, bottom left, each x then y.
-    pub corners: [[f32; 2]; 4],
-}
-
-/// A place where text was found.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-pub struct Region {
-    /// Mean text probability, 0…1.
-    pub score: f32,
-    /// Corners in picture pixels: top left, top right, bottom right, bottom left, each x then y.
-    pub corners: [[f32; 2]; 4],
-}
 
 /// The networks that [`read`] needs.
 #[derive(Clone, Copy)]
@@ -105,8 +86,17 @@ pub enum OcrError {
     },
 }
 
+impl From<OcrError> for TaskError {
+    fn from(error: OcrError) -> Self {
+        match error {
+            OcrError::Network(error) => error.into(),
+            error @ OcrError::Output { .. } => Self::new(ErrorCode::ModelBroken, error),
+        }
+    }
+}
+
 /// Reads the text in `picture`: only lines that the options' scores admit, in reading order
-/// (profile [`Profile::Immich`]: in its server's, roughly the lowest first).
+/// (profile [`Immich`](viewfinder_core::ocr::Profile::Immich): in its server's, roughly the lowest first).
 pub fn read(
     picture: &RgbImage,
     networks: &Networks<'_>,
@@ -114,9 +104,9 @@ pub fn read(
     parallel: &dyn Parallel,
     dump: Option<&dyn Dump>,
 ) -> Result<Vec<Line>, OcrError> {
-    let recipe = options.recipe();
+    let recipe = Recipe::of(options);
     let mut lines = read_once(picture, networks, options, &recipe, parallel, dump)?;
-    if let Some((trust, careful)) = options.second_look()
+    if let Some((trust, careful)) = Recipe::second_look(options)
         && !trust.accepts(&lines, recipe.scale(picture))
     {
         let again = dump.map(|dump| Prefixed { prefix: "careful-", dump });
@@ -215,7 +205,7 @@ pub fn detect(
     options: &Options,
     dump: Option<&dyn Dump>,
 ) -> Result<Vec<Region>, OcrError> {
-    let recipe = options.recipe();
+    let recipe = Recipe::of(options);
     let Some((page, mapping)) = page(picture, &recipe) else { return Ok(Vec::new()) };
     let mut regions = find(&page, network, &recipe, dump)?;
     for region in &mut regions {

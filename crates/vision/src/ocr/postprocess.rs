@@ -1,7 +1,8 @@
 use super::contours::Mask;
 use super::fill::Scorer;
 use super::rect::{clockwise, convex_hull, distance, min_area_rect};
-use super::{Region, ScoreMode, unclip};
+use super::unclip;
+use viewfinder_core::ocr::{Region, ScoreMode};
 
 /// From a probability map to boxes, as "differentiable binarisation" detectors want it.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,3 +1,4 @@
+use viewfinder_core::ocr::{Options, Profile};
 use viewfinder_image::RgbImage;
 
 use super::crop::Warp;
@@ -9,82 +10,11 @@ use super::prescale::Prescale;
 use super::recognize::WidthRule;
 use super::trust::Trust;
 
-/// Whose results the pipeline reproduces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Profile {
-    /// `RapidOCR` 3.10: scaled so that the short side has 736 pixels or more, with the orientation classifier.
-    RapidOcr,
-    /// Immich's machine-learning server 2.2 to 3.1: only ever shrunk, and no orientation classifier.
-    Immich,
-    /// This program's own: a quick reading with the pictures only ever shrunk, the detector's own normalisation and
-    /// narrow recogniser inputs; and [`Profile::RapidOcr`]'s where that cannot be trusted, as with small print.
-    Viewfinder,
-}
-
-/// Which pixels a found region is scored over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ScoreMode {
-    /// Those inside the region's rectangle. A curved or hollow region is scored too low, since the rectangle
-    /// covers background as well.
-    Fast,
-    /// Those inside the region's own outline: a little slower, kinder to curved text.
-    Slow,
-}
-
-/// What a caller can choose.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Options {
-    /// The front end and its constants.
-    pub profile: Profile,
-    /// Regions whose mean text probability is below this are dropped (0…1). Lower finds faint text and texture
-    /// that only looks like text; higher loses small print first.
-    pub detection_min_score: f32,
-    /// Lines whose mean character confidence is below this are dropped (0…1). Lower lets guesses on texture
-    /// through; higher loses blurred lines.
-    pub recognition_min_score: f32,
-    /// Profile [`Profile::Immich`] only: the picture is shrunk until its short side has this many pixels.
-    pub max_resolution: usize,
-    /// How regions are scored.
-    pub score_mode: ScoreMode,
-    /// Lines given to the recogniser in one call, at most. On a CPU one is best: a batch costs what its lines
-    /// cost singly, and single lines spread evenly over cores. An accelerator wants eight or more.
-    pub lines_per_run: usize,
-}
-
-impl Options {
-    /// `RapidOCR`'s defaults.
-    pub fn rapidocr() -> Self {
-        Self {
-            profile: Profile::RapidOcr,
-            detection_min_score: 0.5,
-            recognition_min_score: 0.5,
-            max_resolution: 736,
-            score_mode: ScoreMode::Fast,
-            lines_per_run: 1,
-        }
-    }
-
-    /// Immich's pipeline with the options that a request of its server carries.
-    pub fn immich(detection_min_score: f32, recognition_min_score: f32, max_resolution: usize) -> Self {
-        Self {
-            profile: Profile::Immich,
-            detection_min_score,
-            recognition_min_score,
-            max_resolution,
-            ..Self::rapidocr()
-        }
-    }
-
-    /// This program's own defaults.
-    pub fn viewfinder() -> Self {
-        Self { profile: Profile::Viewfinder, ..Self::rapidocr() }
-    }
-
-    pub(super) fn recipe(&self) -> Recipe {
-        let boxes = BoxParameters::new(self.detection_min_score, self.score_mode);
-        match self.profile {
+impl Recipe {
+    /// The front end and constants of a profile, with what the caller chose.
+    pub(super) fn of(options: &Options) -> Self {
+        let boxes = BoxParameters::new(options.detection_min_score, options.score_mode);
+        match options.profile {
             Profile::RapidOcr => Recipe {
                 smallest_side: 1,
                 prescale: Some(Prescale::RAPIDOCR),
@@ -96,12 +26,12 @@ impl Options {
                 warp: Warp::OpenCvCubic,
                 turn: Turn::Classified { above: 0.9 },
                 recognition: WidthRule::RAPIDOCR,
-                keep: Keep { min_score: self.recognition_min_score, equal: true, blank: false },
+                keep: Keep { min_score: options.recognition_min_score, equal: true, blank: false },
             },
             Profile::Immich => Recipe {
                 smallest_side: 32,
                 prescale: None,
-                input: InputSize::ShortSideAtMost(self.max_resolution),
+                input: InputSize::ShortSideAtMost(options.max_resolution),
                 resize: Resize::Lanczos,
                 detection_values: Normalisation::IMMICH,
                 boxes,
@@ -109,7 +39,7 @@ impl Options {
                 warp: Warp::PillowBicubic,
                 turn: Turn::Never,
                 recognition: WidthRule::RAPIDOCR,
-                keep: Keep { min_score: self.recognition_min_score, equal: false, blank: true },
+                keep: Keep { min_score: options.recognition_min_score, equal: false, blank: true },
             },
             Profile::Viewfinder => Recipe {
                 smallest_side: 1,
@@ -125,18 +55,18 @@ impl Options {
                 warp: Warp::OpenCvCubic,
                 turn: Turn::IfReadBetter { below: Trust::PP_OCR.weak_below, by: 0.15 },
                 recognition: WidthRule::VIEWFINDER,
-                keep: Keep { min_score: self.recognition_min_score, equal: true, blank: false },
+                keep: Keep { min_score: options.recognition_min_score, equal: true, blank: false },
             },
         }
     }
 
     /// How to read a picture again whose first reading cannot be trusted.
-    pub(super) fn second_look(&self) -> Option<(Trust, Recipe)> {
-        match self.profile {
+    pub(super) fn second_look(options: &Options) -> Option<(Trust, Self)> {
+        match options.profile {
             Profile::RapidOcr | Profile::Immich => None,
             Profile::Viewfinder => {
-                let careful = Self { profile: Profile::RapidOcr, ..self.clone() };
-                Some((Trust::PP_OCR, careful.recipe()))
+                let careful = Options { profile: Profile::RapidOcr, ..options.clone() };
+                Some((Trust::PP_OCR, Self::of(&careful)))
             }
         }
     }

@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use super::*;
 use crate::fake::Fake;
 use crate::{Data, Sequential, Tensor};
+use viewfinder_core::ocr::Profile;
 
 /// A network that answers by a function of its only input.
 pub(super) fn fake(answer: impl Fn(&Tensor) -> (Vec<usize>, Vec<f32>) + Send + Sync + 'static) -> Fake {

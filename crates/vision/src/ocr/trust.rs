@@ -1,7 +1,7 @@
 //! Whether the quick reading of a picture can be answered as it is.
 
-use super::Line;
 use super::rect::distance;
+use viewfinder_core::ocr::Line;
 
 /// Bounds within which a quick reading agrees with a careful one.
 #[derive(Clone, Copy, Debug, PartialEq)]

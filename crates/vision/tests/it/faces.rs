@@ -1,13 +1,14 @@
 //! Faces against InsightFace's own code and Immich's machine-learning server.
 
 use serde_json::Value;
+use viewfinder_core::Face;
+use viewfinder_engine::runtime::Session;
 use viewfinder_image::RgbImage;
 use viewfinder_models::Role;
-use viewfinder_runtime::Session;
 use viewfinder_test_support as support;
 use viewfinder_vision::{
     Network, NetworkError, Tensor, View,
-    face::{Face, detect, embed},
+    face::{detect, embed},
 };
 
 use crate::support::{cosine, immich_picture, json, numbers, open, open_file, picture};

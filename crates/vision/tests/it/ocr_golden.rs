@@ -6,11 +6,15 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use viewfinder_image::{Alpha, Limits, RgbImage, decode};
+use viewfinder_core::{
+    Alpha,
+    ocr::{Line, Options},
+};
+use viewfinder_engine::runtime::Session;
+use viewfinder_image::{Limits, RgbImage, decode};
 use viewfinder_models::Role;
-use viewfinder_runtime::Session;
 use viewfinder_test_support::{self as test_support, fixtures};
-use viewfinder_vision::ocr::{Alphabet, Classifier, Line, Networks, Options, detect, read};
+use viewfinder_vision::ocr::{Alphabet, Classifier, Networks, detect, read};
 use viewfinder_vision::{Network, Sequential};
 
 use crate::support;

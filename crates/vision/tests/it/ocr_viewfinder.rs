@@ -1,8 +1,8 @@
 //! The program's own OCR profile, against the true text of drawn pictures and `RapidOCR`'s reading of real ones.
 
 use serde_json::Value;
-use viewfinder_image::{Alpha, rotate};
-use viewfinder_vision::ocr::Options;
+use viewfinder_core::{Alpha, ocr::Options};
+use viewfinder_image::rotate;
 
 use crate::{
     ocr_golden::{Models, picture},
@@ -80,7 +80,7 @@ fn upside_down_pictures_are_read_without_a_classifier() {
     let models = Models::open();
     for file in ["library/0002.jpg", "library/0008.jpg"] {
         let upright = picture(file, Alpha::Drop);
-        let texts = |lines: Vec<viewfinder_vision::ocr::Line>| {
+        let texts = |lines: Vec<viewfinder_core::ocr::Line>| {
             let mut texts: Vec<String> = lines.into_iter().map(|line| line.text.replace(' ', "")).collect();
             texts.sort();
             texts

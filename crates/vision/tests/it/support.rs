@@ -7,8 +7,9 @@ use std::{
 
 use serde_json::Value;
 use viewfinder_convert::tune;
-use viewfinder_image::{Alpha, Limits, RgbImage, decode};
-use viewfinder_runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
+use viewfinder_core::Alpha;
+use viewfinder_engine::runtime::{Calls, Cores, Device, Library, Runtime, RuntimeConfig, Session};
+use viewfinder_image::{Limits, RgbImage, decode};
 use viewfinder_test_support::{fixtures, ort_library};
 
 /// Opens a network of the fixtures.

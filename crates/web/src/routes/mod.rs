@@ -16,9 +16,10 @@ use axum::{
 };
 use tokio::task::spawn_blocking;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store, StoreError};
-use viewfinder_gateway::{Backend, page_file};
+use viewfinder_core::Backend;
 use viewfinder_image::Limits;
 use viewfinder_index::{Models, Originals, Pictures, Stop};
+use viewfinder_server::page_file;
 
 use crate::{
     access::{self, Access},

@@ -23,12 +23,12 @@ use viewfinder_catalog::{
     search::{Searcher, Similarity},
     text::Segmenter,
 };
-use viewfinder_engine::{EngineStatus, PictureAnswer, PictureRequest, SentenceRequest};
-use viewfinder_gateway::{Backend, Key, Reply};
+use viewfinder_core::{Backend, EngineStatus, PictureAnswer, PictureRequest, Reply, SentenceRequest};
 use viewfinder_image::{Limits, RgbImage, encode};
 use viewfinder_index::{
     Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Stop, Tools, Unread, scan,
 };
+use viewfinder_server::Key;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits, router};
 
 const TOKEN: &str = "token";

@@ -1,6 +1,7 @@
 use serde::Serialize;
 
-use crate::{BadVector, Face, Line, Region, legacy_gateway};
+use crate::{BadVector, legacy_gateway};
+use viewfinder_core::{Face, ocr::Line, ocr::Region};
 
 /// The body of a successful `/predict`: one key per task, then the size of the picture.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

@@ -1,9 +1,10 @@
 use serde::Deserialize;
 
 use crate::{
-    BadReply, Face, Line, Region,
+    BadReply,
     reply::{Vector, finite, json},
 };
+use viewfinder_core::{Face, ocr::Line, ocr::Region};
 
 /// The body of a successful `/predict`, read.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -8,10 +8,11 @@
 use serde::Serialize;
 
 use crate::{
-    BadVector, Face, Line,
+    BadVector,
     number::{shortest, truncated, two_decimals},
     upright,
 };
+use viewfinder_core::{Face, ocr::Line};
 
 /// The body of `/check`, as the onnx version answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -4,9 +4,10 @@
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    BadReply, Face, Line,
+    BadReply,
     reply::{Number, Vector, finite, json},
 };
+use viewfinder_core::{Face, ocr::Line};
 
 /// An answer with status 200 that holds no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

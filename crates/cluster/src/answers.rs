@@ -1,0 +1,122 @@
+//! What can answer: the local engine, or a node.
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use crate::nodes::{Node, NodeError};
+use viewfinder_core::{
+    Backend, ErrorCode, ErrorScope, PictureAnswer, PictureRequest, SentenceRequest, TaskError,
+};
+
+/// An answer on its way. Dropping it calls the work off.
+pub type Coming<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
+
+/// Why an engine gave no answer, and what that means for the next one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// For the caller, if nobody else does better.
+    pub error: TaskError,
+    /// What it says about others and about this engine.
+    pub verdict: Verdict,
+}
+
+/// What a failure says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The picture is at fault, as far as this engine can tell.
+    BadPicture,
+    /// The engine cannot do this task; it is well otherwise.
+    Unsuited,
+    /// The engine is full; it is well otherwise.
+    Busy,
+    /// The engine broke over it: its own trouble, unless it does other work meanwhile.
+    Crashed,
+    /// The engine is in trouble.
+    Sick,
+}
+
+/// An engine that tasks can be given to.
+pub trait Answers: Send + Sync + 'static {
+    /// Answers everything asked about a picture.
+    fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer>;
+
+    /// The vector of a sentence.
+    fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>>;
+
+    /// Is it there and well?
+    fn probe(&self) -> Coming<'_, ()>;
+}
+
+impl Trouble {
+    /// Reads an error's code.
+    pub fn of(error: TaskError) -> Self {
+        let verdict = match error.code {
+            ErrorCode::Busy => Verdict::Busy,
+            code if code.scope() == ErrorScope::Picture => Verdict::BadPicture,
+            // What this engine lacks, another may have; it need not be left alone for that.
+            _ => Verdict::Unsuited,
+        };
+        Self { error, verdict }
+    }
+}
+
+impl Verdict {
+    /// As metrics call it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::BadPicture => "bad_picture",
+            Self::Unsuited => "unsuited",
+            Self::Busy => "busy",
+            Self::Crashed => "crashed",
+            Self::Sick => "sick",
+        }
+    }
+}
+
+/// What a node's error says.
+fn trouble(node: &Node, error: &NodeError) -> Trouble {
+    let verdict = if error.is_the_pictures_fault() {
+        Verdict::BadPicture
+    } else {
+        match error {
+            NodeError::Busy { .. } => Verdict::Busy,
+            NodeError::Unsuited { .. } | NodeError::Refused { status: ..500, .. } => Verdict::Unsuited,
+            NodeError::Refused { code, .. } => {
+                // It lacks the model, or the model fails over this picture: it may do others.
+                if *code == Some(error.code()) { Verdict::Unsuited } else { Verdict::Crashed }
+            }
+            NodeError::Garbage(_) => Verdict::Crashed,
+            _ => Verdict::Sick,
+        }
+    };
+    Trouble { error: error.at(node.name()), verdict }
+}
+
+/// The engine in this process.
+pub(crate) struct Local(pub(crate) Arc<dyn Backend>);
+
+impl Answers for Local {
+    fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
+        Box::pin(async move { self.0.picture(request).await.map_err(Trouble::of) })
+    }
+
+    fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>> {
+        Box::pin(async move { self.0.sentence(request).await.map_err(Trouble::of) })
+    }
+
+    fn probe(&self) -> Coming<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl Answers for Node {
+    fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
+        Box::pin(async move { Node::picture(self, &request).await.map_err(|error| trouble(self, &error)) })
+    }
+
+    fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>> {
+        Box::pin(async move { Node::sentence(self, &request).await.map_err(|error| trouble(self, &error)) })
+    }
+
+    fn probe(&self) -> Coming<'_, ()> {
+        Box::pin(async move { Node::probe(self).await.map_err(|error| trouble(self, &error)) })
+    }
+}

@@ -1,0 +1,256 @@
+//! The backend that gives each task to an engine.
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, sleep_until, timeout},
+};
+use viewfinder_core::{
+    Backend, EngineStatus, ErrorCode, NodeStatus, PictureAnswer, PictureRequest, PictureTask, Reply,
+    SentenceRequest, TaskError, label, trace::carried,
+};
+
+use crate::{
+    answers::{Answers, Local, Trouble},
+    balance::{self, Kind},
+    course::Course,
+    health::Thresholds,
+    hold::{Held, Hold, HoldLimits},
+    member::{Member, watch as watch_member},
+    metric,
+    route::{LOCAL, Route, Routes},
+};
+
+/// An engine that is up and could not take a picture is asked again after this, and then after twice as long each time.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+/// But no longer than this, so that an engine with room is soon put to use.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How the router decides.
+#[derive(Clone, Debug)]
+pub struct RouterConfig {
+    /// Which engines each task may be given to.
+    pub routes: Routes,
+    /// When an engine counts as down, and as up again.
+    pub thresholds: Thresholds,
+    /// Bounds on pictures that wait for an engine.
+    pub hold: HoldLimits,
+}
+
+/// Gives tasks to engines.
+pub struct Router {
+    local: Arc<dyn Backend>,
+    members: BTreeMap<String, Arc<Member>>,
+    routes: Routes,
+    hold: Hold,
+    /// Counts changes of engines' states.
+    news: watch::Sender<u64>,
+}
+
+impl Router {
+    /// Starts probing the nodes. Must be called within a Tokio runtime.
+    pub fn start(
+        local: Arc<dyn Backend>,
+        nodes: Vec<(String, Arc<dyn Answers>)>,
+        config: RouterConfig,
+    ) -> Self {
+        metric::describe();
+        let news = watch::Sender::new(0);
+        let member =
+            |name: &str, engine| Arc::new(Member::new(name, engine, config.thresholds, news.clone()));
+        let mut members = BTreeMap::new();
+        for (name, engine) in nodes {
+            let member = member(&name, engine);
+            tokio::spawn(watch_member(Arc::downgrade(&member)));
+            members.insert(name, member);
+        }
+        let engine: Arc<dyn Answers> = Arc::new(Local(Arc::clone(&local)));
+        members.insert(LOCAL.to_owned(), member(LOCAL, engine));
+        let hold = Hold::new(config.hold);
+        Self { local, members, routes: config.routes, hold, news }
+    }
+
+    /// The engine to ask next: of the best rank that has one which is up, was not asked yet, and may do what is open.
+    fn choose(&self, route: &Route, course: &Course, tasks: &[PictureTask]) -> Option<&Arc<Member>> {
+        let kind = Kind::of(course.open().map(|at| &tasks[at]));
+        route.iter().find_map(|rank| {
+            let members: Vec<_> = rank
+                .iter()
+                .filter_map(|name| self.members.get(name))
+                .filter(|member| member.is_up() && course.may_ask(&member.name))
+                .collect();
+            let loads: Vec<_> = members.iter().map(|member| &member.load).collect();
+            balance::choose(&loads, kind).map(|index| members[index])
+        })
+    }
+
+    /// Tasks of one route: given to engines, and held, until they are answered or nothing can help.
+    async fn give(&self, request: PictureRequest, route: &Route) -> Result<PictureAnswer, TaskError> {
+        let deadline = Instant::now() + self.hold.limits.time;
+        let engines: Vec<_> = route.iter().flatten().filter_map(|name| self.members.get(name)).collect();
+        let mut news = self.news.subscribe();
+        let mut held: Option<Held<'_>> = None;
+        let mut course = Course::new(request.tasks.len());
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            news.mark_unchanged();
+            while let Some(member) = self.choose(route, &course, &request.tasks) {
+                course.ask(member, &request).await;
+            }
+            course.settle(&engines);
+            if course.open().next().is_none() {
+                if let Some(held) = &mut held {
+                    held.taken();
+                }
+                return course.end();
+            }
+            if held.is_none() {
+                match self.hold.enter(request.bytes.len(), course.obstacle()) {
+                    Ok(place) => held = Some(place),
+                    Err(error) => return course.give_up(&error),
+                }
+            }
+            // One that is full, or failed once, is asked again soon; those that are down tell when they are back.
+            let soon = engines.iter().any(|member| member.is_up() && course.suits(&member.name));
+            let wait = if soon { pause } else { self.hold.limits.time };
+            tokio::select! {
+                _ = news.changed() => pause = SHORTEST_PAUSE,
+                () = sleep_until(deadline.min(Instant::now() + wait)) => pause = LONGEST_PAUSE.min(2 * pause),
+            }
+            if Instant::now() >= deadline {
+                if let Some(held) = &mut held {
+                    held.expired();
+                }
+                let message = format!("no engine could take the picture in time: {}", course.obstacle());
+                return course.give_up(&TaskError::new(ErrorCode::Busy, message));
+            }
+            course.ask_again();
+        }
+    }
+
+    /// Asks engines for a sentence's vector, the next one whenever one fails or is slower than usual.
+    async fn ask_for_sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, TaskError> {
+        let route = self.routes.of(label::TEXTUAL, &request.model);
+        let (up, down): (Vec<_>, Vec<_>) = route
+            .iter()
+            .flatten()
+            .filter_map(|name| self.members.get(name))
+            .partition(|member| member.is_up());
+        // Should none be up, one may have come back a moment ago.
+        let mut waiting = up.into_iter().chain(down.into_iter().take(1)).cloned();
+        let mut running = JoinSet::new();
+        let mut last = TaskError::new(ErrorCode::Busy, "no engine for sentences is up");
+        let mut reason = None;
+        let mut patience = Duration::ZERO;
+        loop {
+            let slow = match timeout(patience, running.join_next()).await {
+                Ok(Some(Ok((hedge, Ok(vector))))) => {
+                    if hedge {
+                        metric::hedge_won();
+                    }
+                    return Ok(vector);
+                }
+                Ok(Some(Ok((_, Err(Trouble { error, verdict }))))) => {
+                    reason = Some(verdict);
+                    last = error;
+                    false
+                }
+                Ok(Some(Err(error))) => {
+                    last = TaskError::new(ErrorCode::Internal, error);
+                    false
+                }
+                Ok(None) => false,
+                Err(_) => true,
+            };
+            if let Some(member) = waiting.next() {
+                if slow {
+                    metric::hedged();
+                } else if let Some(reason) = reason.take() {
+                    metric::retried(reason.as_str());
+                }
+                patience = member.hedge_after();
+                let request = request.clone();
+                running.spawn(carried(async move { (slow, member.sentence(request).await) }));
+            } else if running.is_empty() {
+                return Err(last);
+            } else {
+                patience = self.hold.limits.time;
+            }
+        }
+    }
+}
+
+impl Backend for Router {
+    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+        Box::pin(async move {
+            // Tasks that go the same way go together: the picture travels once.
+            let mut groups: Vec<(&Route, Vec<usize>)> = Vec::new();
+            for (index, task) in request.tasks.iter().enumerate() {
+                let (name, model) = (task.label(), task.model());
+                let route = self.routes.of(name, model);
+                match groups.iter_mut().find(|(known, _)| *known == route) {
+                    Some((_, tasks)) => tasks.push(index),
+                    None => groups.push((route, vec![index])),
+                }
+            }
+            let parts = groups.iter().map(|(route, tasks)| {
+                let tasks: Vec<PictureTask> =
+                    tasks.iter().map(|&index| request.tasks[index].clone()).collect();
+                self.give(PictureRequest { tasks, ..request.clone() }, route)
+            });
+            merge(request.tasks.len(), &groups, join_all(parts).await)
+        })
+    }
+
+    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+        Box::pin(self.ask_for_sentence(request))
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.local.status()
+    }
+
+    fn nodes(&self) -> Vec<NodeStatus> {
+        let others = self.members.values().filter(|member| member.name != LOCAL);
+        others
+            .map(|member| NodeStatus {
+                name: member.name.clone(),
+                up: member.is_up(),
+                in_flight: member.load.in_flight(),
+            })
+            .collect()
+    }
+
+    fn unload(&self) {
+        self.local.unload();
+    }
+}
+
+/// Puts the answers of the groups back into the order of the tasks; an error if no group has any.
+fn merge(
+    tasks: usize,
+    groups: &[(&Route, Vec<usize>)],
+    parts: Vec<Result<PictureAnswer, TaskError>>,
+) -> Result<PictureAnswer, TaskError> {
+    if let Some(Err(error)) = parts.first()
+        && parts.iter().all(Result::is_err)
+    {
+        return Err(error.clone());
+    }
+    let nothing = || Err(TaskError::new(ErrorCode::Internal, "a task got no answer"));
+    let mut merged = PictureAnswer { width: 0, height: 0, answers: (0..tasks).map(|_| nothing()).collect() };
+    for ((_, indices), part) in groups.iter().zip(parts) {
+        match part {
+            Ok(part) => {
+                (merged.width, merged.height) = (part.width, part.height);
+                for (&index, answer) in indices.iter().zip(part.answers) {
+                    merged.answers[index] = answer;
+                }
+            }
+            Err(error) => indices.iter().for_each(|&index| merged.answers[index] = Err(error.clone())),
+        }
+    }
+    Ok(merged)
+}

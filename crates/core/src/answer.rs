@@ -1,0 +1,59 @@
+use crate::{TaskError, ocr};
+
+/// The answer to one [`PictureTask`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// Lines of text in reading order; boxes in pixels of the decoded picture.
+    Text(Vec<ocr::Line>),
+    /// Text regions in reading order.
+    TextRegions(Vec<ocr::Region>),
+    /// Faces, best score first.
+    Faces(Vec<Face>),
+    /// The model's vector, not normalised by us.
+    Embedding(Vec<f32>),
+}
+
+impl Answer {
+    /// The lines of text.
+    ///
+    /// # Errors
+    /// As its siblings: an answer of another kind than its question is a defect of the backend.
+    pub fn into_lines(self) -> Result<Vec<ocr::Line>, TaskError> {
+        if let Self::Text(lines) = self { Ok(lines) } else { Err(TaskError::another_answer()) }
+    }
+
+    /// The faces.
+    pub fn into_faces(self) -> Result<Vec<Face>, TaskError> {
+        if let Self::Faces(faces) = self { Ok(faces) } else { Err(TaskError::another_answer()) }
+    }
+
+    /// The vector.
+    pub fn into_embedding(self) -> Result<Vec<f32>, TaskError> {
+        if let Self::Embedding(vector) = self { Ok(vector) } else { Err(TaskError::another_answer()) }
+    }
+}
+
+/// Everything found out about one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PictureAnswer {
+    /// Width in pixels of the decoded (and, where asked for, upright) picture.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// One answer per task, in the order of the tasks. A task that failed leaves the others be.
+    pub answers: Vec<Result<Answer, TaskError>>,
+}
+
+/// One face. Coordinates are pixels of the picture, x to the right and y down, and are not clipped: a face at
+/// the edge may reach outside.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Face {
+    /// Left, top, right, bottom.
+    pub bounds: [f32; 4],
+    /// The detector's confidence, 0…1.
+    pub score: f32,
+    /// Left eye, right eye, nose, left and right corner of the mouth, left and right as seen in the picture.
+    pub landmarks: [[f32; 2]; 5],
+    /// The recogniser's vector, not of unit length; empty until it is embedded.
+    pub embedding: Vec<f32>,
+}

@@ -1,0 +1,27 @@
+//! The question at the bottom: what is in this picture?
+//!
+//! Whoever asks writes [`PictureTask`]s; whatever answers is a [`Backend`]: the engine in this process, other machines, or
+//! both. A failed task says with its [`ErrorCode`] who has to act and, with the code's [`ErrorScope`], what else will fail for the
+//! same reason. Nothing here knows how tasks are done or how they travel.
+
+mod answer;
+mod backend;
+mod cosine;
+mod error;
+mod memory;
+mod short;
+mod status;
+mod task;
+
+pub mod label;
+pub mod ocr;
+pub mod trace;
+
+pub use answer::{Answer, Face, PictureAnswer};
+pub use backend::{Backend, Reply};
+pub use cosine::cosine;
+pub use error::{ErrorCode, ErrorScope, Fault, TaskError};
+pub use memory::resident_bytes;
+pub use short::short;
+pub use status::{EngineStatus, LoadedModel, NodeStatus};
+pub use task::{Alpha, DecodeRules, PictureRequest, PictureTask, SentenceRequest};

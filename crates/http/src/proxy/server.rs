@@ -1,0 +1,128 @@
+use std::{convert::Infallible, net::SocketAddr};
+
+use crate::{BindError, Connection, accept, listen, unfit};
+use http_body_util::BodyExt as _;
+use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+
+use crate::proxy::{
+    Body, Limits,
+    config::{HEAD_BYTES, HEADERS},
+    failure,
+    linger::Lingering,
+    target::{self, Encoding},
+};
+
+/// Who sent a request.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// The other end of the connection.
+    pub address: SocketAddr,
+    /// Becomes true when the server is asked to stop.
+    stopped: watch::Receiver<bool>,
+}
+
+impl Visitor {
+    /// Waits until the server is asked to stop.
+    pub(crate) async fn stop(mut self) {
+        // The sender lives as long as the server; its end is one as well.
+        drop(self.stopped.wait_for(|stopped| *stopped).await);
+    }
+}
+
+/// A server that listens but does not answer yet.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    limits: Limits,
+}
+
+impl Server {
+    /// Listens on every address.
+    pub async fn bind(addresses: &[SocketAddr], limits: Limits) -> Result<Self, BindError> {
+        let mut listeners = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            listeners.push(listen(*address).await?);
+        }
+        Ok(Self { listeners, limits })
+    }
+
+    /// The addresses really listened on, which matters where port 0 was asked for.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Has every request answered by `handler` until `shutdown` is ready; then accepts no more, lets running answers
+    /// finish, and returns.
+    ///
+    /// Tells whether everything finished within [`Limits::drain`]; what did not is cut off.
+    pub async fn run<H, F>(self, handler: H, shutdown: impl Future<Output = ()>) -> bool
+    where
+        H: Fn(Request<Body>, Visitor) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let (stop, stopped) = watch::channel(false);
+        let mut listeners = JoinSet::new();
+        for listener in self.listeners {
+            let (handler, limits, stopped) = (handler.clone(), self.limits, stopped.clone());
+            listeners.spawn(accept(listener, limits.connections, stopped.clone(), move |stream, address| {
+                let visitor = Visitor { address, stopped: stopped.clone() };
+                converse(stream, visitor, handler.clone(), limits)
+            }));
+        }
+        shutdown.await;
+        stop.send_replace(true);
+        timeout(self.limits.drain, async { while listeners.join_next().await.is_some() {} }).await.is_ok()
+    }
+}
+
+/// Answers the requests of one connection.
+async fn converse<H, F>(stream: Connection, visitor: Visitor, handler: H, limits: Limits)
+where
+    H: Fn(Request<Body>, Visitor) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let stop = visitor.clone().stop();
+    let place = stream.place();
+    let (target, answering) = (target::Place::default(), place.clone());
+    let stream = Encoding::new(Lingering::new(stream), target.clone());
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time)
+        .max_headers(HEADERS)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request: Request<Incoming>| {
+                let (answering, request) = answering.answering(request);
+                // Before the library reads on.
+                target.tell(&request);
+                let answer = if let Some((status, why)) = unfit(&request) {
+                    Err(failure::refusal(status, why))
+                } else {
+                    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                    Ok(handler(request, visitor.clone()))
+                };
+                async move {
+                    let answer = match answer {
+                        Ok(answer) => answer.await,
+                        Err(refusal) => refusal,
+                    };
+                    Ok::<_, Infallible>(answering.through(answer))
+                }
+            }),
+        )
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        () = place.given_up() => return,
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+}

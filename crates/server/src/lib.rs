@@ -1,0 +1,39 @@
+//! HTTP routes of every protocol, in front of whatever answers the tasks.
+//!
+//! [`Server`] listens on any number of addresses and offers all protocols on each ([`ROUTES`]): Immich's
+//! machine-learning service, MT Photos' AI service, and our own operations and status page. A request goes through
+//! `observe` (id, span, log, metrics), shows the key of its address to `key` where there is one, is looked at by `foreign`, has its body read under limits by `body`, is understood by its protocol's
+//! module in `routes` with the types of `wire`, and is answered by a [`Backend`]. `failure` holds every way
+//! this can go wrong; each protocol says it in its own shape.
+//!
+//! No handler ever runs inference or waits for a lock on an async thread, so `/ping` answers at once while models
+//! load and all workers are busy.
+
+mod body;
+mod config;
+mod failure;
+mod foreign;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod key;
+mod knocks;
+pub mod ledger;
+mod lines;
+mod metric;
+mod multipart;
+mod observe;
+mod routes;
+mod server;
+mod stream;
+mod tries;
+
+pub use body::discard;
+pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
+pub use foreign::host_name;
+pub use key::{AddressKey, Admitted, BadKey, Key, guesses};
+pub use metric::install as install_metrics;
+pub use routes::{ROUTES, page_file};
+pub use server::Server;
+pub use stream::Peer;
+pub use tries::Tries;

@@ -1,0 +1,284 @@
+//! One module per protocol; this one joins them.
+
+mod analyze;
+mod answers;
+mod immich;
+mod mt_photos;
+mod operations;
+mod page;
+
+#[cfg(feature = "fuzzing")]
+pub(crate) use mt_photos::sentence;
+pub use page::page_file;
+
+use std::{sync::Arc, time::Instant};
+
+use crate::ledger::{Failed, Ledger};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+use tokio::task::spawn_blocking;
+use viewfinder_core::{
+    Backend, EngineStatus, PictureAnswer, PictureRequest, PictureTask, SentenceRequest, TaskError, label,
+    short,
+};
+
+use crate::{
+    GatewayConfig, Tries,
+    body::Bodies,
+    failure::Failure,
+    foreign,
+    key::{self, Guard},
+    knocks::Knocks,
+    lines::Lines,
+    metric,
+    multipart::Form,
+    observe,
+};
+
+/// Every route: method and path.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/"),
+    ("GET", "/ping"),
+    ("POST", "/predict"),
+    ("POST", "/check"),
+    ("POST", "/ocr"),
+    ("POST", "/clip/img"),
+    ("POST", "/clip/txt"),
+    ("POST", "/represent"),
+    ("GET", "/face/check"),
+    ("POST", "/restart"),
+    ("POST", "/restart_v2"),
+    ("GET", "/health"),
+    ("GET", "/metrics"),
+    ("GET", "/api/openapi.json"),
+    ("POST", "/api/analyze"),
+    ("GET", "/api/failures"),
+    ("GET", "/ui/style.css"),
+    ("GET", "/ui/script.js"),
+];
+
+/// What handlers share.
+pub(crate) struct App {
+    pub(crate) config: GatewayConfig,
+    pub(crate) bodies: Bodies,
+    pub(crate) knocks: Knocks,
+    pub(crate) lines: Lines,
+    /// Wrong keys for MT Photos' protocol.
+    pub(crate) tries: Tries,
+    /// More parts of `/health`, by their names.
+    pub(crate) health: Vec<(&'static str, HealthPart)>,
+    backend: Arc<dyn Backend>,
+    ledger: Arc<Ledger>,
+    started: Instant,
+}
+
+type HealthPart = Box<dyn Fn() -> serde_json::Value + Send + Sync>;
+type Shared = State<Arc<App>>;
+
+impl App {
+    pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
+        metric::recorder();
+        let bodies = Bodies::new(config.limits);
+        let (knocks, lines, tries) = (Knocks::default(), Lines::default(), Tries::default());
+        let ledger = Arc::new(Ledger::open(config.failures.clone()));
+        Self {
+            config,
+            bodies,
+            knocks,
+            lines,
+            tries,
+            health: Vec::new(),
+            backend,
+            ledger,
+            started: Instant::now(),
+        }
+    }
+
+    /// Asks about a picture, counts its tasks, and enters those that failed for good into the ledger.
+    async fn picture(
+        &self,
+        protocol: &'static str,
+        request: PictureRequest,
+    ) -> Result<PictureAnswer, TaskError> {
+        let questions = request.tasks.iter().map(|task| (task.label(), task.model()));
+        observe::note(questions, request.bytes.len());
+        let tasks = metric::Tasks::start(protocol, request.tasks.iter().map(PictureTask::label));
+        let asked = request.clone();
+        let result = self.backend.picture(request).await;
+        match &result {
+            Ok(found) => tasks.end(found.answers.iter().map(|answer| outcome(answer.as_ref()))),
+            Err(error) => tasks.end(std::iter::repeat(error.code.as_str())),
+        }
+        self.enter(&asked, &result).await;
+        result
+    }
+
+    /// Enters into the ledger what asking again cannot help. Sentences are not in it: somebody waited and was told.
+    async fn enter(&self, asked: &PictureRequest, result: &Result<PictureAnswer, TaskError>) {
+        let error = |at: usize| match result {
+            Ok(found) => found.answers.get(at)?.as_ref().err(),
+            Err(error) => Some(error),
+        };
+        let failed: Vec<Failed> = asked
+            .tasks
+            .iter()
+            .enumerate()
+            .filter_map(|(at, task)| Some((task, error(at)?)))
+            .filter(|(_, error)| !error.code.retryable())
+            .map(|(task, error)| Failed {
+                task: task.label(),
+                model: short(task.model()),
+                code: error.code.as_str(),
+                message: short(&error.message),
+                engine: error.node.clone().unwrap_or_else(|| LOCAL.to_owned()),
+            })
+            .collect();
+        if failed.is_empty() {
+            return;
+        }
+        for failed in &failed {
+            metric::failed(failed.task, failed.code);
+        }
+        let (ledger, picture) = (Arc::clone(&self.ledger), asked.bytes.clone());
+        let context = viewfinder_core::trace::current();
+        // Sums the picture and writes to the disk.
+        let entered = spawn_blocking(move || {
+            let request = context.as_ref().and_then(|context| context.id().to_str().ok());
+            ledger.enter(&picture, request, failed);
+        });
+        if entered.await.is_err() {
+            tracing::error!("a failure could not be entered into the ledger");
+        }
+    }
+
+    /// Asks for a sentence's vector, and counts it.
+    async fn sentence(
+        &self,
+        protocol: &'static str,
+        model: &str,
+        text: &str,
+        language: Option<String>,
+    ) -> Result<Vec<f32>, TaskError> {
+        observe::note(std::iter::once((label::TEXTUAL, model)), text.len());
+        let tasks = metric::Tasks::start(protocol, std::iter::once(label::TEXTUAL));
+        let request = SentenceRequest { model: model.to_owned(), text: text.to_owned(), language };
+        let result = self.backend.sentence(request).await;
+        tasks.end(std::iter::once(outcome(result.as_ref())));
+        result
+    }
+
+    fn status(&self) -> EngineStatus {
+        self.backend.status()
+    }
+
+    fn nodes(&self) -> Vec<viewfinder_core::NodeStatus> {
+        self.backend.nodes()
+    }
+
+    async fn unload(self: &Arc<Self>) {
+        let app = Arc::clone(self);
+        // Freeing models takes long enough to stay off the async threads.
+        if spawn_blocking(move || app.backend.unload()).await.is_err() {
+            tracing::error!("dropping the models failed");
+        }
+    }
+}
+
+/// What the ledger calls the engine in this process.
+const LOCAL: &str = "local";
+
+/// An answer as metrics call it.
+fn outcome<T>(answer: Result<&T, &TaskError>) -> &'static str {
+    answer.err().map_or("ok", |error| error.code.as_str())
+}
+
+/// All protocols and `more` routes, behind a key if there is one.
+pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<Guard>) -> Router {
+    let routes = Router::new()
+        .route("/", get(page::root))
+        .route("/ping", get(|| async { "pong" }))
+        .route("/predict", post(immich::predict))
+        .route("/check", post(mt_photos::check))
+        .route("/ocr", post(mt_photos::text))
+        .route("/clip/img", post(mt_photos::embed_picture))
+        .route("/clip/txt", post(mt_photos::embed_sentence))
+        .route("/represent", post(mt_photos::faces))
+        .route("/face/check", get(mt_photos::face_check))
+        .route("/restart", post(mt_photos::restart))
+        .route("/restart_v2", post(mt_photos::restart))
+        .route("/health", get(operations::health))
+        .route("/metrics", get(operations::metrics))
+        .route("/api/openapi.json", get(operations::openapi))
+        .route("/api/analyze", post(analyze::analyze))
+        .route("/api/failures", get(operations::failures))
+        .route("/ui/style.css", get(page::style))
+        .route("/ui/script.js", get(page::script))
+        .fallback(unknown)
+        .method_not_allowed_fallback(|| async {
+            not_here(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+        })
+        .with_state(Arc::clone(&app))
+        .merge(more);
+    let names: Arc<[String]> = app.config.hosts.clone().into();
+    let routes = routes.layer(middleware::from_fn_with_state(names, foreign::guard));
+    let guarded = match guard {
+        Some(guard) => routes.layer(middleware::from_fn_with_state(guard, key::guard)),
+        None => routes,
+    };
+    guarded.layer(middleware::from_fn_with_state(app, observe::observe))
+}
+
+/// Says no to a request for this path in the shape of its protocol.
+pub(crate) fn refuse(path: &str, headers: &HeaderMap, failure: &Failure) -> Response {
+    if path == "/" && page::is_wanted(headers) {
+        return failure.mark((failure.status, page::page()).into_response());
+    }
+    let own = ["/health", "/metrics", "/api/"].iter().any(|start| path.starts_with(start));
+    if own { failure.own() } else { failure.detail() }
+}
+
+/// Paths with a slash too many lead to the route without it, as both Python services do.
+async fn unknown(request: Request) -> Response {
+    let uri = request.uri();
+    let path = uri.path();
+    if let Some(path) = path.strip_suffix('/').filter(|path| ROUTES.iter().any(|(_, route)| route == path)) {
+        let location = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+        crate::body::discard(request.into_body()).await;
+        return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response();
+    }
+    not_here(StatusCode::NOT_FOUND, "Not Found")
+}
+
+fn not_here(status: StatusCode, detail: &str) -> Response {
+    (status, Json(json!({"detail": detail}))).into_response()
+}
+
+/// Larger forms are taken apart on a thread that may take its time.
+const PARSED_HERE: usize = 1 << 20;
+
+/// The body of a request, as a form, held until dropped.
+struct Upload {
+    form: Form,
+    _held: crate::body::Held,
+}
+
+async fn upload(app: &App, request: Request) -> Result<Upload, Failure> {
+    let (head, body) = request.into_parts();
+    let held = app.bodies.read(&head.headers, body).await?;
+    let (headers, bytes) = (head.headers, held.bytes.clone());
+    let parse = move || Form::parse(&headers, &bytes);
+    // Looking for a boundary in so much would keep everybody else on this thread waiting.
+    let form = if held.bytes.len() <= PARSED_HERE {
+        parse()?
+    } else {
+        spawn_blocking(parse).await.unwrap_or_else(|_| Err(Failure::broken("the form could not be read")))?
+    };
+    Ok(Upload { form, _held: held })
+}
