@@ -20,12 +20,9 @@ pub(super) async fn asset(
 ) -> Result<Json<FullAssetView>, Problem> {
     let id = AssetId(id);
     let asset = photos.asset(id).await?;
-    let (lines, faces, everybody) = photos
-        .ask(move |store| {
-            let lines = store.lines(&[id])?.pop().unwrap_or_default();
-            Ok((lines, store.faces(id)?, store.people()?))
-        })
-        .await?;
+    let store = photos.store();
+    let lines = store.lines(&[id]).await?.pop().unwrap_or_default();
+    let (faces, everybody) = (store.faces(id).await?, store.people().await?);
     let mut people: Vec<PersonView> = Vec::new();
     for person in faces.iter().filter_map(|face| face.person) {
         if people.iter().all(|known| known.id != person.0) {
@@ -54,7 +51,7 @@ pub(super) async fn correct(
         return Err(Problem::bad("line_unfit", detail));
     }
     let line = usize::try_from(line).map_err(|_| Problem::no_such("line"))?;
-    let found = photos.ask(move |store| store.correct(AssetId(id), line, &text)).await?;
+    let found = photos.store().correct(AssetId(id), line, &text).await?;
     if !found {
         return Err(Problem::no_such("line"));
     }

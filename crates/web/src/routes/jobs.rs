@@ -85,10 +85,9 @@ async fn rerun(
     };
     // Once each, however often it was named: each is a task of its own.
     let kinds: Vec<_> = offered.iter().copied().filter(|kind| asked.contains(kind)).collect();
-    let (again, ids) = (kinds.clone(), assets.clone());
-    photos
-        .ask(move |store| again.iter().try_for_each(|kind| store.forget(*kind, &ids, replace_corrections)))
-        .await?;
+    for kind in &kinds {
+        photos.store().forget(*kind, &assets, replace_corrections).await?;
+    }
     let count = assets.len();
     let job = photos
         .jobs
