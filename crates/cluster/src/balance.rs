@@ -20,13 +20,13 @@ const ENOUGH: usize = 4;
 
 /// What tasks a piece of work is made of. Pieces of one kind take about as long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kind(usize);
+pub(crate) struct WorkKind(usize);
 
 const TASKS: [&str; 4] = [OCR, FACES, VISUAL, TEXTUAL];
 /// One for each set of tasks.
 const KINDS: usize = 1 << TASKS.len();
 
-impl Kind {
+impl WorkKind {
     pub(crate) const SENTENCE: Self = Self(1 << 3);
 
     pub(crate) fn of<'a>(tasks: impl IntoIterator<Item = &'a PictureTask>) -> Self {
@@ -60,7 +60,7 @@ impl Load {
     }
 
     /// Counts a piece of work until dropped.
-    pub(crate) fn start(&self, kind: Kind) -> InFlight<'_> {
+    pub(crate) fn start(&self, kind: WorkKind) -> InFlight<'_> {
         let mut state = self.state();
         let beside = state.pieces();
         state.in_flight[kind.0] += 1;
@@ -78,8 +78,8 @@ impl State {
         self.in_flight.iter().sum()
     }
 
-    fn look(&self) -> Look {
-        Look {
+    fn look(&self) -> Candidate {
+        Candidate {
             in_flight: self.in_flight,
             seconds: std::array::from_fn(|kind| self.seconds(kind)),
             given: self.given,
@@ -102,7 +102,7 @@ impl State {
 /// A piece of work in flight.
 pub(crate) struct InFlight<'a> {
     load: &'a Load,
-    kind: Kind,
+    kind: WorkKind,
     /// Pieces that were in flight before it.
     beside: usize,
 }
@@ -129,7 +129,7 @@ impl Drop for InFlight<'_> {
 
 /// What [`choose`] looks at, taken one engine after the other: routes name engines in any order, so locks held together
 /// could wait for each other.
-struct Look {
+struct Candidate {
     in_flight: [usize; KINDS],
     seconds: [Option<f64>; KINDS],
     given: f64,
@@ -137,21 +137,21 @@ struct Look {
 
 /// The index of the load to give a piece to, which counts it as given. One whose speed is not known counts as fast as
 /// the fastest, so that it is measured.
-pub(crate) fn choose(loads: &[&Load], kind: Kind) -> Option<usize> {
-    let looks: Vec<Look> = loads.iter().map(|load| load.state().look()).collect();
+pub(crate) fn choose(loads: &[&Load], kind: WorkKind) -> Option<usize> {
+    let looks: Vec<Candidate> = loads.iter().map(|load| load.state().look()).collect();
     let fastest = |kind: usize| looks.iter().filter_map(|look| look.seconds[kind]).reduce(f64::min);
     // Where nobody's is known, all pieces are alike.
     let usual = fastest(kind.0).unwrap_or(1.0);
     let fastest: [f64; KINDS] = std::array::from_fn(|kind| fastest(kind).unwrap_or(usual));
     let most = looks.iter().map(|look| look.given).fold(0.0, f64::max);
-    let plan = |look: &Look| {
+    let plan = |look: &Candidate| {
         let seconds = |kind: usize| look.seconds[kind].unwrap_or(fastest[kind]);
         let pending: f64 =
             look.in_flight.iter().enumerate().map(|(kind, &pieces)| pieces as f64 * seconds(kind)).sum();
         let piece = seconds(kind.0);
         // What lies further back is forgotten: an engine that was away is not flooded when it returns.
         let given = look.given.max(most - piece);
-        Plan {
+        CandidateLoad {
             due: pending + piece - (most - given),
             pieces: look.in_flight.iter().sum(),
             given: given + piece,
@@ -167,7 +167,7 @@ pub(crate) fn choose(loads: &[&Load], kind: Kind) -> Option<usize> {
 }
 
 /// One more piece for an engine.
-struct Plan {
+struct CandidateLoad {
     /// When it would be done, in seconds from now.
     due: f64,
     /// Pieces in flight before it.
@@ -180,10 +180,10 @@ struct Plan {
 mod tests {
     use super::*;
 
-    const OCR_KIND: Kind = Kind(1);
-    const CLIP_KIND: Kind = Kind(1 << 2);
+    const OCR_KIND: WorkKind = WorkKind(1);
+    const CLIP_KIND: WorkKind = WorkKind(1 << 2);
 
-    fn known(kind: Kind, seconds: f64) -> Load {
+    fn known(kind: WorkKind, seconds: f64) -> Load {
         let load = Load::default();
         for _ in 0..ENOUGH {
             load.start(kind).done(Duration::from_secs_f64(seconds));
@@ -298,9 +298,9 @@ mod tests {
     fn kinds_are_sets_of_tasks() {
         let faces = PictureTask::FaceRegions { detection: "m".into(), min_score: 0.5 };
         let vector = PictureTask::Embed { model: "m".into() };
-        let kind = Kind::of([&vector, &faces, &vector]);
+        let kind = WorkKind::of([&vector, &faces, &vector]);
         assert_eq!(kind.tasks().collect::<Vec<_>>(), [FACES, VISUAL]);
-        assert_eq!(kind, Kind::of([&faces, &vector]));
-        assert_eq!(Kind::SENTENCE.tasks().collect::<Vec<_>>(), [TEXTUAL]);
+        assert_eq!(kind, WorkKind::of([&faces, &vector]));
+        assert_eq!(WorkKind::SENTENCE.tasks().collect::<Vec<_>>(), [TEXTUAL]);
     }
 }

@@ -41,7 +41,7 @@ impl Health {
     }
 
     /// Takes a result in, and tells whether the state changed.
-    pub(crate) fn heard(&mut self, well: bool) -> bool {
+    pub(crate) fn record_result(&mut self, well: bool) -> bool {
         if well == self.up {
             self.against = 0;
             return false;
@@ -66,7 +66,7 @@ mod tests {
         let mut health = Health::new(Thresholds { failures: 3, successes: 2 });
         let mut states = String::new();
         for result in "xx.xxx.x..xxx".chars() {
-            health.heard(result == '.');
+            health.record_result(result == '.');
             states.push(if health.is_up() { '.' } else { 'x' });
         }
         assert_eq!(states, ".....xxxx...x");
@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn a_change_is_told_once() {
         let mut health = Health::new(Thresholds { failures: 2, successes: 1 });
-        let changes: Vec<bool> = [false, false, false, true, true].map(|well| health.heard(well)).into();
+        let changes: Vec<bool> =
+            [false, false, false, true, true].map(|well| health.record_result(well)).into();
         assert_eq!(changes, [false, true, false, true, false]);
     }
 }

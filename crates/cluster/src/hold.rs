@@ -26,18 +26,18 @@ impl Default for HoldLimits {
 
 /// The pictures being held.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub(crate) struct HoldQueue {
     pub(crate) limits: HoldLimits,
     bytes: AtomicUsize,
 }
 
-impl Hold {
+impl HoldQueue {
     pub(crate) fn new(limits: HoldLimits) -> Self {
         Self { limits, bytes: AtomicUsize::new(0) }
     }
 
     /// Takes a picture in until dropped, if there is room.
-    pub(crate) fn enter(&self, bytes: usize, why: &TaskError) -> Result<Held<'_>, TaskError> {
+    pub(crate) fn enter(&self, bytes: usize, why: &TaskError) -> Result<HeldRequest<'_>, TaskError> {
         let room = |held: usize| held.checked_add(bytes).filter(|sum| *sum <= self.limits.bytes);
         if self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_err() {
             metric::no_room();
@@ -45,19 +45,19 @@ impl Hold {
             return Err(TaskError::new(ErrorCode::Busy, message));
         }
         metric::holding(1.0, bytes);
-        Ok(Held { hold: self, bytes, since: Instant::now(), outcome: "cancelled" })
+        Ok(HeldRequest { hold: self, bytes, since: Instant::now(), outcome: "cancelled" })
     }
 }
 
 /// A picture being held. Unless told otherwise it ends as cancelled, which is what happens when its client goes away.
-pub(crate) struct Held<'a> {
-    hold: &'a Hold,
+pub(crate) struct HeldRequest<'a> {
+    hold: &'a HoldQueue,
     bytes: usize,
     since: Instant,
     outcome: &'static str,
 }
 
-impl Held<'_> {
+impl HeldRequest<'_> {
     /// An engine gave an answer, good or bad.
     pub(crate) fn taken(&mut self) {
         self.outcome = "taken";
@@ -69,7 +69,7 @@ impl Held<'_> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for HeldRequest<'_> {
     fn drop(&mut self) {
         self.hold.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         metric::holding(-1.0, self.bytes);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_and_given_back() {
-        let hold = Hold::new(HoldLimits { bytes: 100, ..HoldLimits::default() });
+        let hold = HoldQueue::new(HoldLimits { bytes: 100, ..HoldLimits::default() });
         let why = TaskError::new(ErrorCode::Internal, "it sleeps");
         let first = hold.enter(60, &why).ok();
         let error = hold.enter(41, &why).err().unwrap();

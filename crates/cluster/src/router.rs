@@ -8,18 +8,18 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 use viewfinder_core::{
-    Backend, EngineStatus, ErrorCode, NodeStatus, PictureAnswer, PictureRequest, PictureTask, Reply,
-    SentenceRequest, TaskError, label, trace::carried,
+    AnswerFuture, Backend, EngineStatus, ErrorCode, NodeStatus, PictureAnswer, PictureRequest, PictureTask,
+    SentenceRequest, TaskError, label, trace::in_current_context,
 };
 
 use crate::{
-    answers::{Answers, Local, Trouble},
-    balance::{self, Kind},
-    course::Course,
+    balance::{self, WorkKind},
+    engine_client::{AttemptError, EngineClient, LocalEngine},
+    engine_state::{EngineState, watch as watch_member},
     health::Thresholds,
-    hold::{Held, Hold, HoldLimits},
-    member::{Member, watch as watch_member},
+    hold::{HeldRequest, HoldLimits, HoldQueue},
     metric,
+    retry::RetryState,
     route::{LOCAL, Route, Routes},
 };
 
@@ -42,9 +42,9 @@ pub struct RouterConfig {
 /// Gives tasks to engines.
 pub struct Router {
     local: Arc<dyn Backend>,
-    members: BTreeMap<String, Arc<Member>>,
+    members: BTreeMap<String, Arc<EngineState>>,
     routes: Routes,
-    hold: Hold,
+    hold: HoldQueue,
     /// Counts changes of engines' states.
     news: watch::Sender<u64>,
 }
@@ -53,28 +53,28 @@ impl Router {
     /// Starts probing the nodes. Must be called within a Tokio runtime.
     pub fn start(
         local: Arc<dyn Backend>,
-        nodes: Vec<(String, Arc<dyn Answers>)>,
+        nodes: Vec<(String, Arc<dyn EngineClient>)>,
         config: RouterConfig,
     ) -> Self {
         metric::describe();
         let news = watch::Sender::new(0);
         let member =
-            |name: &str, engine| Arc::new(Member::new(name, engine, config.thresholds, news.clone()));
+            |name: &str, engine| Arc::new(EngineState::new(name, engine, config.thresholds, news.clone()));
         let mut members = BTreeMap::new();
         for (name, engine) in nodes {
             let member = member(&name, engine);
             tokio::spawn(watch_member(Arc::downgrade(&member)));
             members.insert(name, member);
         }
-        let engine: Arc<dyn Answers> = Arc::new(Local(Arc::clone(&local)));
+        let engine: Arc<dyn EngineClient> = Arc::new(LocalEngine(Arc::clone(&local)));
         members.insert(LOCAL.to_owned(), member(LOCAL, engine));
-        let hold = Hold::new(config.hold);
+        let hold = HoldQueue::new(config.hold);
         Self { local, members, routes: config.routes, hold, news }
     }
 
     /// The engine to ask next: of the best rank that has one which is up, was not asked yet, and may do what is open.
-    fn choose(&self, route: &Route, course: &Course, tasks: &[PictureTask]) -> Option<&Arc<Member>> {
-        let kind = Kind::of(course.open().map(|at| &tasks[at]));
+    fn choose(&self, route: &Route, course: &RetryState, tasks: &[PictureTask]) -> Option<&Arc<EngineState>> {
+        let kind = WorkKind::of(course.open().map(|at| &tasks[at]));
         route.iter().find_map(|rank| {
             let members: Vec<_> = rank
                 .iter()
@@ -91,8 +91,8 @@ impl Router {
         let deadline = Instant::now() + self.hold.limits.time;
         let engines: Vec<_> = route.iter().flatten().filter_map(|name| self.members.get(name)).collect();
         let mut news = self.news.subscribe();
-        let mut held: Option<Held<'_>> = None;
-        let mut course = Course::new(request.tasks.len());
+        let mut held: Option<HeldRequest<'_>> = None;
+        let mut course = RetryState::new(request.tasks.len());
         let mut pause = SHORTEST_PAUSE;
         loop {
             news.mark_unchanged();
@@ -152,8 +152,8 @@ impl Router {
                     }
                     return Ok(vector);
                 }
-                Ok(Some(Ok((_, Err(Trouble { error, verdict }))))) => {
-                    reason = Some(verdict);
+                Ok(Some(Ok((_, Err(AttemptError { error, class }))))) => {
+                    reason = Some(class);
                     last = error;
                     false
                 }
@@ -172,7 +172,7 @@ impl Router {
                 }
                 patience = member.hedge_after();
                 let request = request.clone();
-                running.spawn(carried(async move { (slow, member.sentence(request).await) }));
+                running.spawn(in_current_context(async move { (slow, member.sentence(request).await) }));
             } else if running.is_empty() {
                 return Err(last);
             } else {
@@ -183,7 +183,7 @@ impl Router {
 }
 
 impl Backend for Router {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async move {
             // Tasks that go the same way go together: the picture travels once.
             let mut groups: Vec<(&Route, Vec<usize>)> = Vec::new();
@@ -204,7 +204,7 @@ impl Backend for Router {
         })
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(self.ask_for_sentence(request))
     }
 

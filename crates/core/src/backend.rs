@@ -3,15 +3,15 @@ use std::{future::Future, pin::Pin};
 use crate::{EngineStatus, NodeStatus, PictureAnswer, PictureRequest, SentenceRequest, TaskError};
 
 /// A reply on its way. Dropping it tells the backend that nobody waits any more.
-pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T, TaskError>> + Send + 'a>>;
+pub type AnswerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, TaskError>> + Send + 'a>>;
 
 /// What answers tasks: the local engine, or anything that speaks like it.
 pub trait Backend: Send + Sync + 'static {
     /// Answers everything asked about a picture, or says why nothing of it can be answered.
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer>;
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer>;
 
     /// The vector of a sentence.
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>>;
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>>;
 
     /// What it is doing right now. Returns at once.
     fn status(&self) -> EngineStatus;

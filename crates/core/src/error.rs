@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::short::short;
+use crate::truncate::short;
 
 /// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

@@ -9,19 +9,19 @@ mod backend;
 mod cosine;
 mod error;
 mod memory;
-mod short;
 mod status;
 mod task;
+mod truncate;
 
 pub mod label;
 pub mod ocr;
 pub mod trace;
 
 pub use answer::{Answer, Face, PictureAnswer};
-pub use backend::{Backend, Reply};
+pub use backend::{AnswerFuture, Backend};
 pub use cosine::cosine;
 pub use error::{ErrorCode, ErrorScope, Fault, TaskError};
 pub use memory::resident_bytes;
-pub use short::short;
 pub use status::{EngineStatus, LoadedModel, NodeStatus};
 pub use task::{Alpha, DecodeRules, PictureRequest, PictureTask, SentenceRequest};
+pub use truncate::short;

@@ -12,21 +12,21 @@ use crate::runtime::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use viewfinder_convert::precision::Precision;
 use viewfinder_core::{
-    Backend, EngineStatus, ErrorCode, LoadedModel, PictureAnswer, PictureRequest, PictureTask, Reply,
+    AnswerFuture, Backend, EngineStatus, ErrorCode, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest, TaskError, resident_bytes,
 };
 use viewfinder_models::{Family, ModelError, ModelFiles, Role, RuntimeFlavour, Store};
 use viewfinder_vision::{Dump, clip};
 
 use crate::{
-    EngineConfig, Made,
-    load::{self, Kit, Loaded, load},
-    on_request::Gate,
+    EngineConfig, MadeVariant,
+    load::{self, LoadedNetwork, Preprocessing, load},
+    on_request::DownloadPolicy,
     picture, variant,
 };
 
 type Key = (String, Role);
-type NetworksOrWhy = Result<picture::Networks, TaskError>;
+type NetworksResult = Result<picture::Networks, TaskError>;
 
 /// Families that embed pictures and sentences.
 pub(crate) const CLIP: &[Family] = &[Family::ChineseClip, Family::OpenClip, Family::MClip, Family::Nllb];
@@ -59,10 +59,10 @@ struct Inner {
     places: Arc<Semaphore>,
     runtime: Mutex<Option<Runtime>>,
     trouble: Mutex<Option<TaskError>>,
-    networks: Cache<Key, Loaded>,
+    networks: Cache<Key, LoadedNetwork>,
     /// Bytes of all of them, at most.
     model_bytes: u64,
-    gate: Gate,
+    gate: DownloadPolicy,
     /// Networks that no source delivered, and when that was found out.
     undelivered: Mutex<HashMap<Key, (Instant, TaskError)>>,
 }
@@ -80,7 +80,8 @@ impl Engine {
         let (workers, threads) = config.shape(total);
         let model_bytes =
             config.model_bytes.or_else(|| usable_bytes().map(|bytes| bytes / 2)).unwrap_or(u64::MAX);
-        let gate = Gate::new(&config.on_request, |name| spelled(&store, resolved(&config, name)));
+        let gate =
+            DownloadPolicy::new(&config.on_request, |name| canonical_name(&store, resolved(&config, name)));
         let cores = Arc::new(Cores::new(total));
         let pool = Pool::start(workers, threads, config.queue.max(1), Arc::clone(&cores))
             .map_err(|error| TaskError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
@@ -103,7 +104,7 @@ impl Engine {
             let engine = Arc::downgrade(&inner);
             std::thread::Builder::new()
                 .name("time-to-live".to_owned())
-                .spawn(move || sweep(&engine, time_to_live))
+                .spawn(move || drop_idle_loop(&engine, time_to_live))
                 .map_err(|error| TaskError::new(ErrorCode::Internal, format!("no threads: {error}")))?;
         }
         Ok(Self { inner })
@@ -169,7 +170,7 @@ impl Engine {
 
     /// Makes every network of a model in another precision, such as `cn-clip/ViT-B-16@int8`, fetching the published one if
     /// need be. One that strays further from it than [`LEAST_COSINE`](crate::LEAST_COSINE) is refused unless forced. Blocks.
-    pub fn make_variant(&self, name: &str, force: bool) -> Result<Vec<Made>, TaskError> {
+    pub fn make_variant(&self, name: &str, force: bool) -> Result<Vec<MadeVariant>, TaskError> {
         let entry = self.inner.store.catalogue().find(name);
         let roles = entry.ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?.roles();
         roles.into_iter().map(|role| self.inner.make(name, role, force)).collect()
@@ -183,14 +184,14 @@ impl Engine {
         precision: Precision,
         force: bool,
         folder: &Path,
-    ) -> Result<Made, TaskError> {
+    ) -> Result<MadeVariant, TaskError> {
         variant::write(&self.inner.runtime()?, source, precision, force, folder)
     }
 
     /// Drops every model and returns the memory, and keeps serving: the next request loads what it needs.
     pub fn unload(&self) {
         self.inner.networks.clear();
-        self.inner.give_back();
+        self.inner.release_memory();
     }
 
     /// Takes no more work and waits for what runs, at most for `patience`. Tells whether it ended in time.
@@ -254,7 +255,7 @@ impl Engine {
         Arc::clone(&self.inner.places).try_acquire_owned().map_err(|_| busy(PoolError::Full))
     }
 
-    async fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, TaskError> {
+    async fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksResult>, TaskError> {
         if let Some(networks) = self.inner.loaded_networks_of(request) {
             return Ok(networks.into_iter().map(Ok).collect());
         }
@@ -266,7 +267,7 @@ impl Engine {
         &self,
         request: PictureRequest,
         dump: Option<SharedDump>,
-        networks: Vec<NetworksOrWhy>,
+        networks: Vec<NetworksResult>,
         place: OwnedSemaphorePermit,
     ) -> Result<oneshot::Receiver<Result<PictureAnswer, TaskError>>, TaskError> {
         let helpers = Helpers::new(Arc::clone(&self.inner.cores), self.inner.threads);
@@ -291,10 +292,10 @@ impl Engine {
     fn queue_sentence(
         &self,
         request: SentenceRequest,
-        network: Arc<Loaded>,
+        network: Arc<LoadedNetwork>,
     ) -> Result<oneshot::Receiver<Result<Vec<f32>, TaskError>>, TaskError> {
-        self.queue(Lane::Interactive, move || match &network.kit {
-            Kit::Tokenizer(tokenizer) => {
+        self.queue(Lane::Interactive, move || match &network.preprocessing {
+            Preprocessing::Tokenizer(tokenizer) => {
                 let language = request.language.as_deref();
                 Ok(clip::embed_text(&request.text, language, &network.session, tokenizer)?)
             }
@@ -340,11 +341,11 @@ impl Engine {
 impl Inner {
     /// The name of the model that answers for `requested`.
     fn resolve(&self, requested: &str) -> String {
-        spelled(&self.store, resolved(&self.config, requested))
+        canonical_name(&self.store, resolved(&self.config, requested))
     }
 
     /// The network if it is in memory and can do what it is wanted for.
-    fn loaded(&self, name: &str, role: Role, families: &[Family]) -> Option<Arc<Loaded>> {
+    fn loaded(&self, name: &str, role: Role, families: &[Family]) -> Option<Arc<LoadedNetwork>> {
         self.networks.get(&(name.to_owned(), role)).filter(|loaded| families.contains(&loaded.family))
     }
 
@@ -357,8 +358,8 @@ impl Inner {
     }
 
     /// The networks of every task, or why it has none; an error if no task has its own.
-    fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksOrWhy>, TaskError> {
-        let of_task = |task| -> NetworksOrWhy {
+    fn networks_of(&self, request: &PictureRequest) -> Result<Vec<NetworksResult>, TaskError> {
+        let of_task = |task| -> NetworksResult {
             self.needs(task).map(|(name, need)| self.network(&name, need.role, need.families)).collect()
         };
         let networks: Vec<_> = request.tasks.iter().map(of_task).collect();
@@ -381,7 +382,7 @@ impl Inner {
     }
 
     /// A network from the cache, or loaded, fetching its files if need be. Blocks.
-    fn network(&self, name: &str, role: Role, families: &[Family]) -> Result<Arc<Loaded>, TaskError> {
+    fn network(&self, name: &str, role: Role, families: &[Family]) -> Result<Arc<LoadedNetwork>, TaskError> {
         let suits = |family: Family| -> Result<(), TaskError> {
             if families.contains(&family) {
                 return Ok(());
@@ -392,7 +393,7 @@ impl Inner {
         // Nothing is fetched to find that out.
         self.store.catalogue().find(name).map_or(Ok(()), |entry| suits(entry.family))?;
         let key = (name.to_owned(), role);
-        let loaded = self.networks.get_or_load(&key, || -> Result<Loaded, TaskError> {
+        let loaded = self.networks.get_or_load(&key, || -> Result<LoadedNetwork, TaskError> {
             let files = self.files(&key)?;
             suits(files.family)?;
             self.make_room(load::bytes(&files));
@@ -447,12 +448,12 @@ impl Inner {
         files
     }
 
-    fn make(&self, name: &str, role: Role, force: bool) -> Result<Made, TaskError> {
+    fn make(&self, name: &str, role: Role, force: bool) -> Result<MadeVariant, TaskError> {
         variant::make(&self.store, &self.runtime()?, name, role, force, &*self.config.progress)
     }
 
     /// Returns the memory of dropped networks to the system, and with the last network the working memory of all.
-    fn give_back(&self) {
+    fn release_memory(&self) {
         if self.networks.entries().is_empty()
             && let Ok(runtime) = self.runtime.try_lock()
             && let Some(runtime) = &*runtime
@@ -515,7 +516,7 @@ fn resolved<'a>(config: &'a EngineConfig, requested: &'a str) -> &'a str {
 }
 
 /// One spelling for the cache, so that no network is loaded twice.
-fn spelled(store: &Store, name: &str) -> String {
+fn canonical_name(store: &Store, name: &str) -> String {
     store.catalogue().find(name).map_or_else(|| name.to_owned(), |entry| entry.name.clone())
 }
 
@@ -562,11 +563,11 @@ fn out_of_memory(result: &Result<PictureAnswer, TaskError>) -> Option<&TaskError
 }
 
 impl Backend for Engine {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(Engine::picture(self, request))
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(Engine::sentence(self, request))
     }
 
@@ -596,14 +597,14 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// Drops idle models and returns their memory until the engine is gone.
-fn sweep(engine: &Weak<Inner>, time_to_live: Duration) {
+fn drop_idle_loop(engine: &Weak<Inner>, time_to_live: Duration) {
     let pause = (time_to_live / 4).clamp(Duration::from_millis(50), Duration::from_secs(5));
     loop {
         std::thread::sleep(pause);
         let Some(engine) = engine.upgrade() else { return };
         let dropped = engine.networks.drop_idle(time_to_live);
         if dropped > 0 {
-            engine.give_back();
+            engine.release_memory();
             tracing::info!(dropped, resident = resident_bytes(), "idle models dropped");
         }
     }

@@ -12,39 +12,39 @@ use viewfinder_models::{Family, ModelFiles, Role};
 use viewfinder_vision::{
     Network,
     clip::{ChineseTokenizer, HfFamily, HfText, ImagePreprocess, TextTokenizer, declared_side},
-    ocr::Alphabet,
+    ocr::CharacterSet,
 };
 
 /// Side of Chinese-CLIP's square input where the model file does not fix it.
 const CHINESE_CLIP_SIDE: usize = 224;
 
 /// A network in memory, and what its pipeline needs beside it.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedNetwork {
     pub(crate) session: Session,
-    pub(crate) kit: Kit,
+    pub(crate) preprocessing: Preprocessing,
     /// What it can be used for.
     pub(crate) family: Family,
     /// Bytes of its files, about what it takes in memory.
     pub(crate) bytes: u64,
 }
 
-pub(crate) enum Kit {
-    Nothing,
-    Alphabet(Alphabet),
+pub(crate) enum Preprocessing {
+    None,
+    CharacterSet(CharacterSet),
     Preprocess(ImagePreprocess),
     Tokenizer(TextTokenizer),
     /// Height and width of an orientation classifier's input, where the catalogue knows them.
     Size(Option<(usize, usize)>),
 }
 
-pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, TaskError> {
+pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<LoadedNetwork, TaskError> {
     let calls = if files.role == Role::Detection { Calls::OnePerPicture } else { Calls::Many };
     // Pictures and their lines of text come in every size; what other networks look at is brought to one.
     let session = match files.family {
         Family::PaddleOcr => open(&runtime.for_any_shapes(), &files.model, calls)?,
         _ => open(runtime, &files.model, calls)?,
     };
-    let kit = match (files.family, files.role) {
+    let preprocessing = match (files.family, files.role) {
         (Family::PaddleOcr, Role::Recognition) => {
             let characters = session.metadata("character").ok_or_else(|| {
                 broken(
@@ -52,20 +52,20 @@ pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, Task
                     "it carries no alphabet (metadata `character`), so it is no PP-OCR recogniser",
                 )
             })?;
-            Kit::Alphabet(Alphabet::from_metadata(&characters))
+            Preprocessing::CharacterSet(CharacterSet::from_metadata(&characters))
         }
-        (Family::PaddleOcr, Role::Classification) => Kit::Size(files.input_size),
-        (Family::ChineseClip, Role::Visual) => {
-            Kit::Preprocess(ImagePreprocess::chinese(declared_side(&session).unwrap_or(CHINESE_CLIP_SIDE)))
-        }
+        (Family::PaddleOcr, Role::Classification) => Preprocessing::Size(files.input_size),
+        (Family::ChineseClip, Role::Visual) => Preprocessing::Preprocess(ImagePreprocess::chinese(
+            declared_side(&session).unwrap_or(CHINESE_CLIP_SIDE),
+        )),
         (_, Role::Visual) => {
             let config = extra(files, "preprocess_cfg.json")?;
-            Kit::Preprocess(
+            Preprocessing::Preprocess(
                 ImagePreprocess::from_preprocess_cfg(&config).map_err(|e| broken(&files.name, e))?,
             )
         }
         (Family::ChineseClip, Role::Textual) => {
-            Kit::Tokenizer(TextTokenizer::Chinese(ChineseTokenizer::new()))
+            Preprocessing::Tokenizer(TextTokenizer::Chinese(ChineseTokenizer::new()))
         }
         (family, Role::Textual) => {
             let family = match family {
@@ -80,11 +80,11 @@ pub(crate) fn load(runtime: &Runtime, files: &ModelFiles) -> Result<Loaded, Task
                 family,
             )
             .map_err(|error| broken(&files.name, error))?;
-            Kit::Tokenizer(TextTokenizer::HuggingFace(Box::new(tokenizer)))
+            Preprocessing::Tokenizer(TextTokenizer::HuggingFace(Box::new(tokenizer)))
         }
-        _ => Kit::Nothing,
+        _ => Preprocessing::None,
     };
-    Ok(Loaded { session, kit, family: files.family, bytes: bytes(files) })
+    Ok(LoadedNetwork { session, preprocessing, family: files.family, bytes: bytes(files) })
 }
 
 /// Bytes of a network's files. Weights may lie in files beside the graph; other engines' files do not count.

@@ -18,14 +18,14 @@ pub enum OnRequest {
 }
 
 /// Judges requests by [`OnRequest`].
-pub(crate) struct Gate {
+pub(crate) struct DownloadPolicy {
     /// As the catalogue spells them; `None` lets everything pass.
     known: Option<BTreeSet<String>>,
     /// What was asked for and refused since the start. All of these are in the catalogue, so that there are not many.
     refused: Mutex<BTreeSet<String>>,
 }
 
-impl Gate {
+impl DownloadPolicy {
     /// `spell` turns a name into the catalogue's.
     pub(crate) fn new(allowed: &OnRequest, spell: impl Fn(&str) -> String) -> Self {
         let known = match allowed {

@@ -10,11 +10,11 @@ use viewfinder_vision::{Dump, clip, face, ocr};
 
 use crate::{
     engine::CLIP,
-    load::{Kit, Loaded},
+    load::{LoadedNetwork, Preprocessing},
 };
 
 /// The networks of one task, in the order of [`needs`].
-pub(crate) type Networks = Vec<Arc<Loaded>>;
+pub(crate) type Networks = Vec<Arc<LoadedNetwork>>;
 
 /// A network that a task needs.
 pub(crate) struct Need<'a> {
@@ -91,15 +91,17 @@ fn one(
     Ok(match task {
         PictureTask::Text { options, .. } => {
             let recognition = &networks[1];
-            let Kit::Alphabet(alphabet) = &recognition.kit else { return Err(unsuited("text recogniser")) };
+            let Preprocessing::CharacterSet(characters) = &recognition.preprocessing else {
+                return Err(wrong_model("text recogniser"));
+            };
             let networks = ocr::Networks {
                 detection: &first.session,
                 classification: networks.get(2).map(|loaded| ocr::Classifier {
                     network: &loaded.session,
-                    size: if let Kit::Size(size) = loaded.kit { size } else { None },
+                    size: if let Preprocessing::Size(size) = loaded.preprocessing { size } else { None },
                 }),
                 recognition: &recognition.session,
-                alphabet,
+                characters,
             };
             Answer::Text(ocr::read(picture, &networks, options, helpers, dump)?)
         }
@@ -117,12 +119,14 @@ fn one(
             Answer::Faces(face::detect(picture, &first.session, *min_score, dump)?)
         }
         PictureTask::Embed { .. } => {
-            let Kit::Preprocess(preprocess) = &first.kit else { return Err(unsuited("image encoder")) };
+            let Preprocessing::Preprocess(preprocess) = &first.preprocessing else {
+                return Err(wrong_model("image encoder"));
+            };
             Answer::Embedding(clip::embed_image(picture, &first.session, preprocess)?)
         }
     })
 }
 
-fn unsuited(wanted: &str) -> TaskError {
+fn wrong_model(wanted: &str) -> TaskError {
     TaskError::new(ErrorCode::ModelUnsuited, format!("the model is no {wanted}"))
 }

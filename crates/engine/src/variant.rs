@@ -12,14 +12,14 @@ use viewfinder_image::{Limits, RgbImage, decode};
 use viewfinder_models::{Agreement, ModelError, ModelFiles, Progress, Role, Step, Store, Variant};
 use viewfinder_vision::clip;
 
-use crate::load::{Kit, load};
+use crate::load::{Preprocessing, load};
 
 /// A variant whose vectors deviate more from those of its base, on any sample, is not used unless forced.
 pub const LEAST_COSINE: f64 = 0.98;
 
 /// A network that was made.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct MadeVariant {
     /// Where it is now.
     pub files: ModelFiles,
     /// How closely it follows its base.
@@ -36,7 +36,7 @@ pub(crate) fn make(
     role: Role,
     force: bool,
     progress: &dyn Progress,
-) -> Result<Made, TaskError> {
+) -> Result<MadeVariant, TaskError> {
     let entry = store.catalogue().find(name).ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?;
     let Some(Variant { base, precision }) = &entry.variant else {
         let message = format!("{name} is published as it is; ask for {name}@int8 or {name}@fp16");
@@ -54,7 +54,7 @@ pub(crate) fn make(
         Err(error) => progress.end(Err(&error.message)),
     }
     let files = result?;
-    let Made { agreement, report, .. } =
+    let MadeVariant { agreement, report, .. } =
         made.ok_or_else(|| TaskError::new(ErrorCode::Internal, "a network was installed but not made"))?;
     tracing::info!(
         model = name,
@@ -64,7 +64,7 @@ pub(crate) fn make(
         bytes = report.bytes_after,
         "model made in another precision"
     );
-    Ok(Made { files, agreement, report })
+    Ok(MadeVariant { files, agreement, report })
 }
 
 /// Writes the network with all that belongs to it into `folder`, compares it with its source, and refuses it if it strays
@@ -75,7 +75,7 @@ pub(crate) fn write(
     precision: Precision,
     force: bool,
     folder: &Path,
-) -> Result<Made, TaskError> {
+) -> Result<MadeVariant, TaskError> {
     let model = folder.join("model.onnx");
     let input = ModelFile::open(&source.model).map_err(PrecisionError::from)?;
     let report = match precision {
@@ -112,18 +112,18 @@ pub(crate) fn write(
         return Err(TaskError::new(ErrorCode::ModelImprecise, message));
     }
     agreement.write(folder)?;
-    Ok(Made { files: made, agreement, report })
+    Ok(MadeVariant { files: made, agreement, report })
 }
 
 /// The vectors that a network gives the samples.
 fn vectors(runtime: &Runtime, files: &ModelFiles) -> Result<Vec<Vec<f32>>, TaskError> {
     let loaded = load(runtime, files)?;
-    let vectors: Result<Vec<_>, _> = match &loaded.kit {
-        Kit::Preprocess(preprocess) => pictures()?
+    let vectors: Result<Vec<_>, _> = match &loaded.preprocessing {
+        Preprocessing::Preprocess(preprocess) => pictures()?
             .iter()
             .map(|picture| clip::embed_image(picture, &loaded.session, preprocess))
             .collect(),
-        Kit::Tokenizer(tokenizer) => {
+        Preprocessing::Tokenizer(tokenizer) => {
             SENTENCES.iter().map(|text| clip::embed_text(text, None, &loaded.session, tokenizer)).collect()
         }
         _ => {

@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::places::Place;
+use crate::connection_limit::Place;
 
 /// A client's connection, which holds a place until it is dropped.
 pub struct Connection {

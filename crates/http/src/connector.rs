@@ -60,7 +60,7 @@ impl Connector {
         tcp.set_connect_timeout(Some(limit));
         let builder = HttpsConnectorBuilder::new();
         let builder = match authorities {
-            Some(pem) => builder.with_tls_config(trusting(read(pem)?)?),
+            Some(pem) => builder.with_tls_config(client_config(read(pem)?)?),
             None => builder
                 .with_provider_and_webpki_roots(Arc::new(ring::default_provider()))
                 .map_err(unprepared)?,
@@ -83,7 +83,7 @@ fn read(pem: &[u8]) -> Result<RootCertStore, EncryptionError> {
     Ok(authorities)
 }
 
-fn trusting(authorities: RootCertStore) -> Result<ClientConfig, EncryptionError> {
+fn client_config(authorities: RootCertStore) -> Result<ClientConfig, EncryptionError> {
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let config = config.with_safe_default_protocol_versions().map_err(unprepared)?;
     Ok(config.with_root_certificates(authorities).with_no_client_auth())
@@ -94,7 +94,7 @@ fn unprepared(error: impl Error) -> EncryptionError {
 }
 
 /// Why the peer's certificate was not accepted, if that is what this error is at its bottom.
-pub fn distrust(error: &(dyn Error + 'static)) -> Option<String> {
+pub fn certificate_error(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         // An I/O error has what caused it inside, and not as its source.

@@ -1,16 +1,16 @@
-//! Connections, under whatever HTTP is spoken on them: [`listen`] and [`accept`] for servers, [`Connector`] for clients. `places` bounds a
+//! Connections, under whatever HTTP is spoken on them: [`listen`] and [`accept`] for servers, [`Connector`] for clients. `connection_limit` bounds a
 //! server's connections, and says who leaves when they run short; `proxy` passes what it does not answer on to one server.
 
 mod connection;
+mod connection_limit;
 mod connector;
 mod heads;
 mod listen;
-mod places;
 
 pub mod proxy;
 
 pub use connection::Connection;
-pub use connector::{Connector, EncryptionError, distrust};
-pub use heads::unfit;
+pub use connection_limit::{ActiveRequest, Answer, Place, RequestBody, client};
+pub use connector::{Connector, EncryptionError, certificate_error};
+pub use heads::head_error;
 pub use listen::{BindError, accept, listen};
-pub use places::{Answer, Answering, Place, Receiving, client};

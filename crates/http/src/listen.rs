@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     connection::Connection,
-    places::{Places, client},
+    connection_limit::{ConnectionLimiter, client},
 };
 
 /// An address that cannot be listened on.
@@ -57,7 +57,7 @@ pub async fn accept<F>(
     F: Future<Output = ()> + Send + 'static,
 {
     // Of this address, so that a crowd at one keeps nobody from another.
-    let places = Places::new(listener.local_addr().ok(), connections);
+    let places = ConnectionLimiter::new(listener.local_addr().ok(), connections);
     let mut open = JoinSet::new();
     loop {
         let accepted = async {

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_core::{
-    Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, Reply, SentenceRequest, TaskError, ocr,
+    AnswerFuture, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
+    TaskError, ocr,
 };
 use viewfinder_immich::{Caller, Library, LibraryConfig, SearchRequest, SearchRoute};
 use viewfinder_test_support::{
@@ -40,11 +41,11 @@ const SERVER: &[&str] = &[
 struct Words;
 
 impl Backend for Words {
-    fn picture(&self, _: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, _: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async { Err(TaskError::new(ErrorCode::ModelUnsuited, "only words are answered here")) })
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         let seed = request
             .text
             .bytes()

@@ -11,7 +11,7 @@ const MAX_BYTES: u64 = 16 << 30;
 
 /// A file wanted from an archive.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct ArchiveMember {
     /// Its path inside; leading folders may be left out.
     pub(crate) member: String,
     /// Where it goes.
@@ -28,7 +28,7 @@ pub(crate) struct Extracted {
 }
 
 /// Takes the wanted files out of an archive; each lands complete and verified, or not at all.
-pub(crate) fn extract(archive: &Path, wanted: &[Wanted]) -> Result<Vec<Extracted>, String> {
+pub(crate) fn extract(archive: &Path, wanted: &[ArchiveMember]) -> Result<Vec<Extracted>, String> {
     let mut out = Vec::new();
     each_file(archive, |name, content| {
         for file in wanted {

@@ -1,7 +1,7 @@
 //! Parsers of this crate that are private, for `crates/fuzz`.
 use std::path::{Path, PathBuf};
 
-use crate::archive::{self, Wanted};
+use crate::archive::{self, ArchiveMember};
 
 /// Takes every file out of an archive into a folder, numbered; answers where they lie.
 pub fn unpack(archive: &Path, into: &Path) -> Result<Vec<PathBuf>, String> {
@@ -15,6 +15,6 @@ pub fn unpack(archive: &Path, into: &Path) -> Result<Vec<PathBuf>, String> {
 
 /// Takes one file out of an archive.
 pub fn take(archive: &Path, member: &str, dest: &Path) -> Result<(), String> {
-    let wanted = Wanted { member: member.to_owned(), dest: dest.to_owned(), sha256: None };
+    let wanted = ArchiveMember { member: member.to_owned(), dest: dest.to_owned(), sha256: None };
     archive::extract(archive, &[wanted]).map(drop)
 }

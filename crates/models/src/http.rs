@@ -57,7 +57,7 @@ enum Failure {
     Final(String),
 }
 
-/// An HTTP client with patience.
+/// An HTTP client with back-off.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     agent: Agent,
@@ -98,11 +98,11 @@ impl Client {
                 serde_json::from_str(&text).map_err(|error| Failure::Final(format!("no JSON: {error}")))?;
             Ok((value, next))
         };
-        let mut patience = Patience::new(self.retry);
+        let mut backoff = Backoff::new(self.retry);
         loop {
             match task() {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => patience.after(failure)?,
+                Err(failure) => backoff.after(failure)?,
             }
         }
     }
@@ -127,15 +127,15 @@ impl Client {
             }
             let mut patched = part.len() > 0;
             let mut best = part.len();
-            let mut patience = Patience::new(self.retry);
+            let mut backoff = Backoff::new(self.retry);
             // Ends: each round either uses up an attempt or has brought the file further than ever before.
             while let Err(failure) = self.stream(file, part, progress) {
                 if part.len() > best {
                     best = part.len();
-                    patience = Patience::new(self.retry);
+                    backoff = Backoff::new(self.retry);
                 }
                 patched |= part.len() > 0;
-                patience.after(failure)?;
+                backoff.after(failure)?;
             }
             let found =
                 checksum::of_file(&part.data).map_err(|error| format!("cannot read back: {error}"))?;
@@ -279,13 +279,13 @@ impl Client {
 }
 
 /// How many more tries, and how long until the next.
-struct Patience {
+struct Backoff {
     left: u32,
     delay: Duration,
     max_delay: Duration,
 }
 
-impl Patience {
+impl Backoff {
     fn new(retry: Retry) -> Self {
         Self { left: retry.attempts, delay: retry.first_delay, max_delay: retry.max_delay }
     }

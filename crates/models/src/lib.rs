@@ -46,5 +46,5 @@ pub use progress::{NoProgress, Progress, Step};
 pub use runtime_library::RuntimeFlavour;
 pub use source::Source;
 pub use store::{
-    Converted, Location, ModelFiles, ModelStatus, RoleStatus, State, Store, StoreConfig, Verdict, Verified,
+    CheckResult, Converted, Location, ModelFiles, ModelStatus, RoleStatus, State, Store, StoreConfig, Verdict,
 };

@@ -9,10 +9,10 @@ use std::{
 /// A pipe whose program has ended says the rest at once, unless something outside its group holds it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) type Listening = Option<mpsc::Receiver<Vec<u8>>>;
+pub(crate) type PipeReader = Option<mpsc::Receiver<Vec<u8>>>;
 
 /// Reads at most `limit` bytes. What comes after is thrown away if the program shall go on, else it finds its pipe closed.
-pub(crate) fn listen(pipe: Option<impl Read + Send + 'static>, limit: u64, go_on: bool) -> Listening {
+pub(crate) fn listen(pipe: Option<impl Read + Send + 'static>, limit: u64, go_on: bool) -> PipeReader {
     let mut pipe = pipe?;
     let (tell, hear) = mpsc::channel();
     thread::spawn(move || {
@@ -29,6 +29,6 @@ pub(crate) fn listen(pipe: Option<impl Read + Send + 'static>, limit: u64, go_on
 }
 
 /// What was said by a program that has ended.
-pub(crate) fn heard(listening: Listening) -> Vec<u8> {
+pub(crate) fn collect(listening: PipeReader) -> Vec<u8> {
     listening.and_then(|hear| hear.recv_timeout(PATIENCE).ok()).unwrap_or_default()
 }

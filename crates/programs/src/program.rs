@@ -125,7 +125,7 @@ impl Program {
             let _ = end(&mut child);
         }
         let ended = ended.map_err(broken)?;
-        let (output, complaint) = (pipe::heard(output), pipe::heard(complaint));
+        let (output, complaint) = (pipe::collect(output), pipe::collect(complaint));
         let Some(status) = ended else { return Err(ProgramError::TooSlow { program, time: bounds.time }) };
         if output.len() as u64 > bounds.output {
             return Err(ProgramError::TooLarge { program, limit: bounds.output });

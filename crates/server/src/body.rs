@@ -21,7 +21,7 @@ pub(crate) struct Bodies {
 }
 
 /// A body, and the room it takes until dropped.
-pub(crate) struct Held {
+pub(crate) struct BufferedBody {
     pub(crate) bytes: Bytes,
     _room: Option<OwnedSemaphorePermit>,
 }
@@ -43,7 +43,7 @@ impl Bodies {
     }
 
     /// Reads a body to its end.
-    pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Held, Failure> {
+    pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<BufferedBody, Failure> {
         self.read_at_most(headers, body, self.limits.body_bytes).await
     }
 
@@ -53,7 +53,7 @@ impl Bodies {
         headers: &HeaderMap,
         mut body: Body,
         most: usize,
-    ) -> Result<Held, Failure> {
+    ) -> Result<BufferedBody, Failure> {
         let most = most.min(self.limits.body_bytes);
         let announced = headers
             .get(header::CONTENT_LENGTH)
@@ -75,7 +75,7 @@ impl Bodies {
         result
     }
 
-    async fn collect(&self, announced: usize, body: &mut Body, most: usize) -> Result<Held, Failure> {
+    async fn collect(&self, announced: usize, body: &mut Body, most: usize) -> Result<BufferedBody, Failure> {
         check(announced, most)?;
         if announced > self.room.available_permits() {
             return Err(Failure::full());
@@ -95,7 +95,7 @@ impl Bodies {
             make_room(&mut bytes, chunk.len(), announced);
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Held { bytes: bytes.into(), _room: room })
+        Ok(BufferedBody { bytes: bytes.into(), _room: room })
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use viewfinder_http::unfit;
+use viewfinder_http::head_error;
 
 use crate::{Admitted, body::discard, failure::Failure, routes};
 
@@ -39,7 +39,7 @@ pub(crate) async fn guard(State(names): State<Arc<[String]>>, mut request: Reque
 }
 
 fn refusal(request: &Request, names: &[String]) -> Option<Failure> {
-    if let Some((status, why)) = unfit(request) {
+    if let Some((status, why)) = head_error(request) {
         return Some(Failure::caller(status, "request_malformed", why));
     }
     let (path, headers) = (request.uri().path(), request.headers());

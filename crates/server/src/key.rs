@@ -14,7 +14,7 @@ use axum::{
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{Peer, Tries, body::discard, failure::Failure, routes};
+use crate::{FailedAttempts, Peer, body::discard, failure::Failure, routes};
 
 /// Paths that want no key.
 const OPEN: [&str; 3] = ["/ping", "/ui/style.css", "/ui/script.js"];
@@ -94,16 +94,16 @@ pub struct Admitted;
 
 /// An address's key, and which paths want none.
 #[derive(Clone)]
-pub(crate) struct Guard {
+pub(crate) struct KeyGuard {
     pub(crate) key: Key,
     /// Beside [`OPEN`].
     pub(crate) open: Arc<[&'static str]>,
-    pub(crate) tries: Arc<Tries>,
+    pub(crate) tries: Arc<FailedAttempts>,
 }
 
 /// Lets requests with the right key through, and those that need none.
 pub(crate) async fn guard(
-    State(Guard { key, open, tries }): State<Guard>,
+    State(KeyGuard { key, open, tries }): State<KeyGuard>,
     mut request: Request,
     next: Next,
 ) -> Response {

@@ -11,29 +11,29 @@
 
 mod body;
 mod config;
+mod failed_attempts;
 mod failure;
 mod foreign;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 mod key;
-mod knocks;
+mod key_refusal_log;
 pub mod ledger;
-mod lines;
+mod log_limit;
 mod metric;
 mod multipart;
 mod observe;
 mod routes;
 mod server;
 mod stream;
-mod tries;
 
 pub use body::discard;
 pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
+pub use failed_attempts::FailedAttempts;
 pub use foreign::host_name;
 pub use key::{AddressKey, Admitted, BadKey, Key, guesses};
 pub use metric::install as install_metrics;
 pub use routes::{ROUTES, page_file};
 pub use server::Server;
 pub use stream::Peer;
-pub use tries::Tries;

@@ -14,7 +14,7 @@ use viewfinder_core::{
     trace::{Context, REQUEST_ID},
 };
 
-use crate::{ROUTES, failure::Failure, lines::Lines, metric, routes::App, stream::Peer};
+use crate::{ROUTES, failure::Failure, log_limit::LogLimiter, metric, routes::App, stream::Peer};
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -106,7 +106,7 @@ pub(crate) fn note<'a>(questions: impl Iterator<Item = (&'static str, &'a str)>,
 }
 
 /// Says so when a request is dropped half-way.
-struct Gone<'a>(Option<&'a Lines>);
+struct Gone<'a>(Option<&'a LogLimiter>);
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {

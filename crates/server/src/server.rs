@@ -15,11 +15,11 @@ use viewfinder_http::{BindError, Connection, accept, listen};
 
 use crate::{
     DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
-    key::Guard,
+    failed_attempts::FailedAttempts,
+    key::KeyGuard,
     metric,
     routes::{App, router},
     stream::{Peer, Stream},
-    tries::Tries,
 };
 
 /// Hyper's buffers are no smaller.
@@ -90,9 +90,10 @@ impl Server {
         let app = Arc::new(self.app);
         let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
-        let tries = Arc::new(Tries::default());
+        let tries = Arc::new(FailedAttempts::default());
         for (listener, key) in self.listeners {
-            let guard = key.map(|key| Guard { key, open: Arc::clone(&self.open), tries: Arc::clone(&tries) });
+            let guard =
+                key.map(|key| KeyGuard { key, open: Arc::clone(&self.open), tries: Arc::clone(&tries) });
             let router = router(Arc::clone(&app), self.more.clone(), guard);
             let stopped = stopped.clone();
             listeners.spawn(accept(listener, limits.connections, stopped.clone(), move |stream, peer| {
@@ -145,7 +146,7 @@ async fn converse(
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-        () = place.given_up() => return,
+        () = place.evicted() => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");

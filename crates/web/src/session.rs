@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
-use viewfinder_server::{AddressKey, Peer, Tries};
+use viewfinder_server::{AddressKey, FailedAttempts, Peer};
 
 use crate::{access::Access, extract::Body, problem::Problem};
 
@@ -20,7 +20,7 @@ pub(crate) struct Shown {
 #[derive(Clone)]
 pub(crate) struct Entrance {
     pub(crate) access: Arc<Access>,
-    pub(crate) tries: Arc<Tries>,
+    pub(crate) tries: Arc<FailedAttempts>,
 }
 
 /// `POST /api/v1/session`: gives the cookie that stands for the key of this address, or for the token where it has no key.

@@ -11,19 +11,19 @@ use http_body::{Body, Frame, SizeHint};
 /// A request's body of several pieces, sent one after the other with their length announced and never joined, so
 /// that a picture is shared with whoever holds it.
 #[derive(Debug)]
-pub(crate) struct Pieces {
+pub(crate) struct ChunkedBody {
     rest: vec::IntoIter<Bytes>,
     bytes: u64,
 }
 
-impl Pieces {
+impl ChunkedBody {
     pub(crate) fn new(pieces: Vec<Bytes>) -> Self {
         let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
         Self { rest: pieces.into_iter(), bytes }
     }
 }
 
-impl Body for Pieces {
+impl Body for ChunkedBody {
     type Data = Bytes;
     type Error = Infallible;
 

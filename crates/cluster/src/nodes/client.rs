@@ -16,11 +16,11 @@ use hyper_util::{
 };
 use tokio::time::timeout;
 use viewfinder_core::ErrorCode;
-use viewfinder_http::{Connector, distrust};
+use viewfinder_http::{Connector, certificate_error};
 
 use crate::nodes::{
     ConfigError, NodeConfig, NodeError, NodeKind, Secret,
-    body::Pieces,
+    body::ChunkedBody,
     form::Content,
     refusal::{self, Refusal, Subject, line},
 };
@@ -37,7 +37,7 @@ const AGENT: &str = concat!("viewfinder/", env!("CARGO_PKG_VERSION"));
 
 /// The connections to a node, and what each request to it carries.
 pub(crate) struct Client {
-    http: legacy::Client<Connector, Pieces>,
+    http: legacy::Client<Connector, ChunkedBody>,
     credentials: Option<(HeaderName, HeaderValue)>,
     key: Option<Secret>,
     checks_keys: bool,
@@ -121,7 +121,7 @@ impl Client {
 
     async fn read(&self, response: Response<Incoming>, subject: Subject<'_>) -> Result<Answer, NodeError> {
         let (head, body) = response.into_parts();
-        let code = refusal::told_code(&head.headers);
+        let code = refusal::code_from_headers(&head.headers);
         if head.status.is_success() {
             // Where the length is announced, nothing of a body that is too long needs to come.
             if body.size_hint().lower() > ANSWER_BYTES as u64 {
@@ -161,7 +161,7 @@ fn unsent(error: &legacy::Error) -> NodeError {
     if hyper.is_some_and(hyper::Error::is_incomplete_message) {
         return NodeError::Unreachable("the connection was closed without an answer".to_owned());
     }
-    if let Some(why) = distrust(error) {
+    if let Some(why) = certificate_error(error) {
         return NodeError::Unreachable(format!("its certificate is not accepted: {}", line(&why)));
     }
     NodeError::Unreachable(line(&innermost(error)))

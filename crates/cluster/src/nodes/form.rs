@@ -5,25 +5,25 @@ use std::{collections::hash_map::RandomState, hash::BuildHasher};
 use bytes::Bytes;
 use hyper::header::HeaderValue;
 
-use crate::nodes::body::Pieces;
+use crate::nodes::body::ChunkedBody;
 
 /// A body and its type.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) kind: Option<HeaderValue>,
-    pub(crate) body: Pieces,
+    pub(crate) body: ChunkedBody,
 }
 
 impl Content {
     /// No body.
     pub(crate) fn none() -> Self {
-        Self { kind: None, body: Pieces::new(Vec::new()) }
+        Self { kind: None, body: ChunkedBody::new(Vec::new()) }
     }
 
     /// A body of JSON.
     pub(crate) fn json(value: &serde_json::Value) -> Self {
         let kind = Some(HeaderValue::from_static("application/json"));
-        Self { kind, body: Pieces::new(vec![value.to_string().into()]) }
+        Self { kind, body: ChunkedBody::new(vec![value.to_string().into()]) }
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn form(texts: &[(&str, &str)], file: Option<&File<'_>>) -> Content {
         pieces.push(head.into());
     }
     let kind = HeaderValue::try_from(format!("multipart/form-data; boundary={boundary}")).ok();
-    Content { kind, body: Pieces::new(pieces) }
+    Content { kind, body: ChunkedBody::new(pieces) }
 }
 
 /// Two numbers that nobody can foresee, so that no picture and no sentence can hold the boundary.

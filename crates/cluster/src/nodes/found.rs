@@ -24,7 +24,7 @@ impl Found {
 }
 
 /// What became of one question, unless the peer itself is in such trouble that it need not be asked another.
-pub(crate) fn settled<T>(result: Result<T, NodeError>) -> Result<Result<T, NodeError>, NodeError> {
+pub(crate) fn split_task_error<T>(result: Result<T, NodeError>) -> Result<Result<T, NodeError>, NodeError> {
     match result {
         Err(error @ (NodeError::Unreachable(_) | NodeError::TimedOut(_) | NodeError::Busy { .. })) => {
             Err(error)

@@ -9,7 +9,7 @@ use hyper::Uri;
 use viewfinder_core::{Answer, PictureRequest, PictureTask, SentenceRequest};
 use viewfinder_wire::{
     BadReply,
-    immich::{Entries, Reply, Task, greets},
+    immich::{Entries, Reply, Task, is_greeting},
 };
 
 use crate::nodes::{
@@ -17,8 +17,8 @@ use crate::nodes::{
     address::Address,
     client::Client,
     form::{File, form},
-    found::{Found, settled},
-    picture::{self, PeerTurns},
+    found::{Found, split_task_error},
+    picture::{self, PeerOrientation},
     refusal::Subject,
     words,
 };
@@ -54,7 +54,7 @@ impl Peer {
         let answer = client.get(uri).await?;
         let (right, wrong) = match sign {
             Sign::Pong => (answer.body.trim_ascii() == b"pong", "/ping is not answered with pong"),
-            Sign::Greeting => (greets(&answer.body), "/ is not answered with a greeting"),
+            Sign::Greeting => (is_greeting(&answer.body), "/ is not answered with a greeting"),
         };
         if right { Ok(()) } else { Err(NodeError::Garbage(wrong.to_owned())) }
     }
@@ -82,13 +82,13 @@ impl Peer {
         request: &PictureRequest,
     ) -> Result<Found, NodeError> {
         if request.decode.orient || request.decode.max_side.is_some() {
-            picture::check(&picture::read(&request.bytes)?, request.decode, PeerTurns::Never)?;
+            picture::check(&picture::read(&request.bytes)?, request.decode, PeerOrientation::Never)?;
         }
         let mut size = None;
         let mut answers = vec![None; request.tasks.len()];
         let mut batches = batches(&request.tasks);
         while let Some(batch) = batches.pop_front() {
-            match settled(self.ask(client, request, &batch, &mut size).await)? {
+            match split_task_error(self.ask(client, request, &batch, &mut size).await)? {
                 Ok(found) => {
                     batch.into_iter().zip(found).for_each(|(at, answer)| answers[at] = Some(Ok(answer)));
                 }

@@ -12,8 +12,8 @@ use crate::nodes::{
     address::Address,
     client::{self, Client},
     form::{Content, File, form},
-    found::{Found, settled},
-    picture::{self, PeerTurns},
+    found::{Found, split_task_error},
+    picture::{self, PeerOrientation},
     refusal::Subject,
     words,
 };
@@ -65,12 +65,12 @@ impl Peer {
     ) -> Result<Found, NodeError> {
         // Its answers do not tell the size.
         let header = picture::read(&request.bytes)?;
-        picture::check(&header, request.decode, PeerTurns::Upright)?;
+        picture::check(&header, request.decode, PeerOrientation::Upright)?;
         let vast = header.width.max(header.height) > LONGEST_SIDE;
         let mut answers = Vec::with_capacity(request.tasks.len());
         for task in &request.tasks {
             answers.push(match suits(task, vast) {
-                Ok(()) => settled(self.ask(client, task, &request.bytes, header.format).await)?,
+                Ok(()) => split_task_error(self.ask(client, task, &request.bytes, header.format).await)?,
                 Err(error) => Err(error),
             });
         }

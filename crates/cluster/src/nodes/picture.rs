@@ -8,7 +8,7 @@ use crate::nodes::NodeError;
 
 /// A peer that turns pictures upright, or does not, whatever it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PeerTurns {
+pub(crate) enum PeerOrientation {
     /// It follows the EXIF orientation.
     Upright,
     /// It takes pixels as they are stored.
@@ -24,7 +24,7 @@ pub(crate) fn read(picture: &Bytes) -> Result<Header, NodeError> {
 }
 
 /// Checks that the peer would decode the picture to the same pixels, as far as it matters to the answer.
-pub(crate) fn check(header: &Header, rules: DecodeRules, peer: PeerTurns) -> Result<(), NodeError> {
+pub(crate) fn check(header: &Header, rules: DecodeRules, peer: PeerOrientation) -> Result<(), NodeError> {
     if rules.max_side.is_some_and(|side| header.width.max(header.height) > side) {
         return Err(NodeError::Refused {
             status: ErrorCode::ImageTooLarge.http_status(),
@@ -37,8 +37,8 @@ pub(crate) fn check(header: &Header, rules: DecodeRules, peer: PeerTurns) -> Res
     }
     match (peer, rules.orient) {
         _ if header.orientation == Orientation::Normal => Ok(()),
-        (PeerTurns::Upright, true) | (PeerTurns::Never, false) => Ok(()),
-        (PeerTurns::Upright, false) => Err(NodeError::Unsuited("it would turn the picture")),
-        (PeerTurns::Never, true) => Err(NodeError::Unsuited("it would not turn the picture upright")),
+        (PeerOrientation::Upright, true) | (PeerOrientation::Never, false) => Ok(()),
+        (PeerOrientation::Upright, false) => Err(NodeError::Unsuited("it would turn the picture")),
+        (PeerOrientation::Never, true) => Err(NodeError::Unsuited("it would not turn the picture upright")),
     }
 }

@@ -72,7 +72,7 @@ impl Refusal<'_> {
         if self.checks_keys && is_about_the_key(status, body) {
             return NodeError::Key { given: self.key.is_some() };
         }
-        let code = told_code(headers);
+        let code = code_from_headers(headers);
         let busy = match code {
             Some(code) => matches!(code, ErrorCode::Busy | ErrorCode::Stopping),
             None => matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE),
@@ -82,7 +82,7 @@ impl Refusal<'_> {
         }
         let said = said(headers, body);
         let code = code.or_else(|| match subject {
-            Subject::Picture(picture) => blame(status, said.as_deref(), picture),
+            Subject::Picture(picture) => error_code(status, said.as_deref(), picture),
             Subject::Other => None,
         });
         let message = match said {
@@ -102,7 +102,7 @@ impl Refusal<'_> {
             if UNDECODABLE.iter().any(|known| said.contains(known)) {
                 return Some(ErrorCode::ImageUndecodable);
             }
-            flaw(picture)
+            picture_error(picture)
         };
         let message = if said.trim().is_empty() { "no reason given".to_owned() } else { self.clean(said) };
         NodeError::Refused { status: 200, code: told.or_else(undecodable), message }
@@ -130,13 +130,13 @@ fn is_about_the_key(status: StatusCode, body: &[u8]) -> bool {
 }
 
 /// The code of a Viewfinder.
-pub(crate) fn told_code(headers: &HeaderMap) -> Option<ErrorCode> {
+pub(crate) fn code_from_headers(headers: &HeaderMap) -> Option<ErrorCode> {
     let told = headers.get(CODE_HEADER)?.to_str().ok()?;
     ErrorCode::ALL.iter().copied().find(|code| code.as_str() == told)
 }
 
 /// What is wrong with a picture whose header cannot be read; nothing, if it can.
-fn flaw(picture: &Bytes) -> Option<ErrorCode> {
+fn picture_error(picture: &Bytes) -> Option<ErrorCode> {
     header(picture).err().map(|error| TaskError::from(error).code)
 }
 
@@ -152,7 +152,7 @@ pub(crate) fn line(text: &str) -> String {
 }
 
 /// What is wrong with the picture, if the refusal is about it.
-fn blame(status: StatusCode, said: Option<&str>, picture: &Bytes) -> Option<ErrorCode> {
+fn error_code(status: StatusCode, said: Option<&str>, picture: &Bytes) -> Option<ErrorCode> {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => Some(ErrorCode::ImageTooManyBytes),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Some(ErrorCode::ImageUndecodable),
@@ -167,7 +167,7 @@ fn blame(status: StatusCode, said: Option<&str>, picture: &Bytes) -> Option<Erro
             }
         }
         // Immich's service crashes over an undecodable picture as it does over its own trouble.
-        StatusCode::INTERNAL_SERVER_ERROR => flaw(picture),
+        StatusCode::INTERNAL_SERVER_ERROR => picture_error(picture),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use viewfinder_cluster::{
-    Answers, HoldLimits, Router, RouterConfig, Routes, Thresholds,
+    EngineClient, HoldLimits, Router, RouterConfig, Routes, Thresholds,
     nodes::{Node, NodeConfig, NodeKind},
 };
 use viewfinder_server::DEFAULT_API_KEY;
@@ -85,7 +85,7 @@ async fn in_front_of(kind: NodeKind, service: SocketAddr) -> SocketAddr {
         thresholds: Thresholds::default(),
         hold: HoldLimits::default(),
     };
-    let node: Arc<dyn Answers> = Arc::new(node.unwrap());
+    let node: Arc<dyn EngineClient> = Arc::new(node.unwrap());
     serve(Arc::new(Router::start(Arc::new(Nothing), vec![("service".to_owned(), node)], config))).await
 }
 

@@ -7,7 +7,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use viewfinder_cluster::{HoldLimits, Router, Verdict};
+use viewfinder_cluster::{FailureClass, HoldLimits, Router};
 use viewfinder_core::{Backend as _, ErrorCode};
 use viewfinder_server::{GatewayConfig, Server};
 
@@ -50,7 +50,7 @@ async fn predict(address: SocketAddr, picture: &str) -> (String, String) {
 
 #[tokio::test]
 async fn a_bad_picture_is_in_the_ledger_once_and_says_which_node_said_so() {
-    let bad = Mood::Failing(ErrorCode::ImageUndecodable, Verdict::BadPicture);
+    let bad = Mood::Failing(ErrorCode::ImageUndecodable, FailureClass::BadPicture);
     let fakes = [Fake::new(1.0, bad), Fake::new(2.0, bad), Fake::new(3.0, bad)];
     let address = serve(equals(&fakes.each_ref())).await;
     let (head, _) = predict(address, "no picture").await;

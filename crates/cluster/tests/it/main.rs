@@ -15,11 +15,12 @@ use std::{
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 use viewfinder_cluster::{
-    Answers, Coming, HoldLimits, Route, Router, RouterConfig, Routes, Thresholds, Trouble, Verdict,
+    AttemptError, Coming, EngineClient, FailureClass, HoldLimits, Route, Router, RouterConfig, Routes,
+    Thresholds,
 };
 use viewfinder_core::{
-    Alpha, Answer, Backend, DecodeRules, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
-    Reply, SentenceRequest, TaskError,
+    Alpha, Answer, AnswerFuture, Backend, DecodeRules, EngineStatus, ErrorCode, PictureAnswer,
+    PictureRequest, PictureTask, SentenceRequest, TaskError,
 };
 
 /// What an engine does with a question.
@@ -28,7 +29,7 @@ enum Mood {
     /// Answers after so many milliseconds, one question after the other.
     Well(u64),
     /// Fails at once.
-    Failing(ErrorCode, Verdict),
+    Failing(ErrorCode, FailureClass),
     /// Answers at once all but faces, which fail so.
     Faceless(ErrorCode),
     /// Takes the question and never answers.
@@ -64,7 +65,7 @@ impl Fake {
         self.asked.load(Ordering::Relaxed)
     }
 
-    async fn ponder(&self) -> Result<(), Trouble> {
+    async fn ponder(&self) -> Result<(), AttemptError> {
         let mood = *self.mood.lock().unwrap();
         match mood {
             Mood::Well(ms) => {
@@ -72,7 +73,7 @@ impl Fake {
                 sleep(Duration::from_millis(ms)).await;
                 Ok(())
             }
-            Mood::Failing(code, verdict) => Err(Trouble { error: TaskError::new(code, "as told"), verdict }),
+            Mood::Failing(code, class) => Err(AttemptError { error: TaskError::new(code, "as told"), class }),
             Mood::Faceless(_) => Ok(()),
             Mood::Frozen => std::future::pending().await,
         }
@@ -86,14 +87,14 @@ impl Fake {
     }
 }
 
-impl Answers for Fake {
+impl EngineClient for Fake {
     fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::Relaxed);
             self.tasks.lock().unwrap().push(request.tasks.clone());
             if request.bytes == POISON {
                 let error = TaskError::new(ErrorCode::NodeUnavailable, "crash");
-                return Err(Trouble { error, verdict: Verdict::Crashed });
+                return Err(AttemptError { error, class: FailureClass::Crashed });
             }
             self.ponder().await?;
             let answers = request.tasks.iter().map(|task| self.answer(task)).collect();
@@ -113,8 +114,8 @@ impl Answers for Fake {
         let mood = *self.mood.lock().unwrap();
         Box::pin(async move {
             match mood {
-                Mood::Failing(code, verdict @ (Verdict::Sick | Verdict::Crashed)) => {
-                    Err(Trouble { error: TaskError::new(code, "as told"), verdict })
+                Mood::Failing(code, class @ (FailureClass::Sick | FailureClass::Crashed)) => {
+                    Err(AttemptError { error: TaskError::new(code, "as told"), class })
                 }
                 Mood::Frozen => std::future::pending().await,
                 _ => Ok(()),
@@ -146,11 +147,11 @@ fn nothing() -> EngineStatus {
 }
 
 impl Backend for Nothing {
-    fn picture(&self, _: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, _: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async { Err(TaskError::new(ErrorCode::RuntimeUnavailable, "not here")) })
     }
 
-    fn sentence(&self, _: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, _: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(async { Err(TaskError::new(ErrorCode::RuntimeUnavailable, "not here")) })
     }
 
@@ -173,7 +174,7 @@ fn router(fakes: &[&Arc<Fake>], routes: &[(&str, Route)], hold: HoldLimits) -> A
     let config =
         RouterConfig { routes: Routes::new(given, &names).unwrap(), thresholds: Thresholds::default(), hold };
     let engines = names.into_iter().zip(fakes).map(|(name, fake)| {
-        let engine: Arc<dyn Answers> = Arc::clone(fake) as _;
+        let engine: Arc<dyn EngineClient> = Arc::clone(fake) as _;
         (name, engine)
     });
     // Before anything is counted.
@@ -232,7 +233,7 @@ async fn crowd(router: &Arc<Router>, pictures: usize, at_a_time: usize) -> usize
     clients.join_all().await.into_iter().sum()
 }
 
-const DOWN: Mood = Mood::Failing(ErrorCode::Internal, Verdict::Sick);
+const DOWN: Mood = Mood::Failing(ErrorCode::Internal, FailureClass::Sick);
 
 #[tokio::test(start_paused = true)]
 async fn equals_share_the_work() {
@@ -319,7 +320,7 @@ async fn work_is_taken_from_an_engine_that_freezes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_picture_is_tried_on_two_engines_and_no_more() {
-    let bad = Mood::Failing(ErrorCode::ImageUndecodable, Verdict::BadPicture);
+    let bad = Mood::Failing(ErrorCode::ImageUndecodable, FailureClass::BadPicture);
     let fakes = [Fake::new(1.0, bad), Fake::new(2.0, bad), Fake::new(3.0, bad)];
     let router = equals(&fakes.each_ref());
     let error = router.picture(picture(vec![embed()])).await.unwrap_err();
@@ -330,7 +331,7 @@ async fn a_bad_picture_is_tried_on_two_engines_and_no_more() {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_is_full_is_asked_again() {
-    let node = Fake::new(1.0, Mood::Failing(ErrorCode::Busy, Verdict::Busy));
+    let node = Fake::new(1.0, Mood::Failing(ErrorCode::Busy, FailureClass::Busy));
     let router = equals(&[&node]);
     let waiting = tokio::spawn({
         let router = Arc::clone(&router);
@@ -344,7 +345,7 @@ async fn an_engine_that_is_full_is_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_can_do_fails_at_once() {
-    let unsuited = Mood::Failing(ErrorCode::ModelUnknown, Verdict::Unsuited);
+    let unsuited = Mood::Failing(ErrorCode::ModelUnknown, FailureClass::Unsuited);
     let fakes = [Fake::new(1.0, unsuited), Fake::new(2.0, unsuited)];
     let started = Instant::now();
     let error = equals(&fakes.each_ref()).picture(picture(vec![embed()])).await.unwrap_err();
@@ -362,7 +363,7 @@ async fn tasks_are_split_by_route_and_merged_in_order() {
     assert_eq!((answer.width, answer.height), (4, 3));
     assert_eq!((a.asked(), b.asked()), (1, 1), "the picture travels once to each");
     // One half can fail while the other is answered.
-    a.becomes(Mood::Failing(ErrorCode::ModelUnknown, Verdict::Unsuited));
+    a.becomes(Mood::Failing(ErrorCode::ModelUnknown, FailureClass::Unsuited));
     let answer = router.picture(picture(vec![faces(), embed()])).await.unwrap();
     assert_eq!(mark(&answer.answers[0]), 2.0);
     assert_eq!(answer.answers[1].as_ref().unwrap_err().code, ErrorCode::ModelUnknown);
@@ -415,7 +416,7 @@ async fn a_task_that_fails_on_one_engine_is_asked_of_the_next_and_leaves_the_oth
         assert_eq!(*b.tasks.lock().unwrap(), [[faces()]], "only what is missing");
         assert_eq!((a.asked(), b.asked()), (1, asked));
         // Where the other cannot do it either, there is an answer to the rest and a reason.
-        b.becomes(Mood::Failing(code, Trouble::of(TaskError::new(code, "")).verdict));
+        b.becomes(Mood::Failing(code, AttemptError::of(TaskError::new(code, "")).class));
         let answer = router.picture(picture(vec![embed(), faces()])).await.unwrap();
         assert_eq!(mark(&answer.answers[0]), 1.0);
         let error = answer.answers[1].as_ref().unwrap_err();
@@ -427,7 +428,7 @@ async fn a_task_that_fails_on_one_engine_is_asked_of_the_next_and_leaves_the_oth
 #[tokio::test(start_paused = true)]
 async fn tasks_fail_each_for_its_own_reason() {
     let a = Fake::new(1.0, Mood::Faceless(ErrorCode::ModelUnknown));
-    let b = Fake::new(2.0, Mood::Failing(ErrorCode::ImageUndecodable, Verdict::BadPicture));
+    let b = Fake::new(2.0, Mood::Failing(ErrorCode::ImageUndecodable, FailureClass::BadPicture));
     let routes = [("facial-recognition", route(&[&["a"]])), ("clip.visual", route(&[&["b"]]))];
     let router = router(&[&a, &b], &routes, HoldLimits::default());
     let answer = router.picture(picture(vec![faces()])).await.unwrap_err();
@@ -454,7 +455,7 @@ async fn a_picture_that_breaks_engines_is_not_retried_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn engines_that_break_over_everything_are_waited_for() {
-    let crashing = Mood::Failing(ErrorCode::NodeUnavailable, Verdict::Crashed);
+    let crashing = Mood::Failing(ErrorCode::NodeUnavailable, FailureClass::Crashed);
     let fakes = [Fake::new(1.0, crashing), Fake::new(2.0, crashing)];
     let router = equals(&fakes.each_ref());
     let waiting = tokio::spawn({
@@ -481,7 +482,7 @@ async fn one_client_alone_uses_every_equal_and_the_local_engine_takes_part() {
         thresholds: Thresholds::default(),
         hold: HoldLimits::default(),
     };
-    let engine: Arc<dyn Answers> = Arc::clone(&node) as _;
+    let engine: Arc<dyn EngineClient> = Arc::clone(&node) as _;
     let router =
         Arc::new(Router::start(Arc::new(Here(Arc::clone(&local))), vec![("a".to_owned(), engine)], config));
     for at_once in [1, 4] {
@@ -497,11 +498,11 @@ async fn one_client_alone_uses_every_equal_and_the_local_engine_takes_part() {
 struct Here(Arc<Fake>);
 
 impl Backend for Here {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async move { self.0.picture(request).await.map_err(|trouble| trouble.error) })
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(async move { self.0.sentence(request).await.map_err(|trouble| trouble.error) })
     }
 

@@ -13,8 +13,8 @@ use tokio::{
 };
 use viewfinder_cluster::nodes::{Node, NodeConfig, NodeError, NodeKind, Secret};
 use viewfinder_core::{
-    Alpha, Answer, Backend, DecodeRules, EngineStatus, ErrorCode, Face, PictureAnswer, PictureRequest,
-    PictureTask, Reply, SentenceRequest, TaskError, ocr,
+    Alpha, Answer, AnswerFuture, Backend, DecodeRules, EngineStatus, ErrorCode, Face, PictureAnswer,
+    PictureRequest, PictureTask, SentenceRequest, TaskError, ocr,
 };
 use viewfinder_server::{GatewayConfig, Listen, Server};
 
@@ -98,7 +98,7 @@ impl Fake {
 }
 
 impl Backend for Fake {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async move {
             let answers = request
                 .tasks
@@ -129,7 +129,7 @@ impl Backend for Fake {
         })
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(async move {
             self.sentences.lock().unwrap().push(request);
             self.fails()?;

@@ -119,7 +119,7 @@ impl Pass<'_> {
         }
         if let Some(tensor) = self.constants.get(value) {
             match form {
-                Form::Single => self.output.carry(&Tensor { name: name.clone(), ..tensor.clone() })?,
+                Form::Single => self.output.copy_tensor(&Tensor { name: name.clone(), ..tensor.clone() })?,
                 Form::Half => {
                     let single = self.input.bytes(tensor)?;
                     let numbers = single.as_chunks::<4>().0.iter().map(|number| f32::from_le_bytes(*number));
@@ -190,7 +190,7 @@ impl Pass<'_> {
         if let Some(tensor) = self.constants.get(value)
             && self.made.insert((value.to_owned(), Form::Single))
         {
-            self.output.carry(tensor)?;
+            self.output.copy_tensor(tensor)?;
         }
         Ok(value.to_owned())
     }

@@ -336,7 +336,7 @@ impl Pass<'_> {
         for tensor in
             names.filter(|name| needed.contains(name.as_str())).filter_map(|name| self.constants.get(name))
         {
-            self.output.carry(tensor)?;
+            self.output.copy_tensor(tensor)?;
         }
         let mut keep = keep.into_iter();
         self.nodes.retain(|node| {

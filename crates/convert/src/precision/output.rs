@@ -39,7 +39,7 @@ impl<'a> Output<'a> {
     }
 
     /// Adds a constant of the input as it is.
-    pub(super) fn carry(&mut self, tensor: &Tensor) -> Result<(), PrecisionError> {
+    pub(super) fn copy_tensor(&mut self, tensor: &Tensor) -> Result<(), PrecisionError> {
         let carried = self.copied(tensor)?;
         self.tensors.push(carried);
         Ok(())

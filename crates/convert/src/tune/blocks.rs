@@ -15,7 +15,7 @@ use crate::{
     precision::constants::{Constants, integer, is},
 };
 
-use super::{Users, floats, has_bodies, values};
+use super::{Consumers, floats, has_bodies, values};
 
 /// Rewrites convolutions of joined maps that do not fill blocks of `block` channels; tells whether there are any.
 pub(super) fn rewrite(graph: &mut Graph, block: usize) -> bool {
@@ -23,7 +23,7 @@ pub(super) fn rewrite(graph: &mut Graph, block: usize) -> bool {
         return false;
     }
     let mut any = false;
-    while let Some(joined) = Joined::find(graph, block) {
+    while let Some(joined) = ConcatConvolution::find(graph, block) {
         joined.split(graph);
         any = true;
     }
@@ -38,7 +38,7 @@ pub(super) fn rewrite(graph: &mut Graph, block: usize) -> bool {
 }
 
 /// A convolution of joined maps.
-struct Joined {
+struct ConcatConvolution {
     /// Places of the nodes.
     join: usize,
     convolution: usize,
@@ -49,9 +49,9 @@ struct Joined {
     weights: Kernel,
 }
 
-impl Joined {
+impl ConcatConvolution {
     fn find(graph: &Graph, block: usize) -> Option<Self> {
-        let (constants, users) = (Constants::of(graph), Users::of(graph));
+        let (constants, users) = (Constants::of(graph), Consumers::of(graph));
         (0..graph.node.len()).find_map(|join| {
             let node = &graph.node[join];
             if !is(node, "Concat") || integer(node, "axis") != Some(1) {
@@ -131,7 +131,7 @@ struct Maps {
 impl Maps {
     /// The maps to which that belongs which the convolution at `at` makes, if they do not fill their blocks and can be made to.
     fn of(graph: &Graph, at: usize, block: usize) -> Option<Self> {
-        let (constants, users) = (Constants::of(graph), Users::of(graph));
+        let (constants, users) = (Constants::of(graph), Consumers::of(graph));
         let channels = Kernel::read(&graph.node[at], &constants)?.outputs;
         let mut maps = Self { filled: channels.next_multiple_of(block), ..Self::default() };
         if maps.filled == channels {

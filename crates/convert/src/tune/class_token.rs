@@ -14,7 +14,7 @@ use crate::{
     precision::constants::{Constants, attribute, integer, is, is_standard},
 };
 
-use super::{Users, has_bodies};
+use super::{Consumers, has_bodies};
 
 /// The axis of a value that counts tokens; values are `[batch, token, channel]`.
 const AXIS: i64 = 1;
@@ -27,7 +27,7 @@ pub(super) fn rewrite(graph: &mut Graph, opset: i64) -> bool {
     if opset < SLICE_BY_INPUTS || has_bodies(graph) {
         return false;
     }
-    let Some(Alone { nodes, frontier }) = Alone::find(graph) else { return false };
+    let Some(ClassTokenTail { nodes, frontier }) = ClassTokenTail::find(graph) else { return false };
     let bounds = [("start", 0), ("end", 1), ("axis", AXIS)].map(|(name, value)| integers(name, value));
     let cut = |name: &String| {
         let inputs = [name, bounds[0].name.as_str(), &bounds[1].name, &bounds[2].name];
@@ -54,16 +54,16 @@ pub(super) fn rewrite(graph: &mut Graph, opset: i64) -> bool {
 }
 
 /// The part of a graph that only the first token's answer needs, and that mixes no tokens.
-struct Alone {
+struct ClassTokenTail {
     /// Places of its nodes.
     nodes: Vec<usize>,
     /// Values that it takes from the rest of the graph.
     frontier: HashSet<String>,
 }
 
-impl Alone {
+impl ClassTokenTail {
     fn find(graph: &Graph) -> Option<Self> {
-        let (constants, users, ranks) = (Constants::of(graph), Users::of(graph), ranks(graph));
+        let (constants, users, ranks) = (Constants::of(graph), Consumers::of(graph), ranks(graph));
         let mut ends = (0..graph.node.len()).filter(|&at| takes_first(&graph.node[at], &constants));
         ends.find_map(|end| {
             let alone = Self::before(graph, end, &constants, &users)?;
@@ -74,7 +74,7 @@ impl Alone {
     }
 
     /// Goes from the node at `end`, which takes the first token, towards the inputs.
-    fn before(graph: &Graph, end: usize, constants: &Constants<'_>, users: &Users<'_>) -> Option<Self> {
+    fn before(graph: &Graph, end: usize, constants: &Constants<'_>, users: &Consumers<'_>) -> Option<Self> {
         let mut inside = HashSet::from([end]);
         let mut frontier = HashSet::from([graph.node[end].input.first()?.as_str()]);
         // Nodes stand in an order of computing: a value's users come after its maker.

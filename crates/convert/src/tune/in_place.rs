@@ -15,7 +15,7 @@ const LEAST_BYTES: usize = 64 << 10;
 
 /// Replaces the large initialisers of `graph`, decoded from `bytes`, by references into `file`. Tells whether there were
 /// any.
-pub(super) fn refer(graph: &mut Graph, bytes: &Bytes, file: &Path) -> bool {
+pub(super) fn externalize(graph: &mut Graph, bytes: &Bytes, file: &Path) -> bool {
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else { return false };
     let pair = |key: &str, value: String| Pair { key: key.to_owned(), value };
     let mut any = false;

@@ -51,17 +51,17 @@ pub fn tune(file: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
         graph.value_info.clear();
         drop_unused_weights(graph);
     }
-    let lightened = in_place::refer(graph, &bytes, file);
+    let lightened = in_place::externalize(graph, &bytes, file);
     Ok((rewritten || lightened).then(|| model.encode_to_vec()))
 }
 
 /// Who takes the values of a graph.
-struct Users<'a> {
+struct Consumers<'a> {
     nodes: HashMap<&'a str, Vec<usize>>,
     outputs: HashSet<&'a str>,
 }
 
-impl<'a> Users<'a> {
+impl<'a> Consumers<'a> {
     fn of(graph: &'a Graph) -> Self {
         let mut nodes: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, node) in graph.node.iter().enumerate() {

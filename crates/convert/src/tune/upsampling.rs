@@ -13,7 +13,7 @@ use crate::{
     precision::constants::{Constants, attribute, integer, is},
 };
 
-use super::{Users, floats, has_bodies, values};
+use super::{Consumers, floats, has_bodies, values};
 
 /// Children of a pixel in one upsampling: two rows of two.
 const CHILDREN: usize = 4;
@@ -62,14 +62,14 @@ impl Pair {
         if has_bodies(graph) {
             return None;
         }
-        let (constants, users) = (Constants::of(graph), Users::of(graph));
+        let (constants, users) = (Constants::of(graph), Consumers::of(graph));
         (0..graph.node.len()).find_map(|at| {
             let first = Layer::read(graph, at, &constants)?;
             Self::from(graph, first, &constants, &users)
         })
     }
 
-    fn from(graph: &Graph, first: Layer, constants: &Constants<'_>, users: &Users<'_>) -> Option<Self> {
+    fn from(graph: &Graph, first: Layer, constants: &Constants<'_>, users: &Consumers<'_>) -> Option<Self> {
         let mut between = Vec::new();
         let mut at = first.at;
         loop {

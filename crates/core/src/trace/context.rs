@@ -76,7 +76,7 @@ pub fn current() -> Option<Context> {
 }
 
 /// Work for a task of its own, on behalf of the same request and within the same span of the log.
-pub fn carried<F: Future>(future: F) -> impl Future<Output = F::Output> {
+pub fn in_current_context<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let context = current();
     let work = async move {
         match context {
@@ -169,9 +169,11 @@ mod tests {
         let context = Context::of(&headers(&[("x-request-id", "mine")]));
         let seen = context
             .clone()
-            .scope(async { (current(), tokio::spawn(carried(async { current() })).await.unwrap()) })
+            .scope(async {
+                (current(), tokio::spawn(in_current_context(async { current() })).await.unwrap())
+            })
             .await;
         assert_eq!(seen, (Some(context.clone()), Some(context)));
-        assert_eq!(tokio::spawn(carried(async { current() })).await.unwrap(), None);
+        assert_eq!(tokio::spawn(in_current_context(async { current() })).await.unwrap(), None);
     }
 }

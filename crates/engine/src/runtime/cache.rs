@@ -59,7 +59,7 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
         slots.insert(key.clone(), Slot::Loading);
         drop(slots);
         // A load that panics must not leave the others waiting.
-        let mut guard = Unfinished { cache: self, key: Some(key) };
+        let mut guard = LoadGuard { cache: self, key: Some(key) };
         let value = Arc::new(load()?);
         guard.key = None;
         self.lock().insert(key.clone(), Slot::Ready { value: Arc::clone(&value), last_used: Instant::now() });
@@ -135,12 +135,12 @@ impl<K: Clone + Eq + Hash, V> Cache<K, V> {
     }
 }
 
-struct Unfinished<'a, K: Clone + Eq + Hash, V> {
+struct LoadGuard<'a, K: Clone + Eq + Hash, V> {
     cache: &'a Cache<K, V>,
     key: Option<&'a K>,
 }
 
-impl<K: Clone + Eq + Hash, V> Drop for Unfinished<'_, K, V> {
+impl<K: Clone + Eq + Hash, V> Drop for LoadGuard<'_, K, V> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             self.cache.lock().remove(key);

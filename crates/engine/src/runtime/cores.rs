@@ -33,9 +33,9 @@ impl Cores {
         self.total.saturating_sub(taken)
     }
 
-    pub(crate) fn take(&self, count: usize) -> Taken<'_> {
+    pub(crate) fn take(&self, count: usize) -> CoreGuard<'_> {
         self.busy.fetch_add(count, Ordering::Relaxed);
-        Taken { cores: self, count }
+        CoreGuard { cores: self, count }
     }
 
     pub(crate) fn set_waiting(&self, jobs: usize) {
@@ -47,12 +47,12 @@ impl Cores {
     }
 }
 
-pub(crate) struct Taken<'a> {
+pub(crate) struct CoreGuard<'a> {
     cores: &'a Cores,
     count: usize,
 }
 
-impl Drop for Taken<'_> {
+impl Drop for CoreGuard<'_> {
     fn drop(&mut self) {
         self.cores.busy.fetch_sub(self.count, Ordering::Relaxed);
     }

@@ -1,12 +1,12 @@
 //! Answers of other engines: whatever is taken is a number that a database takes.
 use viewfinder_core::{Face, ocr::Line};
 use viewfinder_wire::{
-    immich::{FoundFaces, FoundText, Reply, greets},
+    immich::{FoundFaces, FoundText, Reply, is_greeting},
     mt_photos::{passes, read_faces, read_text, read_vector},
 };
 
 pub(super) fn run(input: &[u8]) {
-    let _ = (passes(input), greets(input));
+    let _ = (passes(input), is_greeting(input));
     if let Ok(reply) = Reply::parse(input) {
         let size = reply.size.unwrap_or([1, 1]);
         reply.clip.iter().for_each(|vector| check_vector(vector));

@@ -1,6 +1,6 @@
 use std::{convert::Infallible, net::SocketAddr};
 
-use crate::{BindError, Connection, accept, listen, unfit};
+use crate::{BindError, Connection, accept, head_error, listen};
 use http_body_util::BodyExt as _;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -97,7 +97,7 @@ where
                 let (answering, request) = answering.answering(request);
                 // Before the library reads on.
                 target.tell(&request);
-                let answer = if let Some((status, why)) = unfit(&request) {
+                let answer = if let Some((status, why)) = head_error(&request) {
                     Err(failure::refusal(status, why))
                 } else {
                     let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
@@ -120,7 +120,7 @@ where
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-        () = place.given_up() => return,
+        () = place.evicted() => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");

@@ -100,7 +100,8 @@ fn closed_early(error: &legacy::Error) -> bool {
 
 fn describe(error: &legacy::Error) -> UpstreamError {
     if error.is_connect() {
-        let reason = crate::distrust(error).map(|why| format!("its certificate is not accepted: {why}"));
+        let reason =
+            crate::certificate_error(error).map(|why| format!("its certificate is not accepted: {why}"));
         return UpstreamError::Unreachable(reason.unwrap_or_else(|| innermost(error)));
     }
     match hyper_error(error) {

@@ -2,7 +2,7 @@
 
 /// What the markers of a JPEG file say.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Outline {
+pub(super) struct JpegMarkers {
     /// Width and height from the frame header, if there is one.
     pub(super) size: Option<(u32, u32)>,
     /// How many scans the picture is made of: 1 to 4 for sequential files, about 10 for progressive ones.
@@ -15,7 +15,7 @@ pub(super) struct Outline {
 }
 
 /// Reads the outline. `bytes` starts with the start-of-image marker.
-pub(super) fn outline(bytes: &[u8]) -> Outline {
+pub(super) fn outline(bytes: &[u8]) -> JpegMarkers {
     walk(bytes, |_| false)
 }
 
@@ -25,8 +25,8 @@ pub(super) fn size(bytes: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// Reads as much of the outline as it takes.
-fn walk(bytes: &[u8], enough: impl Fn(&Outline) -> bool) -> Outline {
-    let mut outline = Outline { usable: bytes.len(), ..Outline::default() };
+fn walk(bytes: &[u8], enough: impl Fn(&JpegMarkers) -> bool) -> JpegMarkers {
+    let mut outline = JpegMarkers { usable: bytes.len(), ..JpegMarkers::default() };
     let mut at = 2;
     loop {
         // Bytes between segments are skipped, as libjpeg does; fill bytes may stand before a marker.
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn size_scans_and_end_are_found() {
         let bytes = file(&[&FRAME, &SCAN, &[0xFF, 0x00, 0xFF, 0xD3, 7], &SCAN, &[0xFF, 0xD9, 1, 2]]);
-        let expected = Outline { size: Some((40, 30)), scans: 2, complete: true, usable: bytes.len() };
+        let expected = JpegMarkers { size: Some((40, 30)), scans: 2, complete: true, usable: bytes.len() };
         assert_eq!(outline(&bytes), expected);
     }
 
@@ -120,14 +120,14 @@ mod tests {
     fn a_cut_segment_is_left_out() {
         let whole = file(&[&FRAME, &SCAN]);
         let bytes = file(&[&FRAME, &SCAN, &[0xFF, 0xC4, 0, 20, 1, 2, 3]]);
-        let expected = Outline { size: Some((40, 30)), scans: 1, complete: false, usable: whole.len() };
+        let expected = JpegMarkers { size: Some((40, 30)), scans: 1, complete: false, usable: whole.len() };
         assert_eq!(outline(&bytes), expected);
     }
 
     #[test]
     fn data_without_end_is_incomplete() {
         let bytes = file(&[&FRAME, &SCAN, &[1; 100], &[0xFF]]);
-        let expected = Outline { size: Some((40, 30)), scans: 1, complete: false, usable: bytes.len() };
+        let expected = JpegMarkers { size: Some((40, 30)), scans: 1, complete: false, usable: bytes.len() };
         assert_eq!(outline(&bytes), expected);
     }
 }

@@ -1,7 +1,7 @@
 //! What stands in for the engine: known vectors for known words, and the answer that a real Immich was given for a picture.
 use std::sync::Mutex;
 use viewfinder_core::{
-    Answer, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask, Reply,
+    Answer, AnswerFuture, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest, TaskError, ocr,
 };
 
@@ -41,7 +41,7 @@ impl Answers {
 }
 
 impl Backend for Answers {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         let answer = match &request.tasks[0] {
             PictureTask::Embed { model } => {
                 self.note(format!("embed {model}"));
@@ -62,7 +62,7 @@ impl Backend for Answers {
         )
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         let SentenceRequest { model, text, language } = request;
         self.note(format!("sentence {model} {text} {}", language.unwrap_or_default()));
         let down = *self.down.lock().unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
 use viewfinder_core::{
-    Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, Reply, SentenceRequest, TaskError,
+    AnswerFuture, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest, TaskError,
 };
 use viewfinder_index::{Analysis, Models, Scope, Stop, Summary};
 
@@ -168,7 +168,7 @@ struct Busy {
 }
 
 impl Backend for Busy {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         let left =
             self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
         if left.is_ok() {
@@ -177,7 +177,7 @@ impl Backend for Busy {
         self.engine.picture(request)
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         self.engine.sentence(request)
     }
 

@@ -2,7 +2,7 @@
 use super::{ARCHIVES, Inner, ModelFiles, lock_name};
 use crate::{
     Family, ModelEntry, ModelError, Progress, Role, Source, SourceFailure, Step,
-    archive::{self, Wanted},
+    archive::{self, ArchiveMember},
     checksum,
     error::io_at,
     http::{Download, Expected},
@@ -217,7 +217,7 @@ impl Inner {
             return Err("the source does not say which file of the archive to use".into());
         };
         let folder = self.config.root.join(&holder.name).join(role.as_str());
-        let wanted = Wanted {
+        let wanted = ArchiveMember {
             member: member.clone(),
             dest: folder.join("model.onnx"),
             sha256: holder.part(role).and_then(|part| part.sha256.clone()),

@@ -53,7 +53,7 @@ pub enum State {
 
 /// What a check of one network found.
 #[derive(Debug)]
-pub struct Verified {
+pub struct CheckResult {
     /// The model.
     pub name: String,
     /// The network; none for the ONNX Runtime library.
@@ -172,7 +172,7 @@ impl Inner {
         status
     }
 
-    pub(super) fn verify(&self, holder: &ModelEntry, role: Role) -> Option<Verified> {
+    pub(super) fn verify(&self, holder: &ModelEntry, role: Role) -> Option<CheckResult> {
         let status = self.status(holder, role);
         let path = status.path.clone()?;
         let part = holder.part(role);
@@ -196,6 +196,6 @@ impl Inner {
                 },
             },
         };
-        Some(Verified { name: holder.name.clone(), role: Some(role), path, verdict })
+        Some(CheckResult { name: holder.name.clone(), role: Some(role), path, verdict })
     }
 }

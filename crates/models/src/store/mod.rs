@@ -7,7 +7,7 @@ mod inspect;
 
 pub use config::StoreConfig;
 pub use convert::Converted;
-pub use inspect::{ModelStatus, RoleStatus, State, Verdict, Verified};
+pub use inspect::{CheckResult, ModelStatus, RoleStatus, State, Verdict};
 
 use crate::{
     Catalogue, Family, ModelEntry, ModelError, Progress, Role, RuntimeFlavour, error::io_at, http::Client,
@@ -237,7 +237,7 @@ impl Store {
     }
 
     /// Sums every file of a model (or of all) that is in the store or named in the configuration.
-    pub fn verify(&self, name: Option<&str>) -> Result<Vec<Verified>, ModelError> {
+    pub fn verify(&self, name: Option<&str>) -> Result<Vec<CheckResult>, ModelError> {
         let inner = &*self.inner;
         let chosen: Vec<&ModelEntry> = match name {
             Some(name) => {
@@ -251,7 +251,7 @@ impl Store {
                 let folder = runtime_library::folder(&inner.config.root, flavour);
                 if let Some(manifest) = Manifest::read(&folder) {
                     let verdict = manifest.check(&folder, true).map_or_else(Verdict::Bad, |()| Verdict::Good);
-                    out.push(Verified { name: entry.name.clone(), role: None, path: folder, verdict });
+                    out.push(CheckResult { name: entry.name.clone(), role: None, path: folder, verdict });
                 }
                 continue;
             }

@@ -30,13 +30,13 @@ use viewfinder_core::{
 };
 
 use crate::{
-    GatewayConfig, Tries,
+    FailedAttempts, GatewayConfig,
     body::Bodies,
     failure::Failure,
     foreign,
-    key::{self, Guard},
-    knocks::Knocks,
-    lines::Lines,
+    key::{self, KeyGuard},
+    key_refusal_log::KeyRefusalLog,
+    log_limit::LogLimiter,
     metric,
     multipart::Form,
     observe,
@@ -68,10 +68,10 @@ pub const ROUTES: &[(&str, &str)] = &[
 pub(crate) struct App {
     pub(crate) config: GatewayConfig,
     pub(crate) bodies: Bodies,
-    pub(crate) knocks: Knocks,
-    pub(crate) lines: Lines,
+    pub(crate) knocks: KeyRefusalLog,
+    pub(crate) lines: LogLimiter,
     /// Wrong keys for MT Photos' protocol.
-    pub(crate) tries: Tries,
+    pub(crate) tries: FailedAttempts,
     /// More parts of `/health`, by their names.
     pub(crate) health: Vec<(&'static str, HealthPart)>,
     backend: Arc<dyn Backend>,
@@ -86,7 +86,8 @@ impl App {
     pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
         metric::recorder();
         let bodies = Bodies::new(config.limits);
-        let (knocks, lines, tries) = (Knocks::default(), Lines::default(), Tries::default());
+        let (knocks, lines, tries) =
+            (KeyRefusalLog::default(), LogLimiter::default(), FailedAttempts::default());
         let ledger = Arc::new(Ledger::open(config.failures.clone()));
         Self {
             config,
@@ -200,7 +201,7 @@ fn outcome<T>(answer: Result<&T, &TaskError>) -> &'static str {
 }
 
 /// All protocols and `more` routes, behind a key if there is one.
-pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<Guard>) -> Router {
+pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<KeyGuard>) -> Router {
     let routes = Router::new()
         .route("/", get(page::root))
         .route("/ping", get(|| async { "pong" }))
@@ -266,7 +267,7 @@ const PARSED_HERE: usize = 1 << 20;
 /// The body of a request, as a form, held until dropped.
 struct Upload {
     form: Form,
-    _held: crate::body::Held,
+    _held: crate::body::BufferedBody,
 }
 
 async fn upload(app: &App, request: Request) -> Result<Upload, Failure> {

@@ -18,8 +18,8 @@ use tokio::{
     time::timeout,
 };
 use viewfinder_core::{
-    Answer, Backend, EngineStatus, ErrorCode, Face, LoadedModel, PictureAnswer, PictureRequest, PictureTask,
-    Reply, SentenceRequest, TaskError, ocr,
+    Answer, AnswerFuture, Backend, EngineStatus, ErrorCode, Face, LoadedModel, PictureAnswer, PictureRequest,
+    PictureTask, SentenceRequest, TaskError, ocr,
 };
 use viewfinder_server::{GatewayConfig, Server};
 
@@ -140,7 +140,7 @@ impl Fake {
 }
 
 impl Backend for Fake {
-    fn picture(&self, request: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async move {
             self.pictures.lock().unwrap().push(request.clone());
             self.pass().await?;
@@ -153,7 +153,7 @@ impl Backend for Fake {
         })
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(async move {
             self.sentences.lock().unwrap().push(request);
             self.pass().await?;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use indicatif::HumanBytes;
 use serde_json::json;
 use viewfinder_convert::precision::Precision;
-use viewfinder_engine::Made;
+use viewfinder_engine::MadeVariant;
 use viewfinder_models::{Family, Location, ModelEntry, ModelFiles, Role, Store};
 
 use super::look::json_line;
@@ -18,7 +18,7 @@ use crate::{output, wiring};
 
 /// What the person asked for.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct ConvertRequest {
     pub(crate) precision: Precision,
     pub(crate) force: bool,
     pub(crate) json: bool,
@@ -31,7 +31,7 @@ pub(crate) fn convert(
     from: &str,
     out: Option<&Path>,
     text_heads: Option<usize>,
-    wanted: Wanted,
+    wanted: ConvertRequest,
 ) -> Result<Outcome, Failure> {
     let report = Report::new();
     let path = Path::new(from);
@@ -109,7 +109,7 @@ pub(crate) fn convert(
 }
 
 /// Makes a model's variant and tells how closely it follows the original.
-pub(crate) fn quantize(loaded: &Loaded, name: &str, wanted: Wanted) -> Result<Outcome, Failure> {
+pub(crate) fn quantize(loaded: &Loaded, name: &str, wanted: ConvertRequest) -> Result<Outcome, Failure> {
     if wanted.precision == Precision::Fp32 {
         return Err(Failure::Usage(anyhow!("fp32 is what is published; choose int8 or fp16")));
     }
@@ -134,8 +134,8 @@ pub(crate) fn make_missing(loaded: &Loaded, store: &Store, name: &str, json: boo
     Ok(())
 }
 
-fn tell_made(name: &str, made: &Made, json: bool) -> Result<(), Failure> {
-    let Made { files, agreement, report } = made;
+fn tell_made(name: &str, made: &MadeVariant, json: bool) -> Result<(), Failure> {
+    let MadeVariant { files, agreement, report } = made;
     if json {
         json_line(&json!({
             "name": name, "role": files.role, "file": files.model, "cosine_least": agreement.least,

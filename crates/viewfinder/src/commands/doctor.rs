@@ -26,7 +26,7 @@ const LARGEST: u64 = 64 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Verdict {
+enum CheckStatus {
     Ok,
     Warn,
     Fail,
@@ -35,7 +35,7 @@ enum Verdict {
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
 struct Finding {
-    verdict: Verdict,
+    verdict: CheckStatus,
     subject: &'static str,
     text: String,
     /// What to do.
@@ -45,15 +45,15 @@ struct Finding {
 
 impl Finding {
     fn ok(subject: &'static str, text: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Ok, subject, text: text.into(), advice: None }
+        Self { verdict: CheckStatus::Ok, subject, text: text.into(), advice: None }
     }
 
     fn warn(subject: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Warn, subject, text: text.into(), advice: Some(advice.into()) }
+        Self { verdict: CheckStatus::Warn, subject, text: text.into(), advice: Some(advice.into()) }
     }
 
     fn fail(subject: &'static str, text: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Fail, subject, text: text.into(), advice: Some(advice.into()) }
+        Self { verdict: CheckStatus::Fail, subject, text: text.into(), advice: Some(advice.into()) }
     }
 }
 
@@ -80,16 +80,16 @@ pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure
             continue;
         }
         let word = match finding.verdict {
-            Verdict::Ok => "ok  ",
-            Verdict::Warn => "warn",
-            Verdict::Fail => "FAIL",
+            CheckStatus::Ok => "ok  ",
+            CheckStatus::Warn => "warn",
+            CheckStatus::Fail => "FAIL",
         };
         output::line(&format!("{word}  {:13}  {}", finding.subject, finding.text))?;
         if let Some(advice) = &finding.advice {
             output::line(&format!("                     -> {advice}"))?;
         }
     }
-    let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+    let failed = findings.iter().any(|finding| finding.verdict == CheckStatus::Fail);
     Ok(if failed { Outcome::SomeFailed } else { Outcome::Done })
 }
 

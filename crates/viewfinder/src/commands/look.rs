@@ -24,7 +24,7 @@ pub(crate) struct Seen {
     pub answer: Answer,
 }
 
-enum Trouble {
+enum PictureError {
     Unreadable(std::io::Error),
     Dump(anyhow::Error),
     Engine(TaskError),
@@ -54,16 +54,17 @@ pub(crate) fn look(
     mut told: impl FnMut(&Path, Seen) -> Result<(), Failure>,
 ) -> Result<Outcome, Failure> {
     let work = |path: &PathBuf| {
-        let bytes = Bytes::from(read(path).map_err(Trouble::Unreadable)?);
+        let bytes = Bytes::from(read(path).map_err(PictureError::Unreadable)?);
         let folder = dump.map(|dump| Folder::create(&dump_folder(dump, images, path))).transpose();
-        let folder = folder.map_err(Trouble::Dump)?.map(Arc::new);
+        let folder = folder.map_err(PictureError::Dump)?.map(Arc::new);
         let dump = folder.clone().map(|folder| folder as SharedDump);
         let request = PictureRequest { bytes: bytes.clone(), decode, tasks: vec![task.clone()] };
         let PictureAnswer { width, height, answers } =
-            engine.picture_dumped(request, dump).map_err(Trouble::Engine)?;
+            engine.picture_dumped(request, dump).map_err(PictureError::Engine)?;
         // One task, one answer.
-        let answer = answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(Trouble::Engine)?.remove(0);
-        folder.map_or(Ok(()), |folder| folder.finish()).map_err(Trouble::Dump)?;
+        let answer =
+            answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(PictureError::Engine)?.remove(0);
+        folder.map_or(Ok(()), |folder| folder.finish()).map_err(PictureError::Dump)?;
         Ok(Seen { bytes, width, height, answer })
     };
     let mut outcome = Outcome::Done;
@@ -71,12 +72,12 @@ pub(crate) fn look(
     in_order(images, engine.status().workers + 1, work, |path, result| {
         let message = match result {
             Ok(seen) => return told(path, seen),
-            Err(Trouble::Unreadable(error)) => error.to_string(),
-            Err(Trouble::Dump(error)) => return Err(Failure::Other(error)),
-            Err(Trouble::Engine(error)) if fails_all(error.code) => {
+            Err(PictureError::Unreadable(error)) => error.to_string(),
+            Err(PictureError::Dump(error)) => return Err(Failure::Other(error)),
+            Err(PictureError::Engine(error)) if fails_all(error.code) => {
                 return Err(error.into());
             }
-            Err(Trouble::Engine(error)) => error.to_string(),
+            Err(PictureError::Engine(error)) => error.to_string(),
         };
         output::complain(&format!("{}: {message}", path.display()));
         outcome = Outcome::SomeFailed;

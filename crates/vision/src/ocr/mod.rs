@@ -24,7 +24,7 @@ mod prescale;
 mod recipe;
 mod recognize;
 mod rect;
-mod trust;
+mod second_pass;
 mod unclip;
 
 use std::borrow::Cow;
@@ -40,10 +40,10 @@ use crate::dump::Prefixed;
 use crate::{Dump, Network, NetworkError, Parallel};
 use crop::Crop;
 use prescale::Mapping;
-use recipe::{Recipe, Turn};
+use recipe::{Recipe, TurnRule};
 use recognize::Reading;
 
-pub use recognize::Alphabet;
+pub use recognize::CharacterSet;
 
 /// Four corners: top left, top right, bottom right, bottom left, each x then y.
 type Quad = [[f32; 2]; 4];
@@ -58,7 +58,7 @@ pub struct Networks<'a> {
     /// Reads lines: `[N, 3, 48, W]` to `[N, T, C]`.
     pub recognition: &'a dyn Network,
     /// The recogniser's characters.
-    pub alphabet: &'a Alphabet,
+    pub characters: &'a CharacterSet,
 }
 
 /// An orientation classifier.
@@ -142,7 +142,8 @@ fn read_once(
         let read = || {
             let mut lines: Vec<RgbImage> =
                 run.lines.iter().map(|&i| crops[i].cut(&page, recipe.warp)).collect();
-            if let (Turn::Classified { above }, Some(classifier)) = (recipe.turn, networks.classification) {
+            if let (TurnRule::Classified { above }, Some(classifier)) = (recipe.turn, networks.classification)
+            {
                 let turned = classify::upside_down(&lines, classifier, above)?;
                 for (line, turned) in lines.iter_mut().zip(turned) {
                     if turned {
@@ -156,10 +157,10 @@ fn read_once(
                 }
             }
             let recognize = |lines: &[RgbImage]| {
-                recognize::recognize(lines, run.width, networks.recognition, networks.alphabet)
+                recognize::recognize(lines, run.width, networks.recognition, networks.characters)
             };
             let mut readings = recognize(&lines)?;
-            if let Turn::IfReadBetter { below, by } = recipe.turn {
+            if let TurnRule::IfReadBetter { below, by } = recipe.turn {
                 let weak: Vec<usize> = (0..lines.len()).filter(|&i| readings[i].score < below).collect();
                 if !weak.is_empty() {
                     let turned: Vec<RgbImage> = weak.iter().map(|&i| rotate::half(&lines[i])).collect();
@@ -188,7 +189,7 @@ fn read_once(
         .iter()
         .zip(readings)
         .filter_map(|(region, reading)| Some((region, reading?)))
-        .filter(|(_, reading)| recipe.keep.admits(&reading.text, reading.score))
+        .filter(|(_, reading)| recipe.keep.accepts(&reading.text, reading.score))
         .map(|(region, Reading { text, score })| Line {
             text,
             score,

@@ -8,7 +8,7 @@ use super::pack::Normalisation;
 use super::postprocess::BoxParameters;
 use super::prescale::Prescale;
 use super::recognize::WidthRule;
-use super::trust::Trust;
+use super::second_pass::SecondPass;
 
 impl Recipe {
     /// The front end and constants of a profile, with what the caller chose.
@@ -24,9 +24,9 @@ impl Recipe {
                 boxes,
                 order: Order::Reading,
                 warp: Warp::OpenCvCubic,
-                turn: Turn::Classified { above: 0.9 },
+                turn: TurnRule::Classified { above: 0.9 },
                 recognition: WidthRule::RAPIDOCR,
-                keep: Keep { min_score: options.recognition_min_score, equal: true, blank: false },
+                keep: LineFilter { min_score: options.recognition_min_score, equal: true, blank: false },
             },
             Profile::Immich => Recipe {
                 smallest_side: 32,
@@ -37,9 +37,9 @@ impl Recipe {
                 boxes,
                 order: Order::ImmichServer,
                 warp: Warp::PillowBicubic,
-                turn: Turn::Never,
+                turn: TurnRule::Never,
                 recognition: WidthRule::RAPIDOCR,
-                keep: Keep { min_score: options.recognition_min_score, equal: false, blank: true },
+                keep: LineFilter { min_score: options.recognition_min_score, equal: false, blank: true },
             },
             Profile::Viewfinder => Recipe {
                 smallest_side: 1,
@@ -53,20 +53,20 @@ impl Recipe {
                 boxes: BoxParameters { unclip_ratio: 1.8, ..boxes },
                 order: Order::Reading,
                 warp: Warp::OpenCvCubic,
-                turn: Turn::IfReadBetter { below: Trust::PP_OCR.weak_below, by: 0.15 },
+                turn: TurnRule::IfReadBetter { below: SecondPass::PP_OCR.weak_below, by: 0.15 },
                 recognition: WidthRule::VIEWFINDER,
-                keep: Keep { min_score: options.recognition_min_score, equal: true, blank: false },
+                keep: LineFilter { min_score: options.recognition_min_score, equal: true, blank: false },
             },
         }
     }
 
     /// How to read a picture again whose first reading cannot be trusted.
-    pub(super) fn second_look(options: &Options) -> Option<(Trust, Self)> {
+    pub(super) fn second_look(options: &Options) -> Option<(SecondPass, Self)> {
         match options.profile {
             Profile::RapidOcr | Profile::Immich => None,
             Profile::Viewfinder => {
                 let careful = Options { profile: Profile::RapidOcr, ..options.clone() };
-                Some((Trust::PP_OCR, Self::of(&careful)))
+                Some((SecondPass::PP_OCR, Self::of(&careful)))
             }
         }
     }
@@ -85,7 +85,7 @@ pub(super) enum Resize {
 
 /// When a line is turned by half a turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Turn {
+pub(super) enum TurnRule {
     /// Never.
     Never,
     /// If the classifier says that it is upside down.
@@ -105,7 +105,7 @@ pub(super) enum Turn {
 
 /// Which read lines are worth answering.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Keep {
+pub(super) struct LineFilter {
     /// Least mean confidence.
     pub(super) min_score: f32,
     /// Whether a score of exactly `min_score` is enough.
@@ -114,8 +114,8 @@ pub(super) struct Keep {
     pub(super) blank: bool,
 }
 
-impl Keep {
-    pub(super) fn admits(self, text: &str, score: f64) -> bool {
+impl LineFilter {
+    pub(super) fn accepts(self, text: &str, score: f64) -> bool {
         // Through the shortest decimal, so that a limit of 0.9 given as `f32` is 0.9 and not 0.899999976.
         let limit: f64 = self.min_score.to_string().parse().unwrap_or(f64::from(self.min_score));
         (score > limit || (self.equal && score == limit)) && (self.blank || !text.trim().is_empty())
@@ -142,11 +142,11 @@ pub(super) struct Recipe {
     /// How a line is cut out.
     pub(super) warp: Warp,
     /// How lines that lie upside down are put right.
-    pub(super) turn: Turn,
+    pub(super) turn: TurnRule,
     /// Widths of the recogniser's inputs.
     pub(super) recognition: WidthRule,
     /// Which lines are answered.
-    pub(super) keep: Keep,
+    pub(super) keep: LineFilter,
 }
 
 impl Recipe {

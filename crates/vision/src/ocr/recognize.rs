@@ -10,11 +10,11 @@ const HEIGHT: usize = 48;
 
 /// The characters a recogniser knows, by class.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Alphabet {
+pub struct CharacterSet {
     characters: Vec<Box<str>>,
 }
 
-impl Alphabet {
+impl CharacterSet {
     /// From the model's metadata property `character`: one character a line. Class 0 is the blank that separates
     /// repeated characters, classes 1 to n are the lines, and class n + 1 is the space.
     pub fn from_metadata(lines: &str) -> Self {
@@ -63,7 +63,7 @@ impl WidthRule {
 
     /// Groups lines, given by their ratios of width to height, into runs of at most `most` lines of one width; the
     /// widest, which take longest, first.
-    pub(super) fn plan(&self, ratios: &[f64], most: usize) -> Vec<Run> {
+    pub(super) fn plan(&self, ratios: &[f64], most: usize) -> Vec<RecognitionBatch> {
         let mut order: Vec<usize> = (0..ratios.len()).collect();
         order.sort_by(|&a, &b| ratios[a].total_cmp(&ratios[b]));
         let groups: Vec<(usize, &[usize])> = match *self {
@@ -81,10 +81,10 @@ impl WidthRule {
                 order.chunk_by(|&a, &b| width(a) == width(b)).map(|lines| (width(lines[0]), lines)).collect()
             }
         };
-        let mut runs: Vec<Run> = groups
+        let mut runs: Vec<RecognitionBatch> = groups
             .into_iter()
             .flat_map(|(width, lines)| {
-                lines.chunks(most.max(1)).map(move |lines| Run { width, lines: lines.to_vec() })
+                lines.chunks(most.max(1)).map(move |lines| RecognitionBatch { width, lines: lines.to_vec() })
             })
             .collect();
         runs.reverse();
@@ -94,7 +94,7 @@ impl WidthRule {
 
 /// Lines for one call of the recogniser.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct RecognitionBatch {
     /// Width of the input.
     pub(super) width: usize,
     /// Which lines.
@@ -123,7 +123,7 @@ pub(super) fn recognize(
     lines: &[RgbImage],
     width: usize,
     network: &dyn Network,
-    alphabet: &Alphabet,
+    characters: &CharacterSet,
 ) -> Result<Vec<Reading>, OcrError> {
     let table = Normalisation::CENTRED.table();
     let mut values = vec![0.0; lines.len() * 3 * HEIGHT * width];
@@ -134,10 +134,10 @@ pub(super) fn recognize(
     let mut readings = None;
     network.run(vec![Tensor::f32([lines.len(), 3, HEIGHT, width], values)], &mut |outputs| {
         readings = outputs.first().and_then(|scores| match scores.shape[..] {
-            [count, columns, classes] if count == lines.len() && classes == alphabet.classes() => Some(
+            [count, columns, classes] if count == lines.len() && classes == characters.classes() => Some(
                 (0..count)
                     .map(|line| {
-                        decode(&scores.data[line * columns * classes..][..columns * classes], alphabet)
+                        decode(&scores.data[line * columns * classes..][..columns * classes], characters)
                     })
                     .collect(),
             ),
@@ -146,18 +146,18 @@ pub(super) fn recognize(
     })?;
     readings.ok_or_else(|| OcrError::Output {
         network: "recogniser",
-        expected: format!("[{}, columns, {}]", lines.len(), alphabet.classes()),
+        expected: format!("[{}, columns, {}]", lines.len(), characters.classes()),
     })
 }
 
 /// Greedy CTC decoding of `[columns, classes]` probabilities: the best class of each column, repeats joined, blanks
 /// left out.
-fn decode(scores: &[f32], alphabet: &Alphabet) -> Reading {
+fn decode(scores: &[f32], characters: &CharacterSet) -> Reading {
     let (mut text, mut sum, mut count, mut previous) = (String::new(), 0.0, 0usize, 0);
-    for column in scores.chunks_exact(alphabet.classes()) {
+    for column in scores.chunks_exact(characters.classes()) {
         let (class, score) = best(column);
         if class != previous && class != 0 {
-            text.push_str(&alphabet.characters[class - 1]);
+            text.push_str(&characters.characters[class - 1]);
             sum += rounded(f64::from(score));
             count += 1;
         }
@@ -196,8 +196,8 @@ mod tests {
     use crate::ocr::tests::fake;
     use proptest::prelude::*;
 
-    fn alphabet() -> Alphabet {
-        Alphabet::from_metadata("a\nb\n文")
+    fn characters() -> CharacterSet {
+        CharacterSet::from_metadata("a\nb\n文")
     }
 
     /// Columns of one certain class each.
@@ -212,14 +212,14 @@ mod tests {
 
     #[test]
     fn alphabet_counts_blank_and_space() {
-        assert_eq!(alphabet().classes(), 5);
-        assert_eq!(Alphabet::from_metadata("a\r\nb\n").classes(), 4);
+        assert_eq!(characters().classes(), 5);
+        assert_eq!(CharacterSet::from_metadata("a\r\nb\n").classes(), 4);
     }
 
     #[test]
     fn repeats_join_and_blanks_part_them() {
         let scores = columns(&[(1, 0.9), (1, 0.8), (0, 1.0), (1, 0.7), (4, 0.6), (3, 1.0), (3, 1.0)]);
-        let reading = decode(&scores, &alphabet());
+        let reading = decode(&scores, &characters());
         assert_eq!(reading.text, "aa 文");
         assert!((reading.score - (0.9 + 0.7 + 0.6 + 1.0) / 4.0).abs() < 1e-5);
     }
@@ -227,15 +227,15 @@ mod tests {
     #[test]
     fn arabic_is_put_into_reading_order() {
         let scores = columns(&[(1, 0.9), (2, 0.9), (4, 0.9), (3, 0.9)]);
-        assert_eq!(decode(&scores, &Alphabet::from_metadata("ا\nم\n7")).text, "7 ما");
+        assert_eq!(decode(&scores, &CharacterSet::from_metadata("ا\nم\n7")).text, "7 ما");
     }
 
     #[test]
     fn nothing_but_blanks_is_an_empty_line() {
-        let reading = decode(&columns(&[(0, 1.0), (0, 0.9)]), &alphabet());
+        let reading = decode(&columns(&[(0, 1.0), (0, 0.9)]), &characters());
         assert_eq!(reading, Reading { text: String::new(), score: 0.0 });
-        assert_eq!(decode(&[], &alphabet()).text, "");
-        assert_eq!(decode(&[f32::NAN; 10], &alphabet()).text, "");
+        assert_eq!(decode(&[], &characters()).text, "");
+        assert_eq!(decode(&[f32::NAN; 10], &characters()).text, "");
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
         let line = RgbImage::filled(20, 10, [200; 3]);
         for shape in [vec![1, 4, 6], vec![2, 4, 5], vec![1, 20]] {
             let network = fake(move |_| (shape.clone(), vec![0.5; shape.iter().product()]));
-            let error = recognize(std::slice::from_ref(&line), 320, &network, &alphabet()).unwrap_err();
+            let error = recognize(std::slice::from_ref(&line), 320, &network, &characters()).unwrap_err();
             assert!(error.to_string().contains("recogniser"), "{error}");
         }
     }
@@ -288,7 +288,7 @@ mod tests {
             assert!(values.chunks(320).all(|row| row[..96] == [1.0; 96] && row[96..] == [0.0; 224]));
             (vec![1, 2, 5], columns(&[(2, 0.9), (0, 0.9)]))
         });
-        let read = recognize(&[line], 320, &network, &alphabet()).unwrap();
+        let read = recognize(&[line], 320, &network, &characters()).unwrap();
         assert_eq!(read[0].text, "b");
     }
 

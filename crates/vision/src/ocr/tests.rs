@@ -99,12 +99,12 @@ fn reading_classifies_turns_filters_and_keeps_scores() {
         assert_eq!(input.shape[1..], [3, 48, 192]);
         (vec![input.shape[0], 2], [0.3, 0.7].repeat(input.shape[0]))
     });
-    let alphabet = Alphabet::from_metadata("a\nb");
+    let characters = CharacterSet::from_metadata("a\nb");
     let networks = Networks {
         detection: &detection,
         classification: Some(Classifier { network: &classification, size: None }),
         recognition: &recognition,
-        alphabet: &alphabet,
+        characters: &characters,
     };
     let lines = read(&picture, &networks, &Options::rapidocr(), &Sequential, None).unwrap();
     assert_eq!(lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["ab", "ab"]);
@@ -140,14 +140,14 @@ fn lines_are_classified_at_the_size_declared_or_known_or_usual() {
 fn grouping_changes_nothing_but_the_calls() {
     let bars: Vec<[usize; 4]> = (0..13).map(|i| [40, 40 + i * 55, 60 + i * 40, 20]).collect();
     let picture = page_with(800, 800, &bars);
-    let (detection, alphabet) = (white_is_text(), Alphabet::from_metadata("a\nb"));
+    let (detection, characters) = (white_is_text(), CharacterSet::from_metadata("a\nb"));
     let read_by = |most: usize| {
         let recognition = reads_ab();
         let networks = Networks {
             detection: &detection,
             classification: None,
             recognition: &recognition,
-            alphabet: &alphabet,
+            characters: &characters,
         };
         let options = Options { lines_per_run: most, ..Options::rapidocr() };
         read(&picture, &networks, &options, &Sequential, None).unwrap()
@@ -194,12 +194,13 @@ fn dump_receives_each_stage() {
             self.0.lock().unwrap().push(name.into());
         }
     }
-    let (detection, recognition, alphabet) = (white_is_text(), reads_ab(), Alphabet::from_metadata("a\nb"));
+    let (detection, recognition, characters) =
+        (white_is_text(), reads_ab(), CharacterSet::from_metadata("a\nb"));
     let networks = Networks {
         detection: &detection,
         classification: None,
         recognition: &recognition,
-        alphabet: &alphabet,
+        characters: &characters,
     };
     let names = Names::default();
     let picture = page_with(800, 800, &[[100, 100, 400, 30]]);
@@ -234,8 +235,9 @@ fn quick(picture: &RgbImage, recognition: &Fake) -> (Vec<Line>, Vec<[usize; 2]>)
             values(input)[..width * height].iter().map(|&v| if v > 0.5 { 0.95 } else { 0.02 }).collect();
         (vec![1, 1, height, width], map)
     });
-    let alphabet = Alphabet::from_metadata("a\nb");
-    let networks = Networks { detection: &detection, classification: None, recognition, alphabet: &alphabet };
+    let characters = CharacterSet::from_metadata("a\nb");
+    let networks =
+        Networks { detection: &detection, classification: None, recognition, characters: &characters };
     let lines = read(picture, &networks, &Options::viewfinder(), &Sequential, None).unwrap();
     let sizes = sizes.lock().unwrap().clone();
     (lines, sizes)

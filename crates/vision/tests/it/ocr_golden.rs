@@ -14,7 +14,7 @@ use viewfinder_engine::runtime::Session;
 use viewfinder_image::{Limits, RgbImage, decode};
 use viewfinder_models::Role;
 use viewfinder_test_support::{self as test_support, fixtures};
-use viewfinder_vision::ocr::{Alphabet, Classifier, Networks, detect, read};
+use viewfinder_vision::ocr::{CharacterSet, Classifier, Networks, detect, read};
 use viewfinder_vision::{Network, Sequential};
 
 use crate::support;
@@ -39,7 +39,7 @@ pub(crate) struct Models {
     detection: Session,
     classification: Session,
     recognition: Session,
-    alphabet: Alphabet,
+    characters: CharacterSet,
 }
 
 impl Models {
@@ -49,7 +49,7 @@ impl Models {
         Self {
             detection: open(Role::Detection),
             classification: open(Role::Classification),
-            alphabet: Alphabet::from_metadata(&recognition.metadata("character").unwrap()),
+            characters: CharacterSet::from_metadata(&recognition.metadata("character").unwrap()),
             recognition,
         }
     }
@@ -59,7 +59,7 @@ impl Models {
             detection: &self.detection,
             classification: Some(Classifier { network: &self.classification, size: None }),
             recognition: &self.recognition,
-            alphabet: &self.alphabet,
+            characters: &self.characters,
         };
         read(picture, &networks, options, &Sequential, None).unwrap()
     }

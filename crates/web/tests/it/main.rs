@@ -24,7 +24,7 @@ use viewfinder_catalog::{
     search::{Searcher, Similarity},
     text::Segmenter,
 };
-use viewfinder_core::{Backend, EngineStatus, PictureAnswer, PictureRequest, Reply, SentenceRequest};
+use viewfinder_core::{AnswerFuture, Backend, EngineStatus, PictureAnswer, PictureRequest, SentenceRequest};
 use viewfinder_image::{Limits, RgbImage, encode};
 use viewfinder_index::{
     Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Stop, Tools, Unread, scan,
@@ -38,11 +38,11 @@ const TOKEN: &str = "token";
 struct Nobody;
 
 impl Backend for Nobody {
-    fn picture(&self, _: PictureRequest) -> Reply<'_, PictureAnswer> {
+    fn picture(&self, _: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(std::future::pending())
     }
 
-    fn sentence(&self, _: SentenceRequest) -> Reply<'_, Vec<f32>> {
+    fn sentence(&self, _: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(std::future::pending())
     }
 

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::written::{Entry, Kinds, Scalar, Written};
+use super::raw_entries::{Entry, Kinds, RawEntries, Scalar};
 use crate::number::meant;
 
 /// What one request asks for, in the order in which it asks.
@@ -116,7 +116,7 @@ impl Entries {
     /// options that are no object, are errors. Options belong to this request alone. What is ignored is not kept, so memory
     /// does not depend on it.
     pub fn parse(json: &str) -> Result<Self, EntriesError> {
-        let written: Written = serde_json::from_str(json).map_err(|error| malformed(&error))?;
+        let written: RawEntries = serde_json::from_str(json).map_err(|error| malformed(&error))?;
         if let Some((task, kind)) = written.unsupported() {
             return Err(EntriesError::Unsupported { task: task.to_owned(), kind: kind.to_owned() });
         }

@@ -2,8 +2,8 @@
 
 mod answer;
 mod entries;
+mod raw_entries;
 mod reply;
-mod written;
 
 pub use answer::{Answer, FaceList, ReadText, TextList};
 pub use entries::{Entries, EntriesError, Task, TextDetection, TextRecognition};
@@ -13,7 +13,7 @@ pub use reply::{FoundFaces, FoundText, RelativeLines, Reply};
 pub const GREETING: &str = "Immich ML";
 
 /// Is this body the greeting?
-pub fn greets(body: &[u8]) -> bool {
+pub fn is_greeting(body: &[u8]) -> bool {
     #[derive(serde::Deserialize)]
     struct Greeting {
         message: String,

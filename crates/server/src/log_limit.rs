@@ -10,16 +10,16 @@ const PERIOD: Duration = Duration::from_mins(1);
 
 /// Bounds what requests can write into the log, however many come.
 #[derive(Default)]
-pub(crate) struct Lines(Mutex<HashMap<&'static str, Written>>);
+pub(crate) struct LogLimiter(Mutex<HashMap<&'static str, LogWindow>>);
 
-struct Written {
+struct LogWindow {
     since: Instant,
     lines: u32,
     /// Not written in the period before.
     unsaid: u64,
 }
 
-impl Lines {
+impl LogLimiter {
     /// May one more line of this kind be written? Then with how many there were no lines before it.
     pub(crate) fn one_more(&self, kind: &'static str) -> Option<u64> {
         self.one_more_at(kind, Instant::now())
@@ -27,7 +27,7 @@ impl Lines {
 
     fn one_more_at(&self, kind: &'static str, now: Instant) -> Option<u64> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = kinds.entry(kind).or_insert(Written { since: now, lines: 0, unsaid: 0 });
+        let written = kinds.entry(kind).or_insert(LogWindow { since: now, lines: 0, unsaid: 0 });
         if now.saturating_duration_since(written.since) >= PERIOD {
             (written.since, written.lines) = (now, 0);
         }
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn lines_of_a_kind_are_bounded_and_what_was_left_out_is_counted() {
-        let (lines, start) = (Lines::default(), Instant::now());
+        let (lines, start) = (LogLimiter::default(), Instant::now());
         let said = (0..1000).filter(|_| lines.one_more_at("a", start).is_some()).count();
         assert_eq!(said, MOST as usize);
         assert_eq!(lines.one_more_at("b", start), Some(0));

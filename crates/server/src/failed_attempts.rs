@@ -26,14 +26,14 @@ const PAUSED: usize = 32;
 const CLIENTS: usize = 1024;
 
 /// Keys that were guessed. The right one is compared first and always let in, so nobody locks the owner out.
-pub struct Tries {
-    clients: Mutex<HashMap<IpAddr, Tried>>,
+pub struct FailedAttempts {
+    clients: Mutex<HashMap<IpAddr, Attempts>>,
     paused: Arc<Semaphore>,
     /// Keys are not kept, only what tells them apart.
     hasher: RandomState,
 }
 
-struct Tried {
+struct Attempts {
     since: Instant,
     /// What tells the wrong ones apart; no more than [`MOST`].
     wrong: Vec<u64>,
@@ -41,14 +41,14 @@ struct Tried {
 }
 
 /// A wrong key too many.
-struct TooMany {
+struct TooManyAttempts {
     /// How long until another one is answered at once.
     wait: Duration,
     /// Those of the client and of all of them, if there was one of both.
     places: Option<[OwnedSemaphorePermit; 2]>,
 }
 
-impl Default for Tries {
+impl Default for FailedAttempts {
     fn default() -> Self {
         Self {
             clients: Mutex::default(),
@@ -58,7 +58,7 @@ impl Default for Tries {
     }
 }
 
-impl Tries {
+impl FailedAttempts {
     /// Notes the wrong keys of a request. If its client has shown too many, tells after a pause how long it has to wait.
     pub async fn wrong<'a>(
         &self,
@@ -67,7 +67,7 @@ impl Tries {
     ) -> Option<Duration> {
         let client = client(peer?);
         let now = Instant::now();
-        let TooMany { wait, places } =
+        let TooManyAttempts { wait, places } =
             shown.into_iter().find_map(|shown| self.wrong_at(client, shown, now))?;
         if places.is_some() {
             sleep(PAUSE).await;
@@ -75,7 +75,7 @@ impl Tries {
         Some(wait)
     }
 
-    fn wrong_at(&self, client: IpAddr, shown: &[u8], now: Instant) -> Option<TooMany> {
+    fn wrong_at(&self, client: IpAddr, shown: &[u8], now: Instant) -> Option<TooManyAttempts> {
         let shown = self.hasher.hash_one(shown);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tried) = clients.get_mut(&client)
@@ -86,7 +86,7 @@ impl Tries {
                 let place = |of: &Arc<Semaphore>| Arc::clone(of).try_acquire_owned().ok();
                 let places =
                     place(&tried.paused).and_then(|of_client| Some([of_client, place(&self.paused)?]));
-                return Some(TooMany { wait, places });
+                return Some(TooManyAttempts { wait, places });
             }
             if !tried.wrong.contains(&shown) {
                 tried.wrong.push(shown);
@@ -98,7 +98,7 @@ impl Tries {
             oldest.map(|oldest| clients.remove(&oldest));
         }
         let paused = Arc::new(Semaphore::new(PAUSED_PER_CLIENT));
-        clients.insert(client, Tried { since: now, wrong: vec![shown], paused });
+        clients.insert(client, Attempts { since: now, wrong: vec![shown], paused });
         None
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     /// How long a client has to wait after a wrong key.
-    fn wait(tries: &Tries, client: IpAddr, shown: &[u8], now: Instant) -> Option<Duration> {
+    fn wait(tries: &FailedAttempts, client: IpAddr, shown: &[u8], now: Instant) -> Option<Duration> {
         tries.wrong_at(client, shown, now).map(|too_many| too_many.wait)
     }
 
@@ -127,8 +127,8 @@ mod tests {
         guess.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
-    fn tried_out(client: IpAddr, start: Instant) -> Tries {
-        let tries = Tries::default();
+    fn tried_out(client: IpAddr, start: Instant) -> FailedAttempts {
+        let tries = FailedAttempts::default();
         for guess in 0..MOST {
             assert_eq!(wait(&tries, client, &guess.to_be_bytes(), start), None);
         }
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_node_with_a_wrong_key_guesses_nothing() {
-        let (tries, start) = (Tries::default(), Instant::now());
+        let (tries, start) = (FailedAttempts::default(), Instant::now());
         for _ in 0..100 {
             assert_eq!(wait(&tries, ip(1), b"the same", start), None);
             assert_eq!(wait(&tries, ip(1), b"that of another", start), None);
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_longest_known_are_forgotten() {
-        let (tries, start) = (Tries::default(), Instant::now());
+        let (tries, start) = (FailedAttempts::default(), Instant::now());
         for client in 0..5000 {
             tries.wrong_at(ip(client), b"wrong", start + Duration::from_millis(client.into()));
         }

@@ -7,20 +7,20 @@ use viewfinder_core::{
 };
 
 /// An answer on its way. Dropping it calls the work off.
-pub type Coming<'a, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'a>>;
+pub type Coming<'a, T> = Pin<Box<dyn Future<Output = Result<T, AttemptError>> + Send + 'a>>;
 
 /// Why an engine gave no answer, and what that means for the next one.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Trouble {
+pub struct AttemptError {
     /// For the caller, if nobody else does better.
     pub error: TaskError,
     /// What it says about others and about this engine.
-    pub verdict: Verdict,
+    pub class: FailureClass,
 }
 
 /// What a failure says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FailureClass {
     /// The picture is at fault, as far as this engine can tell.
     BadPicture,
     /// The engine cannot do this task; it is well otherwise.
@@ -34,7 +34,7 @@ pub enum Verdict {
 }
 
 /// An engine that tasks can be given to.
-pub trait Answers: Send + Sync + 'static {
+pub trait EngineClient: Send + Sync + 'static {
     /// Answers everything asked about a picture.
     fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer>;
 
@@ -45,20 +45,20 @@ pub trait Answers: Send + Sync + 'static {
     fn probe(&self) -> Coming<'_, ()>;
 }
 
-impl Trouble {
+impl AttemptError {
     /// Reads an error's code.
     pub fn of(error: TaskError) -> Self {
-        let verdict = match error.code {
-            ErrorCode::Busy => Verdict::Busy,
-            code if code.scope() == ErrorScope::Picture => Verdict::BadPicture,
+        let class = match error.code {
+            ErrorCode::Busy => FailureClass::Busy,
+            code if code.scope() == ErrorScope::Picture => FailureClass::BadPicture,
             // What this engine lacks, another may have; it need not be left alone for that.
-            _ => Verdict::Unsuited,
+            _ => FailureClass::Unsuited,
         };
-        Self { error, verdict }
+        Self { error, class }
     }
 }
 
-impl Verdict {
+impl FailureClass {
     /// As metrics call it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -72,34 +72,34 @@ impl Verdict {
 }
 
 /// What a node's error says.
-fn trouble(node: &Node, error: &NodeError) -> Trouble {
-    let verdict = if error.is_the_pictures_fault() {
-        Verdict::BadPicture
+fn attempt_error(node: &Node, error: &NodeError) -> AttemptError {
+    let class = if error.is_the_pictures_fault() {
+        FailureClass::BadPicture
     } else {
         match error {
-            NodeError::Busy { .. } => Verdict::Busy,
-            NodeError::Unsuited { .. } | NodeError::Refused { status: ..500, .. } => Verdict::Unsuited,
+            NodeError::Busy { .. } => FailureClass::Busy,
+            NodeError::Unsuited { .. } | NodeError::Refused { status: ..500, .. } => FailureClass::Unsuited,
             NodeError::Refused { code, .. } => {
                 // It lacks the model, or the model fails over this picture: it may do others.
-                if *code == Some(error.code()) { Verdict::Unsuited } else { Verdict::Crashed }
+                if *code == Some(error.code()) { FailureClass::Unsuited } else { FailureClass::Crashed }
             }
-            NodeError::Garbage(_) => Verdict::Crashed,
-            _ => Verdict::Sick,
+            NodeError::Garbage(_) => FailureClass::Crashed,
+            _ => FailureClass::Sick,
         }
     };
-    Trouble { error: error.at(node.name()), verdict }
+    AttemptError { error: error.at(node.name()), class }
 }
 
 /// The engine in this process.
-pub(crate) struct Local(pub(crate) Arc<dyn Backend>);
+pub(crate) struct LocalEngine(pub(crate) Arc<dyn Backend>);
 
-impl Answers for Local {
+impl EngineClient for LocalEngine {
     fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
-        Box::pin(async move { self.0.picture(request).await.map_err(Trouble::of) })
+        Box::pin(async move { self.0.picture(request).await.map_err(AttemptError::of) })
     }
 
     fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>> {
-        Box::pin(async move { self.0.sentence(request).await.map_err(Trouble::of) })
+        Box::pin(async move { self.0.sentence(request).await.map_err(AttemptError::of) })
     }
 
     fn probe(&self) -> Coming<'_, ()> {
@@ -107,16 +107,20 @@ impl Answers for Local {
     }
 }
 
-impl Answers for Node {
+impl EngineClient for Node {
     fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
-        Box::pin(async move { Node::picture(self, &request).await.map_err(|error| trouble(self, &error)) })
+        Box::pin(
+            async move { Node::picture(self, &request).await.map_err(|error| attempt_error(self, &error)) },
+        )
     }
 
     fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>> {
-        Box::pin(async move { Node::sentence(self, &request).await.map_err(|error| trouble(self, &error)) })
+        Box::pin(
+            async move { Node::sentence(self, &request).await.map_err(|error| attempt_error(self, &error)) },
+        )
     }
 
     fn probe(&self) -> Coming<'_, ()> {
-        Box::pin(async move { Node::probe(self).await.map_err(|error| trouble(self, &error)) })
+        Box::pin(async move { Node::probe(self).await.map_err(|error| attempt_error(self, &error)) })
     }
 }

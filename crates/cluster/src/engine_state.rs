@@ -17,18 +17,18 @@ use tokio::{
 };
 
 use crate::{
-    answers::{Answers, Trouble, Verdict},
-    balance::{InFlight, Kind, Load},
+    balance::{InFlight, Load, WorkKind},
+    engine_client::{AttemptError, EngineClient, FailureClass},
     health::{Health, Thresholds},
     metric,
     route::LOCAL,
 };
 
 /// How often a well engine is probed.
-const CALM: Duration = Duration::from_secs(5);
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 /// How often one that is down is probed: after two good answers it gets the next piece of work, within two seconds of its
 /// return. One that just failed, too: if it is frozen, what it has in flight can only be done elsewhere.
-const ANXIOUS: Duration = Duration::from_millis(600);
+const PROBE_INTERVAL_DOWN: Duration = Duration::from_millis(600);
 /// How long a probe may take.
 const PROBE_TIME: Duration = Duration::from_secs(2);
 
@@ -39,9 +39,9 @@ const USUAL_SENTENCE: Duration = Duration::from_millis(300);
 /// Sooner than this is not worth a second engine's work.
 const QUICKEST_HEDGE: Duration = Duration::from_millis(30);
 
-pub(crate) struct Member {
+pub(crate) struct EngineState {
     pub(crate) name: String,
-    pub(crate) engine: Arc<dyn Answers>,
+    pub(crate) engine: Arc<dyn EngineClient>,
     pub(crate) load: Load,
     health: Mutex<Health>,
     /// Whether it is up, for those who wait on its answer.
@@ -55,17 +55,17 @@ pub(crate) struct Member {
 }
 
 /// A question that it is working on, until dropped.
-struct Work<'a> {
-    member: &'a Member,
+struct InFlightRequest<'a> {
+    member: &'a EngineState,
     place: InFlight<'a>,
-    kind: Kind,
+    kind: WorkKind,
     started: Instant,
 }
 
-impl Member {
+impl EngineState {
     pub(crate) fn new(
         name: &str,
-        engine: Arc<dyn Answers>,
+        engine: Arc<dyn EngineClient>,
         thresholds: Thresholds,
         news: watch::Sender<u64>,
     ) -> Self {
@@ -97,17 +97,17 @@ impl Member {
     /// How long until it is looked at again.
     fn pause(&self) -> Duration {
         let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        jittered(if health.is_up() && health.is_settled() { CALM } else { ANXIOUS })
+        jittered(if health.is_up() && health.is_settled() { PROBE_INTERVAL } else { PROBE_INTERVAL_DOWN })
     }
 
     /// Takes in how it fared; `why` is for the log.
-    fn heard(&self, well: bool, why: &dyn std::fmt::Display) {
+    fn record_result(&self, well: bool, why: &dyn std::fmt::Display) {
         // What runs in this process cannot be away.
         if self.name == LOCAL {
             return;
         }
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        if !health.heard(well) {
+        if !health.record_result(well) {
             return;
         }
         self.up.send_replace(health.is_up());
@@ -120,21 +120,21 @@ impl Member {
         }
     }
 
-    fn begin(&self, kind: Kind) -> Work<'_> {
+    fn begin(&self, kind: WorkKind) -> InFlightRequest<'_> {
         self.in_flight.increment(1.0);
-        Work { member: self, place: self.load.start(kind), kind, started: Instant::now() }
+        InFlightRequest { member: self, place: self.load.start(kind), kind, started: Instant::now() }
     }
 
     /// Gives it work. Ends early if it goes down meanwhile: a frozen machine answers nothing, and refuses nothing.
-    pub(crate) async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, Trouble> {
-        let work = self.begin(Kind::of(&request.tasks));
+    pub(crate) async fn picture(&self, request: PictureRequest) -> Result<PictureAnswer, AttemptError> {
+        let work = self.begin(WorkKind::of(&request.tasks));
         let mut up = self.up.subscribe();
         up.mark_unchanged();
         let mut result = tokio::select! {
             result = self.engine.picture(request) => result,
-            _ = up.wait_for(|up| !up), if self.is_up() => Err(Trouble {
+            _ = up.wait_for(|up| !up), if self.is_up() => Err(AttemptError {
                 error: TaskError::new(ErrorCode::Busy, format!("{} went away during the work", self.name)),
-                verdict: Verdict::Sick,
+                class: FailureClass::Sick,
             }),
         };
         let found = result.as_mut().map(|found| &mut found.answers);
@@ -146,8 +146,8 @@ impl Member {
     }
 
     /// Asks for a sentence's vector.
-    pub(crate) async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, Trouble> {
-        let work = self.begin(Kind::SENTENCE);
+    pub(crate) async fn sentence(&self, request: SentenceRequest) -> Result<Vec<f32>, AttemptError> {
+        let work = self.begin(WorkKind::SENTENCE);
         let mut result = self.engine.sentence(request).await;
         self.end(&work, &mut result, None);
         if result.is_ok() {
@@ -172,12 +172,20 @@ impl Member {
     }
 
     /// Notes what an answer says of it. `flaw` is what a task in it failed with.
-    fn end<T>(&self, work: &Work<'_>, result: &mut Result<T, Trouble>, flaw: Option<ErrorCode>) {
+    fn end<T>(
+        &self,
+        work: &InFlightRequest<'_>,
+        result: &mut Result<T, AttemptError>,
+        flaw: Option<ErrorCode>,
+    ) {
         let outcome = if let Err(trouble) = result {
-            self.heard(!matches!(trouble.verdict, Verdict::Crashed | Verdict::Sick), &trouble.error);
+            self.record_result(
+                !matches!(trouble.class, FailureClass::Crashed | FailureClass::Sick),
+                &trouble.error,
+            );
             Some(self.sign(&mut trouble.error))
         } else {
-            self.heard(true, &"");
+            self.record_result(true, &"");
             flaw
         };
         metric::asked(&self.name, outcome.map_or("ok", ErrorCode::as_str));
@@ -198,14 +206,14 @@ impl Member {
     }
 }
 
-impl Drop for Work<'_> {
+impl Drop for InFlightRequest<'_> {
     fn drop(&mut self) {
         self.member.in_flight.decrement(1.0);
     }
 }
 
 /// Probes an engine until the router is gone.
-pub(crate) async fn watch(member: Weak<Member>) {
+pub(crate) async fn watch(member: Weak<EngineState>) {
     loop {
         let Some(now) = member.upgrade() else { return };
         let pause = now.pause();
@@ -218,9 +226,9 @@ pub(crate) async fn watch(member: Weak<Member>) {
         }
         let Some(member) = member.upgrade() else { return };
         match timeout(PROBE_TIME, member.engine.probe()).await {
-            Ok(Ok(())) => member.heard(true, &""),
-            Ok(Err(trouble)) => member.heard(false, &trouble.error),
-            Err(_) => member.heard(false, &"it does not answer"),
+            Ok(Ok(())) => member.record_result(true, &""),
+            Ok(Err(trouble)) => member.record_result(false, &trouble.error),
+            Err(_) => member.record_result(false, &"it does not answer"),
         }
     }
 }

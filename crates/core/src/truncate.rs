@@ -6,7 +6,7 @@ const MOST: usize = 400;
 /// The beginning of a text, as far as a log and an answer say it. Whoever sends requests decides what names and errors in
 /// them say, and must not fill disks with it.
 pub fn short(text: impl Display) -> String {
-    let mut short = Short { text: String::new(), room: MOST };
+    let mut short = Truncated { text: String::new(), room: MOST };
     // The only error is that the room has run out.
     if write!(short, "{text}").is_err() {
         short.text.push('…');
@@ -15,12 +15,12 @@ pub fn short(text: impl Display) -> String {
 }
 
 /// Takes no more than it has room for.
-struct Short {
+struct Truncated {
     text: String,
     room: usize,
 }
 
-impl Write for Short {
+impl Write for Truncated {
     fn write_str(&mut self, more: &str) -> fmt::Result {
         for character in more.chars() {
             self.room = self.room.checked_sub(1).ok_or(fmt::Error)?;

@@ -3,8 +3,8 @@ use std::{collections::HashSet, sync::Arc};
 use viewfinder_core::{Answer, ErrorCode, PictureAnswer, PictureRequest, TaskError};
 
 use crate::{
-    answers::{Trouble, Verdict},
-    member::Member,
+    engine_client::{AttemptError, FailureClass},
+    engine_state::EngineState,
     metric,
 };
 
@@ -12,14 +12,14 @@ use crate::{
 const ENOUGH: usize = 2;
 
 /// Tasks about one picture that have the same route.
-pub(crate) struct Course {
+pub(crate) struct RetryState {
     tasks: Vec<Task>,
     /// Width and height in pixels, once somebody told.
     size: [usize; 2],
     /// Engines asked since the last pause.
     asked: HashSet<String>,
     /// What stood in the way last, and what that says.
-    last: (TaskError, Option<Verdict>),
+    last: (TaskError, Option<FailureClass>),
 }
 
 /// One of them.
@@ -51,7 +51,7 @@ impl Task {
     }
 }
 
-impl Course {
+impl RetryState {
     pub(crate) fn new(tasks: usize) -> Self {
         Self {
             tasks: (0..tasks).map(|_| Task::default()).collect(),
@@ -82,7 +82,7 @@ impl Course {
     }
 
     /// Asks one engine for what is open and suits it.
-    pub(crate) async fn ask(&mut self, member: &Member, request: &PictureRequest) {
+    pub(crate) async fn ask(&mut self, member: &EngineState, request: &PictureRequest) {
         if let Some(reason) = self.last.1 {
             metric::retried(reason.as_str());
         }
@@ -96,7 +96,7 @@ impl Course {
                 for (at, answer) in wanted.into_iter().zip(found.answers) {
                     match answer {
                         Ok(answer) => self.tasks[at].answer = Some(answer),
-                        Err(error) => self.failed(at, member, &Trouble::of(error)),
+                        Err(error) => self.failed(at, member, &AttemptError::of(error)),
                     }
                 }
             }
@@ -104,25 +104,25 @@ impl Course {
         }
     }
 
-    fn failed(&mut self, at: usize, member: &Member, Trouble { error, verdict }: &Trouble) {
+    fn failed(&mut self, at: usize, member: &EngineState, AttemptError { error, class }: &AttemptError) {
         let task = &mut self.tasks[at];
-        match verdict {
-            Verdict::BadPicture => task.complaints.push(error.clone()),
-            Verdict::Unsuited => drop(task.unsuited.insert(member.name.clone())),
-            Verdict::Crashed => {
+        match class {
+            FailureClass::BadPicture => task.complaints.push(error.clone()),
+            FailureClass::Unsuited => drop(task.unsuited.insert(member.name.clone())),
+            FailureClass::Crashed => {
                 task.crashes.push(Crash { engine: member.name.clone(), done: member.done() });
             }
-            Verdict::Busy | Verdict::Sick => {}
+            FailureClass::Busy | FailureClass::Sick => {}
         }
         task.last = Some(error.clone());
-        self.last = (error.clone(), Some(*verdict));
+        self.last = (error.clone(), Some(*class));
     }
 
     /// After every engine that is up was asked: ends what waiting cannot help.
     ///
     /// One complaint is enough where nobody else could be asked. An engine that breaks may be in trouble itself; but when
     /// engines broke twice and did other work since, it is the picture.
-    pub(crate) fn settle(&mut self, engines: &[&Arc<Member>]) {
+    pub(crate) fn settle(&mut self, engines: &[&Arc<EngineState>]) {
         let did_others = |crash: &&Crash| {
             engines.iter().any(|member| member.name == crash.engine && member.done() > crash.done)
         };

@@ -28,7 +28,7 @@ const LEAST_SHARE: usize = 16;
 const SILENCE: Duration = Duration::from_mins(10);
 
 /// The places of one address.
-pub(crate) struct Places {
+pub(crate) struct ConnectionLimiter {
     address: Option<SocketAddr>,
     limit: usize,
     table: Mutex<Table>,
@@ -102,13 +102,13 @@ enum Found {
 pub struct Place(Arc<Held>);
 
 struct Held {
-    places: Arc<Places>,
+    places: Arc<ConnectionLimiter>,
     client: IpAddr,
     stage: Mutex<Stage>,
     asked: Arc<Notify>,
 }
 
-impl Places {
+impl ConnectionLimiter {
     pub(crate) fn new(address: Option<SocketAddr>, limit: usize) -> Arc<Self> {
         Arc::new(Self { address, limit, table: Mutex::default(), changed: Notify::new() })
     }
@@ -215,7 +215,7 @@ impl Table {
 
 impl Place {
     /// Waits until this connection has to leave. It is then to be dropped at once: nobody waits for anything on it.
-    pub async fn given_up(&self) {
+    pub async fn evicted(&self) {
         loop {
             self.0.asked.notified().await;
             // A request may have come in the meantime; then it stays.
@@ -227,11 +227,11 @@ impl Place {
 
     /// A request has come: the connection stays until what is returned was dropped, and what was written by then is flushed. While
     /// its body is not here, it waits for its client.
-    pub fn answering<B: Body>(&self, request: Request<B>) -> (Answering, Request<Receiving<B>>) {
+    pub fn answering<B: Body>(&self, request: Request<B>) -> (ActiveRequest, Request<RequestBody<B>>) {
         let whole = request.body().is_end_stream();
         self.0.begin(whole);
         let place = (!whole).then(|| self.clone());
-        (Answering { place: Some(self.clone()) }, request.map(|body| Receiving { body, place }))
+        (ActiveRequest { place: Some(self.clone()) }, request.map(|body| RequestBody { body, place }))
     }
 
     /// Something was read.
@@ -332,11 +332,11 @@ impl Drop for Held {
 }
 
 /// Keeps a connection from having to leave while a request is answered.
-pub struct Answering {
+pub struct ActiveRequest {
     place: Option<Place>,
 }
 
-impl Answering {
+impl ActiveRequest {
     /// Goes on until the answer's body was taken; for ever where the connection changes its protocol. A request that is answered
     /// needs no more of its body.
     pub fn through<B>(mut self, answer: Response<B>) -> Response<Answer<B>> {
@@ -352,7 +352,7 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
         if let Some(place) = &self.place {
             place.0.resume(Wait::Body);
@@ -362,12 +362,12 @@ impl Drop for Answering {
 }
 
 /// The body of a request, whose connection waits for its client until all of it is here.
-pub struct Receiving<B> {
+pub struct RequestBody<B> {
     body: B,
     place: Option<Place>,
 }
 
-impl<B: Body + Unpin> Body for Receiving<B> {
+impl<B: Body + Unpin> Body for RequestBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -395,7 +395,7 @@ impl<B: Body + Unpin> Body for Receiving<B> {
 /// A body that keeps its connection.
 pub struct Answer<B> {
     body: B,
-    _answering: Answering,
+    _answering: ActiveRequest,
 }
 
 impl<B: Body + Unpin> Body for Answer<B> {
@@ -441,7 +441,7 @@ mod tests {
 
     /// A connection, and what it is asked.
     type Open = (Place, Option<Asked>);
-    type Asked = (Answering, Request<Receiving<Full<Bytes>>>);
+    type Asked = (ActiveRequest, Request<RequestBody<Full<Bytes>>>);
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([10, 0, 0, last])
@@ -467,7 +467,7 @@ mod tests {
     }
 
     /// What is counted.
-    fn left(places: &Places) -> (usize, usize, usize) {
+    fn left(places: &ConnectionLimiter) -> (usize, usize, usize) {
         let table = places.table();
         (table.open, table.leaving, table.clients.len())
     }
@@ -482,7 +482,7 @@ mod tests {
 
     #[test]
     fn the_longest_idle_one_of_whom_has_most_leaves_first_and_unread_heads_after_it() {
-        let places = Places::new(None, 4);
+        let places = ConnectionLimiter::new(None, 4);
         let take = |last| now(places.take(ip(last)));
         let quiet = take(2).unwrap().unwrap();
         let reading = take(1).unwrap().unwrap();
@@ -493,20 +493,20 @@ mod tests {
         for expected in [&second, &first, &reading] {
             assert!(take(3).is_none());
             let all = [&quiet, &reading, &first, &second];
-            let left: Vec<_> = all.into_iter().filter(|place| now(place.given_up()).is_some()).collect();
+            let left: Vec<_> = all.into_iter().filter(|place| now(place.evicted()).is_some()).collect();
             assert!(left.len() == 1 && Arc::ptr_eq(&left[0].0, &expected.0));
             // A request comes just then, so it stays, and the next is asked.
             std::mem::forget(asked(expected, false));
-            assert!(now(expected.given_up()).is_none());
+            assert!(now(expected.evicted()).is_none());
         }
         assert!(!quiet.0.is_asked());
         assert!(take(3).is_none());
-        assert!(now(quiet.given_up()).is_some(), "when nobody else may leave");
+        assert!(now(quiet.evicted()).is_some(), "when nobody else may leave");
     }
 
     #[test]
     fn a_client_with_more_than_its_share_finds_nothing_when_all_of_it_is_in_use() {
-        let places = Places::new(None, 64);
+        let places = ConnectionLimiter::new(None, 64);
         let take = |last| now(places.take(ip(last)));
         let busy: Vec<_> = (0..56)
             .map(|_| {
@@ -528,7 +528,7 @@ mod tests {
 
     #[test]
     fn who_sends_or_fetches_slowly_leaves_after_those_who_wait_for_nothing() {
-        let places = Places::new(None, 4);
+        let places = ConnectionLimiter::new(None, 4);
         let take = |last| now(places.take(ip(last)));
         let sending = take(1).unwrap().unwrap();
         let (_answering, mut request) = asked(&sending, true);
@@ -538,7 +538,7 @@ mod tests {
         let idle = take(1).unwrap().unwrap();
         let busy = take(1).unwrap().unwrap();
         let _busy = asked(&busy, false);
-        let gone = |place: &Place| now(place.given_up()).is_some();
+        let gone = |place: &Place| now(place.evicted()).is_some();
         assert!(take(2).is_none());
         assert!(gone(&idle) && !gone(&sending) && !gone(&fetching));
         drop(idle);
@@ -554,7 +554,7 @@ mod tests {
 
     #[test]
     fn a_changed_protocol_is_in_use_for_ever() {
-        let places = Places::new(None, 1);
+        let places = ConnectionLimiter::new(None, 1);
         let place = now(places.take(ip(1))).unwrap().unwrap();
         let mut answer = Response::new(http_body_util::Empty::<bytes::Bytes>::new());
         *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -563,7 +563,7 @@ mod tests {
         place.read();
         place.blocked();
         assert!(now(places.take(ip(2))).is_none());
-        assert!(now(place.given_up()).is_none());
+        assert!(now(place.evicted()).is_none());
         drop(place);
         assert!(now(places.take(ip(2))).unwrap().is_some());
     }
@@ -576,7 +576,7 @@ mod tests {
             limit in 1_usize..40,
             steps in prop::collection::vec((0_u8..10, 0_u8..6, any::<prop::sample::Index>()), 0..300),
         ) {
-            let places = Places::new(None, limit);
+            let places = ConnectionLimiter::new(None, limit);
             let mut open: Vec<Open> = Vec::new();
             for (step, client, which) in steps {
                 if step < 2 || open.is_empty() {
@@ -598,7 +598,7 @@ mod tests {
                         8 if let Some((_, request)) = answering => {
                             while now(request.body_mut().frame()).flatten().is_some() {}
                         }
-                        _ if now(place.given_up()).is_some() => {
+                        _ if now(place.evicted()).is_some() => {
                             let waiting = place.0.stage().waiting;
                             let excused = matches!(waiting, Some((Wait::Body | Wait::Reader, _)));
                             prop_assert!(answering.is_none() || excused);

@@ -5,7 +5,7 @@ use viewfinder_core::ocr::Line;
 
 /// Bounds within which a quick reading agrees with a careful one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Trust {
+pub(super) struct SecondPass {
     /// A line read with less confidence is weak. Clean print is read at 0.95 to 1; below 0.9 one character in ten or
     /// so is a guess.
     pub(super) weak_below: f64,
@@ -19,7 +19,7 @@ pub(super) struct Trust {
     pub(super) highest_seen: f32,
 }
 
-impl Trust {
+impl SecondPass {
     /// For PP-OCR's detectors and recognisers.
     pub(super) const PP_OCR: Self = Self { weak_below: 0.9, most_weak: 1, lowest: 24.0, highest_seen: 128.0 };
 
@@ -52,7 +52,7 @@ mod tests {
     }
 
     fn accepts(lines: &[Line], scale: f64) -> bool {
-        Trust::PP_OCR.accepts(lines, scale)
+        SecondPass::PP_OCR.accepts(lines, scale)
     }
 
     #[test]

@@ -17,7 +17,7 @@ const LONGEST: usize = 256;
 
 /// Everything asked for, by task.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct RawEntries {
     pub(super) clip: Kinds,
     pub(super) faces: Kinds,
     pub(super) text: Kinds,
@@ -62,7 +62,7 @@ pub(super) enum Scalar {
     Other,
 }
 
-impl Written {
+impl RawEntries {
     /// A task that there is not, or a task with a type that it does not have.
     pub(super) fn unsupported(&self) -> Option<(&str, &str)> {
         let of = |task, kind: Option<_>| kind.map(|kind| (task, kind));
@@ -78,15 +78,15 @@ impl Kinds {
     /// A type that embedding does not have.
     fn beside_clip(&self) -> Option<&str> {
         let others = [(&self.detection, "detection"), (&self.recognition, "recognition")];
-        self.beside(others)
+        self.excluded_by(others)
     }
 
     /// A type that finding does not have.
     fn beside_detection(&self) -> Option<&str> {
-        self.beside([(&self.visual, "visual"), (&self.textual, "textual")])
+        self.excluded_by([(&self.visual, "visual"), (&self.textual, "textual")])
     }
 
-    fn beside(&self, others: [(&Option<Entry>, &'static str); 2]) -> Option<&str> {
+    fn excluded_by(&self, others: [(&Option<Entry>, &'static str); 2]) -> Option<&str> {
         let other = others.into_iter().find_map(|(entry, name)| entry.as_ref().map(|_| name));
         self.strange.as_deref().or(other)
     }
@@ -106,7 +106,7 @@ trait Fields: Default {
     fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error>;
 }
 
-impl Fields for Written {
+impl Fields for RawEntries {
     const WHAT: &'static str = "an object of tasks";
 
     fn take<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
@@ -200,7 +200,7 @@ fn object<'de, T: Fields, D: Deserializer<'de>>(deserializer: D) -> Result<T, D:
     deserializer.deserialize_map(Object(PhantomData))
 }
 
-impl<'de> Deserialize<'de> for Written {
+impl<'de> Deserialize<'de> for RawEntries {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         object(deserializer)
     }

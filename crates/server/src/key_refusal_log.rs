@@ -12,16 +12,16 @@ const PAUSE: Duration = Duration::from_mins(10);
 /// Requests without the right key. A node that is set up wrongly asks every second, all night; the log hears of it now
 /// and then, with how many there were.
 #[derive(Default)]
-pub(crate) struct Knocks(Mutex<Told>);
+pub(crate) struct KeyRefusalLog(Mutex<LogWindow>);
 
 #[derive(Default)]
-struct Told {
+struct LogWindow {
     last: Option<Instant>,
     /// Refused since then.
     since: u64,
 }
 
-impl Knocks {
+impl KeyRefusalLog {
     /// Counts one, and tells the log if it is time.
     pub(crate) fn one_more(&self, from: Option<SocketAddr>, failure: &Failure) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -31,6 +31,6 @@ impl Knocks {
         }
         let from = from.map(|from| from.ip().to_canonical().to_string()).unwrap_or_default();
         tracing::info!(from, code = failure.code, count = told.since, "refused without the right key");
-        *told = Told { last: Some(Instant::now()), since: 0 };
+        *told = LogWindow { last: Some(Instant::now()), since: 0 };
     }
 }
