@@ -24,7 +24,7 @@ use viewfinder_test_support::{
     made_up::{CLUSTERS, Random, Vocabulary, vector},
 };
 
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 const MODEL: &str = "cn-clip/ViT-B-16";
 const WIDTH: usize = 512;
@@ -54,10 +54,9 @@ async fn main() -> Result<()> {
             fill(&*store, count.parse()?).await
         }
         ["measure", place] => {
-            #[expect(clippy::print_stdout, reason = "the result")]
-            {
-                println!("{}", measure(place).await?);
-            }
+            // Where searches of a server run.
+            let found = tokio::spawn(measure(place.to_owned())).await??;
+            show(&found);
             Ok(())
         }
         ["sqlite", count, ref rest @ ..] => {
@@ -190,10 +189,10 @@ fn meaning(text: &str) -> Vec<f32> {
     vector(WIDTH, seed % CLUSTERS, 5_000_000_000 + seed, 1.0)
 }
 
-async fn measure(place: &str) -> Result<Value> {
+async fn measure(place: String) -> Result<Value> {
     let segmenter = Arc::new(Segmenter::new(None)?);
     let start = Instant::now();
-    let store = open(place, Arc::clone(&segmenter)).await?;
+    let store = open(&place, Arc::clone(&segmenter)).await?;
     let open_ms = start.elapsed().as_secs_f64() * 1e3;
     let count = store.counts().await?.assets;
     let before_mb = resident_mb();

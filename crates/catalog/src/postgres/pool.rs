@@ -80,15 +80,15 @@ impl Pool {
 
     /// Begins a transaction that may write. It is kept if it is [committed](Transaction::commit).
     pub async fn write(&self) -> Result<Transaction, StoreError> {
-        self.begin("START TRANSACTION").await
+        self.begin("START TRANSACTION", true).await
     }
 
     /// Begins a transaction on one state of the database, whatever is written meanwhile.
     pub async fn read(&self) -> Result<Transaction, StoreError> {
-        self.begin("START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await
+        self.begin("START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY", false).await
     }
 
-    async fn begin(&self, statement: &str) -> Result<Transaction, StoreError> {
+    async fn begin(&self, statement: &str, writes: bool) -> Result<Transaction, StoreError> {
         loop {
             let connection = self.connections.get().await.map_err(|error| match error {
                 PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
@@ -97,7 +97,7 @@ impl Pool {
                 other => StoreError::Internal(other.to_string()),
             })?;
             let is_kept = Object::metrics(&connection).recycle_count > 0;
-            let transaction = Transaction::new(connection, Arc::clone(&self.server));
+            let transaction = Transaction::new(connection, Arc::clone(&self.server), writes);
             match transaction.batch(statement).await {
                 Ok(()) => return Ok(transaction),
                 // It broke since it was used last.

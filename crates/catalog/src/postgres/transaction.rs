@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use deadpool_postgres::Object;
+use futures_util::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio_postgres::{
     Row, Statement,
@@ -27,11 +28,12 @@ pub struct Transaction {
     /// None once it is back in the pool.
     connection: Option<Object>,
     server: Arc<Server>,
+    writes: bool,
 }
 
 impl Transaction {
-    pub(super) fn new(connection: Object, server: Arc<Server>) -> Self {
-        Self { connection: Some(connection), server }
+    pub(super) fn new(connection: Object, server: Arc<Server>, writes: bool) -> Self {
+        Self { connection: Some(connection), server, writes }
     }
 
     /// All rows.
@@ -65,7 +67,13 @@ impl Transaction {
 
     /// Keeps what was written, and the connection for others. One that only read is ended so, too.
     pub async fn commit(mut self) -> Result<()> {
-        self.batch("COMMIT").await?;
+        let end = self.batch("COMMIT");
+        if self.writes {
+            end.await?;
+        } else {
+            // There is nothing to keep, so nobody waits for the answer: it is sent, and whatever comes next on this connection follows it.
+            let _ = end.now_or_never();
+        }
         drop(self.connection.take());
         Ok(())
     }
