@@ -1,9 +1,11 @@
 //! One asset: what is known about it, and what a person corrects.
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use viewfinder_catalog::AssetId;
 
-use super::Shared;
+use super::{Shared, to_the_end};
 use crate::{
     extract::{Body, Numbers},
     problem::Problem,
@@ -51,7 +53,9 @@ pub(super) async fn correct(
         return Err(Problem::bad("line_unfit", detail));
     }
     let line = usize::try_from(line).map_err(|_| Problem::no_such("line"))?;
-    let found = photos.store().correct(AssetId(id), line, &text).await?;
+    let shared = Arc::clone(&photos);
+    let found =
+        to_the_end(async move { Ok(shared.store().correct(AssetId(id), line, &text).await?) }).await?;
     if !found {
         return Err(Problem::no_such("line"));
     }

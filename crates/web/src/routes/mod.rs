@@ -131,6 +131,13 @@ impl Photos {
     }
 }
 
+/// Does what changes something to its end, even if nobody waits for the answer any more.
+async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(change).await.map_err(Problem::internal)?
+}
+
 /// All routes.
 pub fn router(photos: Arc<Photos>) -> Router {
     let entrance = Entrance { access: Arc::new(photos.config.access.clone()), tries: Arc::default() };

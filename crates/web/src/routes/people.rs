@@ -3,7 +3,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use viewfinder_catalog::{Person, PersonId};
 
-use super::Shared;
+use super::{Shared, to_the_end};
 use crate::{
     extract::{Body, Numbers},
     problem::Problem,
@@ -37,6 +37,6 @@ pub(super) async fn name(
     if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(Problem::bad("name_unfit", format!("a name has at most {LONGEST_NAME} characters")));
     }
-    let found = photos.store().name_person(PersonId(id), &name).await?;
+    let found = to_the_end(async move { Ok(photos.store().name_person(PersonId(id), &name).await?) }).await?;
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::no_such("person")) }
 }
