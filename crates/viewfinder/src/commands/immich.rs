@@ -8,7 +8,7 @@ use viewfinder_immich::database::{Database, Error, Progress, Status, Which};
 use viewfinder_immich::library::RerunKind;
 
 use super::index::{Session, with_engine};
-use super::look::json_line;
+use super::{look::json_line, on_threads};
 use crate::cli::{ImmichReindexArgs, ImmichVerb};
 use crate::companion::{database_config, media_folder};
 use crate::config::{Config, Loaded};
@@ -22,7 +22,7 @@ const NAMED: usize = 20;
 
 /// Opens the database of the companion, and tells its state or does pictures again.
 pub(crate) fn run(verb: &ImmichVerb, loaded: &Loaded) -> Result<Outcome, Failure> {
-    with_engine(loaded, false, |Session { backend, stop, .. }| async move {
+    on_threads(with_engine(loaded, false, |Session { backend, stop, .. }| async move {
         let config = database_config(&loaded.config, &backend)?.ok_or_else(|| {
             Failure::Usage(anyhow!("no database of Immich's is configured; set companion.database_url"))
         })?;
@@ -39,7 +39,7 @@ pub(crate) fn run(verb: &ImmichVerb, loaded: &Loaded) -> Result<Outcome, Failure
             }
             Ok(Outcome::Done)
         })
-    })
+    }))
 }
 
 fn failure(error: Error) -> Failure {

@@ -62,7 +62,7 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
     let jobs = Stop::default();
-    let photos = photos::start(loaded, &engine, &backend, &jobs);
+    let photos = photos::start(loaded, &engine, &backend, &jobs).await;
     let token = photos.as_ref().map(|(_, token)| token.clone());
     if let Some((photos, _)) = photos {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
