@@ -14,9 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, SqliteStore, text::Segmenter};
 use viewfinder_engine::{Engine, EngineConfig};
-use viewfinder_index::{Analysis, Event, Files, Links, Listener, Models, Scan, Scope, Stop, Tools};
+use viewfinder_index::{Analysis, Event, Files, Links, Listener, Models, Scan, Scope, Tools};
 use viewfinder_models::{Catalogue, Role, StoreConfig};
 use viewfinder_test_support as test_support;
 
@@ -100,7 +101,7 @@ fn main() {
             (busy as f64 / (looks * workers) as f64, begin.unwrap().elapsed())
         })
     };
-    let stop = Stop::default();
+    let stop = CancellationToken::new();
     let begin = Instant::now();
     let listener = Arc::clone(&count) as Arc<dyn Listener>;
     let summary = runtime

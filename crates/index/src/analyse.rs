@@ -11,6 +11,7 @@ use tokio::{
     task::JoinSet,
     time::sleep,
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
     AnalysisKind, AnalysisState, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store,
 };
@@ -20,7 +21,7 @@ use viewfinder_core::{
 };
 
 use crate::{
-    Event, FileKind, IndexError, Listener, Pictures, Problems, Stop,
+    Event, FileKind, IndexError, Listener, Pictures, Problems,
     found::finding,
     record::{Done, write},
     retry::retry,
@@ -162,7 +163,7 @@ pub(crate) async fn analyse(
     analysis: Analysis,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: Arc<dyn Listener>,
     complete: watch::Receiver<bool>,
 ) -> Result<Analysed, IndexError> {
@@ -184,7 +185,7 @@ pub(crate) async fn analyse(
 async fn run(
     context: &Arc<Context>,
     feed: &mut Feed,
-    stop: &Stop,
+    stop: &CancellationToken,
     sender: mpsc::UnboundedSender<Done>,
 ) -> Result<Analysed, IndexError> {
     let mut analysed = Analysed::default();
@@ -223,7 +224,7 @@ async fn run(
                 context.listener.tell(Event::Analysed);
             }
             () = sleep(LOOK_AGAIN), if later => {}
-            () = stop.wait() => return Ok(analysed),
+            () = stop.cancelled() => return Ok(analysed),
         }
     }
 }
@@ -272,7 +273,7 @@ enum Next {
 struct Feed {
     context: Arc<Context>,
     store: Arc<dyn Store>,
-    stop: Stop,
+    stop: CancellationToken,
     complete: watch::Receiver<bool>,
     kinds: Vec<AnalysisKind>,
     queue: VecDeque<Asset>,
@@ -288,7 +289,7 @@ impl Feed {
     fn new(
         context: Arc<Context>,
         store: Arc<dyn Store>,
-        stop: Stop,
+        stop: CancellationToken,
         complete: watch::Receiver<bool>,
     ) -> Self {
         Self {

@@ -1,9 +1,8 @@
 //! Whose face is it? New faces join the people they look like, or begin new ones.
 use std::collections::HashMap;
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AssetId, PersonId, Store, StoreError};
-
-use crate::Stop;
 
 /// Faces read from the catalogue at a time.
 const PAGE: usize = 256;
@@ -28,7 +27,7 @@ pub(crate) async fn group(
     store: &dyn Store,
     model: &str,
     least: f32,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Result<Grouped, StoreError> {
     let mut grouped = Grouped::default();
     let mut after: Option<(AssetId, usize)> = None;
@@ -37,7 +36,7 @@ pub(crate) async fn group(
         let Some(last) = page.last() else { return Ok(grouped) };
         after = Some((last.0, last.1));
         for (asset, place, embedding) in page {
-            if stop.asked() {
+            if stop.is_cancelled() {
                 return Ok(grouped);
             }
             let person = elect(&store.similar_people(model, &embedding, NEIGHBOURS).await?, least);

@@ -5,9 +5,10 @@ use tokio::{
     sync::mpsc::UnboundedReceiver,
     time::{Instant, timeout_at},
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{FileRecord, Outcome, Properties, Store, StoreError};
 
-use crate::{Listener, Stop, retry::retry};
+use crate::{Listener, retry::retry};
 
 /// Files recorded in one transaction, at most.
 const BATCH: usize = 64;
@@ -27,7 +28,7 @@ pub(crate) struct Done {
 pub(crate) async fn write(
     store: &dyn Store,
     mut done: UnboundedReceiver<Done>,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: &dyn Listener,
 ) -> Result<(), StoreError> {
     while let Some(first) = done.recv().await {

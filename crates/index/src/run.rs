@@ -2,11 +2,12 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, Store, StoreError};
 use viewfinder_core::Backend;
 
 use crate::{
-    Analysed, Analysis, Grouped, IndexError, Listener, Models, Scan, Scanned, Stop, analyse::analyse,
+    Analysed, Analysis, Grouped, IndexError, Listener, Models, Scan, Scanned, analyse::analyse,
     people::group, retry::retry, scan,
 };
 
@@ -34,9 +35,11 @@ pub async fn index(
     same_person: f32,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: Arc<dyn Listener>,
 ) -> Result<Summary, IndexError> {
+    // Each half may end the other, and nothing else of the caller's.
+    let stop = &stop.child_token();
     prepare(&analysis.kinds, &analysis.models, &*store, stop, &*listener).await?;
     let (complete, completed) = watch::channel(false);
     let scanning = {
@@ -49,7 +52,7 @@ pub async fn index(
     };
     let analysed = analyse_and_group(analysis, same_person, store, backend, stop, listener, completed).await;
     if analysed.is_err() {
-        stop.ask();
+        stop.cancel();
     }
     let scanned = scanning.await.map_err(|error| IndexError::Internal(error.to_string()))?;
     // If both failed, the analysis says more: an engine that does not work.
@@ -62,13 +65,13 @@ pub async fn prepare(
     kinds: &[AnalysisKind],
     models: &Models,
     store: &dyn Store,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: &dyn Listener,
 ) -> Result<(), StoreError> {
     for kind in kinds {
         retry(stop, listener, || store.forget_other_models(*kind, models.of(*kind))).await?;
     }
-    while !stop.asked() && retry(stop, listener, || store.refresh_text(TEXTS)).await? > 0 {}
+    while !stop.is_cancelled() && retry(stop, listener, || store.refresh_text(TEXTS)).await? > 0 {}
     Ok(())
 }
 
@@ -80,7 +83,7 @@ pub async fn analyse_and_group(
     same_person: f32,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: Arc<dyn Listener>,
     complete: watch::Receiver<bool>,
 ) -> Result<(Analysed, Grouped), IndexError> {

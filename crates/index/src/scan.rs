@@ -7,13 +7,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FileRecord, Properties, Store,
 };
 use viewfinder_files::Links;
 
 use crate::{
-    Event, IndexError, Listener, Problems, Stop, Tools,
+    Event, IndexError, Listener, Problems, Tools,
     blocking::blocking,
     properties::describe,
     retry::retry,
@@ -77,7 +78,7 @@ pub struct Scanned {
 pub async fn scan(
     scan: Scan,
     store: &dyn Store,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: &dyn Listener,
 ) -> Result<Scanned, IndexError> {
     let scan = Arc::new(scan);
@@ -108,7 +109,7 @@ pub async fn scan(
 struct Run<'a> {
     scan: Arc<Scan>,
     store: &'a dyn Store,
-    stop: &'a Stop,
+    stop: &'a CancellationToken,
     listener: &'a dyn Listener,
     batch: Batch,
     scanned: Scanned,
@@ -157,14 +158,14 @@ impl Run<'_> {
         self.listener.tell(Event::Waiting { files: waiting });
         let known = changed.into_iter().map(|(path, stamp, hash)| (path, stamp, Some(hash)));
         for (path, stamp, hash) in known.chain(new.into_iter().map(|(path, stamp)| (path, stamp, None))) {
-            if self.stop.asked() {
+            if self.stop.is_cancelled() {
                 return Ok(None);
             }
             self.look(path, stamp, hash).await?;
         }
         self.flush().await?;
         // One that was not read to its end may have moved as well.
-        Ok((!self.stop.asked()).then_some(Looked { unread, missing }))
+        Ok((!self.stop.is_cancelled()).then_some(Looked { unread, missing }))
     }
 
     /// Is there such a folder, and what is in it? Nothing if it was asked to stop.
@@ -249,7 +250,7 @@ impl Run<'_> {
         });
         let (file, properties) = match described.await? {
             Ok(Some(described)) => described,
-            Ok(None) if self.stop.asked() => return Ok(()),
+            Ok(None) if self.stop.is_cancelled() => return Ok(()),
             Ok(None) => {
                 self.scanned.unsettled += 1;
                 return Ok(());

@@ -10,13 +10,14 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::Asset;
 use viewfinder_core::ErrorCode;
 use viewfinder_files::{Links, OpenError, open};
 use viewfinder_programs::ProgramError;
 
 use crate::{
-    FileKind, Stop, Tools,
+    FileKind, Tools,
     content::of_content,
     properties::{hash, hash_in_pieces, head},
     tools::{Converted, Subject, ToolError},
@@ -144,7 +145,7 @@ impl Originals for Files {
         if stamp != known
             && (touched != known
                 || stamp.size > self.max_bytes
-                || hash_in_pieces(&mut file, &Stop::default())? != Some(asset.file.hash))
+                || hash_in_pieces(&mut file, &CancellationToken::new())? != Some(asset.file.hash))
         {
             return Err(Unread::Changed);
         }

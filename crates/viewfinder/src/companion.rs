@@ -15,7 +15,6 @@ use viewfinder_immich::client::Client;
 use viewfinder_immich::companion::{self, Companion, CompanionConfig};
 use viewfinder_immich::database::{DatabaseConfig, DatabaseLibrary, MediaFolder};
 use viewfinder_immich::library::Library;
-use viewfinder_index::Stop;
 
 use crate::catalogue;
 use crate::config::Config;
@@ -44,7 +43,7 @@ impl Listening {
         config: &Config,
         engine: &Engine,
         backend: &Arc<dyn Backend>,
-        stop: &Stop,
+        stop: &CancellationToken,
         connections: usize,
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
@@ -126,7 +125,7 @@ fn library(
     client: &Client,
     engine: &Engine,
     backend: &Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Result<Option<Arc<dyn Library>>, Failure> {
     if let Some(database) = database_config(config, backend)? {
         if !config.companion.api_keys.is_empty() {

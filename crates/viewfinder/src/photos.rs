@@ -2,11 +2,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
 use viewfinder_core::{Backend, SentenceRequest};
 use viewfinder_engine::Engine;
-use viewfinder_index::{Stop, Tools};
+use viewfinder_index::Tools;
 use viewfinder_server::Key;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits};
 
@@ -44,7 +45,7 @@ pub(crate) async fn start(
     loaded: &Loaded,
     engine: &Engine,
     backend: &Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Option<(Arc<Photos>, String)> {
     let config = &loaded.config;
     let args = CatalogArgs::default();

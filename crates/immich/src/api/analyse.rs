@@ -8,10 +8,11 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId};
 use viewfinder_core::Backend;
 use viewfinder_index::{
-    Analysed, Analysis, Converted, Event, IndexError, Listener, Models, Pictures, Scope, Stop, Unread,
+    Analysed, Analysis, Converted, Event, IndexError, Listener, Models, Pictures, Scope, Unread,
     analyse_and_group, prepare,
 };
 
@@ -34,13 +35,13 @@ const SAME_PERSON: f32 = 1.0;
 pub(crate) struct Means {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) models: Models,
-    pub(crate) stop: Stop,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Means {
     /// Analyses whatever waits, and then whatever comes, until asked to stop.
     pub(crate) async fn run(self, account: Arc<Account>) {
-        while !self.stop.asked() {
+        while !self.stop.is_cancelled() {
             if let Err(error) = self.round(&account).await {
                 tracing::warn!(user = %account.user, %error, "Immich's pictures cannot be analysed now; it is tried again");
             }
@@ -113,7 +114,7 @@ impl Means {
 /// Immich's previews of a user's pictures.
 struct Previews {
     account: Arc<Account>,
-    stop: Stop,
+    stop: CancellationToken,
     /// Somebody waits for a few pictures: why no preview can be had is said here, and not waited for.
     away: Option<Arc<OnceLock<ClientError>>>,
 }
@@ -141,7 +142,7 @@ impl Pictures for Previews {
                     return Err(Unread::Changed);
                 }
                 // To go on would only be to ask in vain for every other one.
-                Err(ClientError::Away(_)) if !self.stop.asked() => rest(PAUSE, &self.stop).await,
+                Err(ClientError::Away(_)) if !self.stop.is_cancelled() => rest(PAUSE, &self.stop).await,
                 Err(error) => return Err(Unread::Unreadable(error.to_string())),
             }
         }

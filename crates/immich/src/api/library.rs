@@ -9,10 +9,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_core::Backend;
-use viewfinder_index::{Models, Stop};
+use viewfinder_index::Models;
 
 use crate::{
     api::{
@@ -58,7 +59,7 @@ pub struct ApiConfig {
     /// Between two comparisons of everything, which find what is gone.
     pub compare: Duration,
     /// Ends what goes on in the background.
-    pub stop: Stop,
+    pub stop: CancellationToken,
 }
 
 impl ApiConfig {
@@ -136,7 +137,7 @@ async fn serve(number: usize, client: KeyClient, config: Arc<ApiConfig>, account
 async fn open(number: usize, client: KeyClient, config: &ApiConfig) -> Option<Arc<Account>> {
     let client = Arc::new(client);
     let mut told = BTreeSet::new();
-    while !config.stop.asked() {
+    while !config.stop.is_cancelled() {
         let error = match open_once(&client, config).await {
             Ok(account) => return Some(Arc::new(account)),
             Err(error) => error.to_string(),
@@ -161,7 +162,7 @@ async fn follow(account: Arc<Account>, config: &ApiConfig) {
     let mut newest: Option<Timestamp> = None;
     let mut compared: Option<Instant> = None;
     let mut told = None;
-    while !stop.asked() {
+    while !stop.is_cancelled() {
         let whole = compared.is_none_or(|at| at.elapsed() > *compare);
         let begun = Instant::now();
         let user = account.user;

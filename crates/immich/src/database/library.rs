@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
-use viewfinder_index::Stop;
 
 use crate::{
     database::{Database, DatabaseConfig, Error, Follower, MediaFolder, MediaPreviews, NoPreview, Previews},
@@ -18,6 +17,7 @@ use crate::{
     },
     rest::rest,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Between two tries to open a database.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ impl DatabaseLibrary {
     /// Opens the database, now or as soon as that is possible, and follows its changes from then on. Within a Tokio runtime.
     ///
     /// With its folder of media, previews are read from there, and text is read that Immich does not read itself, until asked to stop.
-    pub fn start(config: DatabaseConfig, media: Option<MediaFolder>, stop: Stop) -> Self {
+    pub fn start(config: DatabaseConfig, media: Option<MediaFolder>, stop: CancellationToken) -> Self {
         let opened = Arc::new(OnceLock::new());
         let library = Self { opened: Arc::clone(&opened), media: media.clone() };
         tokio::spawn(async move {
@@ -57,9 +57,9 @@ impl DatabaseLibrary {
 }
 
 /// Tries until it works, or the program stops.
-async fn open(config: &DatabaseConfig, stop: &Stop) -> Option<Database> {
+async fn open(config: &DatabaseConfig, stop: &CancellationToken) -> Option<Database> {
     let mut told = BTreeSet::new();
-    while !stop.asked() {
+    while !stop.is_cancelled() {
         match Database::open(config.clone()).await {
             Ok(database) => return Some(database),
             Err(error) => {
@@ -75,10 +75,10 @@ async fn open(config: &DatabaseConfig, stop: &Stop) -> Option<Database> {
 }
 
 /// Reads what Immich leaves unread, and looks again and again whether there is more.
-async fn read(database: &Database, media: &MediaFolder, stop: &Stop) {
+async fn read(database: &Database, media: &MediaFolder, stop: &CancellationToken) {
     let mut failed = HashSet::new();
     let mut told = None;
-    while !stop.asked() {
+    while !stop.is_cancelled() {
         let read = read_once(database, media, &mut failed, stop).await;
         let trouble = read.as_ref().err().map(ToString::to_string);
         match (read, &trouble) {
@@ -100,12 +100,12 @@ async fn read_once(
     database: &Database,
     media: &MediaFolder,
     failed: &mut HashSet<Uuid>,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Result<u64, Error> {
     if !database.reads_text().await? {
         return Ok(0);
     }
-    database.read_missing(&MediaPreviews { database, media }, failed, || !stop.asked()).await
+    database.read_missing(&MediaPreviews { database, media }, failed, || !stop.is_cancelled()).await
 }
 
 /// Previews that Immich gives to the caller.

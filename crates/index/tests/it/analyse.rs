@@ -1,9 +1,10 @@
 //! Real pictures through the real engine into the catalogue.
 use std::{collections::HashSet, sync::Arc};
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
 use viewfinder_core::ErrorCode;
-use viewfinder_index::{Analysis, Models, Scope, Stop, Summary};
+use viewfinder_index::{Analysis, Models, Scope, Summary};
 use viewfinder_test_support::FakeBackend;
 
 use crate::support::{CLIP, Library, engine, wait};
@@ -145,7 +146,7 @@ fn one_asset_again_and_nothing_else() {
         wait(library.store.forget(AnalysisKind::Ocr, &[id], replace)).unwrap();
         let scope = Scope::Assets(HashSet::from([id]));
         let analysis = Analysis { scope, ..library.analysis(&kinds) };
-        library.analyse(analysis, Arc::clone(&engine), &Stop::default()).done
+        library.analyse(analysis, Arc::clone(&engine), &CancellationToken::new()).done
     };
     assert_eq!(rerun(false), 1);
     assert!(texts(&library, "receipt.jpg").contains(&"Eckbäckerei".to_owned()));
@@ -177,8 +178,8 @@ fn what_passes_is_waited_for_and_never_a_failure() {
 fn stopped_it_keeps_what_is_complete_and_goes_on_later() {
     let library = small();
     library.scan();
-    let stop = Stop::default();
-    stop.ask();
+    let stop = CancellationToken::new();
+    stop.cancel();
     let engine = engine();
     let analysed = library.analyse(library.analysis(&ALL), Arc::clone(&engine), &stop);
     let done = wait(library.store.counts()).unwrap().states[0][1];

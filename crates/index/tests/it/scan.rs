@@ -4,8 +4,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Finding, Outcome, TextLine};
-use viewfinder_index::{Scan, Scanned, Stop};
+use viewfinder_index::{Scan, Scanned};
 
 use crate::support::{Library, Told, wait};
 
@@ -194,8 +195,8 @@ fn broken_and_empty_files_are_assets_without_a_size() {
 fn asked_to_stop_it_stops() {
     let library = Library::new();
     library.put("a.jpg", "ocr/en.jpg");
-    let stop = Stop::default();
-    stop.ask();
+    let stop = CancellationToken::new();
+    stop.cancel();
     let scanned =
         wait(viewfinder_index::scan(library.plan(), &*library.store, &stop, &Told::default())).unwrap();
     assert!(!scanned.complete);

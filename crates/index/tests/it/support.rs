@@ -7,6 +7,7 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
     AnalysisKind, Asset, PostgresConfig, PostgresStore, SqliteStore, Store, text::Segmenter,
 };
@@ -14,7 +15,7 @@ use viewfinder_core::Backend;
 use viewfinder_engine::runtime::Device;
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_index::{
-    Analysed, Analysis, Event, Files, Links, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
+    Analysed, Analysis, Event, Files, Links, Listener, Models, Scan, Scanned, Scope, Summary, Tools,
 };
 use viewfinder_models::{Catalogue, Role, StoreConfig};
 use viewfinder_test_support as test_support;
@@ -98,7 +99,8 @@ impl Library {
     }
 
     pub(crate) fn scan_as(&self, plan: &Scan) -> Scanned {
-        wait(viewfinder_index::scan(plan.clone(), &*self.store, &Stop::default(), &Told::default())).unwrap()
+        wait(viewfinder_index::scan(plan.clone(), &*self.store, &CancellationToken::new(), &Told::default()))
+            .unwrap()
     }
 
     /// All assets, by their path in the library.
@@ -150,12 +152,17 @@ impl Library {
         listener: Arc<dyn Listener>,
     ) -> Summary {
         let scan = Scan { kinds: analysis.kinds.clone(), ..self.plan() };
-        let (store, stop) = (Arc::clone(&self.store), Stop::default());
+        let (store, stop) = (Arc::clone(&self.store), CancellationToken::new());
         wait(viewfinder_index::index(scan, analysis, 0.99, store, backend, &stop, listener)).unwrap()
     }
 
     /// Compares, then analyses with a stop at hand.
-    pub(crate) fn analyse(&self, analysis: Analysis, backend: Arc<dyn Backend>, stop: &Stop) -> Analysed {
+    pub(crate) fn analyse(
+        &self,
+        analysis: Analysis,
+        backend: Arc<dyn Backend>,
+        stop: &CancellationToken,
+    ) -> Analysed {
         let complete = tokio::sync::watch::channel(true).1;
         let (store, listener) = (Arc::clone(&self.store), Arc::new(Told::default()));
         let analysed =

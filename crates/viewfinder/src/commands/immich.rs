@@ -32,7 +32,7 @@ pub(crate) fn run(verb: &ImmichVerb, loaded: &Loaded) -> Result<Outcome, Failure
                 output::text(&shown(&database.status().await.map_err(failure)?))?;
             }
             ImmichVerb::Reindex(args) => {
-                return reindex(&database, args, &loaded.config, || !stop.asked()).await;
+                return reindex(&database, args, &loaded.config, || !stop.is_cancelled()).await;
             }
         }
         Ok(Outcome::Done)

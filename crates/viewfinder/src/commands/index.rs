@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
 use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
-use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch};
+use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Summary, Tools, Watch};
 
 use super::{look::json_line, on_threads};
 use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
@@ -63,11 +64,11 @@ async fn index(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
             let again = if unsettled { roots.clone() } else { Vec::new() };
             let changed = tokio::select! {
                 changed = watch.next(again) => changed,
-                () = stop.wait() => break,
+                () = stop.cancelled() => break,
             };
             (outcome, unsettled) = round(changed, true).await?;
         }
-        if !args.watch && stop.asked() {
+        if !args.watch && stop.is_cancelled() {
             output::complain("stopped; the next run goes on from here");
             outcome = Outcome::SomeFailed;
         }
@@ -81,7 +82,7 @@ pub(super) struct Session {
     pub engine: Engine,
     pub backend: Arc<dyn Backend>,
     /// Is asked by the first signal.
-    pub stop: Stop,
+    pub stop: CancellationToken,
 }
 
 /// Does `work` with the engines and then ends them in good order. A command that stays, stays for long: idle models leave
@@ -98,13 +99,7 @@ pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     }
     let engine = Engine::new(config)?;
     let result = async {
-        let stop = Stop::default();
-        let signal = signals::first()?;
-        let asked = stop.clone();
-        tokio::spawn(async move {
-            signal.cancelled().await;
-            asked.ask();
-        });
+        let stop = signals::first()?;
         let backend = routing::backend(&loaded.config, &engine)?;
         work(Session { engine: engine.clone(), backend, stop }).await
     }
@@ -128,7 +123,7 @@ async fn once(
     analysis: Analysis,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     watching: bool,
 ) -> Result<(Outcome, bool), Failure> {
     let counter = Arc::new(Counter::new());

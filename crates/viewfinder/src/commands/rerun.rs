@@ -53,7 +53,7 @@ async fn rerun(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
             counter.end();
             let (analysed, _) = ended?;
             output::complain(&format!("{} analysed", analysed.done));
-            if stop.asked() {
+            if stop.is_cancelled() {
                 output::complain("stopped; `viewfinder index` goes on from here");
                 return Ok(Outcome::SomeFailed);
             }

@@ -9,7 +9,6 @@ use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 use viewfinder_core::ErrorCode;
 use viewfinder_engine::Engine;
-use viewfinder_index::Stop;
 use viewfinder_models::{ModelEntry, Role};
 use viewfinder_server::{GatewayConfig, Limits, Models, Profiles, Server, ledger::LedgerConfig};
 
@@ -61,8 +60,7 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     let mut server = Server::bind(gateway_config(config, connections.served)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
-    let jobs = Stop::default();
-    let photos = photos::start(loaded, &engine, &backend, &jobs).await;
+    let photos = photos::start(loaded, &engine, &backend, &stop).await;
     let token = photos.as_ref().map(|(_, token)| token.clone());
     if let Some((photos, _)) = photos {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
@@ -70,7 +68,7 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     let companion = match companion_threads {
         Some(threads) => {
             let listening =
-                Listening::bind(config, &engine, &backend, &jobs, connections.companion, PATIENCE);
+                Listening::bind(config, &engine, &backend, &stop, connections.companion, PATIENCE);
             block_in_place(|| threads.block_on(listening))?.map(|companion| (threads, companion))
         }
         None => None,
@@ -87,10 +85,9 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     tokio::spawn(heap::watch());
     let (fatal, mut failed) = oneshot::channel();
     tokio::spawn(warm_up(engine.clone(), preloads(config, &engine), fatal, stop.clone()));
-    let (stopped, asked) = (stop.clone(), jobs);
+    let stopped = stop.clone();
     tokio::spawn(async move {
         stopped.cancelled().await;
-        asked.ask();
         // New work is refused from now on; what was accepted is finished as far as the time allows.
         tokio::task::spawn_blocking(move || engine.stop(PATIENCE));
     });

@@ -14,10 +14,11 @@ use axum::{
     middleware,
     routing::{get, patch, post},
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store};
 use viewfinder_core::Backend;
 use viewfinder_image::Limits;
-use viewfinder_index::{Models, Originals, Pictures, Stop};
+use viewfinder_index::{Models, Originals, Pictures};
 use viewfinder_server::page_file;
 
 use crate::{
@@ -82,7 +83,7 @@ pub struct PhotosConfig {
     /// Who sees the photos on an address without a key.
     pub access: Access,
     /// Ends jobs.
-    pub stop: Stop,
+    pub stop: CancellationToken,
 }
 
 /// What the routes share.

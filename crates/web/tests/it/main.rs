@@ -19,6 +19,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
     Asset, SqliteStore, Store,
     search::{Searcher, Similarity},
@@ -27,7 +28,7 @@ use viewfinder_catalog::{
 use viewfinder_core::{AnswerFuture, Backend, EngineStatus, PictureAnswer, PictureRequest, SentenceRequest};
 use viewfinder_image::{Limits, RgbImage, encode};
 use viewfinder_index::{
-    Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Stop, Tools, Unread, scan,
+    Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Tools, Unread, scan,
 };
 use viewfinder_server::Key;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits, router};
@@ -130,7 +131,7 @@ impl World {
             max_bytes: 1 << 20,
             links: Links::Refused,
         };
-        scan(plan, &*store, &Stop::default(), &Silent).await.unwrap();
+        scan(plan, &*store, &CancellationToken::new(), &Silent).await.unwrap();
         let pictures =
             pictures.unwrap_or_else(|| Arc::new(Files { tools, max_bytes: 1 << 20, links: Links::Refused }));
         let searcher =
@@ -150,7 +151,7 @@ impl World {
             thumbnails: None,
             thumbnail_bytes: 0,
             access: Access::Token(Key::new(TOKEN).unwrap()),
-            stop: Stop::default(),
+            stop: CancellationToken::new(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

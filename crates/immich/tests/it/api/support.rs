@@ -12,6 +12,7 @@ use hyper_util::{client::legacy, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_core::Backend;
@@ -23,7 +24,7 @@ use viewfinder_immich::{
     client::Client,
     library::{AsCaller, Caller, Library as _, LibraryError, Next, RerunKind, SearchRoute},
 };
-use viewfinder_index::{Models, Stop};
+use viewfinder_index::Models;
 use viewfinder_models::{Role, StoreConfig};
 use viewfinder_test_support as test_support;
 
@@ -38,14 +39,14 @@ pub(crate) struct Running {
     pub(crate) immich: Immich,
     pub(crate) library: ApiLibrary,
     url: String,
-    stop: Stop,
+    stop: CancellationToken,
     runtime: Runtime,
     _folder: TempDir,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.ask();
+        self.stop.cancel();
     }
 }
 
@@ -57,7 +58,7 @@ impl Running {
         let url = immich.serve(&runtime);
         let client = Client::new(&ProxyConfig::new(url.as_str())).unwrap();
         let folder = TempDir::new().unwrap();
-        let stop = Stop::default();
+        let stop = CancellationToken::new();
         let config = ApiConfig {
             client: client.clone(),
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
