@@ -30,7 +30,7 @@ use crate::{
 pub(crate) enum Route {
     /// One of Immich's.
     Immich(SearchRoute),
-    /// By text: the route of the seed's fork of Immich, which a stock Immich lacks.
+    /// By text: the route of the forked Immich, which a stock Immich lacks.
     Ocr,
 }
 

@@ -35,7 +35,7 @@ pub struct Caller {
     pub elevated: bool,
 }
 
-/// What can be done again for a picture. Named as the seed's fork of Immich names such jobs.
+/// What can be done again for a picture. Named as the forked Immich names such jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RerunKind {
     /// Its text.

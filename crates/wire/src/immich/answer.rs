@@ -15,7 +15,7 @@ pub struct Answer {
     /// Text.
     #[serde(rename = "ocr", skip_serializing_if = "Option::is_none")]
     pub text: Option<TextList>,
-    /// Text for the seed stack's fork, in place of `text`.
+    /// Text for the forked Immich, in place of `text`.
     #[serde(flatten)]
     pub legacy_text: Option<legacy_gateway::TextAnswer>,
     /// Height of the picture in pixels; absent for sentences.
