@@ -3,7 +3,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use viewfinder_catalog::{
     AssetId,
-    search::{Closeness, Cursor, Hit, LineMatch, MOST_HITS, Note, Page, Reason, Results, SearchError},
+    search::{Cursor, Hit, LineMatch, MOST_HITS, MatchQuality, Note, Page, Reason, Results, SearchError},
 };
 
 use super::{Photos, Shared};
@@ -43,7 +43,7 @@ struct HitView {
     reason: Reason,
     similarity: Option<f32>,
     /// How well the text fits.
-    closeness: Option<Closeness>,
+    closeness: Option<MatchQuality>,
     /// Lines to show and to highlight.
     lines: Vec<LineView>,
 }
