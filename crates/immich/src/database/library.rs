@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
@@ -18,7 +19,6 @@ use crate::{
     },
     rest::rest,
 };
-use tokio_util::sync::CancellationToken;
 
 /// Between two tries to open a database.
 const PAUSE: Duration = Duration::from_secs(10);
