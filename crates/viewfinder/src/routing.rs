@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use viewfinder_cluster::{
-    Answers, HoldLimits, LOCAL, Route, Router, RouterConfig, Routes, Thresholds,
+    EngineClient, HoldLimits, LOCAL, Route, Router, RouterConfig, Routes, Thresholds,
     nodes::{Node, NodeConfig, NodeKind, Secret},
 };
 use viewfinder_core::Backend;
@@ -33,7 +33,7 @@ pub(crate) fn backend(config: &Config, engine: &Engine) -> Result<Arc<dyn Backen
             return Err(Failure::Usage(anyhow!("nodes: two engines are called {:?}", entry.name)));
         }
         tracing::info!("node {} ({})", entry.name, entry.kind);
-        let node: Arc<dyn Answers> = Arc::new(node(&entry, config).map_err(Failure::Usage)?);
+        let node: Arc<dyn EngineClient> = Arc::new(node(&entry, config).map_err(Failure::Usage)?);
         nodes.push((entry.name, node));
     }
     let hold = HoldLimits {

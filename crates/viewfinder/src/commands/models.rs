@@ -6,7 +6,7 @@ use serde_json::json;
 use viewfinder_engine::runtime_flavour;
 use viewfinder_models::{Family, ModelError, ModelStatus, Role, RuntimeFlavour, State, Store, Verdict};
 
-use super::convert::{self, Wanted};
+use super::convert::{self, ConvertRequest};
 use super::look::json_line;
 use crate::cli::ModelsVerb;
 use crate::config::Loaded;
@@ -21,11 +21,11 @@ pub(crate) fn run(verb: &ModelsVerb, loaded: &Loaded) -> Result<Outcome, Failure
         ModelsVerb::List { installed, json } => list(&store, *installed, *json),
         ModelsVerb::Pull { names, json } => pull(&store, names, *json, loaded),
         ModelsVerb::Convert { from, precision, out, text_heads, force, json } => {
-            let wanted = Wanted { precision: *precision, force: *force, json: *json };
+            let wanted = ConvertRequest { precision: *precision, force: *force, json: *json };
             convert::convert(&store, loaded, from, out.as_deref(), *text_heads, wanted)
         }
         ModelsVerb::Quantize { name, precision, force, json } => {
-            let wanted = Wanted { precision: *precision, force: *force, json: *json };
+            let wanted = ConvertRequest { precision: *precision, force: *force, json: *json };
             convert::quantize(loaded, name, wanted)
         }
         ModelsVerb::Verify { names, json } => verify(&store, names, *json),
