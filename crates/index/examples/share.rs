@@ -57,7 +57,9 @@ fn main() {
     let root = PathBuf::from(std::env::args_os().nth(1).unwrap()).canonicalize().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let segmenter = Arc::new(Segmenter::new(None).unwrap());
-    let store = Arc::new(SqliteStore::open(&folder.path().join("catalog.db"), segmenter).unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let file = folder.path().join("catalog.db");
+    let store = Arc::new(runtime.block_on(SqliteStore::open(&file, segmenter)).unwrap());
     let engine = engine();
     let workers = engine.status().workers;
     let kinds = AnalysisKind::ALL.to_vec();
@@ -98,7 +100,6 @@ fn main() {
             (busy as f64 / (looks * workers) as f64, begin.unwrap().elapsed())
         })
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let stop = Stop::default();
     let begin = Instant::now();
     let listener = Arc::clone(&count) as Arc<dyn Listener>;

@@ -11,6 +11,7 @@
 //! the next run goes on from there.
 
 mod analyse;
+mod blocking;
 mod content;
 mod exif_time;
 mod found;
@@ -19,12 +20,12 @@ mod found;
 pub mod fuzzing;
 mod ignored;
 mod kind;
-mod patience;
 mod people;
 mod problems;
 mod properties;
 mod record;
 mod report;
+mod retry;
 mod rules;
 mod run;
 mod scan;

@@ -6,10 +6,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::{
-    sync::{mpsc, watch},
-    task::spawn_blocking,
-};
+use tokio::sync::{mpsc, watch};
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
 use viewfinder_core::Backend;
 use viewfinder_index::{
@@ -152,10 +149,7 @@ impl Work {
         let listener = Arc::new(told.clone());
         let store = Arc::clone(&means.store);
         if matches!(scope, Scope::All) {
-            let (store, stop, listener) = (Arc::clone(&store), means.stop.clone(), Arc::clone(&listener));
-            let (kinds, models) = (kinds.clone(), means.models.clone());
-            let prepared = spawn_blocking(move || prepare(&kinds, &models, &*store, &stop, &*listener)).await;
-            prepared.map_err(|error| IndexError::Internal(error.to_string()))??;
+            prepare(&kinds, &means.models, &*store, &means.stop, &*listener).await?;
         }
         let analysis =
             Analysis { kinds, models: means.models.clone(), scope, pictures: Arc::clone(&means.pictures) };

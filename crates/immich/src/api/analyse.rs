@@ -3,11 +3,11 @@ use std::{
     collections::HashSet,
     fmt,
     sync::{Arc, OnceLock},
-    thread,
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, time::sleep};
+use async_trait::async_trait;
+use tokio::sync::watch;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId};
 use viewfinder_core::Backend;
 use viewfinder_index::{
@@ -15,7 +15,10 @@ use viewfinder_index::{
     analyse_and_group, prepare,
 };
 
-use crate::api::{account::Account, client::ClientError, listed::id_of};
+use crate::{
+    api::{account::Account, client::ClientError, listed::id_of},
+    rest::rest,
+};
 
 /// What is analysed. Faces are Immich's own matter, which knows the people.
 pub(crate) const KINDS: [AnalysisKind; 2] = [AnalysisKind::Ocr, AnalysisKind::Clip];
@@ -43,21 +46,15 @@ impl Means {
             }
             tokio::select! {
                 () = account.changed.notified() => {}
-                () = sleep(AGAIN) => {}
-                () = self.stop.wait() => {}
+                () = rest(AGAIN, &self.stop) => {}
             }
         }
     }
 
     async fn round(&self, account: &Arc<Account>) -> Result<(), IndexError> {
         let listener: Arc<dyn Listener> = Arc::new(Log);
-        let (store, models, stop) = (Arc::clone(&account.store), self.models.clone(), self.stop.clone());
-        let told = Arc::clone(&listener);
-        let waiting = tokio::task::spawn_blocking(move || {
-            prepare(&KINDS, &models, &*store, &stop, &*told)?;
-            Ok::<_, IndexError>(!store.pending(&KINDS, None, 1)?.is_empty())
-        });
-        if !waiting.await.map_err(|error| IndexError::Internal(error.to_string()))?? {
+        prepare(&KINDS, &self.models, &*account.store, &self.stop, &*listener).await?;
+        if account.store.pending(&KINDS, None, 1).await?.is_empty() {
             return Ok(());
         }
         let started = Instant::now();
@@ -127,12 +124,13 @@ impl fmt::Debug for Previews {
     }
 }
 
+#[async_trait]
 impl Pictures for Previews {
-    fn read(&self, asset: &Asset) -> Result<Converted, Unread> {
+    async fn read(&self, asset: &Asset) -> Result<Converted, Unread> {
         let id =
             id_of(asset).ok_or_else(|| Unread::Unreadable("its path has no id of Immich's".to_owned()))?;
         loop {
-            match self.account.client.preview(id) {
+            match self.account.client.preview(id).await {
                 // Previews are upright.
                 Ok(bytes) => return Ok(Converted { bytes, orient: false }),
                 // Immich has not made it yet.
@@ -143,7 +141,7 @@ impl Pictures for Previews {
                     return Err(Unread::Changed);
                 }
                 // To go on would only be to ask in vain for every other one.
-                Err(ClientError::Away(_)) if !self.stop.asked() => thread::sleep(PAUSE),
+                Err(ClientError::Away(_)) if !self.stop.asked() => rest(PAUSE, &self.stop).await,
                 Err(error) => return Err(Unread::Unreadable(error.to_string())),
             }
         }

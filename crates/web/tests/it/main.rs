@@ -23,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -54,16 +55,21 @@ impl Listener for Silent {
 #[derive(Debug)]
 struct Stuck(Mutex<Receiver<()>>);
 
+#[async_trait]
 impl Pictures for Stuck {
-    fn read(&self, _: &Asset) -> Result<Converted, Unread> {
-        assert!(self.0.lock().unwrap().recv().is_err());
-        Err(Unread::Changed)
+    async fn read(&self, _: &Asset) -> Result<Converted, Unread> {
+        unreachable!("nothing is analysed here")
     }
 }
 
 impl Originals for Stuck {
     fn open(&self, asset: &Asset) -> Result<File, Unread> {
-        self.read(asset).map(|_| unreachable!("it reads nothing"))
+        self.read_blocking(asset).map(|_| unreachable!("it reads nothing"))
+    }
+
+    fn read_blocking(&self, _: &Asset) -> Result<Converted, Unread> {
+        assert!(self.0.lock().unwrap().recv().is_err());
+        Err(Unread::Changed)
     }
 }
 
@@ -103,7 +109,8 @@ impl World {
     async fn new(files: &[(&str, &[u8])], Setup { pictures, storage, backend, kinds, keep }: Setup) -> Self {
         let (folder, catalogue) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
-        let store = SqliteStore::open(&catalogue.path().join("catalog.db"), Arc::clone(&segmenter)).unwrap();
+        let store =
+            SqliteStore::open(&catalogue.path().join("catalog.db"), Arc::clone(&segmenter)).await.unwrap();
         let store = Arc::new(store);
         let root = folder.path().canonicalize().unwrap();
         for (name, content) in files {
@@ -122,7 +129,7 @@ impl World {
             max_bytes: 1 << 20,
             links: Links::Refused,
         };
-        scan(&plan, &*store, &Stop::default(), &Silent).unwrap();
+        scan(plan, &*store, &Stop::default(), &Silent).await.unwrap();
         let pictures =
             pictures.unwrap_or_else(|| Arc::new(Files { tools, max_bytes: 1 << 20, links: Links::Refused }));
         let searcher =
@@ -172,7 +179,7 @@ impl World {
 
     /// What is answered when the file of this name is asked for, or its thumbnail.
     async fn ask(&self, name: &str, what: &str) -> (u16, String, Vec<u8>) {
-        let asset = self.store.by_path(self.path(name).to_str().unwrap()).unwrap();
+        let asset = self.store.by_path(self.path(name).to_str().unwrap()).await.unwrap();
         let id = asset.unwrap_or_else(|| panic!("{name} is not catalogued")).id.0;
         self.get(&format!("/api/v1/assets/{id}/{what}")).await
     }

@@ -1,6 +1,7 @@
 //! Waiting for a database that is away for a moment.
-use std::{thread, time::Duration};
+use std::time::Duration;
 
+use tokio::time::sleep;
 use viewfinder_catalog::StoreError;
 
 use crate::{Event, Listener, Stop};
@@ -10,18 +11,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A database that restarts is back in seconds; one that takes longer has somebody's attention.
 const TRIES: u32 = 120;
 
-/// Does what can be done twice, again and again while the store is away. Blocks.
-pub(crate) fn insist<T>(
+/// Does what can be done twice, again and again while the store is away.
+pub(crate) async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
     stop: &Stop,
     listener: &dyn Listener,
-    mut work: impl FnMut() -> Result<T, StoreError>,
+    mut call: impl FnMut() -> F,
 ) -> Result<T, StoreError> {
     for _ in 0..TRIES {
-        match work() {
+        match call().await {
             Err(StoreError::Away(reason)) if !stop.asked() => listener.tell(Event::Paused { reason }),
             result => return result,
         }
-        thread::sleep(PAUSE);
+        sleep(PAUSE).await;
     }
-    work()
+    call().await
 }
