@@ -111,7 +111,9 @@ async fn picture(app: &App, mut entries: Entries, image: Bytes) -> Result<immich
         match found_one.map_err(refused)? {
             Answer::Text(lines) => {
                 if matches!(task, Task::LegacyText) {
-                    answer.legacy_text = Some(legacy_gateway::TextAnswer::new(&lines));
+                    let lines = legacy_gateway::Lines::new(&lines);
+                    answer.text = Some(TextList::Joined(lines.joined()));
+                    answer.result = Some(lines);
                 } else {
                     answer.text = Some(TextList::read(&lines, found.width, found.height));
                 }
