@@ -15,7 +15,7 @@ use crate::{
 const P95: f64 = 300.0;
 
 pub(crate) fn bench(dry_run: bool) -> Result<()> {
-    let example = ["--package", "viewfinder-companion", "--example", "reruns"];
+    let example = ["--package", "viewfinder-immich", "--example", "reruns"];
     process::run(cargo().args(["build", "--release"]).args(example))?;
     let mut command = Command::new(workspace().join("target/release/examples/reruns"));
     let output = command.stderr(Stdio::inherit()).output().context("cannot start the example")?;

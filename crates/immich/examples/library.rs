@@ -12,7 +12,10 @@ use viewfinder_core::{
     AnswerFuture, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest,
     TaskError, ocr,
 };
-use viewfinder_immich::{Caller, Library, LibraryConfig, SearchRequest, SearchRoute};
+use viewfinder_immich::{
+    database::{Database, DatabaseConfig},
+    library::{Caller, SearchRequest, SearchRoute},
+};
 use viewfinder_test_support::{
     PostgresServer,
     made_up::{CLUSTERS, Random, Vocabulary, vector},
@@ -91,7 +94,7 @@ fn main() -> Result<()> {
     client.batch_execute("VACUUM ANALYZE")?;
     let me = client.query_one("SELECT id FROM \"user\"", &[])?.get(0);
     let runtime = tokio::runtime::Runtime::new()?;
-    let config = LibraryConfig {
+    let config = DatabaseConfig {
         database_url: url.clone(),
         text_search_config: None,
         segmenter: Arc::new(Segmenter::new(None)?),
@@ -100,7 +103,7 @@ fn main() -> Result<()> {
         ocr: ocr::Options::immich(0.5, 0.8, 736),
         similarity: Similarity::default(),
     };
-    let library = Library::open(config.clone())?;
+    let library = Database::open(config.clone())?;
     let start = Instant::now();
     while !library.follow()? {}
     let catch_up_s = start.elapsed().as_secs_f64();
@@ -116,7 +119,7 @@ fn main() -> Result<()> {
     let by_index = first_ten(&library, me, &queries)?;
     client.batch_execute("DROP INDEX clip_index")?;
     // It looks at the indices when it is opened.
-    let exact = first_ten(&Library::open(config)?, me, &queries)?;
+    let exact = first_ten(&Database::open(config)?, me, &queries)?;
     found["recall_at_10"] = json!(share(&by_index, &exact));
     client.batch_execute(index)?;
     #[expect(clippy::print_stdout, reason = "the result")]
@@ -208,7 +211,7 @@ fn queries(vocabulary: &Vocabulary, count: u64) -> Vec<String> {
 }
 
 /// The first hits of each query by meaning alone, without a filter and with two.
-fn first_ten(library: &Library, me: Uuid, queries: &[String]) -> Result<Vec<Vec<String>>> {
+fn first_ten(library: &Database, me: Uuid, queries: &[String]) -> Result<Vec<Vec<String>>> {
     let caller = Caller { user: me, elevated: false };
     let mut found = Vec::new();
     for filters in [json!({}), json!({"isFavorite": true}), json!({"make": "Make 3"})] {
@@ -233,7 +236,7 @@ fn share(these: &[Vec<String>], others: &[Vec<String>]) -> f64 {
     common as f64 / all.max(1) as f64
 }
 
-fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> Result<Value> {
+fn measure(library: &Database, me: Uuid, vocabulary: &Vocabulary, count: u64) -> Result<Value> {
     let queries = queries(vocabulary, count);
     let caller = Caller { user: me, elevated: false };
     let mut kinds = json!({"count": count});
@@ -252,7 +255,7 @@ fn measure(library: &Library, me: Uuid, vocabulary: &Vocabulary, count: u64) -> 
             let start = Instant::now();
             let items = match library.search(&caller, &request) {
                 Ok(page) => page.items.len(),
-                Err(viewfinder_immich::Error::NothingFound) => 0,
+                Err(viewfinder_immich::database::Error::NothingFound) => 0,
                 Err(error) => return Err(error.into()),
             };
             times.push(start.elapsed().as_secs_f64() * 1e3);

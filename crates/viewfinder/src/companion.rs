@@ -8,18 +8,18 @@ use anyhow::{Context as _, anyhow};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use viewfinder_companion::{Companion, CompanionConfig, Library};
 use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
 use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
-use viewfinder_immich::{LibraryConfig, MediaFolder};
-use viewfinder_immich_api::{ApiConfig, ApiLibrary};
+use viewfinder_immich::api::{ApiConfig, ApiLibrary};
+use viewfinder_immich::companion::{self, Companion, CompanionConfig};
+use viewfinder_immich::database::{DatabaseConfig, DatabaseLibrary, MediaFolder};
+use viewfinder_immich::library::Library;
 use viewfinder_index::Stop;
 
 use crate::catalogue;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::immich::Immich;
 use crate::keys;
 use crate::wiring::{self, data_folder};
 
@@ -52,7 +52,7 @@ impl Listening {
         let connect_time = config.companion_connect_time;
         let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
-        viewfinder_companion::describe_metrics();
+        companion::describe_metrics();
         let library = library(config, &way, engine, backend, stop)?;
         let jobs = library.as_ref().and_then(|_| jobs(config, url));
         let companion = Arc::new(Companion::new(CompanionConfig {
@@ -134,12 +134,12 @@ fn library(
     backend: &Arc<dyn Backend>,
     stop: &Stop,
 ) -> Result<Option<Arc<dyn Library>>, Failure> {
-    if let Some(library) = library_config(config, backend)? {
+    if let Some(database) = database_config(config, backend)? {
         if !config.companion_api_keys.is_empty() {
             tracing::info!("companion.api_keys is not used, since companion.database_url is set");
         }
         let media = media_folder(config, None, None);
-        return Ok(Some(Arc::new(Immich::start(library, media, stop.clone())?)));
+        return Ok(Some(Arc::new(DatabaseLibrary::start(database, media, stop.clone())?)));
     }
     if config.companion_api_keys.is_empty() {
         tracing::info!(
@@ -170,12 +170,12 @@ fn library(
 }
 
 /// How to open Immich's database, if it is configured. Within a Tokio runtime.
-pub(crate) fn library_config(
+pub(crate) fn database_config(
     config: &Config,
     backend: &Arc<dyn Backend>,
-) -> Result<Option<LibraryConfig>, Failure> {
+) -> Result<Option<DatabaseConfig>, Failure> {
     let Some(database_url) = &config.companion_database_url else { return Ok(None) };
-    Ok(Some(LibraryConfig {
+    Ok(Some(DatabaseConfig {
         database_url: database_url.reveal().to_owned(),
         text_search_config: config.companion_text_search_config.clone(),
         segmenter: catalogue::segmenter(config)?,

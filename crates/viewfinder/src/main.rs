@@ -13,7 +13,6 @@ mod descriptors;
 mod dump;
 mod failure;
 mod heap;
-mod immich;
 mod keys;
 mod listen;
 mod log;

@@ -1,7 +1,7 @@
 //! Bodies of Immich's searches in both shapes: a byte for the route, then the JSON.
 use serde_json::Value;
-use viewfinder_companion::{Next, fuzzing, is_structured};
-use viewfinder_immich::{SearchRequest, SearchRoute};
+use viewfinder_immich::companion::fuzzing;
+use viewfinder_immich::library::{Next, SearchRequest, SearchRoute, is_structured};
 
 const ROUTES: [SearchRoute; 4] =
     [SearchRoute::Smart, SearchRoute::Metadata, SearchRoute::Random, SearchRoute::Statistics];

@@ -1,17 +1,5 @@
-//! An Immich's library through a real PostgreSQL with Immich's tables.
-mod backend;
-mod filter;
-mod filters;
-mod follow;
-mod items;
-mod layout;
-mod layouts;
-mod meaning;
-mod missing;
-mod people;
-mod reindex;
-mod rerun;
-mod scope;
-mod text;
-mod versions;
-mod world;
+//! An Immich's library by its database and by its API, and the companion in front of it.
+
+mod api;
+mod companion;
+mod database;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use indicatif::HumanBytes;
 use serde::{Deserialize, Serialize};
-use viewfinder_companion::Capabilities;
 use viewfinder_engine::runtime::{Cores, Library, Runtime, RuntimeConfig};
 use viewfinder_engine::runtime_flavour;
+use viewfinder_immich::database;
+use viewfinder_immich::library::Capabilities;
 use viewfinder_models::{ModelStatus, State, Store};
 
 use super::look::json_line;
@@ -261,8 +262,8 @@ fn immich(config: &Config) -> Vec<Finding> {
             "start it, or set companion.immich_url to where it can be reached from here",
         ),
     }];
-    let Some(database) = &config.companion_database_url else { return findings };
-    match viewfinder_immich::look(database.reveal()) {
+    let Some(url) = &config.companion_database_url else { return findings };
+    match database::look(url.reveal()) {
         Ok(capabilities) => {
             let missing = capabilities.missing().map(|(_, told)| {
                 Finding::warn("Immich", told, "look for a newer Viewfinder that knows this Immich")

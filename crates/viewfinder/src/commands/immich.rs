@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, anyhow};
 use tokio::task::block_in_place;
 use viewfinder_catalog::query::Query;
-use viewfinder_immich::{Error, Library, Progress, RerunKind, Status, Which};
+use viewfinder_immich::database::{Database, Error, Progress, Status, Which};
+use viewfinder_immich::library::RerunKind;
 
 use super::index::{Session, with_engine};
 use super::look::json_line;
 use crate::cli::{ImmichReindexArgs, ImmichVerb};
-use crate::companion::{library_config, media_folder};
+use crate::companion::{database_config, media_folder};
 use crate::config::{Config, Loaded};
 use crate::failure::{Failure, Outcome};
 use crate::output;
@@ -22,18 +23,18 @@ const NAMED: usize = 20;
 /// Opens the database of the companion, and tells its state or does pictures again.
 pub(crate) fn run(verb: &ImmichVerb, loaded: &Loaded) -> Result<Outcome, Failure> {
     with_engine(loaded, false, |Session { backend, stop, .. }| async move {
-        let config = library_config(&loaded.config, &backend)?.ok_or_else(|| {
+        let config = database_config(&loaded.config, &backend)?.ok_or_else(|| {
             Failure::Usage(anyhow!("no database of Immich's is configured; set companion.database_url"))
         })?;
         block_in_place(|| {
-            let library = Library::open(config).map_err(failure)?;
+            let database = Database::open(config).map_err(failure)?;
             match verb {
-                ImmichVerb::Status { json: true } => json_line(&library.status().map_err(failure)?)?,
+                ImmichVerb::Status { json: true } => json_line(&database.status().map_err(failure)?)?,
                 ImmichVerb::Status { json: false } => {
-                    output::text(&shown(&library.status().map_err(failure)?))?;
+                    output::text(&shown(&database.status().map_err(failure)?))?;
                 }
                 ImmichVerb::Reindex(args) => {
-                    return reindex(&library, args, &loaded.config, || !stop.asked());
+                    return reindex(&database, args, &loaded.config, || !stop.asked());
                 }
             }
             Ok(Outcome::Done)
@@ -80,7 +81,7 @@ fn shown(status: &Status) -> String {
 }
 
 fn reindex(
-    library: &Library,
+    database: &Database,
     args: &ImmichReindexArgs,
     config: &Config,
     goes_on: impl Fn() -> bool,
@@ -93,8 +94,8 @@ fn reindex(
         Failure::Usage(anyhow!("say where Immich's media are, with --media or companion.media"))
     })?;
     let named = AtomicUsize::new(0);
-    let Progress { all, done, failed } = library
-        .reindex(kind, which, &only, &|id| library.preview_in(&media, id), |progress, failure| {
+    let Progress { all, done, failed } = database
+        .reindex(kind, which, &only, &|id| database.preview_in(&media, id), |progress, failure| {
             let named = |_: &_| named.fetch_add(1, Ordering::Relaxed) < NAMED;
             if let Some((asset, error)) = failure.filter(named) {
                 output::complain(&format!("{asset}: {error}"));

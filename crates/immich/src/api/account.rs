@@ -1,0 +1,32 @@
+//! One user whose key is known: their catalogue, and what keeps it as Immich's lists are.
+use std::{path::Path, sync::Arc};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+use viewfinder_catalog::{SqliteStore, Store, StoreError, text::Segmenter};
+
+use crate::api::client::Client;
+
+/// A user.
+pub(crate) struct Account {
+    pub(crate) user: Uuid,
+    pub(crate) client: Arc<Client>,
+    pub(crate) store: Arc<dyn Store>,
+    /// There may be something to analyse.
+    pub(crate) changed: Notify,
+}
+
+impl Account {
+    /// Opens the user's catalogue in a folder; a file of the user's id.
+    pub(crate) fn open(
+        client: Arc<Client>,
+        user: Uuid,
+        folder: &Path,
+        segmenter: Arc<Segmenter>,
+    ) -> Result<Self, StoreError> {
+        viewfinder_files::private::create_folder(folder)
+            .map_err(|error| StoreError::Unusable(format!("{}: {error}", folder.display())))?;
+        let store = SqliteStore::open(&folder.join(format!("{user}.db")), segmenter)?;
+        Ok(Self { user, client, store: Arc::new(store), changed: Notify::new() })
+    }
+}

@@ -1,0 +1,88 @@
+//! What Immich says of a caller.
+
+use hyper::{Method, Response, StatusCode, http::request::Parts};
+use serde_json::Value;
+use tokio::time::timeout;
+use uuid::Uuid;
+use viewfinder_http::proxy::{Body, Proxy, Visitor};
+
+use crate::{
+    companion::{Companion, ask, reply},
+    library::Caller,
+};
+
+/// Immich's word on a request.
+pub(crate) enum Verdict {
+    /// It would answer this caller; with its answer to the probe.
+    Granted(Caller, Value),
+    /// It refuses, in these words.
+    Refused(Box<Response<Body>>),
+    /// Something unexpected, or no word at all.
+    Unclear(String),
+}
+
+/// A request that Immich refuses for the same reasons as another one, and that changes nothing.
+pub(crate) struct Probe {
+    pub(crate) path: &'static str,
+    pub(crate) body: Value,
+    /// Answers of it that mean yes.
+    pub(crate) granted: &'static [StatusCode],
+    /// Whoever may not ask who they are is refused too.
+    pub(crate) needs_user: bool,
+}
+
+/// Sends a probe as the caller, and asks who that is, all at once.
+pub(crate) async fn judge(proxy: &Proxy, visitor: &Visitor, parts: &Parts, probe: &Probe) -> Verdict {
+    let (probed, user, session) = tokio::join!(
+        ask::as_sender(proxy, visitor, parts, Method::POST, probe.path, Some(&probe.body)),
+        ask::as_sender(proxy, visitor, parts, Method::GET, "/api/users/me", None),
+        // Sessions only: an API key is never elevated, and is refused here.
+        ask::as_sender(proxy, visitor, parts, Method::GET, "/api/auth/status", None),
+    );
+    let probed = match probed {
+        Ok(answer) => answer,
+        Err(error) => return Verdict::Unclear(error),
+    };
+    if !probe.granted.contains(&probed.status) {
+        return if probed.status.is_client_error() {
+            Verdict::Refused(Box::new(probed.relay()))
+        } else {
+            Verdict::Unclear(format!("{} answers {}", probe.path, probed.status))
+        };
+    }
+    let user = match user {
+        Ok(answer) if probe.needs_user && answer.status.is_client_error() => {
+            return Verdict::Refused(Box::new(answer.relay()));
+        }
+        Ok(answer) => answer,
+        Err(error) => return Verdict::Unclear(error),
+    };
+    let id = user.json().and_then(|user| Uuid::parse_str(user.get("id")?.as_str()?).ok());
+    let Some(user) = id else {
+        return Verdict::Unclear(format!("/api/users/me answers {} and no id", user.status));
+    };
+    let elevated = session.ok().and_then(|answer| answer.json()?.get("isElevated")?.as_bool());
+    let answer = probed.json().unwrap_or_default();
+    Verdict::Granted(Caller { user, elevated: elevated.unwrap_or(false) }, answer)
+}
+
+/// Who asks, by Immich's word, where nothing else has to be allowed; or its refusal.
+pub(crate) async fn user(
+    companion: &Companion,
+    parts: &Parts,
+    visitor: &Visitor,
+) -> Result<Uuid, Response<Body>> {
+    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None);
+    let asked = timeout(companion.time, asked).await.map_err(|_| nobody_said())?;
+    let answer = asked.map_err(|_| nobody_said())?;
+    if answer.status.is_client_error() {
+        return Err(answer.relay());
+    }
+    let id = answer.json().and_then(|user| Uuid::parse_str(user.get("id")?.as_str()?).ok());
+    id.ok_or_else(nobody_said)
+}
+
+/// Immich's word on a caller is missing.
+pub(crate) fn nobody_said() -> Response<Body> {
+    reply::coded(StatusCode::BAD_GATEWAY, "unclear", "Immich does not say who asks")
+}
