@@ -82,7 +82,8 @@ fn table() -> BTreeMap<String, Vec<String>> {
     rows.take_while(|line| line.starts_with('|'))
         .map(|line| {
             let cells: Vec<_> = line.split('|').collect();
-            let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+            let quoted =
+                |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
             (quoted(cells[1]).remove(0), quoted(cells[3]))
         })
         .collect()
@@ -98,7 +99,10 @@ fn no_room_knows_what_its_line_forbids() {
             let path = match graph.ours.get(name) {
                 Some(target) => graph.path(id, |id| id == target),
                 None => {
-                    assert!(graph.names.values().any(|known| known == name), "{room}: nobody needs {name} at all");
+                    assert!(
+                        graph.names.values().any(|known| known == name),
+                        "{room}: nobody needs {name} at all"
+                    );
                     graph.path(id, |id| graph.names[id] == *name)
                 }
             };
@@ -109,6 +113,7 @@ fn no_room_knows_what_its_line_forbids() {
 
 #[test]
 fn every_room_has_a_line() {
-    let rooms: BTreeSet<_> = Graph::read().ours.into_keys().filter(|name| !CHORES.contains(&name.as_str())).collect();
+    let rooms: BTreeSet<_> =
+        Graph::read().ours.into_keys().filter(|name| !CHORES.contains(&name.as_str())).collect();
     assert_eq!(table().into_keys().collect::<BTreeSet<_>>(), rooms);
 }

@@ -4,12 +4,13 @@
 //! workspace; several test binaries may ask at the same time. Nothing is skipped where a file cannot be had: the test
 //! fails and says what to do.
 //!
-//! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
+//! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction. [`openapi`] compares descriptions of an interface.
 
 mod allocation;
 mod browser;
 pub mod checkpoint;
 pub mod made_up;
+pub mod openapi;
 pub mod pickle;
 mod postgres;
 mod postgres_package;

@@ -1,0 +1,189 @@
+//! What one description of an interface says that another does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// Everything that `golden` says and `served` does not, one line each: routes, their summaries, tags, keys, parameters,
+/// bodies and answers, and of schemas the types, properties, required properties and listed values.
+pub fn unsaid(golden: &Value, served: &Value) -> Vec<String> {
+    let mut comparison = Comparison { golden, served, unsaid: Vec::new() };
+    for (path, item) in fields(&golden["paths"]) {
+        for method in METHODS.into_iter().filter(|method| item.get(method).is_some()) {
+            comparison.operation(
+                &format!("{method} {path}"),
+                &item[method],
+                &served["paths"][path.as_str()][method],
+            );
+        }
+    }
+    let schemes = "securitySchemes";
+    for (name, scheme) in fields(&golden["components"][schemes]) {
+        comparison.same(name, scheme, &served["components"][schemes][name.as_str()]);
+    }
+    comparison.same("tags", &golden["tags"], &served["tags"]);
+    comparison.same("info", &golden["info"], &served["info"]);
+    comparison.unsaid
+}
+
+struct Comparison<'a> {
+    golden: &'a Value,
+    served: &'a Value,
+    unsaid: Vec<String>,
+}
+
+/// What a schema says, whichever way it is put together.
+#[derive(Default)]
+struct Shape<'a> {
+    types: BTreeSet<&'a str>,
+    values: BTreeSet<String>,
+    properties: BTreeMap<&'a str, Vec<&'a Value>>,
+    required: BTreeSet<&'a str>,
+    items: Vec<&'a Value>,
+    others: Vec<&'a Value>,
+}
+
+impl<'a> Comparison<'a> {
+    fn operation(&mut self, at: &str, golden: &'a Value, served: &'a Value) {
+        let summary = |operation: &Value| {
+            operation["summary"].as_str().map(|text| text.trim_end_matches('.').to_owned())
+        };
+        if summary(golden) != summary(served) {
+            self.unsaid.push(format!("{at}: summary {:?}", golden["summary"]));
+        }
+        let set = |value: &Value| list(value).map(Value::to_string).collect::<BTreeSet<_>>();
+        for part in ["tags", "security"] {
+            if set(&golden[part]) != set(&served[part]) {
+                self.unsaid.push(format!("{at}: {part} {}, not {}", golden[part], served[part]));
+            }
+        }
+        for parameter in list(&golden["parameters"]) {
+            let at = format!("{at}: parameter {}", parameter["name"]);
+            let is_it = |other: &&Value| ["name", "in"].iter().all(|part| other[part] == parameter[part]);
+            let Some(found) = list(&served["parameters"]).find(is_it) else {
+                self.unsaid.push(at);
+                continue;
+            };
+            if parameter["required"].as_bool().unwrap_or(false)
+                != found["required"].as_bool().unwrap_or(false)
+            {
+                self.unsaid.push(format!("{at}: required"));
+            }
+            self.schema(&at, &[&parameter["schema"]], &[&found["schema"]]);
+        }
+        let (asked, taken) = (&golden["requestBody"], &served["requestBody"]);
+        self.same(&format!("{at}: body required"), &asked["required"], &taken["required"]);
+        self.contents(&format!("{at}: body"), asked, taken);
+        for (media, content) in fields(&asked["content"]) {
+            // Asking for more would refuse what was fine.
+            let required = |document, schema| shape(document, &[schema]).required;
+            let more = required(self.served, &taken["content"][media.as_str()]["schema"]);
+            if more != required(self.golden, &content["schema"]) {
+                self.unsaid.push(format!("{at}: body: required {more:?}"));
+            }
+        }
+        for (status, response) in fields(&golden["responses"]) {
+            let at = format!("{at}: {status}");
+            let response = resolved(self.golden, response);
+            let found = resolved(self.served, &served["responses"][status.as_str()]);
+            if found.is_null() {
+                self.unsaid.push(at);
+                continue;
+            }
+            for (name, _) in fields(&response["headers"]) {
+                if found["headers"][name.as_str()].is_null() {
+                    self.unsaid.push(format!("{at}: header {name}"));
+                }
+            }
+            self.same(&format!("{at}: description"), &response["description"], &found["description"]);
+            self.contents(&at, response, found);
+        }
+    }
+
+    fn contents(&mut self, at: &str, golden: &'a Value, served: &'a Value) {
+        for (media, content) in fields(&golden["content"]) {
+            let at = format!("{at}: {media}");
+            match served["content"].get(media) {
+                Some(found) => self.schema(&at, &[&content["schema"]], &[&found["schema"]]),
+                None => self.unsaid.push(at),
+            }
+        }
+    }
+
+    fn schema(&mut self, at: &str, golden: &[&'a Value], served: &[&'a Value]) {
+        let (golden, served) = (shape(self.golden, golden), shape(self.served, served));
+        let mut lack = |what: &str, lacking: Vec<String>| {
+            if !lacking.is_empty() {
+                self.unsaid.push(format!("{at}: {what} {}", lacking.join(", ")));
+            }
+        };
+        let words = |words: &BTreeSet<&str>, known: &BTreeSet<&str>| {
+            words.difference(known).map(|word| (*word).to_owned()).collect::<Vec<_>>()
+        };
+        lack("type", words(&golden.types, &served.types));
+        lack("required", words(&golden.required, &served.required));
+        lack("value", golden.values.difference(&served.values).cloned().collect());
+        for (name, schemas) in &golden.properties {
+            let at = format!("{at}.{name}");
+            match served.properties.get(name) {
+                Some(found) => self.schema(&at, schemas, found),
+                None => self.unsaid.push(at),
+            }
+        }
+        for (part, golden, served) in
+            [("[]", &golden.items, &served.items), (".*", &golden.others, &served.others)]
+        {
+            if !golden.is_empty() {
+                self.schema(&format!("{at}{part}"), golden, served);
+            }
+        }
+    }
+
+    fn same(&mut self, at: &str, golden: &Value, served: &Value) {
+        if golden != served {
+            self.unsaid.push(format!("{at}: {golden}, not {served}"));
+        }
+    }
+}
+
+/// All that schemas of a document say, as if they were one.
+fn shape<'a>(document: &'a Value, schemas: &[&'a Value]) -> Shape<'a> {
+    let mut shape = Shape::default();
+    let mut waiting = schemas.to_vec();
+    while let Some(schema) = waiting.pop() {
+        let schema = resolved(document, schema);
+        for way in ["allOf", "oneOf", "anyOf"] {
+            waiting.extend(list(&schema[way]));
+        }
+        // A listed value says its type, too.
+        let values = list(&schema["enum"]).chain(schema.get("const"));
+        let values: Vec<_> = values.collect();
+        shape.types.extend(values.iter().filter(|value| value.is_string()).map(|_| "string"));
+        shape.values.extend(values.iter().map(|value| value.to_string()));
+        shape.types.extend(schema["type"].as_str());
+        shape.types.extend(list(&schema["type"]).filter_map(Value::as_str));
+        shape.required.extend(list(&schema["required"]).filter_map(Value::as_str));
+        shape.items.extend(schema.get("items"));
+        shape.others.extend(schema.get("additionalProperties"));
+        for (name, property) in fields(&schema["properties"]) {
+            shape.properties.entry(name).or_default().push(property);
+        }
+    }
+    shape
+}
+
+/// What a reference leads to.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let target = value["$ref"].as_str().and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+    target.unwrap_or(value)
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
