@@ -4,9 +4,12 @@
 //! workspace; several test binaries may ask at the same time. Nothing is skipped where a file cannot be had: the test
 //! fails and says what to do.
 //!
-//! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction. [`openapi`] compares descriptions of an interface.
+//! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium.
+//! [`FakeBackend`] stands in for an engine, [`TestServer`] for any server, encrypted with an [`Identity`] if need be. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
+//! [`openapi`] compares descriptions of an interface.
 
 mod allocation;
+mod backend;
 mod browser;
 pub mod checkpoint;
 pub mod made_up;
@@ -14,11 +17,16 @@ pub mod openapi;
 pub mod pickle;
 mod postgres;
 mod postgres_package;
+mod server;
+mod tls;
 
 pub use allocation::{Watched, largest_allocation};
+pub use backend::{Contents, FakeBackend};
 pub use browser::Browser;
 pub use postgres::PostgresServer;
 pub use postgres_package::PostgresVersion;
+pub use server::{Request, Response, TestServer};
+pub use tls::{Authority, Identity};
 
 use std::{
     path::{Path, PathBuf},

@@ -33,9 +33,9 @@ enum Place {
 /// What counts as similar to words, as configured.
 pub(crate) fn similarity(config: &Config) -> Similarity {
     Similarity {
-        floor: config.search_similarity_floor,
-        share: config.search_similarity_share,
-        weight: config.search_similarity_weight,
+        floor: config.search.similarity_floor,
+        share: config.search.similarity_share,
+        weight: config.search.similarity_weight,
     }
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Ca
     let store: Arc<dyn Store> = match place(args, config)? {
         Place::Database(url) => {
             let database =
-                PostgresConfig { url, text_search_config: config.catalog_text_search_config.clone() };
+                PostgresConfig { url, text_search_config: config.catalog.text_search_config.clone() };
             Arc::new(PostgresStore::open(&database, Arc::clone(&segmenter))?)
         }
         Place::File(path) => {
@@ -68,7 +68,7 @@ pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Ca
 
 /// What cuts texts and queries.
 pub(crate) fn segmenter(config: &Config) -> Result<Arc<Segmenter>, Failure> {
-    let segmenter = Segmenter::new(config.catalog_user_dictionary.as_deref());
+    let segmenter = Segmenter::new(config.catalog.user_dictionary.as_deref());
     segmenter.map(Arc::new).context("catalog.user_dictionary").map_err(Failure::Usage)
 }
 
@@ -101,10 +101,10 @@ fn place(args: &CatalogArgs, config: &Config) -> Result<Place, Failure> {
         }
         return Ok(if is_url(named) { Place::Database(named.clone()) } else { Place::File(named.into()) });
     }
-    if let Some(url) = &config.catalog_url {
+    if let Some(url) = &config.catalog.url {
         return Ok(Place::Database(url.reveal().to_owned()));
     }
-    let path = config.catalog_file.clone().or_else(|| data_folder().map(|data| data.join(FILE)));
+    let path = config.catalog.file.clone().or_else(|| data_folder().map(|data| data.join(FILE)));
     path.map(Place::File).ok_or_else(|| {
         Failure::Environment(anyhow!("there is no home folder to keep a catalogue in; set catalog.file"))
     })

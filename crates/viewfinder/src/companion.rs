@@ -48,8 +48,8 @@ impl Listening {
         connections: usize,
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
-        let Some(url) = &config.companion_immich_url else { return Ok(None) };
-        let connect_time = config.companion_connect_time;
+        let Some(url) = &config.companion.immich_url else { return Ok(None) };
+        let connect_time = config.companion.connect_time;
         let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
         let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         companion::describe_metrics();
@@ -58,13 +58,13 @@ impl Listening {
         let companion = Arc::new(Companion::new(CompanionConfig {
             proxy,
             library,
-            time: config.companion_search_time,
+            time: config.companion.search_time,
             preview_time: PREVIEW_TIME,
             jobs,
-            script: config.companion_script,
+            script: config.companion.script,
         }));
         let addresses = addresses(config).map_err(Failure::Usage)?;
-        let limits = Limits { head_time: config.limits_head_time, connections, drain };
+        let limits = Limits { head_time: config.limits.head_time, connections, drain };
         let server =
             Server::bind(&addresses, limits).await.map_err(|error| Failure::Environment(error.into()))?;
         for address in server.addresses() {
@@ -101,7 +101,7 @@ impl Listening {
 
 /// Who may sign Immich's certificate, if that is configured.
 fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(path) = &config.companion_immich_ca_file else { return Ok(None) };
+    let Some(path) = &config.companion.immich_ca_file else { return Ok(None) };
     let read = keys::certificates(path);
     let read = read.with_context(|| format!("companion.immich_ca_file: cannot read {}", path.display()));
     read.map(Some).map_err(Failure::Usage)
@@ -110,7 +110,7 @@ fn authorities(config: &Config) -> Result<Option<Vec<u8>>, Failure> {
 /// Where re-runs outlive this program.
 fn jobs(config: &Config, url: &str) -> Option<PathBuf> {
     let file =
-        config.companion_jobs.clone().or_else(|| Some(data_folder()?.join(FOLDER).join(jobs_file(url))));
+        config.companion.jobs.clone().or_else(|| Some(data_folder()?.join(FOLDER).join(jobs_file(url))));
     if file.is_none() {
         tracing::info!(
             "without a home folder, photos that are read again are forgotten at a restart; set companion.jobs"
@@ -135,26 +135,26 @@ fn library(
     stop: &Stop,
 ) -> Result<Option<Arc<dyn Library>>, Failure> {
     if let Some(database) = database_config(config, backend)? {
-        if !config.companion_api_keys.is_empty() {
+        if !config.companion.api_keys.is_empty() {
             tracing::info!("companion.api_keys is not used, since companion.database_url is set");
         }
         let media = media_folder(config, None, None);
         return Ok(Some(Arc::new(DatabaseLibrary::start(database, media, stop.clone())?)));
     }
-    if config.companion_api_keys.is_empty() {
+    if config.companion.api_keys.is_empty() {
         tracing::info!(
             "without companion.database_url and companion.api_keys, Immich itself searches for text"
         );
         return Ok(None);
     }
-    let folder = config.companion_catalogs.clone().or_else(|| data_folder().map(|data| data.join(FOLDER)));
+    let folder = config.companion.catalogs.clone().or_else(|| data_folder().map(|data| data.join(FOLDER)));
     let folder = folder.ok_or_else(|| {
         Failure::Usage(anyhow!("there is no home folder for Immich's catalogues; set companion.catalogs"))
     })?;
     Ok(Some(Arc::new(ApiLibrary::start(ApiConfig {
         url: way.upstream.clone(),
         authorities: way.authorities.clone(),
-        keys: config.companion_api_keys.iter().map(|key| key.reveal().to_owned()).collect(),
+        keys: config.companion.api_keys.iter().map(|key| key.reveal().to_owned()).collect(),
         folder,
         segmenter: catalogue::segmenter(config)?,
         backend: Arc::clone(backend),
@@ -162,7 +162,7 @@ fn library(
         models: wiring::index_models(config, engine),
         sentence_model: wiring::sentence_model(config).to_owned(),
         similarity: catalogue::similarity(config),
-        search_time: config.companion_search_time,
+        search_time: config.companion.search_time,
         every: EVERY,
         compare: COMPARE,
         stop: stop.clone(),
@@ -174,14 +174,14 @@ pub(crate) fn database_config(
     config: &Config,
     backend: &Arc<dyn Backend>,
 ) -> Result<Option<DatabaseConfig>, Failure> {
-    let Some(database_url) = &config.companion_database_url else { return Ok(None) };
+    let Some(database_url) = &config.companion.database_url else { return Ok(None) };
     Ok(Some(DatabaseConfig {
         database_url: database_url.reveal().to_owned(),
-        text_search_config: config.companion_text_search_config.clone(),
+        text_search_config: config.companion.text_search_config.clone(),
         segmenter: catalogue::segmenter(config)?,
         backend: Arc::clone(backend),
         runtime: Handle::current(),
-        ocr: wiring::ocr_options(config.immich_ocr_profile),
+        ocr: wiring::ocr_options(config.immich.ocr_profile),
         similarity: catalogue::similarity(config),
     }))
 }
@@ -192,15 +192,15 @@ pub(crate) fn media_folder(
     folder: Option<&PathBuf>,
     prefix: Option<&String>,
 ) -> Option<MediaFolder> {
-    let folder = folder.or(config.companion_media.as_ref())?.clone();
-    let prefix_in_database = prefix.or(config.companion_media_prefix.as_ref()).cloned();
+    let folder = folder.or(config.companion.media.as_ref())?.clone();
+    let prefix_in_database = prefix.or(config.companion.media_prefix.as_ref()).cloned();
     Some(MediaFolder { prefix_in_database, folder })
 }
 
 /// Where Immich is opened.
 pub(crate) fn addresses(config: &Config) -> anyhow::Result<Vec<SocketAddr>> {
     let mut addresses = Vec::new();
-    for name in &config.companion_listen {
+    for name in &config.companion.listen {
         for address in name.to_socket_addrs().with_context(|| format!("companion.listen: {name}"))? {
             if !addresses.contains(&address) {
                 addresses.push(address);

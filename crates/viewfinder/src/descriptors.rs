@@ -31,12 +31,12 @@ impl Plan {
     /// Raises the limit as far as it is needed and may be.
     pub(crate) fn of(config: &Config) -> Result<Self, Failure> {
         let served = listen::addresses(config).map_err(Failure::Usage)?.len();
-        let companion = match config.companion_immich_url {
+        let companion = match config.companion.immich_url {
             Some(_) => companion::addresses(config).map_err(Failure::Usage)?.len(),
             None => 0,
         };
         let wanted =
-            Connections { served: config.limits_connections, companion: config.companion_connections };
+            Connections { served: config.limits.connections, companion: config.companion.connections };
         let mut plan = Self { addresses: [served, companion], wanted, limit: None };
         plan.limit = raised(plan.descriptors().saturating_add(RESERVE));
         Ok(plan)

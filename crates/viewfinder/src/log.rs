@@ -14,8 +14,8 @@ pub(crate) fn start(loaded: &Loaded, quiet: &str) {
     let chosen = SETTINGS
         .iter()
         .any(|setting| setting.key == "log.level" && loaded.origin(setting) != Origin::Default);
-    let level = if chosen { config.log_level.as_str() } else { quiet };
-    let colour = match config.log_colour {
+    let level = if chosen { config.log.level.as_str() } else { quiet };
+    let colour = match config.log.colour {
         LogColour::Always => true,
         LogColour::Never => false,
         LogColour::Auto => io::stderr().is_terminal(),
@@ -24,7 +24,7 @@ pub(crate) fn start(loaded: &Loaded, quiet: &str) {
         .with_env_filter(EnvFilter::new(filter(level)))
         .with_writer(|| Cut(io::stderr()))
         .with_ansi(colour);
-    match config.log_format {
+    match config.log.format {
         LogFormat::Text => builder.with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }

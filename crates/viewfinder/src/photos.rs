@@ -66,7 +66,7 @@ pub(crate) fn start(
     let searcher =
         Searcher::new(Arc::clone(&store), segmenter, Some(embedder), catalogue::similarity(config));
     let thumbnails =
-        config.catalog_thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
+        config.catalog.thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
     let token = token::of_this_server();
     let key = Key::new(&token);
     let key =
@@ -77,14 +77,14 @@ pub(crate) fn start(
         backend: Arc::clone(backend),
         models,
         sentence_model,
-        kinds: config.index_kinds.iter().map(|kind| (*kind).into()).collect(),
-        same_person: config.faces_same_person,
+        kinds: config.index.kinds.iter().map(|kind| (*kind).into()).collect(),
+        same_person: config.faces.same_person,
         pictures: Arc::new(wiring::files(config, Tools::find())),
         storage: StorageLimits::default(),
         limits: wiring::limits(config),
         thumbnails,
-        thumbnail_bytes: config.catalog_thumbnail_bytes,
-        access: match config.web_open_to {
+        thumbnail_bytes: config.catalog.thumbnail_bytes,
+        access: match config.web.open_to {
             OpenTo::Token => Access::Token(key),
             OpenTo::Loopback => Access::Loopback(key),
         },

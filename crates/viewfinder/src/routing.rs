@@ -37,8 +37,8 @@ pub(crate) fn backend(config: &Config, engine: &Engine) -> Result<Arc<dyn Backen
         nodes.push((entry.name, node));
     }
     let hold = HoldLimits {
-        time: config.hold_time,
-        bytes: usize::try_from(config.hold_bytes).unwrap_or(usize::MAX),
+        time: config.hold.time,
+        bytes: usize::try_from(config.hold.bytes).unwrap_or(usize::MAX),
     };
     let config = RouterConfig { routes, thresholds: Thresholds::default(), hold };
     Ok(Arc::new(Router::start(local, nodes, config)))
@@ -66,8 +66,8 @@ fn connected(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
         url: entry.url.clone(),
         key: key.map(Secret::new),
         authorities,
-        request_timeout: config.limits_node_time,
-        connect_timeout: config.limits_node_connect_time,
+        request_timeout: config.limits.node_time,
+        connect_timeout: config.limits.node_connect_time,
     })?)
 }
 
@@ -90,9 +90,9 @@ fn plan(config: &Config) -> anyhow::Result<(Vec<NodeEntry>, BTreeMap<String, Rou
                 routes.insert((*task).to_owned(), vec![vec![name.to_owned()]]);
             }
         };
-    add(IMMICH, "immich-ml", &config.remote_immich_api, &None, &["default"]);
-    let key = &config.remote_mt_photos_api_key;
-    add(MT_PHOTOS, "mt-photos", &config.remote_mt_photos_api, key, &["ocr", "clip.visual", "clip.textual"]);
+    add(IMMICH, "immich-ml", &config.remote.immich_api, &None, &["default"]);
+    let key = &config.remote.mt_photos_api_key;
+    add(MT_PHOTOS, "mt-photos", &config.remote.mt_photos_api, key, &["ocr", "clip.visual", "clip.textual"]);
     for (task, value) in &config.routes {
         routes.insert(task.clone(), route(value).with_context(|| format!("routes: {task}"))?);
     }

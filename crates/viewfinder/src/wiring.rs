@@ -45,11 +45,11 @@ pub(crate) fn default_store_root() -> Option<PathBuf> {
 /// What the model store wants to know.
 pub(crate) fn store_config(loaded: &Loaded) -> Result<StoreConfig, Failure> {
     let config = &loaded.config;
-    if config.store_root.is_none() {
+    if config.store.root.is_none() {
         // Whoever comes first makes the folder, and models, which are no secret, would leave it open to all.
         data_folder().map(|data| private::create_folder(&data));
     }
-    let root = config.store_root.clone().or_else(default_store_root).ok_or_else(|| {
+    let root = config.store.root.clone().or_else(default_store_root).ok_or_else(|| {
         Failure::Environment(anyhow!(
             "there is no home folder to keep models in; set store.root or VIEWFINDER_MODELS"
         ))
@@ -64,12 +64,12 @@ pub(crate) fn store_config(loaded: &Loaded) -> Result<StoreConfig, Failure> {
         extra_models.push(entry);
     }
     Ok(StoreConfig {
-        offline: config.store_offline,
-        immich_caches: config.store_immich_caches.clone(),
-        hf_endpoint: config.store_hf_endpoint.clone(),
-        hf_token: config.store_hf_token.as_ref().map(|token| token.reveal().to_owned()),
-        modelscope_endpoint: config.store_modelscope_endpoint.clone(),
-        github_endpoint: config.store_github_endpoint.clone(),
+        offline: config.store.offline,
+        immich_caches: config.store.immich_caches.clone(),
+        hf_endpoint: config.store.hf_endpoint.clone(),
+        hf_token: config.store.hf_token.as_ref().map(|token| token.reveal().to_owned()),
+        modelscope_endpoint: config.store.modelscope_endpoint.clone(),
+        github_endpoint: config.store.github_endpoint.clone(),
         extra_models,
         ..StoreConfig::new(root)
     })
@@ -101,26 +101,26 @@ pub(crate) fn store(loaded: &Loaded) -> Result<Store, Failure> {
 pub(crate) fn engine_config(loaded: &Loaded) -> Result<EngineConfig, Failure> {
     let config = &loaded.config;
     Ok(EngineConfig {
-        library: config.engine_library.clone(),
-        device: config.engine_device,
-        device_id: config.engine_device_id,
-        cpu_fallback: config.engine_cpu_fallback,
-        workers: config.engine_workers,
-        threads: config.engine_threads,
-        queue: config.engine_queue,
-        queue_wait: config.engine_queue_wait.unwrap_or(Duration::ZERO),
-        model_ttl: config.engine_model_ttl,
-        model_bytes: config.engine_model_bytes.map(|bytes| bytes as u64),
+        library: config.engine.library.clone(),
+        device: config.engine.device,
+        device_id: config.engine.device_id,
+        cpu_fallback: config.engine.cpu_fallback,
+        workers: config.engine.workers,
+        threads: config.engine.threads,
+        queue: config.engine.queue,
+        queue_wait: config.engine.queue_wait.unwrap_or(Duration::ZERO),
+        model_ttl: config.engine.model_ttl,
+        model_bytes: config.engine.model_bytes.map(|bytes| bytes as u64),
         aliases: config.aliases.clone(),
         limits: limits(config),
-        max_face_batch: config.engine_max_face_batch,
+        max_face_batch: config.engine.max_face_batch,
         ..EngineConfig::new(store_config(loaded)?)
     })
 }
 
 /// As [`engine_config`], for an engine that strangers ask.
 pub(crate) fn serving_engine_config(loaded: &Loaded) -> Result<EngineConfig, Failure> {
-    let on_request = match loaded.config.store_on_request {
+    let on_request = match loaded.config.store.on_request {
         FetchOnRequest::Any => OnRequest::Any,
         FetchOnRequest::Known => OnRequest::Known(known_models(&loaded.config)),
     };
@@ -132,14 +132,14 @@ const IMMICH_DEFAULTS: [&str; 3] = ["ViT-B-32__openai", "buffalo_l", "PP-OCRv5_m
 
 /// The models that the owner of this server has named, and Immich's.
 fn known_models(config: &Config) -> Vec<String> {
-    let named = [&config.ocr_model, &config.faces_model, &config.clip_model];
+    let named = [&config.ocr.model, &config.faces.model, &config.clip.model];
     let own = config.models.iter().filter_map(|table| table.get("name")?.as_str());
     let routes = config.routes.keys().filter_map(|route| route.split_once(':')).map(|(_, model)| model);
     named
         .into_iter()
-        .chain(&config.clip_text_model)
+        .chain(&config.clip.text_model)
         .chain(config.aliases.values())
-        .chain(config.engine_preload.iter().map(|preload| &preload.model))
+        .chain(config.engine.preload.iter().map(|preload| &preload.model))
         .map(String::as_str)
         .chain(own)
         .chain(routes)
@@ -151,20 +151,20 @@ fn known_models(config: &Config) -> Vec<String> {
 /// How large pictures may be.
 pub(crate) fn limits(config: &Config) -> Limits {
     Limits {
-        max_bytes: config.limits_max_bytes,
-        max_pixels: config.limits_max_pixels,
-        max_side: config.limits_max_side,
+        max_bytes: config.limits.max_bytes,
+        max_pixels: config.limits.max_pixels,
+        max_side: config.limits.max_side,
     }
 }
 
 /// The files of indexed folders.
 pub(crate) fn files(config: &Config, tools: Tools) -> Files {
-    Files { tools, max_bytes: config.limits_max_bytes, links: links(config) }
+    Files { tools, max_bytes: config.limits.max_bytes, links: links(config) }
 }
 
 /// Links that lead out of indexed folders.
 pub(crate) fn links(config: &Config) -> Links {
-    if config.index_follow_links { Links::Followed } else { Links::Refused }
+    if config.index.follow_links { Links::Followed } else { Links::Refused }
 }
 
 impl From<OcrProfile> for Profile {
@@ -188,7 +188,7 @@ pub(crate) fn ocr_options(profile: OcrProfile) -> Options {
 
 /// The model that embeds sentences.
 pub(crate) fn sentence_model(config: &Config) -> &str {
-    config.clip_text_model.as_deref().unwrap_or(&config.clip_model)
+    config.clip.text_model.as_deref().unwrap_or(&config.clip.model)
 }
 
 /// The configured models, in the spelling of the catalogue of models, which is recorded with what they find.
@@ -198,10 +198,10 @@ pub(crate) fn index_models(config: &Config, engine: &Engine) -> viewfinder_index
         engine.store().catalogue().find(name).map_or(name, |entry| entry.name.as_str()).to_owned()
     };
     viewfinder_index::Models {
-        ocr: name(&config.ocr_model),
-        clip: name(&config.clip_model),
-        faces: name(&config.faces_model),
-        face_min_score: config.faces_min_score,
+        ocr: name(&config.ocr.model),
+        clip: name(&config.clip.model),
+        faces: name(&config.faces.model),
+        face_min_score: config.faces.min_score,
     }
 }
 
@@ -210,10 +210,10 @@ pub(crate) fn index_models(config: &Config, engine: &Engine) -> viewfinder_index
 pub(crate) fn check_sentence_model(config: &Config, store: &Store) -> Result<(), Failure> {
     store
         .may_search(
-            &config.clip_model,
+            &config.clip.model,
             sentence_model(config),
             Role::Textual,
-            f64::from(config.clip_least_cosine),
+            f64::from(config.clip.least_cosine),
         )
         .context("clip.model and clip.text_model")
         .map_err(Failure::Usage)
@@ -238,11 +238,9 @@ mod tests {
 
     #[test]
     fn what_the_owner_and_a_stock_immich_ask_for_is_known() {
-        let mut config = Config {
-            clip_text_model: Some("cn-clip/ViT-B-16@int8".into()),
-            engine_preload: vec!["RN50__openai:visual".parse().unwrap()],
-            ..Config::default()
-        };
+        let mut config = Config::default();
+        config.clip.text_model = Some("cn-clip/ViT-B-16@int8".into());
+        config.engine.preload = vec!["RN50__openai:visual".parse().unwrap()];
         config.aliases.insert("ViT-L-14__openai".into(), "cn-clip/ViT-L-14".into());
         config.routes.insert("clip.visual:RN101__openai".into(), "local".into());
         let known = known_models(&config);

@@ -6,15 +6,16 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 use viewfinder_cluster::{
     EngineClient, HoldLimits, Router, RouterConfig, Routes, Thresholds,
     nodes::{Node, NodeConfig, NodeKind},
 };
 use viewfinder_server::DEFAULT_API_KEY;
+use viewfinder_test_support::{Response, TestServer};
 
-use crate::{Nothing, gateway::serve, route};
+use crate::{gateway::serve, nothing, route};
 
 /// The header of a PNG picture, which is all that anybody here looks at.
 fn png(width: u32, height: u32) -> Vec<u8> {
@@ -42,29 +43,14 @@ async fn message(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 }
 
 /// A service that answers each path with the same JSON.
-async fn service(answers: Vec<(&'static str, Value)>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let answers = Arc::new(answers);
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let answers = Arc::clone(&answers);
-            tokio::spawn(async move {
-                while let Some((head, _)) = message(&mut stream).await {
-                    let path = head.split(' ').nth(1).unwrap();
-                    let answer = answers.iter().find(|(known, _)| *known == path);
-                    let (status, body) =
-                        answer.map_or(("404 Not Found", json!({})), |(_, body)| ("200 OK", body.clone()));
-                    let body = body.to_string();
-                    let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
-                    if stream.write_all((head + &body).as_bytes()).await.is_err() {
-                        return;
-                    }
-                }
-            });
+fn service(answers: Vec<(&'static str, Value)>) -> SocketAddr {
+    let server = TestServer::answering(move |request, _| {
+        match answers.iter().find(|(known, _)| *known == request.path()) {
+            Some((_, body)) => Response::ok(body.to_string()),
+            None => Response::new(404, "{}"),
         }
     });
-    address
+    server.address
 }
 
 /// A gateway whose only engine is this service.
@@ -86,7 +72,7 @@ async fn in_front_of(kind: NodeKind, service: SocketAddr) -> SocketAddr {
         hold: HoldLimits::default(),
     };
     let node: Arc<dyn EngineClient> = Arc::new(node.unwrap());
-    serve(Arc::new(Router::start(Arc::new(Nothing), vec![("service".to_owned(), node)], config))).await
+    serve(Arc::new(Router::start(nothing(), vec![("service".to_owned(), node)], config))).await
 }
 
 /// Posts a form of parts, of which the one that holds bytes is a file.
@@ -136,8 +122,7 @@ async fn immich_is_answered_by_mt_photos() {
         ),
         ("/clip/img", json!({"result": ["0.3305919170379639", "-1.5000000000000000"]})),
         ("/clip/txt", json!({"result": ["0.3305919170379639", "-1.5000000000000000"]})),
-    ])
-    .await;
+    ]);
     let address = in_front_of(NodeKind::MtPhotos, service).await;
     let entries = json!({
         "ocr": {
@@ -199,7 +184,7 @@ async fn mt_photos_is_answered_by_immichs_service() {
     ];
     for (path, mut body) in cases {
         (body["imageWidth"], body["imageHeight"]) = (json!(1920), json!(1440));
-        let address = in_front_of(NodeKind::ImmichMl, service(vec![("/predict", body)]).await).await;
+        let address = in_front_of(NodeKind::ImmichMl, service(vec![("/predict", body)])).await;
         let answer = post(address, path, &[("file", &png(1920, 1440))]).await;
         match path {
             "/ocr" => assert_eq!(
@@ -219,7 +204,7 @@ async fn mt_photos_is_answered_by_immichs_service() {
         }
     }
     let answers = vec![("/predict", json!({"clip": "[0.33059192,-1.5]"}))];
-    let address = in_front_of(NodeKind::ImmichMl, service(answers).await).await;
+    let address = in_front_of(NodeKind::ImmichMl, service(answers)).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     let body = r#"{"text":"a cat"}"#;
     let head = format!("POST /clip/txt HTTP/1.1\r\nhost: x\r\napi-key: {DEFAULT_API_KEY}\r\n");

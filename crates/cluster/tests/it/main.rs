@@ -19,9 +19,10 @@ use viewfinder_cluster::{
     Thresholds,
 };
 use viewfinder_core::{
-    Alpha, Answer, AnswerFuture, Backend, DecodeRules, EngineStatus, ErrorCode, PictureAnswer,
-    PictureRequest, PictureTask, SentenceRequest, TaskError,
+    Alpha, Answer, Backend, DecodeRules, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
+    SentenceRequest, TaskError,
 };
+use viewfinder_test_support::FakeBackend;
 
 /// What an engine does with a question.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -128,38 +129,8 @@ impl EngineClient for Fake {
 const POISON: &[u8] = b"poison";
 
 /// The local engine: cannot do anything.
-struct Nothing;
-
-fn nothing() -> EngineStatus {
-    EngineStatus {
-        ready: Err("not here".into()),
-        runtime_version: None,
-        provider: "cpu".into(),
-        fallback: None,
-        workers: 0,
-        threads: 0,
-        queued_pictures: 0,
-        queued_sentences: 0,
-        running: 0,
-        models: Vec::new(),
-        refused_models: Vec::new(),
-    }
-}
-
-impl Backend for Nothing {
-    fn picture(&self, _: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
-        Box::pin(async { Err(TaskError::new(ErrorCode::RuntimeUnavailable, "not here")) })
-    }
-
-    fn sentence(&self, _: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
-        Box::pin(async { Err(TaskError::new(ErrorCode::RuntimeUnavailable, "not here")) })
-    }
-
-    fn status(&self) -> EngineStatus {
-        nothing()
-    }
-
-    fn unload(&self) {}
+fn nothing() -> Arc<FakeBackend> {
+    Arc::new(FakeBackend::unable(TaskError::new(ErrorCode::RuntimeUnavailable, "not here")))
 }
 
 fn route(ranks: &[&[&str]]) -> Route {
@@ -179,7 +150,7 @@ fn router(fakes: &[&Arc<Fake>], routes: &[(&str, Route)], hold: HoldLimits) -> A
     });
     // Before anything is counted.
     viewfinder_server::install_metrics();
-    Arc::new(Router::start(Arc::new(Nothing), engines.collect(), config))
+    Arc::new(Router::start(nothing(), engines.collect(), config))
 }
 
 fn equals(fakes: &[&Arc<Fake>]) -> Arc<Router> {
@@ -483,8 +454,7 @@ async fn one_client_alone_uses_every_equal_and_the_local_engine_takes_part() {
         hold: HoldLimits::default(),
     };
     let engine: Arc<dyn EngineClient> = Arc::clone(&node) as _;
-    let router =
-        Arc::new(Router::start(Arc::new(Here(Arc::clone(&local))), vec![("a".to_owned(), engine)], config));
+    let router = Arc::new(Router::start(here(&local), vec![("a".to_owned(), engine)], config));
     for at_once in [1, 4] {
         let before = [node.asked(), local.asked()];
         assert_eq!(crowd(&router, 400, at_once).await, 400);
@@ -495,20 +465,16 @@ async fn one_client_alone_uses_every_equal_and_the_local_engine_takes_part() {
 }
 
 /// A fake as the local engine.
-struct Here(Arc<Fake>);
-
-impl Backend for Here {
-    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
-        Box::pin(async move { self.0.picture(request).await.map_err(|trouble| trouble.error) })
-    }
-
-    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
-        Box::pin(async move { self.0.sentence(request).await.map_err(|trouble| trouble.error) })
-    }
-
-    fn status(&self) -> EngineStatus {
-        nothing()
-    }
-
-    fn unload(&self) {}
+fn here(fake: &Arc<Fake>) -> Arc<FakeBackend> {
+    let (pictures, sentences) = (Arc::clone(fake), Arc::clone(fake));
+    Arc::new(FakeBackend::asking(
+        move |request| {
+            let fake = Arc::clone(&pictures);
+            Box::pin(async move { fake.picture(request).await.map_err(|trouble| trouble.error) })
+        },
+        move |request| {
+            let fake = Arc::clone(&sentences);
+            Box::pin(async move { fake.sentence(request).await.map_err(|trouble| trouble.error) })
+        },
+    ))
 }

@@ -3,7 +3,7 @@
 use viewfinder_cluster::nodes::{NodeError, NodeKind};
 use viewfinder_core::{Alpha, Answer, DecodeRules, ErrorCode, Face, PictureTask, ocr};
 
-use crate::support::{embed, face, gateway, lines, node, png, request, sentence, vector};
+use crate::support::{embed, face, gateway, lines, node, png, request, sentence, vector, without_faces};
 
 const IMMICH: [NodeKind; 2] = [NodeKind::Viewfinder, NodeKind::ImmichMl];
 
@@ -94,7 +94,7 @@ async fn immich_carries_every_task_and_its_options() {
                 Answer::Faces(found) => {
                     let bounds = [-4.0, 10.0, 61.0, 100.0];
                     let expected = if found[0].embedding.is_empty() {
-                        vec![Face { bounds, ..face(0.875, vec![]) }]
+                        [0.875, 0.7].map(|score| Face { bounds, ..face(score, vec![]) }).to_vec()
                     } else {
                         let unmarked =
                             |score| Face { bounds, landmarks: [[0.0; 2]; 5], ..face(score, vector()) };
@@ -183,7 +183,7 @@ async fn a_task_that_fails_leaves_the_others_be() {
     for kind in NodeKind::ALL {
         let node = node(kind, address);
         for code in [ErrorCode::ModelMissingOffline, ErrorCode::ModelUnknown, ErrorCode::InferenceFailed] {
-            *fake.faceless.lock().unwrap() = Some(code);
+            without_faces(&fake, code);
             let answer = node.picture(&request(vec![faces(0.3), text(), embed()])).await.unwrap();
             let error = answer.answers[0].as_ref().unwrap_err();
             assert_eq!(error.code, code, "{kind}");
@@ -195,7 +195,7 @@ async fn a_task_that_fails_leaves_the_others_be() {
             assert_eq!(alone.code(), code, "{kind}");
         }
         // The picture's fault is everybody's: there is nothing to ask alone.
-        *fake.faceless.lock().unwrap() = Some(ErrorCode::ImageUndecodable);
+        without_faces(&fake, ErrorCode::ImageUndecodable);
         fake.pictures.lock().unwrap().clear();
         if kind != NodeKind::MtPhotos {
             let error = node.picture(&request(vec![faces(0.3), text()])).await.unwrap_err();
@@ -208,7 +208,7 @@ async fn a_task_that_fails_leaves_the_others_be() {
 #[tokio::test]
 async fn a_peer_that_is_busy_is_not_asked_task_by_task() {
     let (address, fake) = gateway().await;
-    *fake.failure.lock().unwrap() = Some(ErrorCode::Busy);
+    fake.fail(ErrorCode::Busy);
     for kind in NodeKind::ALL {
         let error = node(kind, address).picture(&request(vec![embed(), text()])).await.unwrap_err();
         assert!(matches!(error, NodeError::Busy { .. }), "{kind}: {error:?}");

@@ -3,8 +3,9 @@
 use serde_json::Value;
 use viewfinder_cluster::nodes::NodeKind;
 use viewfinder_core::{Answer, PictureTask, SentenceRequest, ocr};
+use viewfinder_test_support::{Response, TestServer};
 
-use crate::support::{KEY, Then, embed, node, ok, peer, png, request, sentence};
+use crate::support::{KEY, embed, node, png, request, sentence};
 
 fn fixture(name: &str) -> Value {
     let path = format!("{}/../../tests/fixtures/{name}", env!("CARGO_MANIFEST_DIR"));
@@ -13,7 +14,7 @@ fn fixture(name: &str) -> Value {
 }
 
 async fn picture(body: &Value, task: PictureTask) -> (usize, usize, Answer) {
-    let (address, _) = peer(ok(&body.to_string()), Then::Keep).await;
+    let address = TestServer::saying(Response::json(body.to_string())).address;
     let mut answer = node(NodeKind::ImmichMl, address).picture(&request(vec![task])).await.unwrap();
     (answer.width, answer.height, answer.answers.remove(0).unwrap())
 }
@@ -82,7 +83,7 @@ async fn immichs_own_service() {
         assert_eq!(found, Answer::Embedding(vector(&answers["clip"]["clip"])));
     }
     for (text, answer) in ocr["texts"].as_object().unwrap() {
-        let (address, _) = peer(ok(&answer.to_string()), Then::Keep).await;
+        let address = TestServer::saying(Response::json(answer.to_string())).address;
         let request = SentenceRequest { model: "m".into(), text: text.clone(), language: None };
         let found = node(NodeKind::ImmichMl, address).sentence(&request).await;
         assert_eq!(found, Ok(vector(&answer["clip"])));
@@ -113,27 +114,27 @@ async fn requests_announce_their_length_and_carry_the_key_and_the_whole_picture(
         (NodeKind::ImmichMl, r#"{"clip":"[1.0]"}"#, format!("authorization: Bearer {KEY}\r\n")),
         (NodeKind::MtPhotos, r#"{"result":["1.0"]}"#, format!("api-key: {KEY}\r\n")),
     ] {
-        let (address, seen) = peer(ok(body), Then::Keep).await;
-        let node = node(kind, address);
+        let server = TestServer::saying(Response::json(body));
+        let node = node(kind, server.address);
         node.picture(&request(vec![embed()])).await.unwrap();
         node.sentence(&sentence()).await.unwrap();
-        let seen = seen.lock().unwrap();
+        let seen = server.requests();
         assert_eq!(seen.len(), 2);
-        for request in &*seen {
-            let text = String::from_utf8_lossy(request);
+        for request in &seen {
+            let text = &request.head;
             assert!(text.contains(&credentials) && text.contains("content-length: "), "{text}");
             assert!(!text.contains("transfer-encoding"), "{text}");
         }
         let picture = png(640, 480);
-        assert!(seen[0].windows(picture.len()).any(|window| *window == *picture));
+        assert!(seen[0].body.windows(picture.len()).any(|window| *window == *picture));
     }
 }
 
 #[tokio::test]
 async fn paths_in_front_of_the_protocols_are_kept() {
-    let (address, seen) = peer(ok(r#"{"result":"pass"}"#), Then::Keep).await;
-    let url = format!("http://{address}/behind/a/proxy/");
+    let server = TestServer::saying(Response::json(r#"{"result":"pass"}"#));
+    let url = format!("{}/behind/a/proxy/", server.url());
     let node = viewfinder_cluster::nodes::Node::new(crate::support::config(NodeKind::MtPhotos, url)).unwrap();
     assert_eq!(node.probe().await, Ok(()));
-    assert!(seen.lock().unwrap()[0].starts_with(b"POST /behind/a/proxy/check HTTP/1.1\r\n"));
+    assert!(server.requests()[0].head.starts_with("POST /behind/a/proxy/check HTTP/1.1\r\n"));
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use viewfinder_cluster::nodes::{Node, NodeError, NodeKind, Secret};
 use viewfinder_core::ErrorCode;
 use viewfinder_server::{GatewayConfig, Key, Listen, Server};
+use viewfinder_test_support::{FakeBackend, Response, TestServer};
 
-use crate::support::{Fake, KEY, Then, ask, config, listen, node, peer, response, sentence};
+use crate::support::{KEY, ask, backend, config, listen, node, sentence};
 
 /// A gateway that wants the key.
-async fn locked() -> (std::net::SocketAddr, Arc<Fake>) {
-    let fake = Arc::new(Fake::default());
+async fn locked() -> (std::net::SocketAddr, Arc<FakeBackend>) {
+    let fake = Arc::new(backend());
     let listen = vec![Listen { key: Some(Key::new(KEY).unwrap()), ..listen() }];
     let server =
         Server::bind(GatewayConfig { listen, ..GatewayConfig::default() }, fake.clone()).await.unwrap();
@@ -59,15 +60,13 @@ async fn a_wrong_key_or_none_is_told_as_such_by_the_probe_too() {
 async fn mt_photos_own_services_say_it_in_their_way() {
     let missing =
         r#"{"detail":[{"type":"missing","loc":["header","api-key"],"msg":"Field required","input":null}]}"#;
-    for (status, body) in
-        [("401 Unauthorized", r#"{"detail":"Invalid API key"}"#), ("422 Unprocessable Entity", missing)]
-    {
-        let (address, _) =
-            peer(response(status, "content-type: application/json\r\n", body), Then::Keep).await;
+    for (status, body) in [(401, r#"{"detail":"Invalid API key"}"#), (422, missing)] {
+        let address =
+            TestServer::saying(Response::new(status, body).with("content-type", "application/json")).address;
         assert_eq!(node(NodeKind::MtPhotos, address).probe().await, Err(NodeError::Key { given: true }));
     }
     // Whatever stands before Immich's service and refuses a picture is not about a key that its ping does not want.
-    let (address, _) = peer(response("401 Unauthorized", "", ""), Then::Keep).await;
+    let address = TestServer::saying(Response::new(401, "")).address;
     let error = ask(&node(NodeKind::ImmichMl, address)).await.unwrap_err();
     assert!(matches!(error, NodeError::Refused { status: 401, .. }), "{error:?}");
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use viewfinder_cluster::nodes::{Node, NodeError, NodeKind};
 use viewfinder_core::ErrorCode;
+use viewfinder_test_support::{Response, TestServer};
 
-use crate::support::{Then, ask, embed, gateway, node, ok, peer, request, response, sentence};
+use crate::support::{ask, embed, gateway, node, request, sentence};
 
-async fn refused(kind: NodeKind, answer: Vec<u8>) -> NodeError {
-    let (address, _) = peer(answer, Then::Keep).await;
+async fn refused(kind: NodeKind, answer: Response) -> NodeError {
+    let address = TestServer::saying(answer).address;
     ask(&node(kind, address)).await.unwrap_err()
 }
 
@@ -26,7 +27,7 @@ async fn another_viewfinder_tells_its_codes_through_every_protocol() {
     for kind in NodeKind::ALL {
         let node = node(kind, address);
         for code in ErrorCode::ALL {
-            *fake.failure.lock().unwrap() = Some(*code);
+            fake.fail(*code);
             let error = ask(&node).await.unwrap_err();
             if matches!(code, ErrorCode::Busy | ErrorCode::Stopping) {
                 assert!(matches!(error, NodeError::Busy { retry_after: Some(_) }), "{kind} {error:?}");
@@ -50,23 +51,20 @@ async fn another_viewfinder_tells_its_codes_through_every_protocol() {
 #[tokio::test]
 async fn immichs_words_for_a_bad_picture() {
     for (status, body, fault) in [
-        ("400 Bad Request", r#"{"detail":"Image has zero width or height"}"#, true),
-        ("422 Unprocessable Entity", r#"{"detail":"cannot decode"}"#, true),
-        ("413 Payload Too Large", "<html>too large</html>", true),
-        ("415 Unsupported Media Type", "", true),
-        ("400 Bad Request", r#"{"detail":"Either image or text must be provided"}"#, false),
-        ("422 Unprocessable Entity", r#"{"detail":"Invalid request format."}"#, false),
-        (
-            "422 Unprocessable Entity",
-            r#"{"detail":[{"loc":["body","entries"],"msg":"Field required"}]}"#,
-            false,
-        ),
-        ("500 Internal Server Error", "Internal Server Error", false),
-        ("404 Not Found", r#"{"detail":"Not Found"}"#, false),
-        ("401 Unauthorized", r#"{"detail":"Invalid API key"}"#, false),
-        ("307 Temporary Redirect", "", false),
+        (400, r#"{"detail":"Image has zero width or height"}"#, true),
+        (422, r#"{"detail":"cannot decode"}"#, true),
+        (413, "<html>too large</html>", true),
+        (415, "", true),
+        (400, r#"{"detail":"Either image or text must be provided"}"#, false),
+        (422, r#"{"detail":"Invalid request format."}"#, false),
+        (422, r#"{"detail":[{"loc":["body","entries"],"msg":"Field required"}]}"#, false),
+        (500, "Internal Server Error", false),
+        (404, r#"{"detail":"Not Found"}"#, false),
+        (401, r#"{"detail":"Invalid API key"}"#, false),
+        (307, "", false),
     ] {
-        let error = refused(NodeKind::ImmichMl, response(status, "content-type: text/plain\r\n", body)).await;
+        let error =
+            refused(NodeKind::ImmichMl, Response::new(status, body).with("content-type", "text/plain")).await;
         assert_eq!(error.is_the_pictures_fault(), fault, "{status} {body}: {error:?}");
         assert_eq!(error.label(), "refused");
     }
@@ -74,9 +72,8 @@ async fn immichs_words_for_a_bad_picture() {
 
 #[tokio::test]
 async fn a_crash_over_what_is_no_picture_is_the_pictures_fault() {
-    let crash =
-        response("500 Internal Server Error", "content-type: text/plain\r\n", "Internal Server Error");
-    let (address, _) = peer(crash, Then::Keep).await;
+    let crash = Response::new(500, "Internal Server Error").with("content-type", "text/plain");
+    let address = TestServer::saying(crash).address;
     let mut request = request(vec![embed()]);
     request.bytes = bytes::Bytes::from_static(b"%PDF-1.7");
     let error = node(NodeKind::ImmichMl, address).picture(&request).await.unwrap_err();
@@ -96,7 +93,7 @@ async fn mt_photos_messages_are_errors_and_no_empty_results() {
         ("", None),
     ] {
         let body = serde_json::json!({"result": [], "msg": message}).to_string();
-        match refused(NodeKind::MtPhotos, ok(&body)).await {
+        match refused(NodeKind::MtPhotos, Response::json(&body)).await {
             NodeError::Refused { status: 200, code: told, message } => {
                 assert_eq!(told, code);
                 assert!(!message.is_empty());
@@ -108,13 +105,15 @@ async fn mt_photos_messages_are_errors_and_no_empty_results() {
 
 #[tokio::test]
 async fn busy_peers_say_when_to_come_back() {
-    for (status, headers, expected) in [
-        ("503 Service Unavailable", "retry-after: 7\r\n", Some(Duration::from_secs(7))),
-        ("503 Service Unavailable", "", None),
-        ("429 Too Many Requests", "retry-after: 99999999\r\n", Some(Duration::from_secs(3600))),
-        ("503 Service Unavailable", "retry-after: Wed, 21 Oct 2026 07:28:00 GMT\r\n", None),
+    for (status, after, expected) in [
+        (503, Some("7"), Some(Duration::from_secs(7))),
+        (503, None, None),
+        (429, Some("99999999"), Some(Duration::from_secs(3600))),
+        (503, Some("Wed, 21 Oct 2026 07:28:00 GMT"), None),
     ] {
-        let error = refused(NodeKind::ImmichMl, response(status, headers, "")).await;
+        let answer = Response::status(status);
+        let answer = after.into_iter().fold(answer, |answer, after| answer.with("retry-after", after));
+        let error = refused(NodeKind::ImmichMl, answer).await;
         assert_eq!(error, NodeError::Busy { retry_after: expected });
         assert_eq!(error.code(), ErrorCode::Busy);
     }

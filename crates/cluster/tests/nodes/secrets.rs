@@ -1,8 +1,9 @@
 //! What must not be told is not told.
 
 use viewfinder_cluster::nodes::{Node, NodeKind, Secret};
+use viewfinder_test_support::{Response, TestServer};
 
-use crate::support::{KEY, Then, ask, config, node, ok, peer, response};
+use crate::support::{KEY, ask, config, node};
 
 #[tokio::test]
 async fn peers_that_repeat_what_they_were_sent_do_not_make_the_key_public() {
@@ -11,15 +12,15 @@ async fn peers_that_repeat_what_they_were_sent_do_not_make_the_key_public() {
     let handled = serde_json::json!({"result": [], "msg": echo}).to_string();
     for kind in NodeKind::ALL {
         for answer in [
-            response("400 Bad Request", "content-type: application/json\r\n", &json),
-            response("500 Internal Server Error", "content-type: text/plain\r\n", &echo),
-            response("403 Forbidden", "content-type: text/html\r\n", &echo),
-            response("503 Service Unavailable", "", &echo),
-            ok(&handled),
-            ok(&echo),
-            ok(&format!(r#"{{"clip":"{KEY}","result":"{KEY}"}}"#)),
+            Response::new(400, &json).with("content-type", "application/json"),
+            Response::new(500, &echo).with("content-type", "text/plain"),
+            Response::new(403, &echo).with("content-type", "text/html"),
+            Response::new(503, &echo),
+            Response::json(&handled),
+            Response::json(&echo),
+            Response::json(format!(r#"{{"clip":"{KEY}","result":"{KEY}"}}"#)),
         ] {
-            let (address, _) = peer(answer, Then::Keep).await;
+            let address = TestServer::saying(answer).address;
             let node = node(kind, address);
             for error in [ask(&node).await.unwrap_err(), node.probe().await.unwrap_err()] {
                 for told in [format!("{error:?}"), error.to_string(), error.at("attic").to_string()] {

@@ -1,74 +1,18 @@
 //! Encrypted hops, with authorities of one's own.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{
-        ServerConfig,
-        crypto::ring,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-    },
-};
 use viewfinder_cluster::nodes::{ConfigError, Node, NodeConfig, NodeError, NodeKind};
 use viewfinder_core::ErrorCode;
 use viewfinder_http::EncryptionError;
+use viewfinder_test_support::{Authority, Identity, TestServer};
 
 use crate::support::{ask, config, gateway};
 
-/// Signs certificates.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    fn pem(&self) -> Vec<u8> {
-        self.0.pem().into_bytes()
-    }
-
-    /// Serves with a certificate for this name.
-    async fn serve(&self, name: &str) -> SocketAddr {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        serve(&certificate, &key).await
-    }
-}
-
-/// Puts encryption with this certificate in front of a real gateway.
-async fn serve(certificate: &Certificate, key: &KeyPair) -> SocketAddr {
+/// A real gateway behind encryption.
+async fn serve(identity: &Identity) -> SocketAddr {
     let (plain, _) = gateway().await;
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(server));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(mut encrypted) = acceptor.accept(stream).await else { return };
-                let mut plain = TcpStream::connect(plain).await.unwrap();
-                let _ = copy_bidirectional(&mut encrypted, &mut plain).await;
-            });
-        }
-    });
-    address
+    TestServer::encrypted(plain, identity).address
 }
 
 fn trusting(authorities: Option<Vec<u8>>, address: SocketAddr) -> Result<Node, ConfigError> {
@@ -79,7 +23,7 @@ fn trusting(authorities: Option<Vec<u8>>, address: SocketAddr) -> Result<Node, C
 #[tokio::test]
 async fn a_certificate_that_the_authority_signed_is_accepted() {
     let authority = Authority::new("home");
-    let address = authority.serve("127.0.0.1").await;
+    let address = serve(&authority.identity("127.0.0.1")).await;
     // One among several, as in a bundle.
     let bundle = [Authority::new("elsewhere").pem(), authority.pem()].concat();
     for pem in [authority.pem(), bundle] {
@@ -91,18 +35,16 @@ async fn a_certificate_that_the_authority_signed_is_accepted() {
 
 #[tokio::test]
 async fn a_certificate_that_signs_itself_is_its_own_authority() {
-    let key = KeyPair::generate().unwrap();
-    let certificate =
-        CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let address = serve(&certificate, &key).await;
-    assert_eq!(trusting(Some(certificate.pem().into()), address).unwrap().probe().await, Ok(()));
+    let identity = Identity::self_signed("127.0.0.1");
+    let address = serve(&identity).await;
+    assert_eq!(trusting(Some(identity.pem()), address).unwrap().probe().await, Ok(()));
 }
 
 #[tokio::test]
 async fn another_certificate_is_refused_and_the_reason_is_clear() {
     let authority = Authority::new("home");
-    let right = authority.serve("127.0.0.1").await;
-    let misnamed = authority.serve("other.example").await;
+    let right = serve(&authority.identity("127.0.0.1")).await;
+    let misnamed = serve(&authority.identity("other.example")).await;
     for (authorities, address, reason) in [
         (Some(Authority::new("elsewhere").pem()), right, "UnknownIssuer"),
         (None, right, "UnknownIssuer"),
@@ -119,7 +61,7 @@ async fn another_certificate_is_refused_and_the_reason_is_clear() {
 
 #[test]
 fn authorities_that_are_none_are_refused_at_once() {
-    let key = KeyPair::generate().unwrap().serialize_pem();
+    let key = Identity::self_signed("127.0.0.1").key_pem();
     for pem in ["", "no certificate", &key, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
     {
         let error = trusting(Some(pem.into()), SocketAddr::from(([127, 0, 0, 1], 1))).unwrap_err();

@@ -2,8 +2,9 @@
 
 use viewfinder_cluster::nodes::NodeKind;
 use viewfinder_core::trace::Context;
+use viewfinder_test_support::{Response, TestServer};
 
-use crate::support::{Then, ask, node, ok, peer, sentence};
+use crate::support::{ask, node, sentence};
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -18,13 +19,12 @@ fn context() -> Context {
 #[tokio::test]
 async fn each_request_is_a_span_of_the_same_trace() {
     for kind in NodeKind::ALL {
-        let (address, seen) = peer(ok(r#"{"clip":"[1.0]","result":["1.0"]}"#), Then::Keep).await;
-        let node = node(kind, address);
+        let server = TestServer::saying(Response::json(r#"{"clip":"[1.0]","result":["1.0"]}"#));
+        let node = node(kind, server.address);
         context().scope(async { drop((ask(&node).await, node.sentence(&sentence()).await)) }).await;
         let _ = node.probe().await;
-        let seen = seen.lock().unwrap().clone();
         let heads: Vec<String> =
-            seen.iter().map(|request| String::from_utf8_lossy(request).to_ascii_lowercase()).collect();
+            server.requests().iter().map(|request| request.head.to_ascii_lowercase()).collect();
         let [picture, sentence, probe] = &heads[..] else { panic!("{heads:?}") };
         let mut spans = Vec::new();
         for head in [picture, sentence] {

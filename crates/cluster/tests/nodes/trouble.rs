@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use viewfinder_cluster::nodes::{Node, NodeError, NodeKind};
 use viewfinder_core::ErrorCode;
+use viewfinder_test_support::{Response, TestServer};
 
-use crate::support::{Then, ask, config, node, ok, peer, request, response};
+use crate::support::{ask, config, node, request};
 
 /// Asks a peer that sends this with little patience.
-async fn with(answer: impl Into<Vec<u8>>, then: Then) -> NodeError {
-    let (address, _) = peer(answer, then).await;
-    let mut config = config(NodeKind::ImmichMl, format!("http://{address}"));
+async fn with(answer: Response) -> NodeError {
+    let mut config = config(NodeKind::ImmichMl, TestServer::saying(answer).url());
     config.request_timeout = Duration::from_secs(2);
     ask(&Node::new(config).unwrap()).await.unwrap_err()
 }
@@ -32,18 +31,14 @@ fn garbage(error: &NodeError) {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let address = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
-    unreachable(&ask(&node(NodeKind::MtPhotos, address)).await.unwrap_err());
+    unreachable(&ask(&node(NodeKind::MtPhotos, TestServer::gone())).await.unwrap_err());
     let nameless = config(NodeKind::ImmichMl, "http://no-such-host.invalid:1".into());
     unreachable(&ask(&Node::new(nameless).unwrap()).await.unwrap_err());
 }
 
 #[tokio::test]
 async fn a_plain_peer_cannot_speak_encrypted() {
-    let (address, _) = peer("HTTP/1.1 400 Bad Request\r\n\r\n", Then::Close).await;
+    let address = TestServer::saying(Response::raw("HTTP/1.1 400 Bad Request\r\n\r\n").close()).address;
     let mut config = config(NodeKind::ImmichMl, format!("https://{address}"));
     config.connect_timeout = Duration::from_millis(300);
     let begin = Instant::now();
@@ -54,13 +49,13 @@ async fn a_plain_peer_cannot_speak_encrypted() {
 
 #[tokio::test]
 async fn silence_and_drips_end_with_the_time_given() {
-    for (answer, then) in [
-        (Vec::new(), Then::Hang),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{".to_vec(), Then::Hang),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{".to_vec(), Then::Drip),
-        (b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 60000\r\n\r\n{".to_vec(), Then::Drip),
+    for answer in [
+        Response::raw("").hang(),
+        Response::raw("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{").hang(),
+        Response::raw("HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n{").drip(),
+        Response::raw("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 60000\r\n\r\n{").drip(),
     ] {
-        let error = with(answer, then).await;
+        let error = with(answer).await;
         assert_eq!(error, NodeError::TimedOut(Duration::from_secs(2)));
         assert_eq!((error.label(), error.code()), ("timed_out", ErrorCode::NodeTimedOut));
         assert!(error.may_help_elsewhere() && error.code().retryable());
@@ -69,17 +64,19 @@ async fn silence_and_drips_end_with_the_time_given() {
 
 #[tokio::test]
 async fn connections_that_break() {
-    unreachable(&with("", Then::Close).await);
-    unreachable(&with("HTTP/1.1 200 OK\r\ncontent-le", Then::Close).await);
-    unreachable(&with("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"clip\":", Then::Close).await);
+    for answer in
+        ["", "HTTP/1.1 200 OK\r\ncontent-le", "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"clip\":"]
+    {
+        unreachable(&with(Response::raw(answer).close()).await);
+    }
 }
 
 #[tokio::test]
 async fn answers_that_are_none() {
-    let json = |body: &str| ok(body);
+    let json = |body: &str| Response::json(body);
     for answer in [
-        b"220 mail.example ESMTP\r\n\r\n".to_vec(),
-        response("200 OK", "content-type: text/html\r\n", "<!doctype html><title>Router login</title>"),
+        Response::raw("220 mail.example ESMTP\r\n\r\n"),
+        Response::ok("<!doctype html><title>Router login</title>").with("content-type", "text/html"),
         json(""),
         json(r#"{"clip":"[1.0,0."#),
         json(r#"{"clip":"[NaN,0.5]","imageWidth":1,"imageHeight":1}"#),
@@ -89,11 +86,11 @@ async fn answers_that_are_none() {
         json(r#"{"clip":"[1.0]","facial-recognition":[],"imageWidth":1,"imageHeight":1}"#),
         json(r#"{"message":"pong"}"#),
     ] {
-        garbage(&with(answer, Then::Close).await);
+        garbage(&with(answer.close()).await);
     }
     // A face's vector of another length.
     let body = r#"{"facial-recognition":[{"boundingBox":{"x1":1,"y1":1,"x2":2,"y2":2},"embedding":"[1.0]","score":1}],"imageWidth":9,"imageHeight":9}"#;
-    let (address, _) = peer(ok(body), Then::Keep).await;
+    let address = TestServer::saying(Response::json(body)).address;
     let faces = viewfinder_core::PictureTask::Faces {
         detection: "f".into(),
         recognition: "f".into(),
@@ -104,11 +101,11 @@ async fn answers_that_are_none() {
 
 #[tokio::test]
 async fn answers_that_never_end() {
-    garbage(&with("HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n", Then::Hang).await);
+    garbage(&with(Response::raw("HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n").hang()).await);
     // Without an announced length, only counting helps.
     let mut endless = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
     endless.resize(100_000_000, b' ');
-    let (address, _) = peer(endless, Then::Close).await;
+    let address = TestServer::saying(Response::raw(endless).close()).address;
     garbage(&ask(&node(NodeKind::ImmichMl, address)).await.unwrap_err());
 }
 
@@ -124,7 +121,7 @@ async fn probes_want_the_right_words() {
         (NodeKind::MtPhotos, r#"{"result":"fail"}"#, false),
         (NodeKind::MtPhotos, "pong", false),
     ] {
-        let (address, _) = peer(response("200 OK", "", body), Then::Keep).await;
+        let address = TestServer::saying(Response::ok(body)).address;
         match node(kind, address).probe().await {
             Ok(()) => assert!(good, "{kind} {body}"),
             Err(error) => {
@@ -137,21 +134,10 @@ async fn probes_want_the_right_words() {
 
 #[tokio::test]
 async fn connections_are_kept_and_shared_by_clones() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let node = node(NodeKind::ImmichMl, listener.local_addr().unwrap());
-    let serve = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        for _ in 0..20 {
-            use tokio::io::{AsyncReadExt, AsyncWriteExt};
-            let mut request = vec![0; 4096];
-            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\npong").await.unwrap();
-        }
-    };
-    let ask = async {
-        for _ in 0..20 {
-            assert_eq!(node.clone().probe().await, Ok(()));
-        }
-    };
-    tokio::join!(serve, ask);
+    let server = TestServer::saying(Response::ok("pong"));
+    let node = node(NodeKind::ImmichMl, server.address);
+    for _ in 0..20 {
+        assert_eq!(node.clone().probe().await, Ok(()));
+    }
+    assert_eq!((server.requests().len(), server.connected()), (20, 1));
 }

@@ -1,16 +1,9 @@
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpListener,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use viewfinder_core::{ErrorCode, PictureTask, SentenceRequest};
 use viewfinder_engine::Engine;
 use viewfinder_models::Role;
+use viewfinder_test_support::{Response, TestServer};
 
 use crate::support::{bytes, config, engine, request, text};
 
@@ -101,38 +94,20 @@ fn a_broken_library_is_reported_and_not_fatal() {
     assert!(engine.status().ready.unwrap_err().contains("libonnxruntime.so"));
 }
 
-/// A hub that answers everything with "not found" and counts.
-fn failing_hub() -> (String, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let asked = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            count.fetch_add(1, Ordering::Relaxed);
-            drop(stream.read(&mut [0; 4096]));
-            drop(
-                stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
-            );
-        }
-    });
-    (address, asked)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn sources_that_failed_are_left_alone_for_a_while() {
-    let (hub, asked) = failing_hub();
+    let hub = TestServer::saying(Response::status(404));
     let mut config = config();
     config.models.offline = false;
-    config.models.hf_endpoint = Some(hub);
+    config.models.hf_endpoint = Some(hub.url());
     let engine = Engine::new(config).unwrap();
     let sentence = || SentenceRequest { model: "ViT-B-16__openai".into(), text: "x".into(), language: None };
     let first = engine.sentence(sentence()).await.unwrap_err();
     assert_eq!(first.code, ErrorCode::ModelUnavailable);
     assert!(!first.message.contains('\n'), "{first}");
-    let tries = asked.load(Ordering::Relaxed);
+    let tries = hub.requests().len();
     assert!(tries > 0);
     let second = engine.sentence(sentence()).await.unwrap_err();
     assert_eq!(second.message, first.message);
-    assert_eq!(asked.load(Ordering::Relaxed), tries);
+    assert_eq!(hub.requests().len(), tries);
 }

@@ -15,7 +15,9 @@ use tokio::{
     time::sleep,
 };
 
-use crate::support::{Running, exactly, head, header, rest, soon, upstream};
+use viewfinder_test_support::TestServer;
+
+use crate::support::{Running, exactly, head, header, rest, soon};
 
 const LENGTH: u64 = 1 << 30;
 /// What may lie between two ends: the system's buffers of two connections, up to 6 + 4 MB each by Linux's defaults, and
@@ -59,7 +61,7 @@ async fn settled(count: &AtomicU64) -> u64 {
 async fn a_gigabyte_goes_up_only_as_fast_as_it_is_taken() {
     let poured = Arc::new(AtomicU64::new(0));
     let watched = Arc::clone(&poured);
-    let server = upstream(move |_, mut stream| {
+    let server = TestServer::connections(move |_, mut stream| {
         let poured = Arc::clone(&watched);
         async move {
             let asked = head(&mut stream).await;
@@ -70,7 +72,7 @@ async fn a_gigabyte_goes_up_only_as_fast_as_it_is_taken() {
             stream.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok").await.unwrap();
         }
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     let asked = format!("POST /u HTTP/1.1\r\nHost: h\r\nContent-Length: {LENGTH}\r\n\r\n");
@@ -85,7 +87,7 @@ async fn a_gigabyte_goes_up_only_as_fast_as_it_is_taken() {
 async fn a_gigabyte_comes_down_only_as_fast_as_it_is_taken() {
     let poured = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&poured);
-    let server = upstream(move |_, mut stream| {
+    let server = TestServer::connections(move |_, mut stream| {
         let poured = Arc::clone(&count);
         async move {
             head(&mut stream).await;
@@ -94,7 +96,7 @@ async fn a_gigabyte_comes_down_only_as_fast_as_it_is_taken() {
             pour(&mut stream, &poured).await;
         }
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     client.write_all(b"GET /d HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
@@ -108,7 +110,7 @@ async fn a_gigabyte_comes_down_only_as_fast_as_it_is_taken() {
 async fn pieces_come_one_by_one() {
     let (more, next) = mpsc::channel::<()>(1);
     let next = Arc::new(tokio::sync::Mutex::new(next));
-    let server = upstream(move |_, mut stream| {
+    let server = TestServer::connections(move |_, mut stream| {
         let next = Arc::clone(&next);
         async move {
             head(&mut stream).await;
@@ -120,8 +122,7 @@ async fn pieces_come_one_by_one() {
                 next.lock().await.recv().await;
             }
         }
-    })
-    .await;
+    }).address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     client.write_all(b"POST /s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n").await.unwrap();
@@ -154,13 +155,13 @@ async fn upload(client: TcpStream) -> String {
 
 #[tokio::test]
 async fn an_upload_that_is_refused_while_it_comes_gets_the_whole_answer_and_a_clean_end() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         head(&mut stream).await;
         let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 7\r\nConnection: close\r\n\r\nnot you";
         stream.write_all(answer).await.unwrap();
         // Closed with bytes unread: the system resets the connection.
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     for _ in 0..10 {
         let answer = upload(proxy.connect().await).await;
@@ -171,7 +172,7 @@ async fn an_upload_that_is_refused_while_it_comes_gets_the_whole_answer_and_a_cl
 
 #[tokio::test]
 async fn an_upload_that_is_answered_before_it_was_read_may_go_on() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         loop {
             let asked = head(&mut stream).await;
             let Some(length) = header(&asked, "content-length") else { break };
@@ -181,7 +182,7 @@ async fn an_upload_that_is_answered_before_it_was_read_may_go_on() {
             exactly(&mut stream, length.parse().unwrap()).await;
         }
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     for _ in 0..3 {
@@ -195,14 +196,14 @@ async fn an_upload_that_is_answered_before_it_was_read_may_go_on() {
 
 #[tokio::test]
 async fn a_body_that_waits_to_be_asked_for_comes_when_the_server_asks() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         let asked = head(&mut stream).await;
         assert_eq!(header(&asked, "expect"), Some("100-continue"), "{asked}");
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.unwrap();
         assert_eq!(exactly(&mut stream, 4).await, "body");
         stream.write_all(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n").await.unwrap();
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     let asked = b"POST /u HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";
@@ -214,13 +215,13 @@ async fn a_body_that_waits_to_be_asked_for_comes_when_the_server_asks() {
 
 #[tokio::test]
 async fn a_body_that_waits_to_be_asked_for_never_comes_when_the_server_refuses() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         head(&mut stream).await;
         stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
         // Kept open: the end of this connection must not be what ends the other.
         head(&mut stream).await;
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     let asked = b"POST /u HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n";

@@ -8,7 +8,9 @@ use tokio::{
 };
 use viewfinder_http::proxy::{Limits, ProxyConfig};
 
-use crate::support::{Running, exactly, head, header, soon, upstream};
+use viewfinder_test_support::TestServer;
+
+use crate::support::{Running, exactly, head, header, soon};
 
 const PLACES: usize = 32;
 const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -27,8 +29,8 @@ async fn stranger(proxy: &Running) -> TcpStream {
 
 /// A server that changes its protocol where it is asked to and sends back what comes; other answers it begins at once and
 /// ends when it is asked for the next thing.
-async fn server() -> SocketAddr {
-    upstream(|_, mut stream| async move {
+fn server() -> SocketAddr {
+    TestServer::connections(|_, mut stream| async move {
         let asked = head(&mut stream).await;
         if header(&asked, "upgrade").is_some() {
             let answer =
@@ -44,7 +46,7 @@ async fn server() -> SocketAddr {
             stream.write_all(&buffer[..read]).await.unwrap();
         }
     })
-    .await
+    .address
 }
 
 async fn assert_served(proxy: &Running) {
@@ -57,7 +59,7 @@ async fn assert_served(proxy: &Running) {
 #[tokio::test]
 async fn connections_that_wait_keep_nobody_out() {
     for words in [&b""[..], b"GET / HTTP/1.1\r\nHost: "] {
-        let proxy = start(server().await).await;
+        let proxy = start(server()).await;
         let mut crowd = Vec::new();
         for _ in 0..2 * PLACES {
             let mut stream = stranger(&proxy).await;
@@ -70,7 +72,7 @@ async fn connections_that_wait_keep_nobody_out() {
 
 #[tokio::test]
 async fn tunnels_and_streams_are_never_given_up() {
-    let proxy = start(server().await).await;
+    let proxy = start(server()).await;
     let mut tunnel = stranger(&proxy).await;
     let ask = b"GET /socket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     tunnel.write_all(ask).await.unwrap();
@@ -95,7 +97,7 @@ async fn tunnels_and_streams_are_never_given_up() {
 
 #[tokio::test]
 async fn a_tunnel_keeps_its_place_until_it_ends() {
-    let proxy = start(server().await).await;
+    let proxy = start(server()).await;
     let ask = b"GET /socket HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
     let mut tunnels = Vec::new();
     for _ in 0..PLACES - PLACES / 8 {

@@ -2,12 +2,14 @@
 
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{Running, exactly, head, header, rest, soon, upstream};
+use viewfinder_test_support::TestServer;
+
+use crate::support::{Running, exactly, head, header, rest, soon};
 
 #[tokio::test]
 async fn a_request_arrives_as_it_was_sent_with_who_sent_it() {
     let (seen, mut heads) = tokio::sync::mpsc::unbounded_channel();
-    let server = upstream(move |_, mut stream| {
+    let server = TestServer::connections(move |_, mut stream| {
         let seen = seen.clone();
         async move {
             seen.send(head(&mut stream).await).unwrap();
@@ -15,8 +17,7 @@ async fn a_request_arrives_as_it_was_sent_with_who_sent_it() {
                 Set-Cookie: a=1\r\nSet-Cookie: b=2\r\nKeep-Alive: timeout=5\r\nETag: \"x\"\r\n\r\n567";
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
-    })
-    .await;
+    }).address;
     let proxy = Running::before(server).await;
     let answer = proxy
         .exchange(
@@ -51,14 +52,14 @@ async fn a_request_arrives_as_it_was_sent_with_who_sent_it() {
 
 #[tokio::test]
 async fn answers_without_a_body_keep_their_length() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         while head(&mut stream).await.starts_with("HEAD") {
             let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 123456789\r\nAccept-Ranges: bytes\r\n\r\n";
             stream.write_all(answer).await.unwrap();
         }
         stream.write_all(b"HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n").await.unwrap();
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     for _ in 0..2 {
@@ -75,14 +76,14 @@ async fn answers_without_a_body_keep_their_length() {
 
 #[tokio::test]
 async fn an_old_client_gets_a_body_that_it_understands() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         let asked = head(&mut stream).await;
         assert!(asked.starts_with("GET / HTTP/1.1\r\n"), "{asked}");
         let answer =
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n";
         stream.write_all(answer).await.unwrap();
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let answer = proxy.exchange("GET / HTTP/1.0\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.0 200 "), "{answer}");
@@ -92,12 +93,12 @@ async fn an_old_client_gets_a_body_that_it_understands() {
 
 #[tokio::test]
 async fn an_empty_post_stays_empty() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         let asked = head(&mut stream).await;
         assert_eq!(header(&asked, "content-length"), Some("0"), "{asked}");
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let answer =
         proxy.exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").await;
@@ -107,7 +108,7 @@ async fn an_empty_post_stays_empty() {
 #[tokio::test]
 async fn connections_are_kept_on_both_sides() {
     let (seen, mut numbers) = tokio::sync::mpsc::unbounded_channel();
-    let server = upstream(move |number, mut stream| {
+    let server = TestServer::connections(move |number, mut stream| {
         let seen = seen.clone();
         async move {
             while !head(&mut stream).await.is_empty() {
@@ -116,7 +117,7 @@ async fn connections_are_kept_on_both_sides() {
             }
         }
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     for _ in 0..20 {
@@ -130,7 +131,7 @@ async fn connections_are_kept_on_both_sides() {
 
 /// A server that answers each request with the line that it began with.
 async fn mirror() -> Running {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         loop {
             let asked = head(&mut stream).await;
             let Some(line) = asked.lines().next() else { break };
@@ -141,7 +142,7 @@ async fn mirror() -> Running {
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     })
-    .await;
+    .address;
     Running::before(server).await
 }
 
@@ -177,14 +178,14 @@ async fn targets_that_node_reads_arrive_on_every_request_of_a_connection() {
 
 #[tokio::test]
 async fn another_http_is_not_changed_to() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         let asked = head(&mut stream).await;
         for name in ["upgrade", "http2-settings"] {
             assert_eq!(header(&asked, name), None, "{asked}");
         }
         stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nplain").await.unwrap();
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     for _ in 0..2 {
@@ -200,7 +201,7 @@ async fn another_http_is_not_changed_to() {
 async fn many_headers_go_both_ways() {
     let many = (0..1500).map(|number| format!("X-{number}: {number}\r\n")).collect::<Vec<_>>().concat();
     let back = many.clone();
-    let server = upstream(move |_, mut stream| {
+    let server = TestServer::connections(move |_, mut stream| {
         let many = back.clone();
         async move {
             assert_eq!(header(&head(&mut stream).await, "x-1499"), Some("1499"));
@@ -208,7 +209,7 @@ async fn many_headers_go_both_ways() {
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     })
-    .await;
+    .address;
     let asked = format!("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n{many}\r\n");
     let answer = Running::before(server).await.exchange(&asked).await;
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");

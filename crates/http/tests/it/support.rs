@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::oneshot,
     task::JoinHandle,
     time::timeout,
@@ -68,23 +68,6 @@ impl Running {
         stream.write_all(request.as_bytes()).await.unwrap();
         rest(&mut stream).await
     }
-}
-
-/// Serves each connection by `serve`, which gets its number, from 0.
-pub(crate) async fn upstream<S, F>(serve: S) -> SocketAddr
-where
-    S: Fn(usize, TcpStream) -> F + Send + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        for number in 0.. {
-            let (stream, _) = listener.accept().await.unwrap();
-            tokio::spawn(serve(number, stream));
-        }
-    });
-    address
 }
 
 /// Reads a head, and nothing behind it. Empty at the end of the connection.

@@ -1,7 +1,5 @@
 //! Servers that are gone, die, or close at the wrong moment; and the end of the proxy itself.
 
-use std::net::SocketAddr;
-
 use tokio::{
     io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
@@ -9,18 +7,15 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::{Running, exactly, head, header, rest, soon, upstream};
+use viewfinder_test_support::TestServer;
+
+use crate::support::{Running, exactly, head, header, rest, soon};
 
 const ASK: &str = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
 
-/// An address that nobody listens on.
-async fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
 #[tokio::test]
 async fn a_server_that_is_gone_is_told_in_the_clients_words() {
-    let address = nobody().await;
+    let address = TestServer::gone();
     let proxy = Running::before(address).await;
     let answer = proxy.exchange(ASK).await;
     assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
@@ -49,11 +44,11 @@ async fn an_answer_that_breaks_off_is_not_taken_for_a_whole_one() {
         ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "10 bytes"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", "0\r\n\r\n"),
     ] {
-        let server = upstream(move |_, mut stream| async move {
+        let server = TestServer::connections(move |_, mut stream| async move {
             head(&mut stream).await;
             stream.write_all(start.as_bytes()).await.unwrap();
         })
-        .await;
+        .address;
         let proxy = Running::before(server).await;
         let mut client = proxy.connect().await;
         client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
@@ -71,14 +66,14 @@ async fn an_answer_that_breaks_off_is_not_taken_for_a_whole_one() {
 
 #[tokio::test]
 async fn a_kept_connection_that_closes_under_a_request_does_not_spoil_it() {
-    let server = upstream(|number, mut stream| async move {
+    let server = TestServer::connections(|number, mut stream| async move {
         head(&mut stream).await;
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{number}");
         stream.write_all(answer.as_bytes()).await.unwrap();
         // Closes as the next request arrives.
         head(&mut stream).await;
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     let mut answers = Vec::new();
@@ -93,23 +88,23 @@ async fn a_kept_connection_that_closes_under_a_request_does_not_spoil_it() {
 
 #[tokio::test]
 async fn what_is_no_http_is_a_bad_gateway() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         head(&mut stream).await;
         stream.write_all(b"SSH-2.0-nothing\r\n\r\n").await.unwrap();
     })
-    .await;
+    .address;
     let answer = Running::before(server).await.exchange(ASK).await;
     assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
 }
 
 #[tokio::test]
 async fn what_a_client_does_wrong_is_said_as_immich_says_it() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         head(&mut stream).await;
         // Until the connection breaks.
         rest(&mut stream).await;
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     for (asked, status) in [
         ("Host: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nthis is no length\r\n", 400),
@@ -129,7 +124,7 @@ async fn what_a_client_does_wrong_is_said_as_immich_says_it() {
 
 #[tokio::test]
 async fn a_thousand_at_once_are_all_answered() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         loop {
             let asked = head(&mut stream).await;
             let Some(path) = asked.split(' ').nth(1) else { break };
@@ -137,7 +132,7 @@ async fn a_thousand_at_once_are_all_answered() {
             stream.write_all(answer.as_bytes()).await.unwrap();
         }
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut clients = JoinSet::new();
     for number in 0..1000 {
@@ -166,7 +161,7 @@ async fn a_thousand_at_once_are_all_answered() {
 async fn a_stop_lets_a_running_answer_finish_and_takes_no_more() {
     let (finish, go_on) = oneshot::channel::<()>();
     let go_on = std::sync::Mutex::new(Some(go_on));
-    let server = upstream(move |_, mut stream| {
+    let server = TestServer::connections(move |_, mut stream| {
         let go_on = go_on.lock().unwrap().take();
         async move {
             head(&mut stream).await;
@@ -177,7 +172,7 @@ async fn a_stop_lets_a_running_answer_finish_and_takes_no_more() {
             stream.write_all(b"half").await.unwrap();
         }
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let address = proxy.address;
     let mut client = proxy.connect().await;

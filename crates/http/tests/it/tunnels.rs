@@ -2,13 +2,15 @@
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Running, exactly, head, header, rest, soon, upstream};
+use viewfinder_test_support::TestServer;
+
+use crate::support::{Running, exactly, head, header, rest, soon};
 
 const ASK: &[u8] = b"GET /api/socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: h\r\n\
     Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
 async fn echo() -> Running {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         let asked = head(&mut stream).await;
         assert_eq!(header(&asked, "upgrade"), Some("websocket"), "{asked}");
         assert_eq!(header(&asked, "connection"), Some("upgrade"), "{asked}");
@@ -24,7 +26,7 @@ async fn echo() -> Running {
             }
         }
     })
-    .await;
+    .address;
     Running::before(server).await
 }
 
@@ -59,11 +61,11 @@ async fn a_tunnel_does_not_hold_up_a_stop() {
 
 #[tokio::test]
 async fn a_refused_change_is_an_answer_like_others() {
-    let server = upstream(|_, mut stream| async move {
+    let server = TestServer::connections(|_, mut stream| async move {
         head(&mut stream).await;
         stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno").await.unwrap();
     })
-    .await;
+    .address;
     let proxy = Running::before(server).await;
     let mut client = proxy.connect().await;
     client.write_all(ASK).await.unwrap();

@@ -1,17 +1,10 @@
 //! Real pictures through the real engine into the catalogue.
-use std::{
-    collections::HashSet,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-};
+use std::{collections::HashSet, sync::Arc};
 
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
-use viewfinder_core::{
-    AnswerFuture, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, SentenceRequest, TaskError,
-};
+use viewfinder_core::ErrorCode;
 use viewfinder_index::{Analysis, Models, Scope, Stop, Summary};
+use viewfinder_test_support::FakeBackend;
 
 use crate::support::{CLIP, Library, engine};
 
@@ -160,39 +153,16 @@ fn one_asset_again_and_nothing_else() {
     assert!(!texts(&library, "receipt.jpg").contains(&"Eckbäckerei".to_owned()));
 }
 
-/// The real engine, which says so often that it is busy before it answers.
-struct Busy {
-    engine: Arc<dyn Backend>,
-    times: AtomicU32,
-    code: ErrorCode,
-}
-
-impl Backend for Busy {
-    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
-        let left =
-            self.times.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |times| times.checked_sub(1));
-        if left.is_ok() {
-            return Box::pin(async { Err(TaskError::new(self.code, "not now")) });
-        }
-        self.engine.picture(request)
-    }
-
-    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
-        self.engine.sentence(request)
-    }
-
-    fn status(&self) -> EngineStatus {
-        self.engine.status()
-    }
-
-    fn unload(&self) {}
-}
-
 #[test]
 fn what_passes_is_waited_for_and_never_a_failure() {
     let library = small();
     let kinds = [AnalysisKind::Clip];
-    let busy = |times, code| Arc::new(Busy { engine: engine(), times: AtomicU32::new(times), code });
+    // The real engine, which says so often that it is busy before it answers.
+    let busy = |times, code| {
+        let fake = FakeBackend::before(engine());
+        fake.fail_times(times, code);
+        Arc::new(fake)
+    };
     let summary = library.index(library.analysis(&kinds), busy(3, ErrorCode::NodeUnavailable));
     assert_eq!((summary.analysed.done, summary.analysed.failed), (3, 0));
     // What is wrong with a node's set-up is told and not held against the picture.

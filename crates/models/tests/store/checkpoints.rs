@@ -1,13 +1,9 @@
 //! Models that are published as checkpoints, and become ONNX files here.
-use crate::{
-    Log, config, models,
-    server::{Reply, Server},
-    sha256, store,
-};
+use crate::{Log, config, models, sha256, store};
 use std::{fs, path::Path};
 use viewfinder_convert::onnx::ModelFile;
 use viewfinder_models::{Location, ModelError, NoProgress, Role, State, Store, StoreConfig, Verdict};
-use viewfinder_test_support::fixtures;
+use viewfinder_test_support::{Response, TestServer, fixtures};
 
 const HUB: &str = "{ huggingface = \"o/n\", path = \"weights.pt\" }";
 const SCOPE: &str = "{ modelscope = \"o/n\", path = \"weights.pt\" }";
@@ -47,14 +43,14 @@ fn files_below(folder: &Path) -> Vec<String> {
 fn one_interrupted_download_becomes_both_networks() {
     let folder = tempfile::tempdir().unwrap();
     let data = published();
-    let server = Server::start({
+    let server = TestServer::answering({
         let data = data.clone();
         move |request, before| match before {
-            0 => Reply::whole(&data).with("ETag", "\"published\"").cut(1_000_000),
-            _ => Reply::range(request, &data).with("ETag", "\"published\""),
+            0 => Response::ok(&data).with("ETag", "\"published\"").cut(1_000_000),
+            _ => Response::range(request, &data).with("ETag", "\"published\""),
         }
     });
-    let store = store(folder.path(), &server.url, &tiny(32, HUB));
+    let store = store(folder.path(), &server.url(), &tiny(32, HUB));
     let log = Log::default();
     let files = store.pull("tiny", &log).unwrap();
     assert_eq!(files.iter().map(|files| files.role).collect::<Vec<_>>(), [Role::Visual, Role::Textual]);
@@ -93,8 +89,8 @@ fn one_interrupted_download_becomes_both_networks() {
 fn two_networks_wanted_at_once_share_the_download() {
     let folder = tempfile::tempdir().unwrap();
     let data = published();
-    let server = Server::start(move |_, _| Reply::whole(&data));
-    let store = store(folder.path(), &server.url, &tiny(32, HUB));
+    let server = TestServer::answering(move |_, _| Response::ok(&data));
+    let store = store(folder.path(), &server.url(), &tiny(32, HUB));
     std::thread::scope(|scope| {
         for role in [Role::Visual, Role::Textual] {
             let store = store.clone();
@@ -121,11 +117,11 @@ fn a_damaged_checkpoint_is_named_and_leaves_nothing_behind() {
         ("another pickle", flipped, ""),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start({
+        let server = TestServer::answering({
             let bytes = bytes.clone();
-            move |_, _| Reply::whole(&bytes)
+            move |_, _| Response::ok(&bytes)
         });
-        let store = store(folder.path(), &server.url, &tiny(32, HUB));
+        let store = store(folder.path(), &server.url(), &tiny(32, HUB));
         let error = store.pull("tiny", &NoProgress).unwrap_err();
         let ModelError::Unavailable { failures, .. } = &error else { panic!("{what}: {error}") };
         assert_eq!(failures.len(), 1);
@@ -141,15 +137,16 @@ fn a_damaged_checkpoint_is_named_and_leaves_nothing_behind() {
 fn the_next_source_is_asked_when_one_delivers_the_wrong_weights() {
     let folder = tempfile::tempdir().unwrap();
     let data = published();
-    let server = Server::start(move |request, _| {
-        if request.path.starts_with("/models/") { Reply::whole(&data) } else { Reply::whole(b"no weights") }
+    let server = TestServer::answering(move |request, _| {
+        if request.path().starts_with("/models/") { Response::ok(&data) } else { Response::ok(b"no weights") }
     });
     let both = format!("{HUB}, {SCOPE}");
-    let files = store(folder.path(), &server.url, &tiny(32, &both)).files("tiny", Role::Visual, &NoProgress);
+    let files =
+        store(folder.path(), &server.url(), &tiny(32, &both)).files("tiny", Role::Visual, &NoProgress);
     assert!(files.unwrap().model.exists());
     // Vectors of another length than the catalogue says would be stored in a column that they do not fit.
     let folder = tempfile::tempdir().unwrap();
-    let error = store(folder.path(), &server.url, &tiny(512, SCOPE)).pull("tiny", &NoProgress).unwrap_err();
+    let error = store(folder.path(), &server.url(), &tiny(512, SCOPE)).pull("tiny", &NoProgress).unwrap_err();
     assert!(error.to_string().contains("32 numbers, not 512"), "{error}");
 }
 

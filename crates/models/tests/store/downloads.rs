@@ -1,9 +1,5 @@
 //! Downloads: resumed, refused, repaired.
-use crate::{
-    Log, config, models,
-    server::{Reply, Server},
-    sha256, store, weights,
-};
+use crate::{Log, config, models, sha256, store, weights};
 use std::{
     env, fs,
     io::Write,
@@ -13,6 +9,7 @@ use std::{
     time::Duration,
 };
 use viewfinder_models::{Location, ModelError, NoProgress, Role, State, Store, StoreConfig, Verdict};
+use viewfinder_test_support::{Response, TestServer};
 
 /// One OCR detector with the given keys and sources.
 fn detector(keys: &str, sources: &str) -> String {
@@ -29,12 +26,12 @@ fn a_cut_download_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let data = weights(1, 300_000);
     let sum = sha256(&data);
-    let server = Server::start(move |request, before| match before {
-        0 => Reply::whole(&data).cut(100_000),
-        1 => Reply::range(request, &data).cut(50_000),
-        _ => Reply::range(request, &data),
+    let server = TestServer::answering(move |request, before| match before {
+        0 => Response::ok(&data).cut(100_000),
+        1 => Response::range(request, &data).cut(50_000),
+        _ => Response::range(request, &data),
     });
-    let store = store(folder.path(), &server.url, &detector(&format!("sha256 = \"{sum}\""), HUB));
+    let store = store(folder.path(), &server.url(), &detector(&format!("sha256 = \"{sum}\""), HUB));
     let log = Log::default();
     let files = store.files("x", Role::Detection, &log).unwrap();
     assert_eq!(files.sha256.as_deref(), Some(sum.as_str()));
@@ -62,19 +59,19 @@ fn the_next_process_continues_what_a_killed_one_left() {
     let folder = tempfile::tempdir().unwrap();
     let data = weights(2, 200_000);
     let text = detector(&format!("sha256 = \"{}\"", sha256(&data)), HUB);
-    let first = Server::start({
+    let first = TestServer::answering({
         let data = data.clone();
         move |request, before| {
-            if before == 0 { Reply::range(request, &data).cut(80_000) } else { Reply::status(404) }
+            if before == 0 { Response::range(request, &data).cut(80_000) } else { Response::status(404) }
         }
     });
-    let store_a = store(folder.path(), &first.url, &text);
+    let store_a = store(folder.path(), &first.url(), &text);
     store_a.files("x", Role::Detection, &NoProgress).unwrap_err();
     assert_eq!(store_a.list().iter().find(|m| m.name == "x").unwrap().roles[0].state, State::Partial);
     assert!(matches!(store_a.local("x", Role::Detection), Err(ModelError::Missing { .. })));
 
-    let second = Server::start(move |request, _| Reply::range(request, &data));
-    store(folder.path(), &second.url, &text).files("x", Role::Detection, &NoProgress).unwrap();
+    let second = TestServer::answering(move |request, _| Response::range(request, &data));
+    store(folder.path(), &second.url(), &text).files("x", Role::Detection, &NoProgress).unwrap();
     assert_eq!(second.requests()[0].header("range"), Some("bytes=80000-"));
 }
 
@@ -90,16 +87,16 @@ fn a_killed_download_harms_nobody() {
         unreachable!("the server never sends the rest");
     }
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start({
+    let server = TestServer::answering({
         let data = data.clone();
         move |request, before| {
-            if before == 0 { Reply::whole(&data).stall(700_000) } else { Reply::range(request, &data) }
+            if before == 0 { Response::ok(&data).stall(700_000) } else { Response::range(request, &data) }
         }
     });
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "downloads::a_killed_download_harms_nobody"])
         .env(ROOT, folder.path())
-        .env(HUB_URL, &server.url)
+        .env(HUB_URL, server.url())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -111,7 +108,7 @@ fn a_killed_download_harms_nobody() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let store = store(folder.path(), &server.url, &text);
+    let store = store(folder.path(), &server.url(), &text);
     assert!(matches!(store.local("x", Role::Detection), Err(ModelError::Missing { .. })));
     let files = store.files("x", Role::Detection, &NoProgress).unwrap();
     assert_eq!(fs::read(files.model).unwrap(), data);
@@ -122,7 +119,7 @@ fn a_killed_download_harms_nobody() {
 fn leftovers_that_do_not_fit_are_thrown_away() {
     let data = weights(3, 50_000);
     let sum = sha256(&data);
-    let server = Server::start(move |request, _| Reply::range(request, &data));
+    let server = TestServer::answering(move |request, _| Response::range(request, &data));
     // Garbage under the right note; a note about another file; a file longer than the whole; no note at all.
     for (note, rubbish) in [
         (format!("sha256:{sum}"), 20_000),
@@ -137,7 +134,7 @@ fn leftovers_that_do_not_fit_are_thrown_away() {
         if !note.is_empty() {
             fs::write(place.join("model.onnx.part.txt"), &note).unwrap();
         }
-        let store = store(folder.path(), &server.url, &detector(&format!("sha256 = \"{sum}\""), HUB));
+        let store = store(folder.path(), &server.url(), &detector(&format!("sha256 = \"{sum}\""), HUB));
         let files = store.files("x", Role::Detection, &NoProgress).unwrap();
         assert_eq!(sha256(&fs::read(files.model).unwrap()), sum, "{note} {rubbish}");
     }
@@ -147,18 +144,18 @@ fn leftovers_that_do_not_fit_are_thrown_away() {
 fn without_a_known_sum_only_the_same_version_is_continued() {
     let folder = tempfile::tempdir().unwrap();
     let (old, new) = (weights(4, 90_000), weights(5, 90_000));
-    let server = Server::start({
+    let server = TestServer::answering({
         let new = new.clone();
         move |request, before| {
             if before == 0 {
-                return Reply::whole(&old).with("ETag", "\"old\"").cut(40_000);
+                return Response::ok(&old).with("ETag", "\"old\"").cut(40_000);
             }
             // As a server does whose file has changed since.
             assert_eq!(request.header("if-range"), Some("\"old\""));
-            Reply::whole(&new).with("ETag", "\"new\"")
+            Response::ok(&new).with("ETag", "\"new\"")
         }
     });
-    let store = store(folder.path(), &server.url, &detector("", HUB));
+    let store = store(folder.path(), &server.url(), &detector("", HUB));
     let files = store.files("x", Role::Detection, &NoProgress).unwrap();
     assert_eq!(fs::read(&files.model).unwrap(), new);
     assert_eq!(files.sha256, Some(sha256(&new)));
@@ -169,32 +166,32 @@ fn a_wrong_file_is_refused_and_the_next_source_asked() {
     let folder = tempfile::tempdir().unwrap();
     let data = weights(6, 10_000);
     let sum = sha256(&data);
-    let server = Server::start(move |request, _| {
-        if request.path.starts_with("/models/") {
-            Reply::whole(&data)
+    let server = TestServer::answering(move |request, _| {
+        if request.path().starts_with("/models/") {
+            Response::ok(&data)
         } else {
-            Reply::whole(b"<html>sign in</html>")
+            Response::ok(b"<html>sign in</html>")
         }
     });
     let text = detector(&format!("sha256 = \"{sum}\""), &format!("{HUB}, {SCOPE}"));
-    let files = store(folder.path(), &server.url, &text).files("x", Role::Detection, &NoProgress).unwrap();
+    let files = store(folder.path(), &server.url(), &text).files("x", Role::Detection, &NoProgress).unwrap();
     assert_eq!(files.sha256, Some(sum));
-    let paths: Vec<_> = server.requests().into_iter().map(|request| request.path).collect();
+    let paths: Vec<_> = server.requests().into_iter().map(|request| request.path().to_owned()).collect();
     assert_eq!(paths, ["/o/n/resolve/main/d.onnx", "/models/o/n/resolve/master/d.onnx"]);
 }
 
 #[test]
 fn every_failed_source_is_told_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(|request, _| {
-        if request.path.starts_with("/models/") { Reply::whole(b"no") } else { Reply::status(403) }
+    let server = TestServer::answering(|request, _| {
+        if request.path().starts_with("/models/") { Response::ok(b"no") } else { Response::status(403) }
     });
     let sources = format!("{{ file = \"/nowhere/d.onnx\" }}, {HUB}, {SCOPE}");
     let text = detector(&format!("sha256 = \"{}\"", "0".repeat(64)), &sources);
     let settings = StoreConfig {
         hf_token: Some("hf_secret".into()),
         extra_models: models(&text),
-        ..config(folder.path(), &server.url)
+        ..config(folder.path(), &server.url())
     };
     assert!(!format!("{settings:?}").contains("hf_secret"));
     let store = Store::open(settings).unwrap();
@@ -212,9 +209,9 @@ fn every_failed_source_is_told_without_secrets() {
         let token = request.header("authorization");
         assert_eq!(
             token,
-            (!request.path.starts_with("/models/")).then_some("Bearer hf_secret"),
+            (!request.path().starts_with("/models/")).then_some("Bearer hf_secret"),
             "{}",
-            request.path
+            request.path()
         );
     }
 }
@@ -222,19 +219,19 @@ fn every_failed_source_is_told_without_secrets() {
 #[test]
 fn a_busy_server_is_asked_again_after_the_time_it_names() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(|_, before| match before {
-        0 => Reply::status(429).with("Retry-After", "0"),
-        1 => Reply::status(503),
-        _ => Reply::whole(b"graph"),
+    let server = TestServer::answering(|_, before| match before {
+        0 => Response::status(429).with("Retry-After", "0"),
+        1 => Response::status(503),
+        _ => Response::ok(b"graph"),
     });
     let text = detector("", HUB);
-    store(folder.path(), &server.url, &text).files("x", Role::Detection, &NoProgress).unwrap();
+    store(folder.path(), &server.url(), &text).files("x", Role::Detection, &NoProgress).unwrap();
     assert_eq!(server.requests().len(), 3);
 
     // One that asks for more patience than there is, is not waited for.
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(|_, _| Reply::status(429).with("Retry-After", "3600"));
-    let error = store(folder.path(), &server.url, &text)
+    let server = TestServer::answering(|_, _| Response::status(429).with("Retry-After", "3600"));
+    let error = store(folder.path(), &server.url(), &text)
         .files("x", Role::Detection, &NoProgress)
         .unwrap_err()
         .to_string();
@@ -248,8 +245,8 @@ fn an_endless_series_of_cuts_ends() {
     let data = weights(7, 10_000);
     let sum = sha256(&data);
     // Ignores ranges and always cuts at the same place.
-    let server = Server::start(move |_, _| Reply::whole(&data).cut(5_000));
-    let store = store(folder.path(), &server.url, &detector(&format!("sha256 = \"{sum}\""), HUB));
+    let server = TestServer::answering(move |_, _| Response::ok(&data).cut(5_000));
+    let store = store(folder.path(), &server.url(), &detector(&format!("sha256 = \"{sum}\""), HUB));
     let error = store.files("x", Role::Detection, &NoProgress).unwrap_err().to_string();
     assert!(error.contains("cut off after 5000"), "{error}");
     // Three tries in all: the first brought new bytes, the other two did not.
@@ -261,12 +258,12 @@ fn a_changed_file_is_noticed_and_fetched_again() {
     let folder = tempfile::tempdir().unwrap();
     let data = weights(8, 10_000);
     // The sum is not in the catalogue: it was recorded at the first download.
-    let server = Server::start({
+    let server = TestServer::answering({
         let data = data.clone();
-        move |request, _| Reply::range(request, &data)
+        move |request, _| Response::range(request, &data)
     });
     let text = detector("", HUB);
-    let online = store(folder.path(), &server.url, &text);
+    let online = store(folder.path(), &server.url(), &text);
     let path = online.files("x", Role::Detection, &NoProgress).unwrap().model;
     let mut file = fs::File::options().write(true).open(&path).unwrap();
     file.write_all(b"flipped").unwrap();
@@ -276,7 +273,7 @@ fn a_changed_file_is_noticed_and_fetched_again() {
     let offline = Store::open(StoreConfig {
         offline: true,
         extra_models: models(&text),
-        ..config(folder.path(), &server.url)
+        ..config(folder.path(), &server.url())
     })
     .unwrap();
     assert!(matches!(offline.files("x", Role::Detection, &NoProgress), Err(ModelError::Corrupt { .. })));
@@ -297,12 +294,12 @@ fn a_changed_file_is_noticed_and_fetched_again() {
 #[test]
 fn offline_asks_nobody() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(|_, _| Reply::whole(b"graph"));
+    let server = TestServer::answering(|_, _| Response::ok(b"graph"));
     let text = detector("", HUB);
     let store = Store::open(StoreConfig {
         offline: true,
         extra_models: models(&text),
-        ..config(folder.path(), &server.url)
+        ..config(folder.path(), &server.url())
     })
     .unwrap();
     let error = store.files("x", Role::Detection, &NoProgress).unwrap_err();
@@ -317,13 +314,13 @@ fn many_at_once_fetch_once() {
     let folder = tempfile::tempdir().unwrap();
     let data = weights(9, 400_000);
     let sum = sha256(&data);
-    let server = Server::start(move |request, _| Reply::range(request, &data));
+    let server = TestServer::answering(move |request, _| Response::range(request, &data));
     let text = detector(&format!("sha256 = \"{sum}\""), HUB);
     // Separate stores on one folder, as separate processes would be.
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let store = store(folder.path(), &server.url, &text);
+                let store = store(folder.path(), &server.url(), &text);
                 let files = store.files("x", Role::Detection, &NoProgress).unwrap();
                 assert_eq!(sha256(&fs::read(files.model).unwrap()), sum);
             });
@@ -350,21 +347,21 @@ fn a_repository_in_immichs_layout_comes_with_all_its_files() {
             {{"type":"file","path":"visual/preprocess_cfg.json","size":2}}]"#,
         sha256(&outside)
     );
-    let server = Server::start(move |request, before| match request.path.as_str() {
+    let server = TestServer::answering(move |request, before| match request.path() {
         "/api/models/o/clip/tree/main?recursive=true" => {
             let host = request.header("host").unwrap();
-            Reply::whole(listing.as_bytes()).with("Link", format!("<http://{host}/page2>; rel=\"next\""))
+            Response::ok(listing.as_bytes()).with("Link", format!("<http://{host}/page2>; rel=\"next\""))
         }
-        "/page2" => Reply::whole(second.as_bytes()),
-        "/o/clip/resolve/main/config.json" => Reply::whole(br#"{"embed_dim": 512}"#),
-        "/o/clip/resolve/main/visual/preprocess_cfg.json" => Reply::whole(b"{}"),
-        "/o/clip/resolve/main/visual/model.onnx" if before < 3 => Reply::status(500),
-        "/o/clip/resolve/main/visual/model.onnx" => Reply::range(request, &graph),
-        "/o/clip/resolve/main/visual/weights.bin" => Reply::range(request, &outside),
-        _ => Reply::status(404),
+        "/page2" => Response::ok(second.as_bytes()),
+        "/o/clip/resolve/main/config.json" => Response::ok(br#"{"embed_dim": 512}"#),
+        "/o/clip/resolve/main/visual/preprocess_cfg.json" => Response::ok(b"{}"),
+        "/o/clip/resolve/main/visual/model.onnx" if before < 3 => Response::status(500),
+        "/o/clip/resolve/main/visual/model.onnx" => Response::range(request, &graph),
+        "/o/clip/resolve/main/visual/weights.bin" => Response::range(request, &outside),
+        _ => Response::status(404),
     });
     let text = "[[models]]\nname = \"c\"\nfamily = \"open-clip\"\nsources = [{ huggingface = \"o/clip\" }]\n";
-    let store = store(folder.path(), &server.url, text);
+    let store = store(folder.path(), &server.url(), text);
     // The first attempt breaks before the graph: the folder does not count as a model.
     store.files("c", Role::Visual, &NoProgress).unwrap_err();
     assert!(matches!(store.local("c", Role::Visual), Err(ModelError::Missing { .. })));
@@ -375,7 +372,7 @@ fn a_repository_in_immichs_layout_comes_with_all_its_files() {
         ["config.json", "preprocess_cfg.json"]
     );
     assert!(files.model.with_file_name("weights.bin").is_file());
-    let asked = |path: &str| server.requests().iter().filter(|request| request.path.contains(path)).count();
+    let asked = |path: &str| server.requests().iter().filter(|request| request.path().contains(path)).count();
     assert_eq!(asked("armnn") + asked("rknn") + asked("textual"), 0);
     assert_eq!(asked("weights.bin"), 1, "what arrived before the break is not fetched again");
     // The other network lacks its tokenizer in that repository.
@@ -399,11 +396,11 @@ fn one_release_archive_serves_both_networks() {
     }
     let archive = zip.finish().unwrap().into_inner();
     let (det_sum, rec_sum) = (sha256(&detector), sha256(&recogniser));
-    let server = Server::start(move |request, _| {
-        if request.path == "/o/n/releases/download/v1/pack.zip" {
-            Reply::range(request, &archive)
+    let server = TestServer::answering(move |request, _| {
+        if request.path() == "/o/n/releases/download/v1/pack.zip" {
+            Response::range(request, &archive)
         } else {
-            Reply::status(404)
+            Response::status(404)
         }
     });
     let source = |member: &str| {
@@ -416,7 +413,7 @@ fn one_release_archive_serves_both_networks() {
         source("det.onnx"),
         source("rec.onnx")
     );
-    let store = store(folder.path(), &server.url, &text);
+    let store = store(folder.path(), &server.url(), &text);
     assert_eq!(store.files("p", Role::Detection, &NoProgress).unwrap().sha256, Some(det_sum));
     assert_eq!(store.local("p", Role::Recognition).unwrap().sha256, Some(rec_sum));
     assert_eq!(server.requests().len(), 1);
@@ -433,8 +430,8 @@ fn broken_archives_are_refused() {
         [(b"not a zip".to_vec(), "unreadable archive"), (empty, "the archive holds no m.onnx")]
     {
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(move |_, _| Reply::whole(&body));
-        let error = store(folder.path(), &server.url, &text)
+        let server = TestServer::answering(move |_, _| Response::ok(&body));
+        let error = store(folder.path(), &server.url(), &text)
             .files("x", Role::Detection, &NoProgress)
             .unwrap_err()
             .to_string();

@@ -6,7 +6,6 @@ mod checkpoints;
 mod downloads;
 mod packages;
 mod places;
-mod server;
 
 use std::{path::Path, sync::Mutex, time::Duration};
 use viewfinder_models::{Catalogue, ModelEntry, Progress, Retry, Step, Store, StoreConfig};

@@ -6,7 +6,7 @@ use serde_json::json;
 use viewfinder_server::{Key, Server};
 use viewfinder_test_support::Browser;
 
-use crate::support::{Fake, Running, config};
+use crate::support::{Running, backend, config};
 
 /// Opens the status page of a server.
 async fn go(browser: &mut Browser, server: &Running, language: &str, width: u32, scheme: &str) {
@@ -86,8 +86,7 @@ async fn the_page_shows_status_text_faces_and_similarity() {
     );
     let sum = browser.value(&format!("{first}.title")).await;
     assert_eq!(sum.as_str().map(str::len), Some(64));
-    *fake.said.lock().unwrap() =
-        Some(viewfinder_core::TaskError::new(viewfinder_core::ErrorCode::Internal, "<b>bold</b>"));
+    fake.fail_with(viewfinder_core::TaskError::new(viewfinder_core::ErrorCode::Internal, "<b>bold</b>"));
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser.until(&format!("{first}.querySelectorAll('span')[1].textContent"), json!("<b>bold</b>")).await;
     assert_eq!(browser.value("document.querySelectorAll('#failures b').length").await, 0);
@@ -105,7 +104,7 @@ async fn the_page_shows_status_text_faces_and_similarity() {
 async fn the_page_asks_for_the_key_once_and_works_with_it() {
     let mut config = config();
     config.listen[0].key = Some(Key::new("the-right-key").unwrap());
-    let server = Running::start(config, Arc::new(Fake::default())).await;
+    let server = Running::start(config, Arc::new(backend())).await;
     let mut browser = Browser::open().await;
     go(&mut browser, &server, "en-GB", 1200, "light").await;
     let badge = "document.getElementById('badge').textContent";
@@ -156,8 +155,8 @@ async fn the_page_speaks_chinese_and_fits_a_phone() {
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn the_page_says_when_the_server_is_not_ready_and_works_by_keyboard() {
-    let fake = Arc::new(Fake::default());
-    *fake.ready.lock().unwrap() = Err("<i>no</i> library".into());
+    let fake = Arc::new(backend());
+    fake.status.lock().unwrap().ready = Err("<i>no</i> library".into());
     let server = Running::start(config(), fake).await;
     let mut browser = Browser::open().await;
     go(&mut browser, &server, "en", 1200, "dark").await;
@@ -179,7 +178,7 @@ async fn the_page_tells_what_a_companion_cannot_do_and_why() {
         "people_filter": {"on": false, "reason": "people cannot be filtered: <b>no column</b>"},
     });
     let companion = json!({"immich_up": true, "capabilities": capabilities});
-    let server = Server::bind(config(), Arc::new(Fake::default())).await.unwrap();
+    let server = Server::bind(config(), Arc::new(backend())).await.unwrap();
     let server = Running::of(server.with_health("companion", move || companion.clone()));
     let mut browser = Browser::open().await;
     let told = "[...document.querySelectorAll('#capabilities li')].map((li) => li.textContent)";

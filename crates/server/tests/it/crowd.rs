@@ -8,7 +8,9 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Fake, Part, Running, config, form, read};
+use viewfinder_test_support::FakeBackend;
+
+use crate::support::{Part, Running, backend, config, form, read};
 
 const PLACES: usize = 32;
 /// What one client may have in use: the last eighth is for others.
@@ -17,7 +19,7 @@ const SHARE: usize = PLACES - PLACES / 8;
 const PATIENCE: Duration = Duration::from_mins(1);
 const PING: &[u8] = b"GET /ping HTTP/1.1\r\nhost: x\r\n\r\n";
 
-async fn start(fake: Arc<Fake>) -> Running {
+async fn start(fake: Arc<FakeBackend>) -> Running {
     let mut config = config();
     config.limits.connections = PLACES;
     Running::start(config, fake).await
@@ -92,7 +94,7 @@ async fn heads_that_never_end_keep_nobody_out() {
 
 #[tokio::test]
 async fn pictures_that_are_worked_on_are_never_given_up_and_leave_places_for_others() {
-    let fake = Arc::new(Fake::closed());
+    let fake = Arc::new(backend().closed());
     let server = start(fake.clone()).await;
     let mut busy = Vec::new();
     for _ in 0..SHARE {

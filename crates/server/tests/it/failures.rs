@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_server::ledger::LedgerConfig;
 
-use crate::support::{Fake, Part, Running, config};
+use crate::support::{Part, Running, backend, config, lack};
 
 async fn failures(server: &Running) -> Vec<Value> {
     let (status, answer) = server.get("/api/failures").await.outcome();
@@ -76,11 +76,11 @@ async fn requests_without_a_picture_and_sentences_are_not_in_it() {
 async fn repeats_are_counted_and_one_failed_task_of_several_is_told() {
     let (server, fake) = Running::fake().await;
     let models = config().models;
-    *fake.missing.lock().unwrap() = Some(models.faces.clone());
+    lack(&fake, &models.faces, ErrorCode::ModelUnavailable);
     // Its code can be helped by asking again, so it is not for the ledger.
     server.form("/api/analyze", &[], &[Part::File("image", b"jpeg")]).await;
     assert_eq!(failures(&server).await, [] as [Value; 0]);
-    *fake.missing_code.lock().unwrap() = ErrorCode::ModelBroken;
+    lack(&fake, &models.faces, ErrorCode::ModelBroken);
     for _ in 0..3 {
         server.form("/api/analyze", &[], &[Part::File("image", b"jpeg")]).await;
     }
@@ -103,10 +103,12 @@ async fn it_outlives_the_server_and_names_nodes() {
     let file = Some(folder.path().join("failures.jsonl"));
     let mut config = config();
     config.failures = LedgerConfig { capacity: 2, file };
-    let fake = Arc::new(Fake::default());
+    let fake = Arc::new(backend());
     let mut server = Running::start(config.clone(), fake.clone()).await;
-    *fake.said.lock().unwrap() =
-        Some(TaskError { node: Some("attic".into()), ..TaskError::new(ErrorCode::NodeRefused, "no\nway") });
+    fake.fail_with(TaskError {
+        node: Some("attic".into()),
+        ..TaskError::new(ErrorCode::NodeRefused, "no\nway")
+    });
     for picture in [b"one", b"two", b"six"] {
         server.predict(&visual(), picture).await;
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_server::{GatewayConfig, Key, Listen, ROUTES};
 
-use crate::support::{Fake, Response, Running, config};
+use crate::support::{Response, Running, backend, config};
 
 async fn ask(server: &Running, line: &str, headers: &[&str]) -> Response {
     let headers: String = headers.iter().flat_map(|header| [*header, "\r\n"]).collect();
@@ -47,7 +47,7 @@ async fn pages_of_other_sites_may_neither_ask_nor_embed() {
 async fn a_name_that_nobody_gave_is_no_way_in_for_browsers() {
     let mut config = config();
     config.hosts = vec!["photos.example".to_owned()];
-    let server = Running::start(config, Arc::new(Fake::default())).await;
+    let server = Running::start(config, Arc::new(backend())).await;
     for (method, path) in ROUTES.iter().filter(|(_, path)| *path != "/ping") {
         let line = format!("{method} {path}");
         let answer =
@@ -70,7 +70,7 @@ async fn a_name_that_nobody_gave_is_no_way_in_for_browsers() {
 async fn whoever_shows_the_key_may_use_any_name() {
     let key = Some(Key::new("the-right-key").unwrap());
     let listen = vec![Listen { key, ..config().listen[0].clone() }];
-    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(Fake::default())).await;
+    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(backend())).await;
     let headers = ["host: ml.example.com", "api-key: the-right-key"];
     assert_eq!(ask(&server, "GET /api/failures", &headers).await.status, 200);
 }
@@ -80,7 +80,7 @@ async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
     let key = Some(Key::new("the-right-key").unwrap());
     let listen = vec![Listen { key, ..config().listen[0].clone() }];
     let keyed = GatewayConfig { listen, ..config() };
-    let server = Running::start(keyed.clone(), Arc::new(Fake::default())).await;
+    let server = Running::start(keyed.clone(), Arc::new(backend())).await;
     let show = async |key: &str| ask(&server, "GET /health", &["host: x", &format!("api-key: {key}")]).await;
     // The same again is a mistake and no guess.
     for _ in 0..30 {
@@ -97,7 +97,7 @@ async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
     // Nobody guesses who shows nothing.
     assert_eq!(server.get("/health").await.status, 401);
     // One request that shows many guesses as many.
-    let server = Running::start(keyed, Arc::new(Fake::default())).await;
+    let server = Running::start(keyed, Arc::new(backend())).await;
     let many: Vec<String> = (0..11).map(|guess| format!("x-api-key: {guess}")).collect();
     let many: Vec<&str> = ["host: x"].into_iter().chain(many.iter().map(String::as_str)).collect();
     assert_eq!(ask(&server, "GET /health", &many).await.status, 429);
@@ -107,7 +107,7 @@ async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
 async fn what_strangers_say_is_repeated_only_at_its_beginning() {
     let (server, fake) = Running::fake().await;
     let long = TaskError::new(ErrorCode::ModelUnavailable, "x".repeat(1_000_000));
-    *fake.said.lock().unwrap() = Some(long);
+    fake.fail_with(long);
     let entries = json!({"clip": {"visual": {"modelName": "m"}}});
     let answer = server.predict(&entries, b"jpeg").await;
     assert_eq!(answer.status, 503);

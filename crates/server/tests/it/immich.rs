@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use viewfinder_core::{ErrorCode, PictureTask, ocr};
 use viewfinder_server::GatewayConfig;
 
-use crate::support::{FORM, Fake, Part, Running, config, form_body, post, read};
+use crate::support::{FORM, Part, Running, backend, config, form_body, post, read};
 
 fn visual() -> Value {
     json!({"clip": {"visual": {"modelName": "m"}}})
@@ -106,7 +106,7 @@ async fn engine_errors_keep_their_status_and_503_says_when_to_return() {
 #[tokio::test]
 async fn vectors_that_the_database_would_refuse_are_errors() {
     let (server, fake) = Running::fake().await;
-    *fake.vector.lock().unwrap() = vec![f32::NAN; 512];
+    fake.contents.lock().unwrap().vector = vec![f32::NAN; 512];
     assert_eq!(server.predict(&visual(), b"jpeg").await.status, 500);
     let faces =
         json!({"facial-recognition": {"detection": {"modelName": "m"}, "recognition": {"modelName": "m"}}});
@@ -223,7 +223,7 @@ async fn the_seed_forks_request_has_the_seed_forks_answer() {
 async fn the_ocr_profile_is_configurable_and_thresholds_stay_the_requests() {
     let mut config: GatewayConfig = config();
     config.profiles.immich = ocr::Profile::Viewfinder;
-    let fake = std::sync::Arc::new(Fake::default());
+    let fake = std::sync::Arc::new(backend());
     let server = Running::start(config, fake.clone()).await;
     let entries = json!({"ocr": {"detection": {"modelName": "o", "options": {"minScore": 0.4}},
                                  "recognition": {"modelName": "o", "options": {"minScore": 0.3}}}});

@@ -5,15 +5,17 @@ use std::{net::SocketAddr, sync::Arc};
 use serde_json::json;
 use viewfinder_server::{Key, Listen, ROUTES};
 
-use crate::support::{Fake, Part, Response, Running, config, form};
+use viewfinder_test_support::FakeBackend;
+
+use crate::support::{Part, Response, Running, backend, config, form};
 
 const KEY: &str = "the-right-key";
 /// What a browser may have without a key: nothing that this server knows.
 const OPEN: [&str; 3] = ["/ping", "/ui/style.css", "/ui/script.js"];
 
 /// A server with an address that wants a key, which `Running` talks to, and one that is open.
-async fn start() -> (Running, SocketAddr, Arc<Fake>) {
-    let fake = Arc::new(Fake::default());
+async fn start() -> (Running, SocketAddr, Arc<FakeBackend>) {
+    let fake = Arc::new(backend());
     let mut config = config();
     let open = config.listen[0].clone();
     config.listen = vec![Listen { key: Some(Key::new(KEY).unwrap()), ..open.clone() }, open];

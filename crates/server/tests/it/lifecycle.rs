@@ -10,7 +10,7 @@ use tokio::{
 };
 use viewfinder_server::Server;
 
-use crate::support::{FORM, Fake, Part, Running, config, form, post, read};
+use crate::support::{FORM, Part, Running, backend, config, form, post, read};
 
 const VISUAL: &str = r#"{"clip":{"visual":{"modelName":"m"}}}"#;
 
@@ -26,7 +26,7 @@ async fn connect(address: SocketAddr, request: &[u8]) -> TcpStream {
 
 #[tokio::test]
 async fn ping_and_health_answer_while_every_worker_is_busy() {
-    let fake = Arc::new(Fake::closed());
+    let fake = Arc::new(backend().closed());
     let server = Running::start(config(), fake.clone()).await;
     let mut waiting = Vec::new();
     for _ in 0..50 {
@@ -44,7 +44,7 @@ async fn ping_and_health_answer_while_every_worker_is_busy() {
 
 #[tokio::test]
 async fn work_of_clients_that_leave_is_dropped() {
-    let fake = Arc::new(Fake::closed());
+    let fake = Arc::new(backend().closed());
     let server = Running::start(config(), fake.clone()).await;
     let stream = connect(server.address, &predict(b"jpeg")).await;
     fake.arrived.acquire().await.unwrap().forget();
@@ -56,7 +56,7 @@ async fn work_of_clients_that_leave_is_dropped() {
 async fn several_addresses_offer_everything() {
     let mut config = config();
     config.listen.push(SocketAddr::from(([127, 0, 0, 1], 0)).into());
-    let mut server = Running::start(config, Arc::new(Fake::default())).await;
+    let mut server = Running::start(config, Arc::new(backend())).await;
     assert_eq!(server.addresses.len(), 2);
     for address in server.addresses.clone() {
         server.address = address;
@@ -77,7 +77,7 @@ async fn a_taken_address_is_named() {
 async fn bodies_beyond_the_limit_are_refused_and_the_refusal_is_read() {
     let mut config = config();
     config.limits.body_bytes = 10_000;
-    let fake = Arc::new(Fake::default());
+    let fake = Arc::new(backend());
     let server = Running::start(config, fake.clone()).await;
     let refused = (413, json!({"detail": "the request is larger than 10000 bytes"}));
     assert_eq!(server.send(&predict(&vec![0; 3_000_000])).await.outcome(), refused);
@@ -100,7 +100,7 @@ async fn bodies_beyond_the_limit_are_refused_and_the_refusal_is_read() {
 async fn bodies_have_room_together_and_give_it_back() {
     let mut config = config();
     config.limits.held_bytes = 250_000;
-    let fake = Arc::new(Fake::closed());
+    let fake = Arc::new(backend().closed());
     let server = Running::start(config, fake.clone()).await;
     let image = vec![0; 100_000];
     let mut first = connect(server.address, &predict(&image)).await;
@@ -126,7 +126,7 @@ async fn bodies_have_room_together_and_give_it_back() {
 async fn bodies_that_do_not_arrive_are_given_up() {
     let mut config = config();
     config.limits.body_time = Duration::from_millis(100);
-    let server = Running::start(config, Arc::new(Fake::default())).await;
+    let server = Running::start(config, Arc::new(backend())).await;
     let request = predict(b"jpeg");
     let mut stream = connect(server.address, &request[..request.len() - 10]).await;
     assert_eq!(read(&mut stream).await.status, 408);
@@ -136,7 +136,7 @@ async fn bodies_that_do_not_arrive_are_given_up() {
 async fn heads_that_do_not_arrive_are_given_up() {
     let mut config = config();
     config.limits.head_time = Duration::from_millis(100);
-    let server = Running::start(config, Arc::new(Fake::default())).await;
+    let server = Running::start(config, Arc::new(backend())).await;
     let mut stream = connect(server.address, b"POST /predict HTTP/1.1\r\nhost:").await;
     let mut rest = Vec::new();
     timeout(Duration::from_secs(30), stream.read_to_end(&mut rest)).await.expect("still open").unwrap();
@@ -144,7 +144,7 @@ async fn heads_that_do_not_arrive_are_given_up() {
 
 #[tokio::test]
 async fn a_stop_lets_running_work_finish_and_accepts_no_more() {
-    let fake = Arc::new(Fake::closed());
+    let fake = Arc::new(backend().closed());
     let mut server = Running::start(config(), fake.clone()).await;
     let address = server.address;
     // One connection is idle, one in the middle of a request.
@@ -166,7 +166,7 @@ async fn a_stop_lets_running_work_finish_and_accepts_no_more() {
 async fn a_stop_cuts_off_what_takes_too_long() {
     let mut config = config();
     config.drain = Duration::from_millis(50);
-    let fake = Arc::new(Fake::closed());
+    let fake = Arc::new(backend().closed());
     let mut server = Running::start(config, fake.clone()).await;
     let mut busy = connect(server.address, &predict(b"jpeg")).await;
     fake.arrived.acquire().await.unwrap().forget();

@@ -11,7 +11,7 @@ use tracing::Level;
 use viewfinder_core::ErrorCode;
 use viewfinder_server::{GatewayConfig, Key, Listen};
 
-use crate::support::{Fake, Part, Running, config};
+use crate::support::{Part, Running, backend, config, lack};
 
 /// The log of this thread, where `tokio::test` runs the server too, down to a level.
 #[derive(Clone, Default)]
@@ -100,7 +100,7 @@ async fn a_crowd_without_the_key_is_one_line_which_holds_no_key() {
     let (log, _guard) = Log::start(Level::INFO);
     let key = Some(Key::new("the-right-key").unwrap());
     let listen = vec![Listen { key, ..config().listen[0].clone() }];
-    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(Fake::default())).await;
+    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(backend())).await;
     for _ in 0..20 {
         assert_eq!(server.post("/check", &["api-key: a-wrong-key"], b"").await.status, 401);
         assert_eq!(server.post("/check", &["api-key: the-right-key"], b"").await.status, 200);
@@ -134,7 +134,7 @@ async fn lines_of_one_request_have_its_id_and_trace() {
 async fn no_number_of_bad_requests_fills_the_log() {
     let (log, _guard) = Log::start(Level::INFO);
     let (server, fake) = Running::fake().await;
-    *fake.missing.lock().unwrap() = Some("x".repeat(256));
+    lack(&fake, &"x".repeat(256), ErrorCode::ModelUnavailable);
     let entries = json!({"clip": {"visual": {"modelName": "x".repeat(256)}}});
     for _ in 0..100 {
         assert_eq!(server.predict(&entries, b"jpeg").await.status, 503);

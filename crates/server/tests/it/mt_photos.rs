@@ -97,7 +97,7 @@ async fn text() {
 #[tokio::test]
 async fn vectors() {
     let (server, fake) = Running::fake().await;
-    *fake.vector.lock().unwrap() = vec![0.330_591_92, -1.5];
+    fake.contents.lock().unwrap().vector = vec![0.330_591_92, -1.5];
     let expected = json!({"result": ["0.3305919170379639", "-1.5000000000000000"]});
     assert_eq!(picture(&server, "/clip/img").await.outcome(), (200, expected.clone()));
     let body = json!({"text": "一只猫"}).to_string();
@@ -114,7 +114,7 @@ async fn vectors() {
 #[tokio::test]
 async fn faces() {
     let (server, fake) = Running::fake().await;
-    *fake.vector.lock().unwrap() = vec![3.0, 4.0];
+    fake.contents.lock().unwrap().vector = vec![3.0, 4.0];
     assert_eq!(
         picture(&server, "/represent").await.text(),
         concat!(
@@ -222,11 +222,11 @@ fn crash(response: &Response, code: ErrorCode) {
 #[tokio::test]
 async fn pictures_beyond_ten_thousand_pixels_a_side() {
     let (server, fake) = Running::fake().await;
-    *fake.size.lock().unwrap() = [10_001, 40];
+    fake.contents.lock().unwrap().size = [10_001, 40];
     let refused = (200, json!({"result": [], "msg": "height or width out of range"}));
     assert_eq!(picture(&server, "/ocr").await.outcome(), refused);
     assert_eq!(picture(&server, "/represent").await.outcome(), refused);
     assert_ne!(picture(&server, "/clip/img").await.outcome(), refused);
-    *fake.size.lock().unwrap() = [10_000, 10_000];
+    fake.contents.lock().unwrap().size = [10_000, 10_000];
     assert_ne!(picture(&server, "/ocr").await.outcome(), refused);
 }

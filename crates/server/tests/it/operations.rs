@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use viewfinder_core::ErrorCode;
 use viewfinder_server::ROUTES;
 
-use crate::support::{Part, Running, config};
+use crate::support::{Part, Running, config, lack};
 
 #[tokio::test]
 async fn health_says_ready_or_why_not() {
@@ -16,7 +16,7 @@ async fn health_says_ready_or_why_not() {
     assert_eq!(health["queues"], json!({"pictures": 3, "sentences": 1}));
     assert_eq!(health["models"][0]["name"], "PP-OCRv6_small");
     assert_eq!(health["provider"], "cpu");
-    *fake.ready.lock().unwrap() = Err("libonnxruntime is missing".into());
+    fake.status.lock().unwrap().ready = Err("libonnxruntime is missing".into());
     let response = server.get("/health").await;
     assert!(response.header("retry-after").is_some());
     let (status, health) = response.outcome();
@@ -170,7 +170,7 @@ async fn an_analysis_without_a_model_keeps_the_other_parts() {
         (models.faces, "faces", ["lines", "similarities"]),
         (models.clip, "similarities", ["lines", "faces"]),
     ] {
-        *fake.missing.lock().unwrap() = Some(missing);
+        lack(&fake, &missing, ErrorCode::ModelUnavailable);
         let (status, answer) = server.form("/api/analyze", &[], &parts).await.outcome();
         assert_eq!((status, &answer["width"], &answer[part]), (200, &json!(640), &json!([])));
         let problems: Vec<&str> =

@@ -53,7 +53,7 @@ async fn sentences() {
 async fn picture_vector() {
     let (server, fake) = Running::fake().await;
     let answer = replay(&server, "clip-visual").await;
-    assert_eq!(vector(&answer["clip"]), *fake.vector.lock().unwrap());
+    assert_eq!(vector(&answer["clip"]), fake.contents.lock().unwrap().vector);
     let request = fake.last_picture();
     assert_eq!(request.tasks, [PictureTask::Embed { model: "ViT-B-32__openai".into() }]);
     assert!(!request.decode.orient);

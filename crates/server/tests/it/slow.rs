@@ -10,18 +10,20 @@ use tokio::{
 };
 use viewfinder_server::Limits;
 
-use crate::support::{Fake, Part, Running, config, form, read};
+use viewfinder_test_support::FakeBackend;
+
+use crate::support::{Part, Running, backend, config, form, read};
 
 /// What each kind of slowness is allowed.
 const SHORT: Duration = Duration::from_millis(200);
 /// Generous, so that only a hang trips it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-async fn start(change: impl FnOnce(&mut Limits)) -> (Running, Arc<Fake>) {
+async fn start(change: impl FnOnce(&mut Limits)) -> (Running, Arc<FakeBackend>) {
     let mut config = config();
     config.limits.connections = 1;
     change(&mut config.limits);
-    let fake = Arc::new(Fake::default());
+    let fake = Arc::new(backend());
     (Running::start(config, fake.clone()).await, fake)
 }
 
@@ -97,12 +99,12 @@ async fn a_body_in_drops() {
 async fn an_answer_that_is_not_fetched() {
     let (server, fake) = start(|limits| limits.answer_time = SHORT).await;
     // More than both ends of a connection keep.
-    *fake.vector.lock().unwrap() = vec![0.123_456_7; 2_000_000];
+    fake.contents.lock().unwrap().vector = vec![0.123_456_7; 2_000_000];
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(&predict()).await.unwrap();
     // The work is done; only the answer is left, of which a little is read now and then.
     fake.arrived.acquire().await.unwrap().forget();
-    *fake.vector.lock().unwrap() = vec![0.5; 512];
+    fake.contents.lock().unwrap().vector = vec![0.5; 512];
     let fetch = async {
         let mut fetched = 0;
         let mut some = [0; 100];
@@ -127,7 +129,7 @@ async fn a_crowd_at_one_address_keeps_nobody_from_another() {
     let mut config = config();
     config.limits.connections = 1;
     config.listen.push(config.listen[0].clone());
-    let mut server = Running::start(config, Arc::new(Fake::default())).await;
+    let mut server = Running::start(config, Arc::new(backend())).await;
     let mut crowd = Vec::new();
     for _ in 0..5 {
         crowd.push(TcpStream::connect(server.address).await.unwrap());

@@ -1,190 +1,50 @@
 //! A server on a free port, a backend that answers from its head, and a client that sends the very bytes it is given.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
     task::JoinHandle,
     time::timeout,
 };
-use viewfinder_core::{
-    Answer, AnswerFuture, Backend, EngineStatus, ErrorCode, Face, LoadedModel, PictureAnswer, PictureRequest,
-    PictureTask, SentenceRequest, TaskError, ocr,
-};
+use viewfinder_core::{Backend, ErrorCode, Face, PictureTask, TaskError, ocr};
 use viewfinder_server::{GatewayConfig, Server};
+use viewfinder_test_support::{Contents, FakeBackend};
 
 /// Generous, so that only a hang trips it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What a 640 by 480 picture would hold.
-pub(crate) struct Fake {
-    pub(crate) pictures: Mutex<Vec<PictureRequest>>,
-    pub(crate) sentences: Mutex<Vec<SentenceRequest>>,
-    /// Every question fails so.
-    pub(crate) failure: Mutex<Option<ErrorCode>>,
-    /// Every question fails so, in these words.
-    pub(crate) said: Mutex<Option<TaskError>>,
-    /// A model that is not there.
-    pub(crate) missing: Mutex<Option<String>>,
-    /// How its tasks fail.
-    pub(crate) missing_code: Mutex<ErrorCode>,
-    /// Width and height of every picture.
-    pub(crate) size: Mutex<[usize; 2]>,
-    /// The vector of everything.
-    pub(crate) vector: Mutex<Vec<f32>>,
-    pub(crate) ready: Mutex<Result<(), String>>,
-    pub(crate) unloads: AtomicUsize,
-    /// Questions wait here for a permit.
-    pub(crate) gate: Semaphore,
-    /// Questions that came to the gate.
-    pub(crate) arrived: Semaphore,
-    /// Questions dropped before they were answered.
-    pub(crate) dropped: Semaphore,
-}
-
-impl Default for Fake {
-    fn default() -> Self {
-        Self {
-            pictures: Mutex::default(),
-            sentences: Mutex::default(),
-            failure: Mutex::default(),
-            said: Mutex::default(),
-            missing: Mutex::default(),
-            missing_code: Mutex::new(ErrorCode::ModelUnavailable),
-            size: Mutex::new([640, 480]),
-            vector: Mutex::new((0..512).map(|at| at as f32 / 512.0 - 0.5).collect()),
-            ready: Mutex::new(Ok(())),
-            unloads: AtomicUsize::new(0),
-            gate: Semaphore::new(Semaphore::MAX_PERMITS),
-            arrived: Semaphore::new(0),
-            dropped: Semaphore::new(0),
-        }
-    }
-}
-
-impl Fake {
-    /// One that answers nothing until permits are added to its gate.
-    pub(crate) fn closed() -> Self {
-        Self { gate: Semaphore::new(0), ..Self::default() }
-    }
-
-    pub(crate) fn fail(&self, code: ErrorCode) {
-        *self.failure.lock().unwrap() = Some(code);
-    }
-
-    pub(crate) fn last_picture(&self) -> PictureRequest {
-        self.pictures.lock().unwrap().last().expect("no picture was asked about").clone()
-    }
-
-    async fn pass(&self) -> Result<(), TaskError> {
-        struct Waiting<'a>(Option<&'a Semaphore>);
-        impl Drop for Waiting<'_> {
-            fn drop(&mut self) {
-                if let Some(dropped) = self.0 {
-                    dropped.add_permits(1);
-                }
-            }
-        }
-        self.arrived.add_permits(1);
-        let mut waiting = Waiting(Some(&self.dropped));
-        self.gate.acquire().await.unwrap().forget();
-        waiting.0 = None;
-        if let Some(error) = &*self.said.lock().unwrap() {
-            return Err(error.clone());
-        }
-        match *self.failure.lock().unwrap() {
-            Some(code) => Err(TaskError::new(code, format!("it is {}", code.as_str()))),
-            None => Ok(()),
-        }
-    }
-
-    fn answer(&self, task: &PictureTask) -> Result<Answer, TaskError> {
-        if let (Some(missing), PictureTask::Faces { detection: model, .. } | PictureTask::Embed { model }) =
-            (&*self.missing.lock().unwrap(), task)
-            && missing == model
-        {
-            let code = *self.missing_code.lock().unwrap();
-            return Err(TaskError::new(code, format!("{model} is not there")));
-        }
-        let corners = [[12.345, 20.0], [110.0, 10.0], [112.5, 38.0], [14.0, 48.25]];
-        let face = |embedding| Face {
+/// A backend that sees two lines and a face.
+pub(crate) fn backend() -> FakeBackend {
+    let corners = [[12.345, 20.0], [110.0, 10.0], [112.5, 38.0], [14.0, 48.25]];
+    let line =
+        |text: &str, score, region_score| ocr::Line { text: text.into(), score, region_score, corners };
+    FakeBackend::seeing(Contents {
+        lines: vec![line("发票", 0.987_654_3, 0.75), line("TOTAL <b>9.90</b>", 1.0, 0.5)],
+        regions: vec![ocr::Region { score: 0.75, corners }],
+        faces: vec![Face {
             bounds: [-3.5, 10.25, 60.75, 99.5],
             score: 0.875,
             landmarks: [[1.0, 2.0]; 5],
-            embedding,
-        };
-        let vector = self.vector.lock().unwrap().clone();
-        Ok(match task {
-            PictureTask::Text { .. } => Answer::Text(vec![
-                ocr::Line { text: "发票".into(), score: 0.987_654_3, region_score: 0.75, corners },
-                ocr::Line { text: "TOTAL <b>9.90</b>".into(), score: 1.0, region_score: 0.5, corners },
-            ]),
-            PictureTask::TextRegions { .. } => {
-                Answer::TextRegions(vec![ocr::Region { score: 0.75, corners }])
-            }
-            PictureTask::Faces { .. } => Answer::Faces(vec![face(vector)]),
-            PictureTask::FaceRegions { .. } => Answer::Faces(vec![face(vec![])]),
-            PictureTask::Embed { .. } => Answer::Embedding(vector),
-        })
-    }
+            embedding: vec![],
+        }],
+        vector: (0..512).map(|at| at as f32 / 512.0 - 0.5).collect(),
+        ..Contents::default()
+    })
 }
 
-impl Backend for Fake {
-    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
-        Box::pin(async move {
-            self.pictures.lock().unwrap().push(request.clone());
-            self.pass().await?;
-            let [width, height] = *self.size.lock().unwrap();
-            if request.decode.max_side.is_some_and(|side| width.max(height) > side as usize) {
-                return Err(TaskError::new(ErrorCode::ImageTooLarge, "it is too large"));
-            }
-            let answers = request.tasks.iter().map(|task| self.answer(task)).collect();
-            Ok(PictureAnswer { width, height, answers })
-        })
-    }
-
-    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
-        Box::pin(async move {
-            self.sentences.lock().unwrap().push(request);
-            self.pass().await?;
-            Ok(self.vector.lock().unwrap().clone())
-        })
-    }
-
-    fn status(&self) -> EngineStatus {
-        EngineStatus {
-            ready: self.ready.lock().unwrap().clone(),
-            runtime_version: Some("1.32.0".into()),
-            provider: "cpu".into(),
-            fallback: None,
-            workers: 2,
-            threads: 1,
-            queued_pictures: 3,
-            queued_sentences: 1,
-            running: 2,
-            models: vec![LoadedModel {
-                name: "PP-OCRv6_small".into(),
-                role: "detection".into(),
-                provider: "cpu".into(),
-                idle_s: 4,
-            }],
-            refused_models: vec!["ViT-L-14__openai".into()],
+/// The model of faces or vectors is not there.
+pub(crate) fn lack(backend: &FakeBackend, model: &str, code: ErrorCode) {
+    let missing = model.to_owned();
+    backend.refuse(move |task| match task {
+        PictureTask::Faces { detection: model, .. } | PictureTask::Embed { model } if *model == missing => {
+            Some(TaskError::new(code, format!("{model} is not there")))
         }
-    }
-
-    fn unload(&self) {
-        self.unloads.fetch_add(1, Ordering::SeqCst);
-    }
+        _ => None,
+    });
 }
 
 /// A running server, stopped when dropped.
@@ -218,8 +78,8 @@ impl Running {
     }
 
     /// A server in front of a fake.
-    pub(crate) async fn fake() -> (Self, Arc<Fake>) {
-        let fake = Arc::new(Fake::default());
+    pub(crate) async fn fake() -> (Self, Arc<FakeBackend>) {
+        let fake = Arc::new(backend());
         (Self::start(config(), fake.clone()).await, fake)
     }
 

@@ -132,9 +132,10 @@ fn network(store: &Store) -> Finding {
 /// The library, and the device it computes on.
 fn runtime(config: &Config, store: &Store) -> Vec<Finding> {
     let located = config
-        .engine_library
+        .engine
+        .library
         .clone()
-        .or_else(|| store.locate_runtime_library(runtime_flavour(config.engine_device, store)));
+        .or_else(|| store.locate_runtime_library(runtime_flavour(config.engine.device, store)));
     let Some(path) = located else {
         let text = "ONNX Runtime is not on this machine";
         return vec![if store.is_offline() {
@@ -161,10 +162,10 @@ fn runtime(config: &Config, store: &Store) -> Vec<Finding> {
         vec![Finding::ok("library", format!("ONNX Runtime {} at {}", library.version(), path.display()))];
     let total = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let wanted = RuntimeConfig {
-        device: config.engine_device,
-        device_id: config.engine_device_id,
-        cpu_fallback: config.engine_cpu_fallback,
-        threads: config.engine_threads.unwrap_or(1),
+        device: config.engine.device,
+        device_id: config.engine.device_id,
+        cpu_fallback: config.engine.cpu_fallback,
+        threads: config.engine.threads.unwrap_or(1),
     };
     findings.push(match Runtime::new(library, wanted, std::sync::Arc::new(Cores::new(total))) {
         Ok(runtime) => match runtime.fallback() {
@@ -187,7 +188,7 @@ fn runtime(config: &Config, store: &Store) -> Vec<Finding> {
 /// Are the models there that are used when nobody names one?
 fn models(config: &Config, store: &Store) -> Vec<Finding> {
     let all = store.list();
-    let uses = [("text", &config.ocr_model), ("faces", &config.faces_model), ("meaning", &config.clip_model)];
+    let uses = [("text", &config.ocr.model), ("faces", &config.faces.model), ("meaning", &config.clip.model)];
     uses.into_iter()
         .map(|(subject, name)| {
             let Some(model) = store
@@ -250,9 +251,9 @@ fn aliases(config: &Config, store: &Store) -> Vec<Finding> {
 
 /// An Immich that is opened through this program: does it answer, and what can be added to it?
 fn immich(config: &Config) -> Vec<Finding> {
-    let Some(url) = &config.companion_immich_url else { return Vec::new() };
+    let Some(url) = &config.companion.immich_url else { return Vec::new() };
     let mut findings = vec![match version(url) {
-        _ if config.companion_immich_ca_file.is_some() => {
+        _ if config.companion.immich_ca_file.is_some() => {
             Finding::ok("Immich", format!("{url} is not tried here, since it has an authority of its own"))
         }
         Ok(version) => Finding::ok("Immich", format!("{version} answers at {url}")),
@@ -262,7 +263,7 @@ fn immich(config: &Config) -> Vec<Finding> {
             "start it, or set companion.immich_url to where it can be reached from here",
         ),
     }];
-    let Some(url) = &config.companion_database_url else { return findings };
+    let Some(url) = &config.companion.database_url else { return findings };
     match database::look(url.reveal()) {
         Ok(capabilities) => {
             let missing = capabilities.missing().map(|(_, told)| {

@@ -23,7 +23,7 @@ struct Embedded<'a> {
 /// Turns pictures and sentences into vectors; as text, tells how well each sentence fits each picture.
 pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let config = &loaded.config;
-    let model = args.model.as_ref().unwrap_or(&config.clip_model);
+    let model = args.model.as_ref().unwrap_or(&config.clip.model);
     let text_model = args.model.as_deref().unwrap_or_else(|| wiring::sentence_model(config));
     let engine = wiring::engine(loaded)?;
     if args.model.is_none() && !args.text.is_empty() && !args.images.is_empty() {

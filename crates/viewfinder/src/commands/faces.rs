@@ -30,8 +30,8 @@ struct FoundFace {
 /// Finds the faces in pictures.
 pub(crate) fn run(args: &FacesArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let config = &loaded.config;
-    let model = args.model.as_ref().unwrap_or(&config.faces_model);
-    let min_score = args.min_score.unwrap_or(config.faces_min_score);
+    let model = args.model.as_ref().unwrap_or(&config.faces.model);
+    let min_score = args.min_score.unwrap_or(config.faces.min_score);
     if !(0.0..=1.0).contains(&min_score) {
         return Err(Failure::Usage(anyhow::anyhow!("--min-score: {min_score} is not between 0 and 1")));
     }

@@ -52,7 +52,7 @@ fn find(config: &Config) -> Result<Vec<Entry>, Failure> {
         return Ok(entries);
     }
     let asked = addresses.iter().map(|(address, _)| address.to_string()).collect::<Vec<_>>().join(", ");
-    let Some(file) = &config.failures_file else {
+    let Some(file) = &config.failures.file else {
         return Err(Failure::Environment(anyhow!(
             "no server answers at {asked}, and no failures.file is set; say with --url where the server is"
         )));

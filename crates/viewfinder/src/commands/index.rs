@@ -134,7 +134,7 @@ async fn once(
     let counter = Arc::new(Counter::new());
     let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
     let ended =
-        viewfinder_index::index(scan, analysis, config.faces_same_person, store, backend, stop, listener)
+        viewfinder_index::index(scan, analysis, config.faces.same_person, store, backend, stop, listener)
             .await;
     counter.end();
     let summary = ended.map_err(Failure::from)?;
@@ -222,7 +222,7 @@ fn kinds(args: &KindArgs, config: &Config) -> Vec<AnalysisKind> {
             .into_iter()
             .filter_map(|(chosen, kind)| chosen.then_some(kind))
             .collect();
-    let configured = || config.index_kinds.iter().map(|kind| AnalysisKind::from(*kind)).collect();
+    let configured = || config.index.kinds.iter().map(|kind| AnalysisKind::from(*kind)).collect();
     let mut kinds = if chosen.is_empty() { configured() } else { chosen };
     let unwanted = |kind: &AnalysisKind| match kind {
         AnalysisKind::Ocr => args.no_ocr,
@@ -253,7 +253,7 @@ fn plan(
         settle: if watching { SETTLE } else { Duration::ZERO },
         kinds: kinds.to_vec(),
         tools: tools.clone(),
-        max_bytes: config.limits_max_bytes,
+        max_bytes: config.limits.max_bytes,
         links: wiring::links(config),
     };
     (scan, analysis(config, kinds, models, Scope::Folders(folders), tools))

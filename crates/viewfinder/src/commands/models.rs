@@ -105,7 +105,7 @@ fn flavour(store: &Store, name: &str, loaded: &Loaded) -> Result<Option<RuntimeF
     let entry = store.catalogue().find(name).ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?;
     Ok((entry.family == Family::Runtime).then(|| {
         let cuda = entry.name == RuntimeFlavour::Cuda.name();
-        if cuda { RuntimeFlavour::Cuda } else { runtime_flavour(loaded.config.engine_device, store) }
+        if cuda { RuntimeFlavour::Cuda } else { runtime_flavour(loaded.config.engine.device, store) }
     }))
 }
 

@@ -29,9 +29,9 @@ pub(crate) fn run(args: &OcrArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let config = &loaded.config;
     let profile = match &args.profile {
         Some(name) => name.parse().map_err(|error: String| Failure::Usage(anyhow::Error::msg(error)))?,
-        None => config.ocr_profile,
+        None => config.ocr.profile,
     };
-    let model = args.model.as_ref().unwrap_or(&config.ocr_model);
+    let model = args.model.as_ref().unwrap_or(&config.ocr.model);
     let question = Question {
         images: &args.images,
         decode: DecodeRules {

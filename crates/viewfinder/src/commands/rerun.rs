@@ -42,7 +42,7 @@ pub(crate) fn run(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure>
             let listener = Arc::clone(&counter) as Arc<dyn Listener>;
             let complete = watch::channel(true).1;
             let store = Arc::clone(store);
-            let same_person = loaded.config.faces_same_person;
+            let same_person = loaded.config.faces.same_person;
             let ended =
                 analyse_and_group(analysis, same_person, store, backend, &stop, listener, complete).await;
             counter.end();

@@ -27,7 +27,7 @@ const FORM_BYTES: usize = 1 << 20;
 pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
     let runtime = threads("gateway")?;
     // Of its own: whoever keeps one of the two servers busy keeps nobody from the other.
-    let companion = loaded.config.companion_immich_url.as_ref().map(|_| threads("companion")).transpose()?;
+    let companion = loaded.config.companion.immich_url.as_ref().map(|_| threads("companion")).transpose()?;
     let result = runtime.block_on(serve(loaded, companion.as_ref().map(Runtime::handle)));
     // A download that is under way is left behind; the store continues it next time.
     runtime.shutdown_background();
@@ -144,7 +144,7 @@ fn preloads(config: &Config, engine: &Engine) -> Vec<(String, Role)> {
         preload.role.map_or_else(all, |role| vec![role])
     };
     let mut networks = Vec::new();
-    for preload in &config.engine_preload {
+    for preload in &config.engine.preload {
         let roles = roles(preload);
         if roles.is_empty() {
             tracing::warn!("nothing to load ahead: no model is named {}", preload.model);
@@ -160,14 +160,14 @@ fn tell(loaded: &Loaded, engine: &Engine, server: &Server) {
     let status = engine.status();
     let file = loaded.file.as_ref().map_or_else(|| "no file".to_owned(), |path| path.display().to_string());
     tracing::info!("Viewfinder {}, configuration: {file}", env!("CARGO_PKG_VERSION"));
-    let offline = if config.store_offline { ", offline" } else { "" };
+    let offline = if config.store.offline { ", offline" } else { "" };
     tracing::info!("models in {}{offline}", engine.store().root().display());
-    for cache in &config.store_immich_caches {
+    for cache in &config.store.immich_caches {
         tracing::info!("models also from Immich's cache {}", cache.display());
     }
     tracing::info!(
         "device {}, {} workers of {} threads",
-        config.engine_device,
+        config.engine.device,
         status.workers,
         status.threads
     );
@@ -196,31 +196,31 @@ fn gateway_config(config: &Config, connections: usize) -> Result<GatewayConfig, 
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
     Ok(GatewayConfig {
         listen,
-        hosts: config.server_hosts.clone(),
+        hosts: config.server.hosts.clone(),
         api_key: config.api_key.reveal().to_owned(),
         models: Models {
-            ocr: config.ocr_model.clone(),
-            clip: config.clip_model.clone(),
+            ocr: config.ocr.model.clone(),
+            clip: config.clip.model.clone(),
             clip_text: wiring::sentence_model(config).to_owned(),
-            faces: config.faces_model.clone(),
+            faces: config.faces.model.clone(),
         },
         profiles: Profiles {
-            immich: config.immich_ocr_profile.into(),
-            mt_photos: config.mt_photos_ocr_profile.into(),
-            page: config.ocr_profile.into(),
+            immich: config.immich.ocr_profile.into(),
+            mt_photos: config.mt_photos.ocr_profile.into(),
+            page: config.ocr.profile.into(),
         },
-        face_min_score: config.faces_min_score,
+        face_min_score: config.faces.min_score,
         limits: Limits {
-            body_bytes: whole(config.limits_max_bytes).saturating_add(FORM_BYTES),
-            held_bytes: whole(config.limits_held_bytes),
-            body_time: config.limits_body_time,
-            head_time: config.limits_head_time,
-            answer_time: config.limits_answer_time,
-            head_bytes: config.limits_head_bytes,
-            headers: config.limits_headers,
+            body_bytes: whole(config.limits.max_bytes).saturating_add(FORM_BYTES),
+            held_bytes: whole(config.limits.held_bytes),
+            body_time: config.limits.body_time,
+            head_time: config.limits.head_time,
+            answer_time: config.limits.answer_time,
+            head_bytes: config.limits.head_bytes,
+            headers: config.limits.headers,
             connections,
         },
-        failures: LedgerConfig { capacity: config.failures_count, file: config.failures_file.clone() },
+        failures: LedgerConfig { capacity: config.failures.count, file: config.failures.file.clone() },
         drain: PATIENCE,
     })
 }

@@ -16,21 +16,21 @@ pub(super) fn check(config: &Config) -> Vec<(String, String)> {
         wrong.extend(found.err().map(|message| (key.to_owned(), message)));
     };
     for (key, url) in [
-        ("store.hf_endpoint", &config.store_hf_endpoint),
-        ("store.modelscope_endpoint", &config.store_modelscope_endpoint),
-        ("store.github_endpoint", &config.store_github_endpoint),
+        ("store.hf_endpoint", &config.store.hf_endpoint),
+        ("store.modelscope_endpoint", &config.store.modelscope_endpoint),
+        ("store.github_endpoint", &config.store.github_endpoint),
     ] {
         tell(key, url.as_deref().map_or(Ok(()), mirror));
     }
     for (key, url) in
-        [("catalog.url", &config.catalog_url), ("companion.database_url", &config.companion_database_url)]
+        [("catalog.url", &config.catalog.url), ("companion.database_url", &config.companion.database_url)]
     {
         tell(key, url.as_ref().map_or(Ok(()), |url| database(url.reveal())));
     }
-    tell("companion.immich_url", config.companion_immich_url.as_deref().map_or(Ok(()), immich));
+    tell("companion.immich_url", config.companion.immich_url.as_deref().map_or(Ok(()), immich));
     for (key, url) in [
-        ("remote.immich_api", &config.remote_immich_api),
-        ("remote.mt_photos_api", &config.remote_mt_photos_api),
+        ("remote.immich_api", &config.remote.immich_api),
+        ("remote.mt_photos_api", &config.remote.mt_photos_api),
     ] {
         tell(key, url.as_deref().map_or(Ok(()), node));
     }

@@ -63,14 +63,14 @@ pub(super) fn immich_log_level(config: &mut Config, text: &str) -> Applied {
             ));
         }
     };
-    level.clone_into(&mut config.log_level);
+    level.clone_into(&mut config.log.level);
     Ok(None)
 }
 
 /// Any value turns colour off, except the two by which Immich's own server leaves it on.
 pub(super) fn no_color(config: &mut Config, text: &str) -> Applied {
     if !matches!(text.to_ascii_lowercase().as_str(), "false" | "0") {
-        config.log_colour = super::value::LogColour::Never;
+        config.log.colour = super::value::LogColour::Never;
     }
     Ok(None)
 }
@@ -78,11 +78,11 @@ pub(super) fn no_color(config: &mut Config, text: &str) -> Applied {
 pub(super) fn device(config: &mut Config, text: &str) -> Applied {
     match text.to_ascii_lowercase().as_str() {
         device @ ("armnn" | "rknn") => {
-            config.engine_device = Device::Cpu;
+            config.engine.device = Device::Cpu;
             Ok(Some(format!("DEVICE={device} is not supported; the CPU is used")))
         }
         device => {
-            config.engine_device = Value::from_text(device)?;
+            config.engine.device = Value::from_text(device)?;
             Ok(None)
         }
     }
@@ -91,7 +91,7 @@ pub(super) fn device(config: &mut Config, text: &str) -> Applied {
 pub(super) fn device_ids(config: &mut Config, text: &str) -> Applied {
     let ids: Vec<u32> = Value::from_text(text)?;
     let first = *ids.first().ok_or("expected a device number")?;
-    config.engine_device_id = first;
+    config.engine.device_id = first;
     Ok((ids.len() > 1)
         .then(|| format!("one process uses one device; MACHINE_LEARNING_DEVICE_IDS: {first} is used")))
 }
@@ -99,21 +99,21 @@ pub(super) fn device_ids(config: &mut Config, text: &str) -> Applied {
 /// Immich's server counts threads that wait for pictures; zero and less mean that the main thread does it all.
 pub(super) fn request_threads(config: &mut Config, text: &str) -> Applied {
     let threads: i64 = text.parse().map_err(|_| format!("expected a whole number, found `{text}`"))?;
-    config.engine_workers = Some(usize::try_from(threads).unwrap_or(1).max(1));
+    config.engine.workers = Some(usize::try_from(threads).unwrap_or(1).max(1));
     Ok(None)
 }
 
 /// Seconds; zero and less mean never.
 pub(super) fn model_ttl(config: &mut Config, text: &str) -> Applied {
     let seconds: i64 = text.parse().map_err(|_| format!("expected a number of seconds, found `{text}`"))?;
-    config.engine_model_ttl = Value::from_text(&seconds.max(0).to_string())?;
+    config.engine.model_ttl = Value::from_text(&seconds.max(0).to_string())?;
     Ok(None)
 }
 
 /// The MT Photos stack names Chinese-CLIP's models without saying whose they are.
 pub(super) fn clip_model(config: &mut Config, text: &str) -> Applied {
     let known = ["ViT-B-16", "ViT-L-14", "ViT-L-14-336", "ViT-H-14", "RN50"];
-    config.clip_model = match known.iter().find(|name| name.eq_ignore_ascii_case(text)) {
+    config.clip.model = match known.iter().find(|name| name.eq_ignore_ascii_case(text)) {
         Some(name) => format!("cn-clip/{name}"),
         None => text.to_owned(),
     };
@@ -125,8 +125,8 @@ fn preload(config: &mut Config, text: &str, roles: &[Role]) -> Applied {
     for model in models {
         for role in roles {
             let preload = Preload { model: model.clone(), role: Some(*role) };
-            if !config.engine_preload.contains(&preload) {
-                config.engine_preload.push(preload);
+            if !config.engine.preload.contains(&preload) {
+                config.engine.preload.push(preload);
             }
         }
     }
@@ -162,7 +162,7 @@ pub(super) fn auto_load_text(config: &mut Config, text: &str) -> Applied {
     if !text.eq_ignore_ascii_case("on") {
         return Ok(None);
     }
-    let model = config.clip_model.clone();
+    let model = config.clip.model.clone();
     preload(config, &model, &[Role::Textual])
 }
 

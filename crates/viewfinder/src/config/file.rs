@@ -5,7 +5,8 @@ use toml::de::DeTable;
 use super::environment::Environment;
 use super::lines::{Lines, line};
 use super::load::{ConfigError, Layers, Origin};
-use super::settings::{SETTINGS, Setting};
+use super::setting::Setting;
+use super::settings::SETTINGS;
 use super::suggest::closest;
 use super::value::Value as _;
 

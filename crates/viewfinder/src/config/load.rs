@@ -7,7 +7,8 @@ use super::addresses;
 use super::environment::Environment;
 use super::file;
 use super::lines::Lines;
-use super::settings::{Config, SETTINGS, Scope, Setting};
+use super::setting::{Scope, Setting};
+use super::settings::{Config, SETTINGS};
 use super::suggest::closest;
 use super::value::{expand_home, is_address};
 use crate::keys;
@@ -193,10 +194,10 @@ impl Layers {
         if config.listen.is_empty() {
             wrong.push(("listen", "at least one address is needed".to_owned()));
         }
-        if config.companion_listen.is_empty() {
+        if config.companion.listen.is_empty() {
             wrong.push(("companion.listen", "at least one address is needed".to_owned()));
         }
-        for (key, addresses) in [("listen", &config.listen), ("companion.listen", &config.companion_listen)] {
+        for (key, addresses) in [("listen", &config.listen), ("companion.listen", &config.companion.listen)] {
             for address in addresses {
                 if let Err(error) = address.to_socket_addrs() {
                     wrong.push((key, format!("`{address}` is no address to listen on: {error}")));
@@ -209,45 +210,45 @@ impl Layers {
                 if is_address(address) { format!("`{address}`") } else { "a key's address".to_owned() };
             wrong.push(("listen_keys", format!("{address} is not among the addresses of `listen`")));
         }
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log_level) {
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&config.log.level) {
             wrong.push(("log.level", error.to_string()));
         }
         for (key, value, least, most) in [
-            ("faces.min_score", config.faces_min_score, 0.0, 1.0),
-            ("faces.same_person", config.faces_same_person, -1.0, 1.0),
-            ("search.similarity_floor", config.search_similarity_floor, 0.0, 100.0),
-            ("search.similarity_share", config.search_similarity_share, 0.0, 1.0),
-            ("search.similarity_weight", config.search_similarity_weight, 0.0, 1.0),
+            ("faces.min_score", config.faces.min_score, 0.0, 1.0),
+            ("faces.same_person", config.faces.same_person, -1.0, 1.0),
+            ("search.similarity_floor", config.search.similarity_floor, 0.0, 100.0),
+            ("search.similarity_share", config.search.similarity_share, 0.0, 1.0),
+            ("search.similarity_weight", config.search.similarity_weight, 0.0, 1.0),
         ] {
             if !(least..=most).contains(&value) {
                 wrong.push((key, format!("{value} is not between {least} and {most}")));
             }
         }
-        if config.index_kinds.is_empty() {
+        if config.index.kinds.is_empty() {
             wrong.push(("index.kinds", "at least one kind is needed".to_owned()));
         }
         for (key, zero) in [
-            ("engine.queue", config.engine_queue == 0),
-            ("limits.max_bytes", config.limits_max_bytes == 0),
-            ("limits.max_pixels", config.limits_max_pixels == 0),
-            ("limits.max_side", config.limits_max_side == 0),
-            ("limits.held_bytes", config.limits_held_bytes == 0),
-            ("limits.body_time", config.limits_body_time.is_zero()),
-            ("limits.head_time", config.limits_head_time.is_zero()),
-            ("limits.answer_time", config.limits_answer_time.is_zero()),
-            ("limits.headers", config.limits_headers == 0),
-            ("limits.connections", config.limits_connections == 0),
-            ("companion.search_time", config.companion_search_time.is_zero()),
-            ("companion.connect_time", config.companion_connect_time.is_zero()),
-            ("companion.connections", config.companion_connections == 0),
-            ("limits.node_time", config.limits_node_time.is_zero()),
-            ("limits.node_connect_time", config.limits_node_connect_time.is_zero()),
+            ("engine.queue", config.engine.queue == 0),
+            ("limits.max_bytes", config.limits.max_bytes == 0),
+            ("limits.max_pixels", config.limits.max_pixels == 0),
+            ("limits.max_side", config.limits.max_side == 0),
+            ("limits.held_bytes", config.limits.held_bytes == 0),
+            ("limits.body_time", config.limits.body_time.is_zero()),
+            ("limits.head_time", config.limits.head_time.is_zero()),
+            ("limits.answer_time", config.limits.answer_time.is_zero()),
+            ("limits.headers", config.limits.headers == 0),
+            ("limits.connections", config.limits.connections == 0),
+            ("companion.search_time", config.companion.search_time.is_zero()),
+            ("companion.connect_time", config.companion.connect_time.is_zero()),
+            ("companion.connections", config.companion.connections == 0),
+            ("limits.node_time", config.limits.node_time.is_zero()),
+            ("limits.node_connect_time", config.limits.node_connect_time.is_zero()),
         ] {
             if zero {
                 wrong.push((key, "must be more than 0".to_owned()));
             }
         }
-        if config.limits_head_bytes < LEAST_HEAD_BYTES {
+        if config.limits.head_bytes < LEAST_HEAD_BYTES {
             wrong.push(("limits.head_bytes", format!("must be at least {LEAST_HEAD_BYTES}")));
         }
         let wrong = wrong.into_iter().map(|(key, message)| (key.to_owned(), message));

@@ -3,7 +3,8 @@ use std::fmt::Write as _;
 use serde_json::json;
 
 use super::load::{Loaded, Severity};
-use super::settings::{Config, SETTINGS, Setting};
+use super::setting::Setting;
+use super::settings::{Config, SETTINGS};
 use super::value::HIDDEN;
 
 /// The value as it may be shown.

@@ -1,10 +1,9 @@
 //! An Immich opened through the server.
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use viewfinder_test_support::PostgresServer;
+use viewfinder_test_support::{PostgresServer, Response, TestServer};
 
 use crate::serve::{Server, exchange};
 use crate::support::{Run, stderr, stdout};
@@ -14,32 +13,16 @@ const USER: &str = "7a545f09-508b-408d-bd23-bea659519770";
 
 /// Answers every request with a page or as if it were granted, and one on a connection.
 fn immich() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            answer(stream.unwrap());
-        }
+    let server = TestServer::answering(|request, _| {
+        let (kind, body) = match request.path() {
+            "/api/users/me" => ("application/json", format!("{{\"id\":\"{USER}\"}}")),
+            "/api/server/version" => ("application/json", "{\"major\":3,\"minor\":2,\"patch\":2}".to_owned()),
+            path if path.starts_with("/api/") => ("application/json", "{\"by\":\"Immich\"}".to_owned()),
+            _ => ("text/html", "<html><head></head><body>Immich</body></html>".to_owned()),
+        };
+        Response::ok(body).with("Content-Type", kind).with("Connection", "close").close()
     });
-    address
-}
-
-fn answer(mut stream: TcpStream) {
-    let mut head = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
-    let Some(first) = head.next() else { return };
-    head.for_each(drop);
-    let path = first.split(' ').nth(1).unwrap();
-    let (kind, body) = match path {
-        "/api/users/me" => ("application/json", format!("{{\"id\":\"{USER}\"}}")),
-        "/api/server/version" => ("application/json", "{\"major\":3,\"minor\":2,\"patch\":2}".to_owned()),
-        _ if path.starts_with("/api/") => ("application/json", "{\"by\":\"Immich\"}".to_owned()),
-        _ => ("text/html", "<html><head></head><body>Immich</body></html>".to_owned()),
-    };
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(answer.as_bytes()).unwrap();
+    server.address
 }
 
 fn run(url: &str) -> Run {
@@ -83,7 +66,7 @@ fn immich_is_opened_through_the_server_until_it_stops() {
 
 #[test]
 fn an_immich_that_is_gone_is_told_once() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = TestServer::gone();
     let server =
         Server::start(run(&format!("http://{nobody}")).env("VIEWFINDER_COMPANION_SCRIPT", "false"), &[]);
     for _ in 0..3 {
