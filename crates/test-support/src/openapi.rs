@@ -187,3 +187,95 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn document() -> Value {
+        json!({
+            "info": {"title": "Photos"},
+            "paths": {"/photos/{id}": {"patch": {
+                "summary": "Name a photo",
+                "tags": ["photos"],
+                "security": [{"bearer": []}],
+                "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "integer"}}],
+                "requestBody": {"required": true, "content": {"application/json": {"schema": {
+                    "type": "object", "required": ["name"], "properties": {"name": {"type": "string"}},
+                }}}},
+                "responses": {
+                    "200": {"description": "Named", "content": {"application/json": {"schema": {
+                        "$ref": "#/components/schemas/Photo",
+                    }}}},
+                    "503": {"description": "Busy", "headers": {"Retry-After": {"schema": {"type": "integer"}}}},
+                },
+            }}},
+            "components": {
+                "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+                "schemas": {"Photo": {"type": "object", "required": ["id"], "properties": {
+                    "id": {"type": "integer"},
+                    "kind": {"enum": ["jpeg", "png"]},
+                    "lines": {"type": "array", "items": {"oneOf": [{"type": "string"}, {"type": "number"}]}},
+                    "notes": {"type": "object", "additionalProperties": {"type": "string"}},
+                }}},
+            },
+        })
+    }
+
+    #[test]
+    fn whatever_is_left_out_is_noticed() {
+        let operation = "/paths/~1photos~1{id}/patch";
+        let places = [
+            (String::new(), "info"),
+            ("/paths".to_owned(), "/photos/{id}"),
+            ("/components/securitySchemes".to_owned(), "bearer"),
+            ("/components/schemas/Photo".to_owned(), "required"),
+            ("/components/schemas/Photo".to_owned(), "type"),
+            ("/components/schemas/Photo/properties".to_owned(), "notes"),
+            ("/components/schemas/Photo/properties/kind".to_owned(), "enum"),
+            ("/components/schemas/Photo/properties/lines".to_owned(), "items"),
+            ("/components/schemas/Photo/properties/lines/items".to_owned(), "oneOf"),
+            ("/components/schemas/Photo/properties/notes".to_owned(), "additionalProperties"),
+            (operation.to_owned(), "summary"),
+            (operation.to_owned(), "tags"),
+            (operation.to_owned(), "security"),
+            (operation.to_owned(), "parameters"),
+            (operation.to_owned(), "requestBody"),
+            (format!("{operation}/parameters/0"), "required"),
+            (format!("{operation}/parameters/0/schema"), "type"),
+            (format!("{operation}/requestBody"), "required"),
+            (format!("{operation}/requestBody/content/application~1json/schema"), "required"),
+            (format!("{operation}/responses"), "200"),
+            (format!("{operation}/responses/200"), "description"),
+            (format!("{operation}/responses/200/content"), "application/json"),
+            (format!("{operation}/responses/503/headers"), "Retry-After"),
+        ];
+        for (place, part) in places {
+            let mut served = document();
+            assert!(served.pointer_mut(&place).unwrap().as_object_mut().unwrap().remove(part).is_some());
+            assert!(!unsaid(&document(), &served).is_empty(), "{place} {part}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_in_another_way_or_beside_it_is_fine() {
+        let mut served = document();
+        let photo = served["components"]["schemas"]["Photo"].take();
+        served["components"]["schemas"] = json!({
+            "Named": {"allOf": [{"$ref": "#/components/schemas/Known"}, {"type": "object", "required": ["by"]}]},
+            "Known": photo,
+        });
+        let operation = &mut served["paths"]["/photos/{id}"]["patch"];
+        operation["summary"] = json!("Name a photo.");
+        operation["responses"]["404"] = json!({"description": "No such photo"});
+        operation["responses"]["200"]["content"]["application/json"]["schema"] =
+            json!({"$ref": "#/components/schemas/Named"});
+        assert_eq!(unsaid(&document(), &served), Vec::<String>::new());
+        // Whoever asks must not be asked for more.
+        let body = "/paths/~1photos~1{id}/patch/requestBody/content/application~1json/schema/required";
+        *served.pointer_mut(body).unwrap() = json!(["name", "by"]);
+        assert_eq!(unsaid(&document(), &served).len(), 1);
+    }
+}

@@ -33,7 +33,7 @@ const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast
 struct AnalyzeForm {
     #[schema(format = Binary)]
     image: String,
-    #[schema(required = false, max_items = 16)]
+    #[schema(required = false, max_items = SENTENCES)]
     sentence: Vec<String>,
 }
 
