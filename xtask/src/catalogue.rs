@@ -24,8 +24,10 @@ pub(crate) fn bench(million: bool, dry_run: bool) -> Result<()> {
     for (store, count) in runs {
         say(&format!("{store} with {count} pictures"));
         let program = workspace().join("target/release/examples/catalogue");
-        let output =
-            Command::new(program).current_dir(workspace().join("target")).args([store, count]).output()?;
+        let mut command = Command::new(program);
+        // As the program has it, whose memory is told of; see `tune_allocator`.
+        command.env("MALLOC_ARENA_MAX", "2");
+        let output = command.current_dir(workspace().join("target")).args([store, count]).output()?;
         ensure!(output.status.success(), "{store}: {}", String::from_utf8_lossy(&output.stderr));
         found.push((store, serde_json::from_slice(&output.stdout).context("the measurement's answer")?));
     }

@@ -24,7 +24,7 @@ use viewfinder_test_support::{
     made_up::{CLUSTERS, Random, Vocabulary, vector},
 };
 
-type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn Error + Send + Sync>> = std::result::Result<T, E>;
 
 const MODEL: &str = "cn-clip/ViT-B-16";
 const WIDTH: usize = 512;
@@ -44,16 +44,19 @@ const SERVER: &[&str] = &[
     "synchronous_commit=off",
 ];
 
-fn main() -> Result<()> {
+#[tokio::main]
+async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["fill", place, count] => fill(&*open(place, Arc::new(Segmenter::new(None)?))?, count.parse()?),
+        ["fill", place, count] => {
+            let store = open(place, Arc::new(Segmenter::new(None)?)).await?;
+            fill(&*store, count.parse()?).await
+        }
         ["measure", place] => {
-            #[expect(clippy::print_stdout, reason = "the result")]
-            {
-                println!("{}", measure(place)?);
-            }
+            // Where searches of a server run.
+            let found = tokio::spawn(measure(place.to_owned())).await??;
+            show(&found);
             Ok(())
         }
         ["sqlite", count, ref rest @ ..] => {
@@ -118,21 +121,21 @@ fn step(rest: &[&str], name: &str, arguments: &[&str]) -> Result<(String, f64)> 
     Ok((String::from_utf8(output.stdout)?, start.elapsed().as_secs_f64()))
 }
 
-fn open(place: &str, segmenter: Arc<Segmenter>) -> Result<Box<dyn Store>> {
+async fn open(place: &str, segmenter: Arc<Segmenter>) -> Result<Arc<dyn Store>> {
     Ok(if place.starts_with("postgresql:") {
-        Box::new(PostgresStore::open(&PostgresConfig::new(place), segmenter)?)
+        Arc::new(PostgresStore::open(&PostgresConfig::new(place), segmenter).await?)
     } else {
-        Box::new(SqliteStore::open(Path::new(place), segmenter)?)
+        Arc::new(SqliteStore::open(Path::new(place), segmenter).await?)
     })
 }
 
-fn fill(store: &dyn Store, count: usize) -> Result<()> {
+async fn fill(store: &dyn Store, count: usize) -> Result<()> {
     let vocabulary = Vocabulary::new();
-    let first = store.counts()?.assets;
+    let first = store.counts().await?.assets;
     for start in (first..count as u64).step_by(BATCH) {
         let numbers = start..(start + BATCH as u64).min(count as u64);
         let files: Vec<_> = numbers.clone().map(picture).collect();
-        let ids = store.put_files(&files)?;
+        let ids = store.put_files(&files).await?;
         let outcomes: Vec<Outcome> = numbers
             .zip(ids)
             .flat_map(|(i, asset)| {
@@ -150,7 +153,7 @@ fn fill(store: &dyn Store, count: usize) -> Result<()> {
                 ]
             })
             .collect();
-        store.record(&outcomes)?;
+        store.record(&outcomes).await?;
     }
     Ok(())
 }
@@ -186,20 +189,20 @@ fn meaning(text: &str) -> Vec<f32> {
     vector(WIDTH, seed % CLUSTERS, 5_000_000_000 + seed, 1.0)
 }
 
-fn measure(place: &str) -> Result<Value> {
+async fn measure(place: String) -> Result<Value> {
     let segmenter = Arc::new(Segmenter::new(None)?);
     let start = Instant::now();
-    let store: Arc<dyn Store> = open(place, Arc::clone(&segmenter))?.into();
+    let store = open(&place, Arc::clone(&segmenter)).await?;
     let open_ms = start.elapsed().as_secs_f64() * 1e3;
-    let count = store.counts()?.assets;
+    let count = store.counts().await?.assets;
     let before_mb = resident_mb();
     let vocabulary = Vocabulary::new();
     let query = |seed| vocabulary.query(seed, &mut Random::new(77_000 + seed), count);
     let queries: Vec<String> = (0..QUERIES).map(query).collect();
     let all = Filter::default();
-    let near = |text: &str, limit| store.nearest(MODEL, &meaning(text), &all, limit);
+    let near = async |text: &str, limit| store.nearest(MODEL, &meaning(text), &all, limit).await;
     let start = Instant::now();
-    near(&queries[0], LIMIT)?;
+    near(&queries[0], LIMIT).await?;
     let first_ms = start.elapsed().as_secs_f64() * 1e3;
 
     let embedder = |text: &str| -> Result<QueryVector, EmbedError> {
@@ -208,28 +211,26 @@ fn measure(place: &str) -> Result<Value> {
     let searcher =
         Searcher::new(Arc::clone(&store), segmenter, Some(Arc::new(embedder)), Similarity::default());
     let page = Page { limit: PAGE, cursor: None };
-    let timed = |job: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
-        let start = Instant::now();
-        job()?;
-        Ok(start.elapsed().as_secs_f64() * 1e3)
-    };
     let (mut text, mut vectors, mut both, mut hits) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for query in &queries {
-        text.push(timed(&mut || {
-            let found = searcher.search(&format!("ocr:{query}"), &page)?.found;
-            hits.push(found.unwrap_or(0) as f64);
-            Ok(())
-        })?);
-        vectors.push(timed(&mut || near(query, LIMIT).map(drop).map_err(Into::into))?);
-        both.push(timed(&mut || searcher.search(query, &page).map(drop).map_err(Into::into))?);
+        let words = format!("ocr:{query}");
+        let (found, ms) = timed(searcher.search(&words, &page)).await;
+        text.push(ms);
+        hits.push(found?.found.unwrap_or(0) as f64);
+        let (found, ms) = timed(near(query, LIMIT)).await;
+        vectors.push(ms);
+        found?;
+        let (found, ms) = timed(searcher.search(query, &page)).await;
+        both.push(ms);
+        found?;
     }
     let after_mb = resident_mb();
     // More results than an index holds are found by comparing all.
     let mut found = 0;
     let exact = 20;
     for query in &queries[..exact] {
-        let quickly = near(query, 10)?;
-        let true_ones = near(query, 1001)?;
+        let quickly = near(query, 10).await?;
+        let true_ones = near(query, 1001).await?;
         found += quickly
             .iter()
             .filter(|scored| true_ones[..10].iter().any(|other| other.asset == scored.asset))
@@ -240,6 +241,13 @@ fn measure(place: &str) -> Result<Value> {
         "text_ms": spread(text), "vector_ms": spread(vectors), "hybrid_ms": spread(both), "text_hits": spread(hits),
         "memory_mb": after_mb, "memory_before_mb": before_mb, "recall_at_10": found as f64 / (10 * exact) as f64,
     }))
+}
+
+/// An answer, and the milliseconds that it took.
+async fn timed<T>(answer: impl Future<Output = T>) -> (T, f64) {
+    let start = Instant::now();
+    let answer = answer.await;
+    (answer, start.elapsed().as_secs_f64() * 1e3)
 }
 
 /// Median, 95th percentile, largest.

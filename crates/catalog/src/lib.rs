@@ -3,6 +3,7 @@
 //! [`Store`] keeps plain data, in SQLite or PostgreSQL. [`text`] cuts text into what a store finds it by, [`query`] reads
 //! searches, and [`search`] makes them.
 
+mod blocking;
 mod bytes;
 mod corrections;
 mod faces;

@@ -1,6 +1,8 @@
 //! What a store can do. Two implementations pass the same tests: SQLite (one file, the default) and PostgreSQL.
 //!
-//! Calls block; whoever is asynchronous calls them on a blocking thread. Each call is one transaction.
+//! Each call is one transaction, and belongs into a Tokio runtime.
+use async_trait::async_trait;
+
 use crate::{
     AnalysisKind, Asset, AssetId, FaceRecord, FileRecord, Outcome, PersonId, Properties,
     search::Source,
@@ -123,45 +125,46 @@ pub struct Counts {
 }
 
 /// Where assets and findings are kept.
-pub trait Store: Source + Send {
+#[async_trait]
+pub trait Store: Source {
     // Files
 
     /// Adds files, or updates those of the same path. Changed content makes all analyses [`Never`] and forgets what
     /// they found, corrections included; unchanged content keeps them.
     ///
     /// [`Never`]: crate::AnalysisState::Never
-    fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError>;
+    async fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError>;
 
     /// Gives an asset another path and file times, and keeps its findings; its content must be the same. An asset that was known at that
     /// path is forgotten.
-    fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError>;
+    async fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError>;
 
     /// Forgets assets and all that is known about them.
-    fn remove(&self, ids: &[AssetId]) -> Result<(), StoreError>;
+    async fn remove(&self, ids: &[AssetId]) -> Result<(), StoreError>;
 
     /// Assets whose path begins with `folder` (a path with a slash at its end, or empty for all), ordered by path,
     /// after the path `after`, at most `limit`.
-    fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> Result<Vec<Asset>, StoreError>;
+    async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> Result<Vec<Asset>, StoreError>;
 
     /// Assets in the order of `ids`; those that are gone are left out.
-    fn assets(&self, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError>;
+    async fn assets(&self, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError>;
 
     /// The asset of a path.
-    fn by_path(&self, path: &str) -> Result<Option<Asset>, StoreError>;
+    async fn by_path(&self, path: &str) -> Result<Option<Asset>, StoreError>;
 
     /// Assets of a content.
-    fn by_hash(&self, hash: &crate::ContentHash) -> Result<Vec<Asset>, StoreError>;
+    async fn by_hash(&self, hash: &crate::ContentHash) -> Result<Vec<Asset>, StoreError>;
 
     // Findings
 
     /// Records outcomes, all or none. Corrected lines survive a new text; see [`corrected`](crate::TextLine::corrected). Known faces stay known where a
     /// new face without a person lies over one. After a failure, what was found before stays.
-    fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError>;
+    async fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError>;
 
     /// Marks analyses as never done, so that they are done again. What was found stays searchable until then, but for vectors
     /// of another model, which [`Source::nearest`] leaves out. With `discard_corrections`, corrected lines are put back to
     /// what was read, and the next text replaces them.
-    fn forget(
+    async fn forget(
         &self,
         kind: AnalysisKind,
         ids: &[AssetId],
@@ -169,13 +172,13 @@ pub trait Store: Source + Send {
     ) -> Result<(), StoreError>;
 
     /// Marks everything done by another model as never done; returns how many.
-    fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError>;
+    async fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError>;
 
     /// Marks everything that failed as never done; returns how many.
-    fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError>;
+    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError>;
 
     /// Assets for which one of `kinds` was never done, after `after` in the order of numbers, at most `limit`.
-    fn pending(
+    async fn pending(
         &self,
         kinds: &[AnalysisKind],
         after: Option<AssetId>,
@@ -183,22 +186,22 @@ pub trait Store: Source + Send {
     ) -> Result<Vec<Asset>, StoreError>;
 
     /// Assets with a failed analysis, newest first, at most `limit`.
-    fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError>;
+    async fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError>;
 
     /// Replaces a line's text by hand and marks it corrected; false if the asset has no such line.
-    fn correct(&self, id: AssetId, line: usize, text: &str) -> Result<bool, StoreError>;
+    async fn correct(&self, id: AssetId, line: usize, text: &str) -> Result<bool, StoreError>;
 
     /// The vector of an asset, and its model.
-    fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError>;
+    async fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError>;
 
     /// Faces of an asset, with their places for [`Store::assign`].
-    fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError>;
+    async fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError>;
 
     // Search
 
     /// Assets that pass the filter, newest first by the time taken, then by number, after `after`, at most `limit`: what a
     /// page shows before anything was searched. Nothing comes after an asset that is gone.
-    fn browse(
+    async fn browse(
         &self,
         filter: &Filter,
         after: Option<AssetId>,
@@ -208,10 +211,10 @@ pub trait Store: Source + Send {
     // People
 
     /// Everybody who has a face or a name, largest group first.
-    fn people(&self) -> Result<Vec<Person>, StoreError>;
+    async fn people(&self) -> Result<Vec<Person>, StoreError>;
 
     /// Faces of `model` that belong to nobody yet, with their asset and place in it, after `after`, at most `limit`.
-    fn unassigned_faces(
+    async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
@@ -219,7 +222,7 @@ pub trait Store: Source + Send {
     ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError>;
 
     /// The faces of `model` most like `embedding` that belong to somebody, best first, at most `limit`: person and cosine.
-    fn similar_people(
+    async fn similar_people(
         &self,
         model: &str,
         embedding: &[f32],
@@ -227,7 +230,7 @@ pub trait Store: Source + Send {
     ) -> Result<Vec<(PersonId, f32)>, StoreError>;
 
     /// Says whose a face is; `None` makes a new person. Returns the person, or none if there is no such face or person.
-    fn assign(
+    async fn assign(
         &self,
         id: AssetId,
         face: usize,
@@ -235,21 +238,21 @@ pub trait Store: Source + Send {
     ) -> Result<Option<PersonId>, StoreError>;
 
     /// Names a person; false if there is no such person.
-    fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError>;
+    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError>;
 
     /// Persons called so, whatever the case.
-    fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError>;
+    async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError>;
 
     // Upkeep
 
     /// Counts.
-    fn counts(&self) -> Result<Counts, StoreError>;
+    async fn counts(&self) -> Result<Counts, StoreError>;
 
     /// Counts changes of what a search could find: a page cut from results of another count may be stale.
-    fn revision(&self) -> Result<i64, StoreError>;
+    async fn revision(&self) -> Result<i64, StoreError>;
 
     /// Cuts the texts of some more assets, `limit` at most, into the tokens of the store's segmenter, if they were cut by one of another
     /// version; returns how many assets are left. Call it until none are, beside other work: until then, texts
     /// are found by their old tokens.
-    fn refresh_text(&self, limit: usize) -> Result<u64, StoreError>;
+    async fn refresh_text(&self, limit: usize) -> Result<u64, StoreError>;
 }

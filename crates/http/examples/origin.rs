@@ -13,6 +13,7 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncSeekExt as _},
     sync::mpsc,
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_http::proxy::{Body, Limits, Server, full};
 
 /// As much as Node reads from a file at a time.
@@ -36,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             })
         }
     };
-    server.run(answer, std::future::pending()).await;
+    server.run(answer, CancellationToken::new()).await;
     Ok(())
 }
 

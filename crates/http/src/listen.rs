@@ -8,10 +8,10 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
     task::JoinSet,
     time::sleep,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     connection::Connection,
@@ -44,14 +44,14 @@ fn lacks_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(97)
 }
 
-/// Has every connection served by `converse` until `stopped` becomes true, then waits for those that are open. At most
+/// Has every connection served by `converse` until `stop` is cancelled, then waits for those that are open. At most
 /// `connections` are open at once; when they run short, those leave that nobody waits at, see [`Place`].
 ///
 /// [`Place`]: crate::Place
 pub async fn accept<F>(
     listener: TcpListener,
     connections: usize,
-    mut stopped: watch::Receiver<bool>,
+    stop: CancellationToken,
     converse: impl Fn(Connection, SocketAddr) -> F,
 ) where
     F: Future<Output = ()> + Send + 'static,
@@ -67,7 +67,7 @@ pub async fn accept<F>(
         };
         let accepted = tokio::select! {
             accepted = accepted => accepted,
-            _ = stopped.changed() => break,
+            () = stop.cancelled() => break,
         };
         while open.try_join_next().is_some() {}
         match accepted {

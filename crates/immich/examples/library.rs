@@ -1,11 +1,16 @@
 //! Fills a made-up Immich and measures how long searches of its library take, and how many of the first ten hits an exact scan gives too:
 //! `library COUNT` prints a line of JSON. With the address of a database after it, that one is filled if it is empty, and kept; with `vchordrq`
 //! after that, it gets `VectorChord`'s index as Immich makes it. The words' vectors are at hand; what a network would add is not measured.
-use std::{error::Error, sync::Arc, time::Instant};
+use std::{
+    error::Error,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use pgvector::Vector;
 use postgres::{Client, NoTls};
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_core::{
@@ -75,6 +80,12 @@ impl Backend for Words {
     fn unload(&self) {}
 }
 
+/// What comes of something asynchronous. The client that fills the database is not.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().expect("a runtime")).block_on(future)
+}
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let count: u64 = arguments.next().ok_or("usage: library COUNT [URL [vchordrq]]")?.parse()?;
@@ -93,33 +104,31 @@ fn main() -> Result<()> {
     client.batch_execute(&format!("DROP INDEX IF EXISTS clip_index; {index}"))?;
     client.batch_execute("VACUUM ANALYZE")?;
     let me = client.query_one("SELECT id FROM \"user\"", &[])?.get(0);
-    let runtime = tokio::runtime::Runtime::new()?;
     let config = DatabaseConfig {
         database_url: url.clone(),
         text_search_config: None,
         segmenter: Arc::new(Segmenter::new(None)?),
         backend: Arc::new(Words),
-        runtime: runtime.handle().clone(),
         ocr: ocr::Options::immich(0.5, 0.8, 736),
         similarity: Similarity::default(),
     };
-    let library = Database::open(config.clone())?;
+    let library = wait(Database::open(config.clone()))?;
     let start = Instant::now();
-    while !library.follow()? {}
+    while !wait(library.follow())? {}
     let catch_up_s = start.elapsed().as_secs_f64();
     client.batch_execute("VACUUM ANALYZE")?;
     let mut found = measure(&library, me, &vocabulary, count)?;
     found["catch_up_s"] = json!(catch_up_s);
     let start = Instant::now();
     for _ in 0..20 {
-        library.follow()?;
+        wait(library.follow())?;
     }
     found["follow_ms"] = json!(start.elapsed().as_secs_f64() * 50.0);
     let queries = queries(&vocabulary, count);
     let by_index = first_ten(&library, me, &queries)?;
     client.batch_execute("DROP INDEX clip_index")?;
     // It looks at the indices when it is opened.
-    let exact = first_ten(&Database::open(config)?, me, &queries)?;
+    let exact = first_ten(&wait(Database::open(config))?, me, &queries)?;
     found["recall_at_10"] = json!(share(&by_index, &exact));
     client.batch_execute(index)?;
     #[expect(clippy::print_stdout, reason = "the result")]
@@ -219,7 +228,7 @@ fn first_ten(library: &Database, me: Uuid, queries: &[String]) -> Result<Vec<Vec
             let mut body = filters.clone();
             body["query"] = json!(format!("clip:\"{query}\""));
             body["size"] = json!(10);
-            let page = library.search(&caller, &SearchRequest::parse(SearchRoute::Smart, &body)?)?;
+            let page = wait(library.search(&caller, &SearchRequest::parse(SearchRoute::Smart, &body)?))?;
             found.push(page.items.iter().map(|item| item["id"].to_string()).collect());
         }
     }
@@ -253,7 +262,7 @@ fn measure(library: &Database, me: Uuid, vocabulary: &Vocabulary, count: u64) ->
             body["query"] = json!(format!("{prefix}{query}"));
             let request = SearchRequest::parse(SearchRoute::Smart, &body)?;
             let start = Instant::now();
-            let items = match library.search(&caller, &request) {
+            let items = match wait(library.search(&caller, &request)) {
                 Ok(page) => page.items.len(),
                 Err(viewfinder_immich::database::Error::NothingFound) => 0,
                 Err(error) => return Err(error.into()),

@@ -10,19 +10,22 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    thread::sleep,
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    time::sleep,
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use viewfinder_http::proxy::{Body, Limits, Proxy, ProxyConfig, Server, Visitor, full};
+use viewfinder_http::proxy::{Body, Limits, ProxyConfig, Server, Visitor, full};
 use viewfinder_immich::{
+    client::Client,
     companion::{Companion, CompanionConfig},
     library::{AsCaller, Caller, Capabilities, Library, LibraryError, Page, RerunKind, SearchRoute},
 };
@@ -38,17 +41,24 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// A library that only takes its time.
 struct Slow;
 
+#[async_trait]
 impl Library for Slow {
-    fn search(&self, _: &Caller, _: SearchRoute, _: &Value, _: &dyn AsCaller) -> Result<Page, LibraryError> {
-        sleep(SEARCH);
+    async fn search(
+        &self,
+        _: &Caller,
+        _: SearchRoute,
+        _: &Value,
+        _: &dyn AsCaller,
+    ) -> Result<Page, LibraryError> {
+        sleep(SEARCH).await;
         Ok(Page::default())
     }
 
-    fn require_own(&self, _: &Caller, _: &[Uuid]) -> Result<(), LibraryError> {
+    async fn require_own(&self, _: &Caller, _: &[Uuid]) -> Result<(), LibraryError> {
         Ok(())
     }
 
-    fn rerun(
+    async fn rerun(
         &self,
         _: &Caller,
         _: RerunKind,
@@ -56,8 +66,9 @@ impl Library for Slow {
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
         for asset in assets {
-            immich.preview(*asset).map_err(|message| LibraryError::Failed { code: "preview", message })?;
-            sleep(PICTURE);
+            let preview = immich.preview(*asset).await;
+            preview.map_err(|message| LibraryError::Failed { code: "preview", message })?;
+            sleep(PICTURE).await;
         }
         Ok(())
     }
@@ -93,9 +104,9 @@ async fn immich(request: Request<Body>, _: Visitor) -> Response<Body> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::bind(&["127.0.0.1:0".parse()?], Limits::default()).await?;
     let upstream = server.addresses()[0];
-    tokio::spawn(server.run(immich, std::future::pending()));
+    tokio::spawn(server.run(immich, CancellationToken::new()));
     let companion = Arc::new(Companion::new(CompanionConfig {
-        proxy: Proxy::new(&ProxyConfig::new(format!("http://{upstream}")))?,
+        client: Client::new(&ProxyConfig::new(format!("http://{upstream}")))?,
         library: Some(Arc::new(Slow)),
         time: Duration::from_secs(3),
         preview_time: Duration::from_secs(30),
@@ -105,7 +116,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let server = Server::bind(&["127.0.0.1:0".parse()?], Limits::default()).await?;
     let address = server.addresses()[0];
     let handle = move |request, visitor| Arc::clone(&companion).handle(request, visitor);
-    tokio::spawn(server.run(handle, std::future::pending()));
+    tokio::spawn(server.run(handle, CancellationToken::new()));
 
     let started = Arc::new(AtomicU64::new(0));
     for _ in 0..CLIENTS {
@@ -121,7 +132,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         });
     }
-    tokio::time::sleep(WARM_UP).await;
+    sleep(WARM_UP).await;
     let (mut times, mut left) = (Vec::new(), 0);
     for _ in 0..SEARCHES {
         let asked = Instant::now();

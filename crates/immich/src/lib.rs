@@ -2,9 +2,11 @@
 //!
 //! [`library`] is what may be asked of an Immich's library, and the language of its searches. Two answer: [`database`] from Immich's
 //! own tables, and [`api`] from its lists, with keys of its users. [`companion`] stands in front of Immich, and asks whichever there
-//! is. It knows neither of them, nor do they know it.
+//! is. It knows neither of them, nor do they know it. [`client`] is the way to Immich, for all of them.
 
 pub mod api;
+pub mod client;
 pub mod companion;
 pub mod database;
 pub mod library;
+mod rest;

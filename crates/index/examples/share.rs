@@ -14,9 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, SqliteStore, text::Segmenter};
 use viewfinder_engine::{Engine, EngineConfig};
-use viewfinder_index::{Analysis, Event, Files, Links, Listener, Models, Scan, Scope, Stop, Tools};
+use viewfinder_index::{Analysis, Event, Files, Links, Listener, Models, Scan, Scope, Tools};
 use viewfinder_models::{Catalogue, Role, StoreConfig};
 use viewfinder_test_support as test_support;
 
@@ -57,7 +58,9 @@ fn main() {
     let root = PathBuf::from(std::env::args_os().nth(1).unwrap()).canonicalize().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let segmenter = Arc::new(Segmenter::new(None).unwrap());
-    let store = Arc::new(SqliteStore::open(&folder.path().join("catalog.db"), segmenter).unwrap());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let file = folder.path().join("catalog.db");
+    let store = Arc::new(runtime.block_on(SqliteStore::open(&file, segmenter)).unwrap());
     let engine = engine();
     let workers = engine.status().workers;
     let kinds = AnalysisKind::ALL.to_vec();
@@ -98,8 +101,7 @@ fn main() {
             (busy as f64 / (looks * workers) as f64, begin.unwrap().elapsed())
         })
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let stop = Stop::default();
+    let stop = CancellationToken::new();
     let begin = Instant::now();
     let listener = Arc::clone(&count) as Arc<dyn Listener>;
     let summary = runtime

@@ -2,15 +2,16 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     path::PathBuf,
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use tokio::{
-    sync::{Semaphore, watch},
-    task::{JoinSet, spawn_blocking},
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
     time::sleep,
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
     AnalysisKind, AnalysisState, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store,
 };
@@ -20,10 +21,10 @@ use viewfinder_core::{
 };
 
 use crate::{
-    Event, FileKind, IndexError, Listener, Pictures, Problems, Stop,
+    Event, FileKind, IndexError, Listener, Pictures, Problems,
     found::finding,
-    patience::insist,
     record::{Done, write},
+    retry::retry,
     source::Unread,
     tools::Converted,
 };
@@ -162,14 +163,14 @@ pub(crate) async fn analyse(
     analysis: Analysis,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: Arc<dyn Listener>,
     complete: watch::Receiver<bool>,
 ) -> Result<Analysed, IndexError> {
-    let (sender, receiver) = mpsc::channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     let writer = {
         let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
-        spawn_blocking(move || write(&*store, &receiver, &stop, &*listener))
+        tokio::spawn(async move { write(&*store, receiver, &stop, &*listener).await })
     };
     let context =
         Arc::new(Context { analysis, backend, listener, bytes: Semaphore::new(HELD_BYTES as usize) });
@@ -184,8 +185,8 @@ pub(crate) async fn analyse(
 async fn run(
     context: &Arc<Context>,
     feed: &mut Feed,
-    stop: &Stop,
-    sender: mpsc::Sender<Done>,
+    stop: &CancellationToken,
+    sender: mpsc::UnboundedSender<Done>,
 ) -> Result<Analysed, IndexError> {
     let mut analysed = Analysed::default();
     let mut jobs = JoinSet::new();
@@ -223,14 +224,14 @@ async fn run(
                 context.listener.tell(Event::Analysed);
             }
             () = sleep(LOOK_AGAIN), if later => {}
-            () = stop.wait() => return Ok(analysed),
+            () = stop.cancelled() => return Ok(analysed),
         }
     }
 }
 
 impl Analysed {
     /// Counts an end and hands on what there is to record. False if nobody records any more.
-    fn take(&mut self, ended: Ended, sender: &mpsc::Sender<Done>) -> bool {
+    fn take(&mut self, ended: Ended, sender: &mpsc::UnboundedSender<Done>) -> bool {
         for (code, message) in ended.troubles {
             self.problems.add(&code, &ended.path, message);
         }
@@ -272,7 +273,7 @@ enum Next {
 struct Feed {
     context: Arc<Context>,
     store: Arc<dyn Store>,
-    stop: Stop,
+    stop: CancellationToken,
     complete: watch::Receiver<bool>,
     kinds: Vec<AnalysisKind>,
     queue: VecDeque<Asset>,
@@ -288,7 +289,7 @@ impl Feed {
     fn new(
         context: Arc<Context>,
         store: Arc<dyn Store>,
-        stop: Stop,
+        stop: CancellationToken,
         complete: watch::Receiver<bool>,
     ) -> Self {
         Self {
@@ -330,12 +331,8 @@ impl Feed {
 
     /// Reads on. False if a pass ended that will not be the last.
     async fn fill(&mut self) -> Result<bool, IndexError> {
-        let (store, stop, listener) =
-            (Arc::clone(&self.store), self.stop.clone(), Arc::clone(&self.context.listener));
-        let (kinds, after) = (self.kinds.clone(), self.after);
-        let page = spawn_blocking(move || insist(&stop, &*listener, || store.pending(&kinds, after, PAGE)))
-            .await
-            .map_err(|error| IndexError::Internal(error.to_string()))??;
+        let pending = || self.store.pending(&self.kinds, self.after, PAGE);
+        let page = retry(&self.stop, &*self.context.listener, pending).await?;
         let more = page.len() == PAGE;
         self.after = page.last().map(|asset| asset.id);
         let scope = &self.context.analysis.scope;
@@ -367,7 +364,8 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
     let Ok(_held) = context.bytes.acquire_many(bytes.clamp(1, HELD_BYTES) as u32).await else { return ended };
     let read = {
         let (asset, context) = (asset.clone(), Arc::clone(&context));
-        spawn_blocking(move || context.analysis.pictures.read(&asset)).await
+        // A task of its own: if it goes wrong, that is this picture's trouble.
+        tokio::spawn(async move { context.analysis.pictures.read(&asset).await }).await
     };
     let trouble = |code: &str, message: String| vec![(code.to_owned(), message)];
     match read {

@@ -11,6 +11,7 @@
 //! the next run goes on from there.
 
 mod analyse;
+mod blocking;
 mod content;
 mod exif_time;
 mod found;
@@ -19,17 +20,16 @@ mod found;
 pub mod fuzzing;
 mod ignored;
 mod kind;
-mod patience;
 mod people;
 mod problems;
 mod properties;
 mod record;
 mod report;
+mod retry;
 mod rules;
 mod run;
 mod scan;
 mod source;
-mod stop;
 mod tools;
 mod walk;
 mod watch;
@@ -42,7 +42,6 @@ pub use report::{Event, Listener};
 pub use run::{Summary, analyse_and_group, index, prepare};
 pub use scan::{Scan, Scanned, scan};
 pub use source::{Files, Originals, Pictures, Unread};
-pub use stop::Stop;
 pub use tools::{Converted, Tools};
 pub use viewfinder_files::Links;
 pub use watch::{Watch, WatchError};

@@ -1,9 +1,8 @@
 //! Whose face is it? New faces join the people they look like, or begin new ones.
 use std::collections::HashMap;
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AssetId, PersonId, Store, StoreError};
-
-use crate::Stop;
 
 /// Faces read from the catalogue at a time.
 const PAGE: usize = 256;
@@ -19,25 +18,30 @@ pub struct Grouped {
     pub new: u64,
 }
 
-/// Gives every face of `model` that belongs to nobody to a person. Blocks; ends early when asked to stop.
+/// Gives every face of `model` that belongs to nobody to a person. Ends early when asked to stop.
 ///
 /// Of the five known faces most like it, those with a cosine of at least `least` vote, each with its cosine, and the person
 /// with the most wins; so a single face in the wrong group does not draw more after it. Without a vote the face begins a
 /// person. Faces are taken in the order of their assets, so the same faces give the same groups.
-pub(crate) fn group(store: &dyn Store, model: &str, least: f32, stop: &Stop) -> Result<Grouped, StoreError> {
+pub(crate) async fn group(
+    store: &dyn Store,
+    model: &str,
+    least: f32,
+    stop: &CancellationToken,
+) -> Result<Grouped, StoreError> {
     let mut grouped = Grouped::default();
     let mut after: Option<(AssetId, usize)> = None;
     loop {
-        let page = store.unassigned_faces(model, after, PAGE)?;
+        let page = store.unassigned_faces(model, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(grouped) };
         after = Some((last.0, last.1));
         for (asset, place, embedding) in page {
-            if stop.asked() {
+            if stop.is_cancelled() {
                 return Ok(grouped);
             }
-            let person = elect(&store.similar_people(model, &embedding, NEIGHBOURS)?, least);
+            let person = elect(&store.similar_people(model, &embedding, NEIGHBOURS).await?, least);
             // A face that is gone by now has nobody to count it for.
-            if store.assign(asset, place, person)?.is_some() {
+            if store.assign(asset, place, person).await?.is_some() {
                 match person {
                     Some(_) => grouped.joined += 1,
                     None => grouped.new += 1,

@@ -6,12 +6,13 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{ContentHash, FileRecord, Properties};
 use viewfinder_files::{Links, OpenError, open};
 use viewfinder_image::header;
 
 use crate::{
-    FileKind, Stop, Tools,
+    FileKind, Tools,
     content::{HEAD, of_content},
     exif_time,
     tools::Subject,
@@ -48,7 +49,7 @@ pub(crate) fn describe(
     tools: &Tools,
     max_bytes: u64,
     links: Links,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> io::Result<Option<(FileRecord, Properties)>> {
     let place = Path::new(path);
     let mut file = match open(place, links) {
@@ -92,7 +93,7 @@ fn of_picture(content: &[u8]) -> Properties {
 /// The hash of a file from where it is to its end; it is at its beginning afterwards. `None` if asked to stop.
 ///
 /// A file of nothing but holes takes no room and may be as large as the file system can say: it is refused, as reading it takes days.
-pub(crate) fn hash_in_pieces(file: &mut File, stop: &Stop) -> io::Result<Option<ContentHash>> {
+pub(crate) fn hash_in_pieces(file: &mut File, stop: &CancellationToken) -> io::Result<Option<ContentHash>> {
     if is_mostly_holes(&file.metadata()?) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
@@ -107,7 +108,7 @@ pub(crate) fn hash_in_pieces(file: &mut File, stop: &Stop) -> io::Result<Option<
             file.rewind()?;
             return Ok(Some(hash.finalize().into()));
         }
-        if stop.asked() {
+        if stop.is_cancelled() {
             return Ok(None);
         }
         hash.update(&piece[..read]);
@@ -134,10 +135,10 @@ mod tests {
     fn hashing_ends_when_asked_to_stop() {
         let mut file = tempfile::tempfile().unwrap();
         file.set_len(3 * PIECE as u64).unwrap();
-        let stop = Stop::default();
+        let stop = CancellationToken::new();
         let zeros = vec![0; 3 * PIECE];
         assert_eq!(hash_in_pieces(&mut file, &stop).unwrap(), Some(hash(&zeros)));
-        stop.ask();
+        stop.cancel();
         assert_eq!(hash_in_pieces(&mut file, &stop).unwrap(), None);
     }
 
@@ -146,6 +147,6 @@ mod tests {
     fn a_large_file_of_holes_is_not_read() {
         let mut file = tempfile::tempfile().unwrap();
         file.set_len(1 << 40).unwrap();
-        assert!(hash_in_pieces(&mut file, &Stop::default()).is_err());
+        assert!(hash_in_pieces(&mut file, &CancellationToken::new()).is_err());
     }
 }

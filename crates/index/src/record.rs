@@ -1,12 +1,14 @@
 //! Writes what was found, many files at a time.
-use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, timeout_at},
+};
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{FileRecord, Outcome, Properties, Store, StoreError};
 
-use crate::{Listener, Stop, patience::insist};
+use crate::{Listener, retry::retry};
 
 /// Files recorded in one transaction, at most.
 const BATCH: usize = 64;
@@ -22,28 +24,29 @@ pub(crate) struct Done {
     pub(crate) file: Option<(FileRecord, Properties)>,
 }
 
-/// Records what comes until no more can come. Blocks.
-pub(crate) fn write(
+/// Records what comes until no more can come.
+pub(crate) async fn write(
     store: &dyn Store,
-    done: &Receiver<Done>,
-    stop: &Stop,
+    mut done: UnboundedReceiver<Done>,
+    stop: &CancellationToken,
     listener: &dyn Listener,
 ) -> Result<(), StoreError> {
-    while let Ok(first) = done.recv() {
+    while let Some(first) = done.recv().await {
         let deadline = Instant::now() + BATCH_TIME;
         let mut batch = vec![first];
         while batch.len() < BATCH {
-            match done.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(next) => batch.push(next),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
+            match timeout_at(deadline, done.recv()).await {
+                Ok(Some(next)) => batch.push(next),
+                // In time no more came, or no more can come.
+                Ok(None) | Err(_) => break,
             }
         }
         let files: Vec<_> = batch.iter_mut().filter_map(|done| done.file.take()).collect();
         let outcomes: Vec<_> = batch.into_iter().flat_map(|done| done.outcomes).collect();
         if !files.is_empty() {
-            insist(stop, listener, || store.put_files(&files))?;
+            retry(stop, listener, || store.put_files(&files)).await?;
         }
-        insist(stop, listener, || store.record(&outcomes))?;
+        retry(stop, listener, || store.record(&outcomes)).await?;
     }
     Ok(())
 }

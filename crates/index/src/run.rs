@@ -1,13 +1,14 @@
 //! A whole run: compare, analyse, group.
 use std::sync::Arc;
 
-use tokio::{sync::watch, task::spawn_blocking};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, Store, StoreError};
 use viewfinder_core::Backend;
 
 use crate::{
-    Analysed, Analysis, Grouped, IndexError, Listener, Models, Scan, Scanned, Stop, analyse::analyse,
-    patience::insist, people::group, scan,
+    Analysed, Analysis, Grouped, IndexError, Listener, Models, Scan, Scanned, analyse::analyse,
+    people::group, retry::retry, scan,
 };
 
 /// Texts cut anew at a time, when the rules of cutting have changed.
@@ -34,27 +35,24 @@ pub async fn index(
     same_person: f32,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: Arc<dyn Listener>,
 ) -> Result<Summary, IndexError> {
-    let prepared = {
-        let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
-        let (kinds, models) = (analysis.kinds.clone(), analysis.models.clone());
-        blocking(move || prepare(&kinds, &models, &*store, &stop, &*listener))
-    };
-    prepared.await?;
+    // Each half may end the other, and nothing else of the caller's.
+    let stop = &stop.child_token();
+    prepare(&analysis.kinds, &analysis.models, &*store, stop, &*listener).await?;
     let (complete, completed) = watch::channel(false);
     let scanning = {
         let (store, stop, listener) = (Arc::clone(&store), stop.clone(), Arc::clone(&listener));
-        tokio::spawn(blocking(move || {
-            let scanned = self::scan(&scan, &*store, &stop, &*listener);
+        tokio::spawn(async move {
+            let scanned = self::scan(scan, &*store, &stop, &*listener).await;
             complete.send_replace(true);
             scanned
-        }))
+        })
     };
     let analysed = analyse_and_group(analysis, same_person, store, backend, stop, listener, completed).await;
     if analysed.is_err() {
-        stop.ask();
+        stop.cancel();
     }
     let scanned = scanning.await.map_err(|error| IndexError::Internal(error.to_string()))?;
     // If both failed, the analysis says more: an engine that does not work.
@@ -62,18 +60,18 @@ pub async fn index(
     Ok(Summary { scanned, analysed, grouped })
 }
 
-/// Makes everything wait that other models than these found, and cuts texts anew if the rules of cutting have changed. Blocks.
-pub fn prepare(
+/// Makes everything wait that other models than these found, and cuts texts anew if the rules of cutting have changed.
+pub async fn prepare(
     kinds: &[AnalysisKind],
     models: &Models,
     store: &dyn Store,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: &dyn Listener,
 ) -> Result<(), StoreError> {
     for kind in kinds {
-        insist(stop, listener, || store.forget_other_models(*kind, models.of(*kind)))?;
+        retry(stop, listener, || store.forget_other_models(*kind, models.of(*kind))).await?;
     }
-    while !stop.asked() && insist(stop, listener, || store.refresh_text(TEXTS))? > 0 {}
+    while !stop.is_cancelled() && retry(stop, listener, || store.refresh_text(TEXTS)).await? > 0 {}
     Ok(())
 }
 
@@ -85,23 +83,13 @@ pub async fn analyse_and_group(
     same_person: f32,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: Arc<dyn Listener>,
     complete: watch::Receiver<bool>,
 ) -> Result<(Analysed, Grouped), IndexError> {
     let faces = analysis.kinds.contains(&AnalysisKind::Faces).then(|| analysis.models.faces.clone());
     let analysed = analyse(analysis, Arc::clone(&store), backend, stop, listener, complete).await?;
     let Some(model) = faces else { return Ok((analysed, Grouped::default())) };
-    let stop = stop.clone();
-    let grouped = blocking(move || group(&*store, &model, same_person, &stop)).await?;
+    let grouped = group(&*store, &model, same_person, stop).await?;
     Ok((analysed, grouped))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, IndexError> {
-    spawn_blocking(work)
-        .await
-        .map_err(|error| IndexError::Internal(error.to_string()))?
-        .map_err(IndexError::from)
 }

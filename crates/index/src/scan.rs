@@ -3,18 +3,21 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet},
     fs, io,
     path::{MAIN_SEPARATOR, Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
-    AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FileRecord, Properties, Store, StoreError,
+    AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FileRecord, Properties, Store,
 };
 use viewfinder_files::Links;
 
 use crate::{
-    Event, Listener, Problems, Stop, Tools,
-    patience::insist,
+    Event, IndexError, Listener, Problems, Tools,
+    blocking::blocking,
     properties::describe,
+    retry::retry,
     walk::{Stamp, Walked, walk},
 };
 
@@ -71,34 +74,42 @@ pub struct Scanned {
     pub complete: bool,
 }
 
-/// Compares the folders with the catalogue and records the differences. Blocks; ends early when asked to stop.
-pub fn scan(
-    scan: &Scan,
+/// Compares the folders with the catalogue and records the differences. Ends early when asked to stop.
+pub async fn scan(
+    scan: Scan,
     store: &dyn Store,
-    stop: &Stop,
+    stop: &CancellationToken,
     listener: &dyn Listener,
-) -> Result<Scanned, StoreError> {
-    let mut run = Run { scan, store, stop, listener, batch: Batch::default(), scanned: Scanned::default() };
+) -> Result<Scanned, IndexError> {
+    let scan = Arc::new(scan);
+    let mut run = Run {
+        scan: Arc::clone(&scan),
+        store,
+        stop,
+        listener,
+        batch: Batch::default(),
+        scanned: Scanned::default(),
+    };
     let mut gone = Vec::new();
     for root in &scan.roots {
-        let Some(looked) = run.root(root)? else {
-            run.flush()?;
+        let Some(looked) = run.root(root).await? else {
+            run.flush().await?;
             return Ok(run.scanned);
         };
         gone.push((root, looked));
     }
     // A file that moved, be it from one folder to another, has given its findings on by now.
     for (root, Looked { unread, missing }) in gone {
-        run.forget(root, &unread, missing)?;
+        run.forget(root, unread, missing).await?;
     }
     run.scanned.complete = true;
     Ok(run.scanned)
 }
 
 struct Run<'a> {
-    scan: &'a Scan,
+    scan: Arc<Scan>,
     store: &'a dyn Store,
-    stop: &'a Stop,
+    stop: &'a CancellationToken,
     listener: &'a dyn Listener,
     batch: Batch,
     scanned: Scanned,
@@ -127,20 +138,14 @@ struct Missing {
 
 impl Run<'_> {
     /// One folder, through to its end unless it was asked to stop.
-    fn root(&mut self, root: &Path) -> Result<Option<Looked>, StoreError> {
-        let there = root.is_dir();
-        let walked = if there {
-            let Scan { within, roots, links, .. } = self.scan;
-            walk(root, within, roots, *links, self.stop, &mut self.scanned.problems)
-        } else {
-            Some(Walked::default())
-        };
+    async fn root(&mut self, root: &Path) -> Result<Option<Looked>, IndexError> {
+        let (there, walked) = self.walk(root).await?;
         let Some(Walked { mut files, unread }) = walked else { return Ok(None) };
         self.listener.tell(Event::Walked { files: files.len() as u64 });
         let mut changed = Vec::new();
         let mut missing = Vec::new();
         for folder in self.folders(root) {
-            self.compare(&folder, &mut files, &mut changed, &mut missing)?;
+            self.compare(&folder, &mut files, &mut changed, &mut missing).await?;
         }
         if !there && missing.is_empty() {
             self.scanned.problems.add("folder_missing", root.to_string_lossy(), "there is no such folder");
@@ -153,14 +158,33 @@ impl Run<'_> {
         self.listener.tell(Event::Waiting { files: waiting });
         let known = changed.into_iter().map(|(path, stamp, hash)| (path, stamp, Some(hash)));
         for (path, stamp, hash) in known.chain(new.into_iter().map(|(path, stamp)| (path, stamp, None))) {
-            if self.stop.asked() {
+            if self.stop.is_cancelled() {
                 return Ok(None);
             }
-            self.look(&path, stamp, hash)?;
+            self.look(path, stamp, hash).await?;
         }
-        self.flush()?;
+        self.flush().await?;
         // One that was not read to its end may have moved as well.
-        Ok((!self.stop.asked()).then_some(Looked { unread, missing }))
+        Ok((!self.stop.is_cancelled()).then_some(Looked { unread, missing }))
+    }
+
+    /// Is there such a folder, and what is in it? Nothing if it was asked to stop.
+    async fn walk(&mut self, root: &Path) -> Result<(bool, Option<Walked>), IndexError> {
+        let (scan, stop, root) = (Arc::clone(&self.scan), self.stop.clone(), root.to_owned());
+        let (there, walked, problems) = blocking(move || {
+            let Scan { within, roots, links, .. } = &*scan;
+            let mut problems = Problems::default();
+            let there = root.is_dir();
+            let walked = if there {
+                walk(&root, within, roots, *links, &stop, &mut problems)
+            } else {
+                Some(Walked::default())
+            };
+            (there, walked, problems)
+        })
+        .await?;
+        self.scanned.problems.merge(problems);
+        Ok((there, walked))
     }
 
     /// The parts of the catalogue that lie in the folders to be compared.
@@ -174,17 +198,18 @@ impl Run<'_> {
 
     /// Takes the files that the catalogue knows out of `files`; those that look changed go to `changed`, and assets without a
     /// file to `missing`.
-    fn compare(
+    async fn compare(
         &mut self,
         folder: &str,
         files: &mut HashMap<String, Stamp>,
         changed: &mut Vec<(String, Stamp, ContentHash)>,
         missing: &mut Vec<Missing>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), IndexError> {
         let mut waiting = 0;
         let mut after: Option<String> = None;
         loop {
-            let page = self.insist(|store| store.list(folder, after.as_deref(), PAGE))?;
+            let page =
+                retry(self.stop, self.listener, || self.store.list(folder, after.as_deref(), PAGE)).await?;
             let full = page.len() == PAGE;
             after = page.last().map(|asset| asset.file.path.clone());
             for asset in page {
@@ -213,15 +238,19 @@ impl Run<'_> {
     }
 
     /// A file that is new, or whose size or time is not what it was when it had the hash `was`.
-    fn look(&mut self, path: &str, stamp: Stamp, was: Option<ContentHash>) -> Result<(), StoreError> {
+    async fn look(&mut self, path: String, stamp: Stamp, was: Option<ContentHash>) -> Result<(), IndexError> {
         if is_fresh(stamp, self.scan.settle) {
             self.scanned.unsettled += 1;
             return Ok(());
         }
-        let Scan { tools, max_bytes, links, .. } = self.scan;
-        let (file, properties) = match describe(path, stamp, tools, *max_bytes, *links, self.stop) {
+        let (scan, stop, at) = (Arc::clone(&self.scan), self.stop.clone(), path.clone());
+        let described = blocking(move || {
+            let Scan { tools, max_bytes, links, .. } = &*scan;
+            describe(&at, stamp, tools, *max_bytes, *links, &stop)
+        });
+        let (file, properties) = match described.await? {
             Ok(Some(described)) => described,
-            Ok(None) if self.stop.asked() => return Ok(()),
+            Ok(None) if self.stop.is_cancelled() => return Ok(()),
             Ok(None) => {
                 self.scanned.unsettled += 1;
                 return Ok(());
@@ -236,55 +265,64 @@ impl Run<'_> {
         if was == Some(file.hash) {
             self.scanned.unchanged += 1;
         } else {
-            let twins = self.insist(|store| store.by_hash(&file.hash))?;
-            if let Some(old) = twins.iter().find(|asset| is_gone(&asset.file.path, *links)) {
+            let twins = retry(self.stop, self.listener, || self.store.by_hash(&file.hash)).await?;
+            let copy = !twins.is_empty() || self.batch.hashes.contains(&file.hash);
+            if let Some(old) = self.moved(twins).await? {
                 self.scanned.moved += 1;
-                return self.insist(|store| store.move_file(old.id, &file));
+                retry(self.stop, self.listener, || self.store.move_file(old, &file)).await?;
+                return Ok(());
             }
             match was {
                 Some(_) => self.scanned.changed += 1,
                 None => self.scanned.new += 1,
             }
-            let copy = !twins.is_empty() || self.batch.hashes.contains(&file.hash);
             self.scanned.copies += u64::from(copy);
         }
         self.batch.add((file, properties));
-        if self.batch.is_due() { self.flush() } else { Ok(()) }
+        if self.batch.is_due() { self.flush().await } else { Ok(()) }
     }
 
-    fn insist<T>(&self, work: impl Fn(&dyn Store) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        insist(self.stop, self.listener, || work(self.store))
+    /// The first of these assets that is not at its path any more.
+    async fn moved(&self, twins: Vec<Asset>) -> Result<Option<AssetId>, IndexError> {
+        if twins.is_empty() {
+            return Ok(None);
+        }
+        let links = self.scan.links;
+        let first_gone = move || {
+            let gone = twins.iter().find(|asset| is_gone(&asset.file.path, links))?;
+            Some(gone.id)
+        };
+        blocking(first_gone).await
     }
 
-    fn flush(&mut self) -> Result<(), StoreError> {
+    async fn flush(&mut self) -> Result<(), IndexError> {
         let batch = std::mem::take(&mut self.batch);
         if !batch.files.is_empty() {
-            self.insist(|store| store.put_files(&batch.files))?;
+            retry(self.stop, self.listener, || self.store.put_files(&batch.files)).await?;
         }
         Ok(())
     }
 
     /// Forgets assets whose file is gone, unless it looks as if a disk were missing.
-    fn forget(&mut self, root: &Path, unread: &[PathBuf], missing: Vec<Missing>) -> Result<(), StoreError> {
-        let mut empty = EmptyFolders::default();
-        let unread: HashSet<&Path> = unread.iter().map(PathBuf::as_path).collect();
-        let mut kept: BTreeMap<PathBuf, u64> = BTreeMap::new();
-        let mut ids = Vec::new();
-        for Missing { id, path } in missing {
-            if !self.insist(|store| store.assets(&[id]))?.iter().any(|asset| asset.file.path == path) {
-                continue; // It moved.
-            }
-            if Path::new(&path).ancestors().any(|place| unread.contains(place)) {
-                self.scanned.kept += 1; // The folder or link was told of.
-                continue;
-            }
-            let folder = if self.scan.prune { None } else { empty.above(Path::new(&path), root) };
-            match folder {
-                Some(folder) => *kept.entry(folder.to_owned()).or_default() += 1,
-                None => ids.push(id),
+    async fn forget(
+        &mut self,
+        root: &Path,
+        unread: Vec<PathBuf>,
+        missing: Vec<Missing>,
+    ) -> Result<(), IndexError> {
+        let mut gone = Vec::new();
+        for missing in missing {
+            let id = [missing.id];
+            let found = retry(self.stop, self.listener, || self.store.assets(&id)).await?;
+            // Others moved.
+            if found.iter().any(|asset| asset.file.path == missing.path) {
+                gone.push(missing);
             }
         }
-        for (folder, files) in kept {
+        let (prune, root) = (self.scan.prune, root.to_owned());
+        let Gone { ids, empty, unread } = blocking(move || Gone::of(gone, &unread, prune, &root)).await?;
+        self.scanned.kept += unread; // The folder or link was told of.
+        for (folder, files) in empty {
             self.scanned.kept += files;
             let message = format!(
                 "it is empty or missing, so its {files} files stay in the catalogue: is its disk there? \
@@ -294,9 +332,41 @@ impl Run<'_> {
         }
         self.scanned.gone += ids.len() as u64;
         for ids in ids.chunks(PAGE) {
-            self.insist(|store| store.remove(ids))?;
+            retry(self.stop, self.listener, || self.store.remove(ids)).await?;
         }
         Ok(())
+    }
+}
+
+/// Assets without a file.
+#[derive(Default)]
+struct Gone {
+    /// To be forgotten.
+    ids: Vec<AssetId>,
+    /// How many may come back with a disk, by the folder that is empty.
+    empty: BTreeMap<PathBuf, u64>,
+    /// How many lie where nothing could be read.
+    unread: u64,
+}
+
+impl Gone {
+    /// Tells them apart. Blocks.
+    fn of(missing: Vec<Missing>, unread: &[PathBuf], prune: bool, root: &Path) -> Self {
+        let unread: HashSet<&Path> = unread.iter().map(PathBuf::as_path).collect();
+        let mut folders = EmptyFolders::default();
+        let mut gone = Self::default();
+        for Missing { id, path } in missing {
+            if Path::new(&path).ancestors().any(|place| unread.contains(place)) {
+                gone.unread += 1;
+                continue;
+            }
+            let folder = if prune { None } else { folders.above(Path::new(&path), root) };
+            match folder {
+                Some(folder) => *gone.empty.entry(folder.to_owned()).or_default() += 1,
+                None => gone.ids.push(id),
+            }
+        }
+        gone
     }
 }
 

@@ -3,17 +3,21 @@ use std::{
     fmt::Debug,
     fs::File,
     io::{self, Read as _},
+    panic::resume_unwind,
     path::Path,
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::Asset;
 use viewfinder_core::ErrorCode;
 use viewfinder_files::{Links, OpenError, open};
 use viewfinder_programs::ProgramError;
 
 use crate::{
-    FileKind, Stop, Tools,
+    FileKind, Tools,
     content::of_content,
     properties::{hash, hash_in_pieces, head},
     tools::{Converted, Subject, ToolError},
@@ -74,15 +78,20 @@ impl From<ToolError> for Unread {
 }
 
 /// Where the bytes of assets come from.
+#[async_trait]
 pub trait Pictures: Debug + Send + Sync {
-    /// Reads an asset as the catalogue knows it. Blocks.
-    fn read(&self, asset: &Asset) -> Result<Converted, Unread>;
+    /// Reads an asset as the catalogue knows it.
+    async fn read(&self, asset: &Asset) -> Result<Converted, Unread>;
 }
 
-/// Pictures that lie in files, which can be handed on as they are.
+/// Pictures that lie in files, which can be handed on as they are. Calls block: a disk may keep a thread for long, and whoever asks
+/// decides how many.
 pub trait Originals: Pictures {
-    /// Opens an asset's file as the catalogue knows it, at its beginning: whatever stands at its path now, nothing else is opened. Blocks.
+    /// Opens an asset's file as the catalogue knows it, at its beginning: whatever stands at its path now, nothing else is opened.
     fn open(&self, asset: &Asset) -> Result<File, Unread>;
+
+    /// Does what [`Pictures::read`] does.
+    fn read_blocking(&self, asset: &Asset) -> Result<Converted, Unread>;
 }
 
 /// The files at the assets' paths.
@@ -96,31 +105,13 @@ pub struct Files {
     pub links: Links,
 }
 
+#[async_trait]
 impl Pictures for Files {
-    fn read(&self, asset: &Asset) -> Result<Converted, Unread> {
-        let path = Path::new(&asset.file.path);
-        let mut file = open(path, self.links)?;
-        let head = head(&mut file)?;
-        let kind = FileKind::of_file(path, &head).unwrap_or(FileKind::Picture);
-        if kind == FileKind::Picture {
-            return self.picture(asset, &file);
-        }
-        // A picture's hash tells; reading a long video again for that would cost more than its frame.
-        check(&file, asset)?;
-        if of_content(&head).is_none() {
-            return Err(no_media());
-        }
-        let subject = Subject::new(path, &file);
-        let converted = match kind {
-            FileKind::Picture | FileKind::Heif => self.tools.heif(subject, self.max_bytes),
-            FileKind::Raw => self.tools.raw(subject, self.max_bytes),
-            FileKind::Video => self.tools.frame(subject, self.max_bytes),
-        }?;
-        // Where a program cannot be handed an open file, it opens the name by itself, which may lead to another file by now.
-        if !cfg!(target_os = "linux") {
-            check(&open(path, self.links)?, asset)?;
-        }
-        Ok(converted)
+    async fn read(&self, asset: &Asset) -> Result<Converted, Unread> {
+        let (files, asset) = (self.clone(), asset.clone());
+        let read = spawn_blocking(move || files.read_blocking(&asset)).await;
+        // None is cancelled while somebody waits for it.
+        read.unwrap_or_else(|error| resume_unwind(error.into_panic()))
     }
 }
 
@@ -154,11 +145,37 @@ impl Originals for Files {
         if stamp != known
             && (touched != known
                 || stamp.size > self.max_bytes
-                || hash_in_pieces(&mut file, &Stop::default())? != Some(asset.file.hash))
+                || hash_in_pieces(&mut file, &CancellationToken::new())? != Some(asset.file.hash))
         {
             return Err(Unread::Changed);
         }
         Ok(file)
+    }
+
+    fn read_blocking(&self, asset: &Asset) -> Result<Converted, Unread> {
+        let path = Path::new(&asset.file.path);
+        let mut file = open(path, self.links)?;
+        let head = head(&mut file)?;
+        let kind = FileKind::of_file(path, &head).unwrap_or(FileKind::Picture);
+        if kind == FileKind::Picture {
+            return self.picture(asset, &file);
+        }
+        // A picture's hash tells; reading a long video again for that would cost more than its frame.
+        check(&file, asset)?;
+        if of_content(&head).is_none() {
+            return Err(no_media());
+        }
+        let subject = Subject::new(path, &file);
+        let converted = match kind {
+            FileKind::Picture | FileKind::Heif => self.tools.heif(subject, self.max_bytes),
+            FileKind::Raw => self.tools.raw(subject, self.max_bytes),
+            FileKind::Video => self.tools.frame(subject, self.max_bytes),
+        }?;
+        // Where a program cannot be handed an open file, it opens the name by itself, which may lead to another file by now.
+        if !cfg!(target_os = "linux") {
+            check(&open(path, self.links)?, asset)?;
+        }
+        Ok(converted)
     }
 }
 
@@ -231,7 +248,7 @@ mod tests {
         let gone = |what: &str| {
             let error = place.opened(&asset).unwrap_err();
             assert!(matches!(error, Unread::Changed), "{what}: {error:?}");
-            let error = place.files.read(&asset).unwrap_err();
+            let error = place.files.read_blocking(&asset).unwrap_err();
             assert!(matches!(error, Unread::Changed), "{what}: {error:?}");
         };
 
@@ -256,7 +273,7 @@ mod tests {
         symlink(away.path(), path.parent().unwrap()).unwrap();
         gone("a folder that is a link");
         let following = Files { links: Links::Followed, ..place.files.clone() };
-        assert!(following.open(&asset).is_ok() && following.read(&asset).is_ok());
+        assert!(following.open(&asset).is_ok() && following.read_blocking(&asset).is_ok());
 
         fs::remove_file(path.parent().unwrap()).unwrap();
         fs::create_dir(path.parent().unwrap()).unwrap();
@@ -284,7 +301,7 @@ mod tests {
             assert!(matches!(&error, Unread::Bad { .. }), "{name}: {error:?}");
             if name != "x.jpg" {
                 // Without any program, others say that one is lacking.
-                let error = place.files.read(&asset).unwrap_err();
+                let error = place.files.read_blocking(&asset).unwrap_err();
                 assert!(matches!(&error, Unread::Bad { .. }), "{name}: {error:?}");
             }
         }

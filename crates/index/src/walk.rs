@@ -8,10 +8,11 @@ use std::{
 };
 
 use ignore::{DirEntry, WalkBuilder};
+use tokio_util::sync::CancellationToken;
 use viewfinder_files::{Links, open};
 
 use crate::{
-    FileKind, Problems, Stop,
+    FileKind, Problems,
     ignored::{RULES, is_folder_ignored},
     properties::head,
     rules::Rules,
@@ -57,7 +58,7 @@ pub(crate) fn walk(
     within: &[PathBuf],
     roots: &[PathBuf],
     links: Links,
-    stop: &Stop,
+    stop: &CancellationToken,
     problems: &mut Problems,
 ) -> Option<Walked> {
     let gate = Arc::new(Gate {
@@ -81,7 +82,7 @@ pub(crate) fn walk(
             .follow_links(links == Links::Followed)
             .filter_entry(move |entry| entry.depth() == 0 || at_gate.admits(entry));
         for entry in builder.build() {
-            if stop.asked() {
+            if stop.is_cancelled() {
                 return None;
             }
             let Seen { problems, walked, .. } = &mut *gate.seen();
@@ -262,7 +263,7 @@ mod tests {
         let root = root.canonicalize().unwrap();
         let mut problems = Problems::default();
         let roots = [root.clone()];
-        let walked = walk(&root, within, &roots, links, &Stop::default(), &mut problems).unwrap();
+        let walked = walk(&root, within, &roots, links, &CancellationToken::new(), &mut problems).unwrap();
         let relative =
             |path: &String| Path::new(path).strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
         let mut names: Vec<_> = walked.files.keys().map(relative).collect();

@@ -5,10 +5,10 @@ use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpListener,
-    sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 use viewfinder_core::Backend;
 use viewfinder_http::{BindError, Connection, accept, listen};
@@ -81,47 +81,38 @@ impl Server {
         self.listeners.iter().filter_map(|(listener, key)| Some((listener.local_addr().ok()?, key.is_some())))
     }
 
-    /// Serves until `shutdown` is ready, then accepts no more, lets running work finish, and returns.
+    /// Serves until `stop` is cancelled, then accepts no more, lets running work finish, and returns.
     ///
     /// Tells whether everything finished within [`GatewayConfig::drain`]; what did not is cut off.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> bool {
+    pub async fn run(self, stop: CancellationToken) -> bool {
         let limits = self.app.config.limits;
         let drain = self.app.config.drain;
         let app = Arc::new(self.app);
-        let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         let tries = Arc::new(FailedAttempts::default());
         for (listener, key) in self.listeners {
             let guard =
                 key.map(|key| KeyGuard { key, open: Arc::clone(&self.open), tries: Arc::clone(&tries) });
             let router = router(Arc::clone(&app), self.more.clone(), guard);
-            let stopped = stopped.clone();
-            listeners.spawn(accept(listener, limits.connections, stopped.clone(), move |stream, peer| {
-                converse(stream, Peer(peer), router.clone(), limits, stopped.clone())
+            let stop = stop.clone();
+            listeners.spawn(accept(listener, limits.connections, stop.clone(), move |stream, peer| {
+                converse(stream, Peer(peer), router.clone(), limits, stop.clone())
             }));
         }
-        let mut shutdown = std::pin::pin!(shutdown);
         loop {
             tokio::select! {
-                () = &mut shutdown => break,
+                () = stop.cancelled() => break,
                 // Latencies pile up in the recorder until they are sorted into their buckets.
                 () = sleep(Duration::from_secs(5)) => metric::recorder().run_upkeep(),
             }
         }
-        stop.send_replace(true);
         tracing::info!("stopping: no more requests are accepted");
         timeout(drain, async { while listeners.join_next().await.is_some() {} }).await.is_ok()
     }
 }
 
 /// Answers the requests of one connection.
-async fn converse(
-    stream: Connection,
-    peer: Peer,
-    router: Router,
-    limits: Limits,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn converse(stream: Connection, peer: Peer, router: Router, limits: Limits, stop: CancellationToken) {
     let place = stream.place();
     let answering = place.clone();
     let connection = http1::Builder::new()
@@ -142,7 +133,7 @@ async fn converse(
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        _ = stopped.changed() => {
+        () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

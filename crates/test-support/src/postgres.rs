@@ -1,8 +1,9 @@
 //! A real PostgreSQL for tests and measurements.
 use std::{
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     net::TcpListener,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -48,14 +49,30 @@ impl PostgresServer {
 
     /// The same of another version.
     pub fn start_version(version: PostgresVersion, settings: &[&str]) -> Self {
+        Self::start_with(version, settings, &[])
+    }
+
+    /// A PostgreSQL 14 that encrypts, with a certificate and its key as PEM. `rules`, as of `pg_hba.conf`, say which users beside
+    /// [`Self::sql`]'s come how.
+    pub fn start_encrypted(certificate: &str, key: &str, rules: &str) -> Self {
+        let rules = format!("host all {NAME} 127.0.0.1/32 trust\n{rules}\n");
+        let files = [("server.crt", certificate), ("server.key", key), ("pg_hba.conf", &rules)];
+        Self::start_with(PostgresVersion::V14, &["ssl=on"], &files)
+    }
+
+    /// With files in the folder of its data.
+    fn start_with(version: PostgresVersion, settings: &[&str], files: &[(&str, &str)]) -> Self {
         let temporary = tempfile::Builder::new().prefix("viewfinder-postgres").tempdir();
         let temporary = temporary.unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         let folder = temporary.path();
         let installation = version.unpack(folder);
         let data = folder.join("data");
-        if is_root() {
-            run(Command::new("chown").args(["-R", "nobody"]).arg(folder));
-        }
+        let give_away = || {
+            if is_root() {
+                run(Command::new("chown").args(["-R", "nobody"]).arg(folder));
+            }
+        };
+        give_away();
         let bin = installation.join("bin");
         run(as_plain_user(&bin.join("initdb"))
             .args([
@@ -70,6 +87,11 @@ impl PostgresServer {
                 "-D",
             ])
             .arg(&data));
+        for (name, content) in files {
+            write_private(&data.join(name), content)
+                .unwrap_or_else(|error| panic!("{name} cannot be written: {error}"));
+        }
+        give_away();
         let port = free_port();
         let server = as_plain_user(&bin.join("postgres"));
         let mut keeper = Command::new("sh");
@@ -169,6 +191,12 @@ impl Drop for PostgresServer {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait(); // whatever it returns, it is gone
     }
+}
+
+/// PostgreSQL takes no key that others may read.
+fn write_private(path: &Path, content: &str) -> io::Result<()> {
+    fs::write(path, content)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))
 }
 
 /// PostgreSQL refuses to run as root.

@@ -15,9 +15,9 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 /// A version of PostgreSQL that tests can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PostgresVersion {
-    /// As in the image of its database that Immich offers, but without an extension for vectors.
+    /// As in the image of its database that Immich offers, but without an extension for vectors. It can encrypt.
     V14,
-    /// With pgvector 0.8.
+    /// With pgvector 0.8. It cannot encrypt.
     V16,
 }
 

@@ -40,14 +40,14 @@ pub(crate) fn similarity(config: &Config) -> Similarity {
 }
 
 /// Opens the catalogue that the command line names, else the configuration, else the user's own. `make` it if it is not there.
-pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Catalogue, Failure> {
+pub(crate) async fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Catalogue, Failure> {
     let config = &loaded.config;
     let segmenter = segmenter(config)?;
     let store: Arc<dyn Store> = match place(args, config)? {
         Place::Database(url) => {
             let database =
                 PostgresConfig { url, text_search_config: config.catalog.text_search_config.clone() };
-            Arc::new(PostgresStore::open(&database, Arc::clone(&segmenter))?)
+            Arc::new(PostgresStore::open(&database, Arc::clone(&segmenter)).await?)
         }
         Place::File(path) => {
             if !make && !path.exists() {
@@ -60,7 +60,7 @@ pub(crate) fn open(args: &CatalogArgs, loaded: &Loaded, make: bool) -> Result<Ca
                     .with_context(|| format!("cannot make {}", folder.display()))
                     .map_err(Failure::Environment)?;
             }
-            Arc::new(SqliteStore::open(&path, Arc::clone(&segmenter))?)
+            Arc::new(SqliteStore::open(&path, Arc::clone(&segmenter)).await?)
         }
     };
     Ok(Catalogue { store, segmenter })

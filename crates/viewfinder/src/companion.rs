@@ -6,16 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use sha2::{Digest as _, Sha256};
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
-use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
+use viewfinder_http::proxy::{Limits, ProxyConfig, Server};
 use viewfinder_immich::api::{ApiConfig, ApiLibrary};
+use viewfinder_immich::client::Client;
 use viewfinder_immich::companion::{self, Companion, CompanionConfig};
 use viewfinder_immich::database::{DatabaseConfig, DatabaseLibrary, MediaFolder};
 use viewfinder_immich::library::Library;
-use viewfinder_index::Stop;
 
 use crate::catalogue;
 use crate::config::Config;
@@ -44,19 +43,19 @@ impl Listening {
         config: &Config,
         engine: &Engine,
         backend: &Arc<dyn Backend>,
-        stop: &Stop,
+        stop: &CancellationToken,
         connections: usize,
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
         let Some(url) = &config.companion.immich_url else { return Ok(None) };
         let connect_time = config.companion.connect_time;
         let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
-        let proxy = Proxy::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
+        let client = Client::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
         companion::describe_metrics();
-        let library = library(config, &way, engine, backend, stop)?;
+        let library = library(config, &client, engine, backend, stop)?;
         let jobs = library.as_ref().and_then(|_| jobs(config, url));
         let companion = Arc::new(Companion::new(CompanionConfig {
-            proxy,
+            client,
             library,
             time: config.companion.search_time,
             preview_time: PREVIEW_TIME,
@@ -79,19 +78,13 @@ impl Listening {
         move || serde_json::to_value(companion.status()).unwrap_or_default()
     }
 
-    /// Serves until `stop` is dropped; tells whether every answer that was under way then was finished in time.
-    pub(crate) async fn run(self, stop: oneshot::Receiver<()>) -> bool {
+    /// Serves until `stop` is cancelled; tells whether every answer that was under way then was finished in time.
+    pub(crate) async fn run(self, stop: CancellationToken) -> bool {
         let companion = self.companion;
         let watching = tokio::spawn(Arc::clone(&companion).watch());
         let answering = Arc::clone(&companion);
         let answer = move |request, visitor| Arc::clone(&answering).handle(request, visitor);
-        let in_time = self
-            .server
-            .run(answer, async {
-                // Nothing is ever sent: the end of the sender is the word.
-                let _ = stop.await;
-            })
-            .await;
+        let in_time = self.server.run(answer, stop).await;
         watching.abort();
         // It goes on with them when it is started again; if this fails, it does a few of them once more.
         drop(tokio::task::spawn_blocking(move || companion.close()).await);
@@ -129,17 +122,17 @@ fn jobs_file(url: &str) -> String {
 /// What is known of Immich's library, where its database may be asked, or keys are given.
 fn library(
     config: &Config,
-    way: &ProxyConfig,
+    client: &Client,
     engine: &Engine,
     backend: &Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Result<Option<Arc<dyn Library>>, Failure> {
     if let Some(database) = database_config(config, backend)? {
         if !config.companion.api_keys.is_empty() {
             tracing::info!("companion.api_keys is not used, since companion.database_url is set");
         }
         let media = media_folder(config, None, None);
-        return Ok(Some(Arc::new(DatabaseLibrary::start(database, media, stop.clone())?)));
+        return Ok(Some(Arc::new(DatabaseLibrary::start(database, media, stop.clone()))));
     }
     if config.companion.api_keys.is_empty() {
         tracing::info!(
@@ -152,13 +145,11 @@ fn library(
         Failure::Usage(anyhow!("there is no home folder for Immich's catalogues; set companion.catalogs"))
     })?;
     Ok(Some(Arc::new(ApiLibrary::start(ApiConfig {
-        url: way.upstream.clone(),
-        authorities: way.authorities.clone(),
+        client: client.clone(),
         keys: config.companion.api_keys.iter().map(|key| key.reveal().to_owned()).collect(),
         folder,
         segmenter: catalogue::segmenter(config)?,
         backend: Arc::clone(backend),
-        runtime: Handle::current(),
         models: wiring::index_models(config, engine),
         sentence_model: wiring::sentence_model(config).to_owned(),
         similarity: catalogue::similarity(config),
@@ -169,7 +160,7 @@ fn library(
     }))))
 }
 
-/// How to open Immich's database, if it is configured. Within a Tokio runtime.
+/// How to open Immich's database, if it is configured.
 pub(crate) fn database_config(
     config: &Config,
     backend: &Arc<dyn Backend>,
@@ -180,7 +171,6 @@ pub(crate) fn database_config(
         text_search_config: config.companion.text_search_config.clone(),
         segmenter: catalogue::segmenter(config)?,
         backend: Arc::clone(backend),
-        runtime: Handle::current(),
         ocr: wiring::ocr_options(config.immich.ocr_profile),
         similarity: catalogue::similarity(config),
     }))

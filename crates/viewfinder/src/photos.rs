@@ -1,12 +1,13 @@
 //! The photo page of a server: the catalogue over HTTP, where there is one.
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
 use viewfinder_catalog::unit;
 use viewfinder_core::{Backend, SentenceRequest};
 use viewfinder_engine::Engine;
-use viewfinder_index::{Stop, Tools};
+use viewfinder_index::Tools;
 use viewfinder_server::Key;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits};
 
@@ -20,13 +21,31 @@ use crate::wiring::{self, data_folder};
 /// The small pictures' folder in the user's data folder.
 const THUMBNAILS: &str = "thumbnails";
 
+/// Asks for what words mean.
+struct Sentences {
+    backend: Arc<dyn Backend>,
+    /// What is asked.
+    model: String,
+    /// The model of the pictures' vectors.
+    pictures: String,
+}
+
+#[async_trait]
+impl Embedder for Sentences {
+    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
+        let request = SentenceRequest { model: self.model.clone(), text: text.to_owned(), language: None };
+        let vector = self.backend.sentence(request).await.map_err(|error| EmbedError(error.to_string()))?;
+        Ok(QueryVector { model: self.pictures.clone(), vector: unit(&vector) })
+    }
+}
+
 /// Opens the catalogue and starts what serves it; none without a catalogue. Whatever is wrong with it is logged: it must not
-/// keep those from their answers who only want those of the engine. With the token that opens the page. Within a Tokio runtime.
-pub(crate) fn start(
+/// keep those from their answers who only want those of the engine. With the token that opens the page.
+pub(crate) async fn start(
     loaded: &Loaded,
     engine: &Engine,
     backend: &Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Option<(Arc<Photos>, String)> {
     let config = &loaded.config;
     let args = CatalogArgs::default();
@@ -36,12 +55,12 @@ pub(crate) fn start(
         );
         return None;
     }
-    let opened = tokio::task::block_in_place(|| {
-        let catalogue = catalogue::open(&args, loaded, false)?;
-        let photos = catalogue.store.counts()?.assets;
+    let opened = async {
+        let catalogue = catalogue::open(&args, loaded, false).await?;
+        let photos = catalogue.store.counts().await?.assets;
         Ok::<_, Failure>((catalogue, photos))
-    });
-    let Catalogue { store, segmenter } = match opened {
+    };
+    let Catalogue { store, segmenter } = match opened.await {
         Ok((catalogue, photos)) => {
             tracing::info!("{photos} photos in the catalogue");
             catalogue
@@ -53,18 +72,13 @@ pub(crate) fn start(
     };
     let models = wiring::index_models(config, engine);
     let sentence_model = wiring::sentence_model(config).to_owned();
-    let embedder: Arc<dyn Embedder> = {
-        let (backend, model, clip) = (Arc::clone(backend), sentence_model.clone(), models.clip.clone());
-        let runtime = Handle::current();
-        Arc::new(move |text: &str| {
-            let request = SentenceRequest { model: model.clone(), text: text.to_owned(), language: None };
-            let vector = runtime.block_on(backend.sentence(request));
-            let vector = vector.map_err(|error| EmbedError(error.to_string()))?;
-            Ok(QueryVector { model: clip.clone(), vector: unit(&vector) })
-        })
+    let embedder = Sentences {
+        backend: Arc::clone(backend),
+        model: sentence_model.clone(),
+        pictures: models.clip.clone(),
     };
     let searcher =
-        Searcher::new(Arc::clone(&store), segmenter, Some(embedder), catalogue::similarity(config));
+        Searcher::new(Arc::clone(&store), segmenter, Some(Arc::new(embedder)), catalogue::similarity(config));
     let thumbnails =
         config.catalog.thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
     let token = token::of_this_server();

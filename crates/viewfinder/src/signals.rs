@@ -1,24 +1,24 @@
 //! The signals that ask a long-running command to stop.
 use anyhow::Context as _;
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 
-/// Listens for signals from now on. The receiver hears of the first one; a second ends the program at once.
-pub(crate) fn first() -> Result<oneshot::Receiver<()>, Failure> {
+/// Listens for signals from now on. The first one cancels the token; a second ends the program at once.
+pub(crate) fn first() -> Result<CancellationToken, Failure> {
     let mut signals = Signals::new().context("cannot listen for signals")?;
-    let (heard, first) = oneshot::channel();
+    let stop = CancellationToken::new();
+    let heard = stop.clone();
     tokio::spawn(async move {
         signals.next().await;
         tracing::info!("asked to stop; a second signal stops at once");
-        // Nobody listens any more if the server is stopping for another reason.
-        let _ = heard.send(());
+        heard.cancel();
         signals.next().await;
         tracing::warn!("asked to stop a second time: stopping at once");
         #[expect(clippy::exit, reason = "the user insists; nothing may hold the program any longer")]
         std::process::exit(1);
     });
-    Ok(first)
+    Ok(stop)
 }
 
 /// The signals that ask to stop.

@@ -6,15 +6,12 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::{
-    sync::{mpsc, watch},
-    task::spawn_blocking,
-};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
 use viewfinder_core::Backend;
 use viewfinder_index::{
-    Analysis, Event, IndexError, Listener, Models, Pictures, Problems, Scope, Stop, analyse_and_group,
-    prepare,
+    Analysis, Event, IndexError, Listener, Models, Pictures, Problems, Scope, analyse_and_group, prepare,
 };
 
 /// Jobs that are remembered after they ended.
@@ -83,7 +80,7 @@ pub(crate) struct Means {
     pub(crate) pictures: Arc<dyn Pictures>,
     /// Least cosine of two faces of one person.
     pub(crate) same_person: f32,
-    pub(crate) stop: Stop,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Jobs {
@@ -94,7 +91,7 @@ impl Jobs {
         let shown = Arc::clone(&list);
         tokio::spawn(async move {
             while let Some((id, work)) = waiting.recv().await {
-                if means.stop.asked() {
+                if means.stop.is_cancelled() {
                     return;
                 }
                 let told = Told { list: Arc::clone(&shown), id };
@@ -152,10 +149,7 @@ impl Work {
         let listener = Arc::new(told.clone());
         let store = Arc::clone(&means.store);
         if matches!(scope, Scope::All) {
-            let (store, stop, listener) = (Arc::clone(&store), means.stop.clone(), Arc::clone(&listener));
-            let (kinds, models) = (kinds.clone(), means.models.clone());
-            let prepared = spawn_blocking(move || prepare(&kinds, &models, &*store, &stop, &*listener)).await;
-            prepared.map_err(|error| IndexError::Internal(error.to_string()))??;
+            prepare(&kinds, &means.models, &*store, &means.stop, &*listener).await?;
         }
         let analysis =
             Analysis { kinds, models: means.models.clone(), scope, pictures: Arc::clone(&means.pictures) };

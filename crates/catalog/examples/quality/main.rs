@@ -12,6 +12,7 @@ use std::{collections::BTreeMap, env, fs, path::Path, sync::Arc};
 
 use measure::{Score, measure, total};
 use queries::Kind;
+use tokio::runtime::Runtime;
 use viewfinder_catalog::{PostgresConfig, PostgresStore, SqliteStore, Store, text::Segmenter};
 use viewfinder_test_support::PostgresServer;
 
@@ -24,22 +25,25 @@ fn main() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     let cases = queries::cases(&queries::truth(&fixtures), &segmenter);
 
+    let runtime = Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = PostgresServer::start(&[]);
     let ours: [(&str, Arc<dyn Store>); 2] = [
-        (
-            "Viewfinder, SQLite",
-            Arc::new(SqliteStore::open(&folder.path().join("db"), segmenter.clone()).unwrap()),
-        ),
+        ("Viewfinder, SQLite", {
+            let file = folder.path().join("db");
+            let store = SqliteStore::open(&file, segmenter.clone());
+            Arc::new(runtime.block_on(store).unwrap())
+        }),
         ("Viewfinder, PostgreSQL", {
             let config = PostgresConfig::new(&server.new_database());
-            Arc::new(PostgresStore::open(&config, segmenter.clone()).unwrap())
+            Arc::new(runtime.block_on(PostgresStore::open(&config, segmenter.clone())).unwrap())
         }),
     ];
     let mut columns = Vec::new();
     for (name, store) in ours {
-        ours::fill(&*store, &readings);
-        columns.push((name, measure(&cases, ours::searcher(store, segmenter.clone()))));
+        runtime.block_on(ours::fill(&*store, &readings));
+        let searcher = ours::searcher(store, segmenter.clone(), runtime.handle().clone());
+        columns.push((name, measure(&cases, searcher)));
     }
     if let Some(folder) = arguments.next() {
         let mut immich = immich::Immich::new(Path::new(&folder), &readings);

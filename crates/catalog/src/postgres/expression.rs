@@ -1,10 +1,10 @@
 //! Text queries and filters as conditions in SQL.
-use postgres::types::ToSql;
+use tokio_postgres::types::ToSql;
 
 use super::{
     Cutter,
-    session::storable,
     text::{GRAM_MARK, quoted},
+    transaction::storable,
 };
 use crate::{
     Filter, TextExpr,
@@ -15,19 +15,19 @@ use crate::{
 /// A statement's text and parameters as they grow.
 #[derive(Default)]
 pub struct Sql {
-    params: Vec<Box<dyn ToSql + Sync>>,
+    params: Vec<Box<dyn ToSql + Sync + Send>>,
 }
 
 impl Sql {
     /// Adds a parameter, and returns what stands for it.
-    pub fn param(&mut self, value: impl ToSql + Sync + 'static) -> String {
+    pub fn param(&mut self, value: impl ToSql + Sync + Send + 'static) -> String {
         self.params.push(Box::new(value));
         format!("${}", self.params.len())
     }
 
-    /// The parameters, for [`Work`](super::Work).
+    /// The parameters, for a [`Transaction`](super::Transaction).
     pub fn refs(&self) -> Vec<&(dyn ToSql + Sync)> {
-        self.params.iter().map(AsRef::as_ref).collect()
+        self.params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect()
     }
 
     /// The expression as a `tsquery` that knows no order, for an index that knows none either. The expression must be cleaned.

@@ -1,33 +1,34 @@
 //! Files and their assets.
 use std::collections::HashMap;
 
-use postgres::Row;
+use tokio_postgres::Row;
 
 use super::{
     schema::touch,
-    session::{Params, Result, Work, at_most},
     text,
+    transaction::{Params, Result, Transaction, at_most},
 };
 use crate::{
     AnalysisState, Asset, AssetId, ContentHash, FileRecord, Properties,
     fold::{folded, stored_time, time_of},
 };
 
-pub(super) fn put(work: &mut Work<'_>, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>> {
+pub(super) async fn put(tx: &Transaction, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>> {
     let paths: Vec<&str> = files.iter().map(|(file, _)| file.path.as_str()).collect();
-    let mut known: HashMap<String, (i64, Vec<u8>)> = work
-        .rows("SELECT path, id, hash FROM asset WHERE path = ANY($1) FOR UPDATE", &[&paths])?
+    let mut known: HashMap<String, (i64, Vec<u8>)> = tx
+        .rows("SELECT path, id, hash FROM asset WHERE path = ANY($1) FOR UPDATE", &[&paths])
+        .await?
         .iter()
         .map(|row| (row.get(0), (row.get(1), row.get(2))))
         .collect();
     let mut ids = Vec::with_capacity(files.len());
     for (file, properties) in files {
         let id = match known.get(&file.path) {
-            None => insert(work, file, properties)?,
+            None => insert(tx, file, properties).await?,
             Some((id, hash)) => {
-                update(work, *id, file, properties)?;
+                update(tx, *id, file, properties).await?;
                 if hash[..] != file.hash {
-                    forget_content(work, *id)?;
+                    forget_content(tx, *id).await?;
                 }
                 *id
             }
@@ -35,12 +36,12 @@ pub(super) fn put(work: &mut Work<'_>, files: &[(FileRecord, Properties)]) -> Re
         known.insert(file.path.clone(), (id, file.hash.to_vec()));
         ids.push(AssetId(id));
     }
-    touch(work)?;
+    touch(tx).await?;
     Ok(ids)
 }
 
-fn insert(work: &mut Work<'_>, file: &FileRecord, properties: &Properties) -> Result<i64> {
-    work.one(
+async fn insert(tx: &Transaction, file: &FileRecord, properties: &Properties) -> Result<i64> {
+    tx.one(
         "WITH new AS (
              INSERT INTO asset (path, folded_path, size, modified_ns, hash, width, height, taken_ms)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id
@@ -59,10 +60,11 @@ fn insert(work: &mut Work<'_>, file: &FileRecord, properties: &Properties) -> Re
             &stored_time(properties.taken_ms),
         ],
     )
+    .await
 }
 
-fn update(work: &mut Work<'_>, id: i64, file: &FileRecord, properties: &Properties) -> Result<()> {
-    work.execute(
+async fn update(tx: &Transaction, id: i64, file: &FileRecord, properties: &Properties) -> Result<()> {
+    tx.execute(
         "UPDATE asset SET size = $2, modified_ns = $3, hash = $4, width = $5, height = $6, taken_ms = $7 WHERE id = $1",
         &[
             &id,
@@ -73,39 +75,40 @@ fn update(work: &mut Work<'_>, id: i64, file: &FileRecord, properties: &Properti
             &properties.height.map(i64::from),
             &stored_time(properties.taken_ms),
         ],
-    )?;
+    ).await?;
     Ok(())
 }
 
 /// Forgets what was found in an asset.
-fn forget_content(work: &mut Work<'_>, id: i64) -> Result<()> {
-    work.execute(
+async fn forget_content(tx: &Transaction, id: i64) -> Result<()> {
+    tx.execute(
         "UPDATE analysis SET state = 0, model = NULL, at_ms = NULL, code = NULL, message = NULL WHERE asset = $1",
         &[&id],
-    )?;
-    text::forget(work, id)?;
-    work.execute("DELETE FROM embedding WHERE asset = $1", &[&id])?;
-    work.execute("DELETE FROM face WHERE asset = $1", &[&id])?;
+    ).await?;
+    text::forget(tx, id).await?;
+    tx.execute("DELETE FROM embedding WHERE asset = $1", &[&id]).await?;
+    tx.execute("DELETE FROM face WHERE asset = $1", &[&id]).await?;
     Ok(())
 }
 
-pub(super) fn relocate(work: &mut Work<'_>, id: AssetId, file: &FileRecord) -> Result<()> {
-    work.execute("DELETE FROM asset WHERE path = $1 AND id <> $2", &[&file.path, &id.0])?;
-    work.execute(
+pub(super) async fn relocate(tx: &Transaction, id: AssetId, file: &FileRecord) -> Result<()> {
+    tx.execute("DELETE FROM asset WHERE path = $1 AND id <> $2", &[&file.path, &id.0]).await?;
+    tx.execute(
         "UPDATE asset SET path = $2, folded_path = $3, size = $4, modified_ns = $5 WHERE id = $1",
         &[&id.0, &file.path, &folded(&file.path), &(file.size as i64), &file.modified_ns],
-    )?;
-    touch(work)
+    )
+    .await?;
+    touch(tx).await
 }
 
-pub(super) fn remove(work: &mut Work<'_>, ids: &[AssetId]) -> Result<()> {
+pub(super) async fn remove(tx: &Transaction, ids: &[AssetId]) -> Result<()> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    work.execute("DELETE FROM asset WHERE id = ANY($1)", &[&ids])?;
-    touch(work)
+    tx.execute("DELETE FROM asset WHERE id = ANY($1)", &[&ids]).await?;
+    touch(tx).await
 }
 
-pub(super) fn list(
-    work: &mut Work<'_>,
+pub(super) async fn list(
+    tx: &Transaction,
     folder: &str,
     after: Option<&str>,
     limit: usize,
@@ -113,34 +116,36 @@ pub(super) fn list(
     // No path in the folder is larger than its name with the largest character behind it.
     let end = format!("{folder}\u{10ffff}");
     let start = after.map_or(folder, |after| after.max(folder));
-    select(work, "path > $1 AND path <= $2 ORDER BY path LIMIT $3", &[&start, &end, &at_most(limit)])
+    select(tx, "path > $1 AND path <= $2 ORDER BY path LIMIT $3", &[&start, &end, &at_most(limit)]).await
 }
 
-pub(super) fn get(work: &mut Work<'_>, ids: &[AssetId]) -> Result<Vec<Asset>> {
+pub(super) async fn get(tx: &Transaction, ids: &[AssetId]) -> Result<Vec<Asset>> {
     let numbers: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    let found = select(work, "id = ANY($1)", &[&numbers])?;
+    let found = select(tx, "id = ANY($1)", &[&numbers]).await?;
     let mut of: HashMap<AssetId, Asset> = found.into_iter().map(|asset| (asset.id, asset)).collect();
     Ok(ids.iter().filter_map(|id| of.remove(id)).collect())
 }
 
-pub(super) fn by_path(work: &mut Work<'_>, path: &str) -> Result<Option<Asset>> {
-    Ok(select(work, "path = $1", &[&path])?.pop())
+pub(super) async fn by_path(tx: &Transaction, path: &str) -> Result<Option<Asset>> {
+    Ok(select(tx, "path = $1", &[&path]).await?.pop())
 }
 
-pub(super) fn by_hash(work: &mut Work<'_>, hash: &ContentHash) -> Result<Vec<Asset>> {
-    select(work, "hash = $1 ORDER BY id", &[&&hash[..]])
+pub(super) async fn by_hash(tx: &Transaction, hash: &ContentHash) -> Result<Vec<Asset>> {
+    select(tx, "hash = $1 ORDER BY id", &[&&hash[..]]).await
 }
 
-fn select(work: &mut Work<'_>, condition: &str, params: Params<'_>) -> Result<Vec<Asset>> {
+async fn select(tx: &Transaction, condition: &str, params: Params<'_>) -> Result<Vec<Asset>> {
     let sql = format!(
         "SELECT id, path, size, modified_ns, hash, width, height, taken_ms FROM asset WHERE {condition}"
     );
-    let mut assets: Vec<Asset> = work.rows(&sql, params)?.iter().map(asset_of).collect();
+    let mut assets: Vec<Asset> = tx.rows(&sql, params).await?.iter().map(asset_of).collect();
     let ids: Vec<i64> = assets.iter().map(|asset| asset.id.0).collect();
-    let rows = work.rows(
-        "SELECT asset, kind, state, model, at_ms, code, message FROM analysis WHERE asset = ANY($1)",
-        &[&ids],
-    )?;
+    let rows = tx
+        .rows(
+            "SELECT asset, kind, state, model, at_ms, code, message FROM analysis WHERE asset = ANY($1)",
+            &[&ids],
+        )
+        .await?;
     let mut states: HashMap<(i64, i16), AnalysisState> =
         rows.iter().map(|row| ((row.get(0), row.get(1)), state_of(row))).collect();
     for asset in &mut assets {

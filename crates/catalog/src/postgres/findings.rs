@@ -1,40 +1,42 @@
 //! Outcomes of analyses and their states.
 use pgvector::Vector;
-use postgres::Row;
+use tokio_postgres::Row;
 
 use super::{
     Cutter, files, people,
     schema::touch,
-    session::{Result, Work, at_most, storable},
     text,
+    transaction::{Result, Transaction, at_most, storable},
     vectors::provide_model,
 };
 use crate::{AnalysisKind, Asset, AssetId, Counts, Finding, Outcome};
 
-pub(super) fn record(work: &mut Work<'_>, cutter: &Cutter, outcomes: &[Outcome]) -> Result<()> {
+pub(super) async fn record(tx: &Transaction, cutter: &Cutter, outcomes: &[Outcome]) -> Result<()> {
     for outcome in outcomes {
         let id = outcome.asset.0;
-        let same = work
-            .row("SELECT 1 FROM asset WHERE id = $1 AND hash = $2 FOR UPDATE", &[&id, &&outcome.hash[..]])?;
+        let same = tx
+            .row("SELECT 1 FROM asset WHERE id = $1 AND hash = $2 FOR UPDATE", &[&id, &&outcome.hash[..]])
+            .await?;
         if same.is_none() {
             continue;
         }
         let kind = match &outcome.finding {
             Finding::Text(lines) => {
-                text::replace(work, cutter, id, lines)?;
+                text::replace(tx, cutter, id, lines).await?;
                 AnalysisKind::Ocr
             }
             Finding::Embedding(vector) => {
-                let model = provide_model(work, &outcome.model, vector.len())?;
-                work.execute(
+                let model = provide_model(tx, &outcome.model, vector.len()).await?;
+                tx.execute(
                     "INSERT INTO embedding (asset, model, vector) VALUES ($1, $2, $3)
                      ON CONFLICT (asset) DO UPDATE SET model = excluded.model, vector = excluded.vector",
                     &[&id, &model, &Vector::from(vector.clone())],
-                )?;
+                )
+                .await?;
                 AnalysisKind::Clip
             }
             Finding::Faces(faces) => {
-                people::replace_faces(work, id, &outcome.model, faces)?;
+                people::replace_faces(tx, id, &outcome.model, faces).await?;
                 AnalysisKind::Faces
             }
             Finding::Failure { kind, .. } => *kind,
@@ -43,78 +45,80 @@ pub(super) fn record(work: &mut Work<'_>, cutter: &Cutter, outcomes: &[Outcome])
             Finding::Failure { code, message, .. } => (2i16, Some(code), Some(storable(message))),
             _ => (1, None, None),
         };
-        work.execute(
+        tx.execute(
             "UPDATE analysis SET state = $1, model = $2, at_ms = $3, code = $4, message = $5 WHERE asset = $6 AND kind = $7",
             &[&state, &outcome.model, &outcome.at_ms, &code, &message, &id, &number(kind)],
-        )?;
+        ).await?;
     }
-    touch(work)
+    touch(tx).await
 }
 
-pub(super) fn embedding(work: &mut Work<'_>, id: AssetId) -> Result<Option<(String, Vec<f32>)>> {
-    let row = work.row(
+pub(super) async fn embedding(tx: &Transaction, id: AssetId) -> Result<Option<(String, Vec<f32>)>> {
+    let row = tx.row(
         "SELECT model.name, vector FROM embedding JOIN model ON model.id = embedding.model WHERE asset = $1",
         &[&id.0],
-    )?;
+    ).await?;
     Ok(row.map(|row| (row.get(0), row.get::<_, Vector>(1).into())))
 }
 
 const FORGET: &str =
     "UPDATE analysis SET state = 0, model = NULL, at_ms = NULL, code = NULL, message = NULL WHERE kind = $1";
 
-pub(super) fn forget(work: &mut Work<'_>, kind: AnalysisKind, ids: &[AssetId]) -> Result<()> {
+pub(super) async fn forget(tx: &Transaction, kind: AnalysisKind, ids: &[AssetId]) -> Result<()> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
-    work.execute(&format!("{FORGET} AND asset = ANY($2)"), &[&number(kind), &ids])?;
-    touch(work)
+    tx.execute(&format!("{FORGET} AND asset = ANY($2)"), &[&number(kind), &ids]).await?;
+    touch(tx).await
 }
 
-pub(super) fn forget_other_models(work: &mut Work<'_>, kind: AnalysisKind, model: &str) -> Result<u64> {
+pub(super) async fn forget_other_models(tx: &Transaction, kind: AnalysisKind, model: &str) -> Result<u64> {
     let forgotten =
-        work.execute(&format!("{FORGET} AND state = 1 AND model <> $2"), &[&number(kind), &model])?;
-    touch(work)?;
+        tx.execute(&format!("{FORGET} AND state = 1 AND model <> $2"), &[&number(kind), &model]).await?;
+    touch(tx).await?;
     Ok(forgotten)
 }
 
-pub(super) fn forget_failures(work: &mut Work<'_>, kind: AnalysisKind) -> Result<u64> {
-    let forgotten = work.execute(&format!("{FORGET} AND state = 2"), &[&number(kind)])?;
-    touch(work)?;
+pub(super) async fn forget_failures(tx: &Transaction, kind: AnalysisKind) -> Result<u64> {
+    let forgotten = tx.execute(&format!("{FORGET} AND state = 2"), &[&number(kind)]).await?;
+    touch(tx).await?;
     Ok(forgotten)
 }
 
-pub(super) fn pending(
-    work: &mut Work<'_>,
+pub(super) async fn pending(
+    tx: &Transaction,
     kinds: &[AnalysisKind],
     after: Option<AssetId>,
     limit: usize,
 ) -> Result<Vec<Asset>> {
     let kinds: Vec<i16> = kinds.iter().copied().map(number).collect();
     // Each kind by itself, because only so the index gives its rows in order.
-    let rows = work.rows(
+    let rows = tx.rows(
         "SELECT DISTINCT asset FROM unnest($1::smallint[]) AS wanted, LATERAL (
              SELECT asset FROM analysis WHERE kind = wanted AND state = 0 AND asset > $2 ORDER BY asset LIMIT $3
          ) AS pending ORDER BY asset LIMIT $3",
         &[&kinds, &after.map_or(i64::MIN, |after| after.0), &at_most(limit)],
-    )?;
-    files::get(work, &ids(&rows))
+    ).await?;
+    files::get(tx, &ids(&rows)).await
 }
 
-pub(super) fn failures(work: &mut Work<'_>, limit: usize) -> Result<Vec<Asset>> {
-    let rows = work.rows(
-        "SELECT asset FROM analysis WHERE kind IN (0, 1, 2) AND state = 2
+pub(super) async fn failures(tx: &Transaction, limit: usize) -> Result<Vec<Asset>> {
+    let rows = tx
+        .rows(
+            "SELECT asset FROM analysis WHERE kind IN (0, 1, 2) AND state = 2
          GROUP BY asset ORDER BY max(at_ms) DESC, asset LIMIT $1",
-        &[&at_most(limit)],
-    )?;
-    files::get(work, &ids(&rows))
+            &[&at_most(limit)],
+        )
+        .await?;
+    files::get(tx, &ids(&rows)).await
 }
 
 fn ids(rows: &[Row]) -> Vec<AssetId> {
     rows.iter().map(|row| AssetId(row.get(0))).collect()
 }
 
-pub(super) fn counts(work: &mut Work<'_>) -> Result<Counts> {
-    let assets: i64 = work.one("SELECT count(*) FROM asset", &[])?;
+pub(super) async fn counts(tx: &Transaction) -> Result<Counts> {
+    let assets: i64 = tx.one("SELECT count(*) FROM asset", &[]).await?;
     let mut counts = Counts { assets: assets as u64, ..Counts::default() };
-    for row in work.rows("SELECT kind, state, count(*) FROM analysis GROUP BY kind, state", &[])? {
+    for row in tx.rows("SELECT kind, state, count(*) FROM analysis GROUP BY kind, state", &[]).await? {
         let (kind, state, count): (i16, i16, i64) = (row.get(0), row.get(1), row.get(2));
         let states = counts.states.get_mut(kind as usize);
         if let Some(counted) = states.and_then(|states| states.get_mut(state as usize)) {

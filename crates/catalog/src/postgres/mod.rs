@@ -5,27 +5,34 @@
 //!
 //! All tables are in the schema `viewfinder`, so that any database will do, one of another program's included. See "The
 //! catalogue" in ARCHITECTURE.md for what lies where and why.
+mod address;
+mod error;
 mod expression;
 mod files;
 mod findings;
 mod people;
+mod pool;
 mod schema;
 mod search;
-mod session;
 mod text;
+mod tls;
+mod transaction;
 mod vectors;
 
 use std::sync::Arc;
+
+use async_trait::async_trait;
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, search::Source, text::Segmenter,
 };
 pub use expression::Sql;
+pub use pool::Pool;
 pub use schema::{bring_up, require_config};
 pub use search::{TextSearch, use_index};
-pub use session::{Params, Pool, Result, Trouble, Work, at_most, storable};
 pub use text::letters_of;
+pub use transaction::{Params, Result, Transaction, at_most, storable};
 
 /// Where the database is, and how it cuts text.
 #[derive(Clone)]
@@ -42,6 +49,17 @@ impl PostgresConfig {
     pub fn new(url: &str) -> Self {
         Self { url: url.to_owned(), text_search_config: None }
     }
+}
+
+/// A step in a transaction of its own. No function can do this: whether the future of a closure may change threads cannot be said of
+/// every one yet.
+macro_rules! one_step {
+    ($begun:expr, $tx:ident => $step:expr) => {{
+        let $tx = $begun.await?;
+        let value = $step.await?;
+        $tx.commit().await?;
+        Ok(value)
+    }};
 }
 
 /// A catalogue in a database.
@@ -65,186 +83,194 @@ impl PostgresStore {
     /// # Errors
     /// [`StoreError::TooNew`] for tables of a newer program, [`StoreError::Unusable`] if something is missing or not
     /// allowed, [`StoreError::Away`] if the server does not answer.
-    pub fn open(config: &PostgresConfig, segmenter: Arc<Segmenter>) -> Result<Self, StoreError> {
+    pub async fn open(config: &PostgresConfig, segmenter: Arc<Segmenter>) -> Result<Self, StoreError> {
         let pool = Pool::new(&config.url)?;
-        pool.write(schema::migrate)?;
+        let tx = pool.write().await?;
+        schema::migrate(&tx).await?;
+        tx.commit().await?;
         let cutter = Cutter { segmenter, config: config.text_search_config.clone() };
-        pool.write(|work| {
-            if let Some(config) = &cutter.config {
-                schema::require_config(work, config)?;
-            }
-            text::note_version(work, &cutter)
-        })?;
+        let tx = pool.write().await?;
+        if let Some(config) = &cutter.config {
+            schema::require_config(&tx, config).await?;
+        }
+        text::note_version(&tx, &cutter).await?;
+        tx.commit().await?;
         Ok(Self { pool, cutter })
     }
 }
 
+#[async_trait]
 impl Source for PostgresStore {
-    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
-        self.pool.read(|work| search::find_text(work, &self.cutter, expr, filter, limit))
+    async fn find_text(
+        &self,
+        expr: &TextExpr,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, StoreError> {
+        one_step!(self.pool.read(), tx => search::find_text(&tx, &self.cutter, expr, filter, limit))
     }
 
     fn finds_other_forms(&self) -> bool {
         self.cutter.config.is_some()
     }
 
-    fn nearest(
+    async fn nearest(
         &self,
         model: &str,
         vector: &[f32],
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
-        self.pool.read(|work| search::nearest(work, &self.cutter, model, vector, filter, limit))
+        one_step!(self.pool.read(), tx => search::nearest(&tx, &self.cutter, model, vector, filter, limit))
     }
 
-    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
-        self.pool.read(|work| search::background(work, model, vector, count))
+    async fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
+        one_step!(self.pool.read(), tx => search::background(&tx, model, vector, count))
     }
 
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
-        self.pool.read(|work| text::lines(work, ids))
+    async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
+        one_step!(self.pool.read(), tx => text::lines(&tx, ids))
     }
 }
 
+#[async_trait]
 impl Store for PostgresStore {
-    fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError> {
-        self.pool.write(|work| files::put(work, files))
+    async fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError> {
+        one_step!(self.pool.write(), tx => files::put(&tx, files))
     }
 
-    fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError> {
-        self.pool.write(|work| files::relocate(work, id, file))
+    async fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError> {
+        one_step!(self.pool.write(), tx => files::relocate(&tx, id, file))
     }
 
-    fn remove(&self, ids: &[AssetId]) -> Result<(), StoreError> {
-        self.pool.write(|work| files::remove(work, ids))
+    async fn remove(&self, ids: &[AssetId]) -> Result<(), StoreError> {
+        one_step!(self.pool.write(), tx => files::remove(&tx, ids))
     }
 
-    fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> Result<Vec<Asset>, StoreError> {
-        self.pool.read(|work| files::list(work, folder, after, limit))
+    async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> Result<Vec<Asset>, StoreError> {
+        one_step!(self.pool.read(), tx => files::list(&tx, folder, after, limit))
     }
 
-    fn assets(&self, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
-        self.pool.read(|work| files::get(work, ids))
+    async fn assets(&self, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
+        one_step!(self.pool.read(), tx => files::get(&tx, ids))
     }
 
-    fn by_path(&self, path: &str) -> Result<Option<Asset>, StoreError> {
-        self.pool.read(|work| files::by_path(work, path))
+    async fn by_path(&self, path: &str) -> Result<Option<Asset>, StoreError> {
+        one_step!(self.pool.read(), tx => files::by_path(&tx, path))
     }
 
-    fn by_hash(&self, hash: &ContentHash) -> Result<Vec<Asset>, StoreError> {
-        self.pool.read(|work| files::by_hash(work, hash))
+    async fn by_hash(&self, hash: &ContentHash) -> Result<Vec<Asset>, StoreError> {
+        one_step!(self.pool.read(), tx => files::by_hash(&tx, hash))
     }
 
-    fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
-        self.pool.write(|work| findings::record(work, &self.cutter, outcomes))
+    async fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        one_step!(self.pool.write(), tx => findings::record(&tx, &self.cutter, outcomes))
     }
 
-    fn forget(
+    async fn forget(
         &self,
         kind: AnalysisKind,
         ids: &[AssetId],
         discard_corrections: bool,
     ) -> Result<(), StoreError> {
-        self.pool.write(|work| {
-            findings::forget(work, kind, ids)?;
-            if kind == AnalysisKind::Ocr && discard_corrections {
-                text::undo_corrections(work, &self.cutter, ids)?;
-            }
-            Ok(())
-        })
+        let tx = self.pool.write().await?;
+        findings::forget(&tx, kind, ids).await?;
+        if kind == AnalysisKind::Ocr && discard_corrections {
+            text::undo_corrections(&tx, &self.cutter, ids).await?;
+        }
+        tx.commit().await
     }
 
-    fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError> {
-        self.pool.write(|work| findings::forget_other_models(work, kind, model))
+    async fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError> {
+        one_step!(self.pool.write(), tx => findings::forget_other_models(&tx, kind, model))
     }
 
-    fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.pool.write(|work| findings::forget_failures(work, kind))
+    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
+        one_step!(self.pool.write(), tx => findings::forget_failures(&tx, kind))
     }
 
-    fn pending(
+    async fn pending(
         &self,
         kinds: &[AnalysisKind],
         after: Option<AssetId>,
         limit: usize,
     ) -> Result<Vec<Asset>, StoreError> {
-        self.pool.read(|work| findings::pending(work, kinds, after, limit))
+        one_step!(self.pool.read(), tx => findings::pending(&tx, kinds, after, limit))
     }
 
-    fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError> {
-        self.pool.read(|work| findings::failures(work, limit))
+    async fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError> {
+        one_step!(self.pool.read(), tx => findings::failures(&tx, limit))
     }
 
-    fn correct(&self, id: AssetId, line: usize, corrected: &str) -> Result<bool, StoreError> {
-        self.pool.write(|work| text::correct(work, &self.cutter, id, line, corrected))
+    async fn correct(&self, id: AssetId, line: usize, corrected: &str) -> Result<bool, StoreError> {
+        one_step!(self.pool.write(), tx => text::correct(&tx, &self.cutter, id, line, corrected))
     }
 
-    fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError> {
-        self.pool.read(|work| findings::embedding(work, id))
+    async fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError> {
+        one_step!(self.pool.read(), tx => findings::embedding(&tx, id))
     }
 
-    fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError> {
-        self.pool.read(|work| people::faces(work, id))
+    async fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError> {
+        one_step!(self.pool.read(), tx => people::faces(&tx, id))
     }
 
-    fn browse(
+    async fn browse(
         &self,
         filter: &Filter,
         after: Option<AssetId>,
         limit: usize,
     ) -> Result<Vec<AssetId>, StoreError> {
-        self.pool.read(|work| search::browse(work, &self.cutter, filter, after, limit))
+        one_step!(self.pool.read(), tx => search::browse(&tx, &self.cutter, filter, after, limit))
     }
 
-    fn people(&self) -> Result<Vec<Person>, StoreError> {
-        self.pool.read(people::everybody)
+    async fn people(&self) -> Result<Vec<Person>, StoreError> {
+        one_step!(self.pool.read(), tx => people::everybody(&tx))
     }
 
-    fn unassigned_faces(
+    async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
     ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
-        self.pool.read(|work| people::unassigned(work, model, after, limit))
+        one_step!(self.pool.read(), tx => people::unassigned(&tx, model, after, limit))
     }
 
-    fn similar_people(
+    async fn similar_people(
         &self,
         model: &str,
         embedding: &[f32],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        self.pool.read(|work| people::similar(work, model, embedding, limit))
+        one_step!(self.pool.read(), tx => people::similar(&tx, model, embedding, limit))
     }
 
-    fn assign(
+    async fn assign(
         &self,
         id: AssetId,
         face: usize,
         person: Option<PersonId>,
     ) -> Result<Option<PersonId>, StoreError> {
-        self.pool.write(|work| people::assign(work, id, face, person))
+        one_step!(self.pool.write(), tx => people::assign(&tx, id, face, person))
     }
 
-    fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        self.pool.write(|work| people::name(work, person, name))
+    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
+        one_step!(self.pool.write(), tx => people::name(&tx, person, name))
     }
 
-    fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {
-        self.pool.read(|work| people::called(work, name))
+    async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {
+        one_step!(self.pool.read(), tx => people::called(&tx, name))
     }
 
-    fn counts(&self) -> Result<Counts, StoreError> {
-        self.pool.read(findings::counts)
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        one_step!(self.pool.read(), tx => findings::counts(&tx))
     }
 
-    fn revision(&self) -> Result<i64, StoreError> {
-        self.pool.read(schema::revision)
+    async fn revision(&self) -> Result<i64, StoreError> {
+        one_step!(self.pool.read(), tx => schema::revision(&tx))
     }
 
-    fn refresh_text(&self, limit: usize) -> Result<u64, StoreError> {
-        self.pool.write(|work| text::refresh(work, &self.cutter, limit))
+    async fn refresh_text(&self, limit: usize) -> Result<u64, StoreError> {
+        one_step!(self.pool.write(), tx => text::refresh(&tx, &self.cutter, limit))
     }
 }

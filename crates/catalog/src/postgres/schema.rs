@@ -1,5 +1,5 @@
 //! Tables, and how older ones become newer ones.
-use super::session::{Result, Trouble, Work};
+use super::transaction::{Result, Transaction};
 use crate::StoreError;
 
 /// What brings the tables from one format to the next; the first makes format 1. Never change an entry that was released: add
@@ -112,69 +112,77 @@ ALTER TABLE tokens ALTER COLUMN letters SET STORAGE main;
 UPDATE state SET segmentation = '';
 ";
 
+/// Which formats were made, and when.
+const LOG: &str = "migration";
+
 /// Brings the catalogue's tables to the newest format.
-pub(super) fn migrate(work: &mut Work<'_>) -> Result<()> {
-    bring_up(work, "migration", STEPS, provide_pgvector)
+pub(super) async fn migrate(tx: &Transaction) -> Result<()> {
+    if format(tx, LOG).await? == 0 {
+        provide_pgvector(tx).await?;
+    }
+    bring_up(tx, LOG, STEPS).await
 }
 
 /// Brings tables in the schema `viewfinder` to their newest format; `log` is the table that tells which they have. `steps` lead from one
-/// format to the next, the first to format 1. `before_all` is called where there is none yet.
-pub fn bring_up(
-    work: &mut Work<'_>,
-    log: &str,
-    steps: &[&str],
-    before_all: impl FnOnce(&mut Work<'_>) -> Result<()>,
-) -> Result<()> {
-    // Whoever comes first does it; others wait for this transaction and find it done.
-    work.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK])?;
-    let log = format!("viewfinder.{log}");
-    let exists: bool = work.one("SELECT to_regclass($1::text) IS NOT NULL", &[&log])?;
-    let found: i64 =
-        if exists { work.one(&format!("SELECT coalesce(max(format), 0) FROM {log}"), &[])? } else { 0 };
+/// format to the next, the first to format 1.
+pub async fn bring_up(tx: &Transaction, log: &str, steps: &[&str]) -> Result<()> {
+    let found = format(tx, log).await?;
     let known = steps.len() as i64;
     if found > known {
-        return Err(Trouble::Store(StoreError::TooNew { found, known }));
+        return Err(StoreError::TooNew { found, known });
     }
     if found == 0 {
-        before_all(work)?;
-        work.batch(&format!(
+        tx.batch(&format!(
             "CREATE SCHEMA IF NOT EXISTS viewfinder;
-             CREATE TABLE {log} (format BIGINT PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now())"
-        ))?;
+             CREATE TABLE viewfinder.{log} (format BIGINT PRIMARY KEY, at TIMESTAMPTZ NOT NULL DEFAULT now())"
+        ))
+        .await?;
     }
     for (format, step) in (1i64..).zip(steps).skip(found as usize) {
-        work.batch(step)?;
-        work.execute(&format!("INSERT INTO {log} (format) VALUES ($1)"), &[&format])?;
+        tx.batch(step).await?;
+        tx.execute(&format!("INSERT INTO viewfinder.{log} (format) VALUES ($1)"), &[&format]).await?;
     }
     Ok(())
 }
 
-fn provide_pgvector(work: &mut Work<'_>) -> Result<()> {
+/// The format of tables, 0 where there are none. Whoever asks first may change them; others wait for this transaction, and find it done.
+async fn format(tx: &Transaction, log: &str) -> Result<i64> {
+    tx.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    let log = format!("viewfinder.{log}");
+    if !tx.one::<bool>("SELECT to_regclass($1::text) IS NOT NULL", &[&log]).await? {
+        return Ok(0);
+    }
+    tx.one(&format!("SELECT coalesce(max(format), 0) FROM {log}"), &[]).await
+}
+
+async fn provide_pgvector(tx: &Transaction) -> Result<()> {
     const VERSION: &str = "SELECT extversion FROM pg_extension WHERE extname = 'vector'";
-    let unusable = |text: String| Err(Trouble::Store(StoreError::Unusable(text)));
-    if work.row(VERSION, &[])?.is_none() {
-        let available = work.row("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'", &[])?;
+    let unusable = |text: String| Err(StoreError::Unusable(text));
+    if tx.row(VERSION, &[]).await?.is_none() {
+        let available = tx.row("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'", &[]).await?;
         if available.is_none() {
             return unusable(
                 "the database server lacks pgvector; install it there (on Debian: postgresql-16-pgvector)"
                     .into(),
             );
         }
-        let allowed: bool = work.one(
-            "SELECT rolsuper OR has_database_privilege(current_database(), 'CREATE') AND coalesce((
+        let allowed: bool = tx
+            .one(
+                "SELECT rolsuper OR has_database_privilege(current_database(), 'CREATE') AND coalesce((
                  SELECT bool_or(trusted) FROM pg_available_extension_versions WHERE name = 'vector'
              ), false) FROM pg_roles WHERE rolname = current_user",
-            &[],
-        )?;
+                &[],
+            )
+            .await?;
         if !allowed {
             return unusable(
                 "pgvector is not set up in the database, and this user may not do it; as its superuser, run CREATE EXTENSION vector"
                     .into(),
             );
         }
-        work.batch("CREATE EXTENSION vector SCHEMA public")?;
+        tx.batch("CREATE EXTENSION vector SCHEMA public").await?;
     }
-    let version: String = work.one(VERSION, &[])?;
+    let version: String = tx.one(VERSION, &[]).await?;
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < PGVECTOR {
         let (major, minor) = PGVECTOR;
@@ -186,29 +194,31 @@ fn provide_pgvector(work: &mut Work<'_>) -> Result<()> {
 }
 
 /// Checks that the database has a text search configuration.
-pub fn require_config(work: &mut Work<'_>, config: &str) -> Result<()> {
-    let exists: bool = work.one(
-        "SELECT EXISTS (
+pub async fn require_config(tx: &Transaction, config: &str) -> Result<()> {
+    let exists: bool = tx
+        .one(
+            "SELECT EXISTS (
              SELECT FROM pg_ts_config AS config JOIN pg_namespace ON pg_namespace.oid = cfgnamespace
              WHERE nspname || '.' || cfgname = $1 OR cfgname = $1 AND pg_ts_config_is_visible(config.oid)
          )",
-        &[&config],
-    )?;
+            &[&config],
+        )
+        .await?;
     if exists {
         return Ok(());
     }
-    Err(Trouble::Store(StoreError::Unusable(format!(
+    Err(StoreError::Unusable(format!(
         "the database has no text search configuration {config}; create it, or leave the setting out"
-    ))))
+    )))
 }
 
 /// Counts a change of what a search could find.
-pub(super) fn touch(work: &mut Work<'_>) -> Result<()> {
-    work.execute("UPDATE state SET revision = revision + 1", &[])?;
+pub(super) async fn touch(tx: &Transaction) -> Result<()> {
+    tx.execute("UPDATE state SET revision = revision + 1", &[]).await?;
     Ok(())
 }
 
 /// How often a search could have found something else.
-pub(super) fn revision(work: &mut Work<'_>) -> Result<i64> {
-    work.one("SELECT revision FROM state", &[])
+pub(super) async fn revision(tx: &Transaction) -> Result<i64> {
+    tx.one("SELECT revision FROM state", &[]).await
 }

@@ -1,11 +1,11 @@
 //! Finding assets by text, by vector, and by nothing but a filter.
 use pgvector::Vector;
-use postgres::Row;
+use tokio_postgres::Row;
 
 use super::{
     Cutter,
     expression::Sql,
-    session::{Result, Work, at_most},
+    transaction::{Result, Transaction, at_most},
     vectors,
 };
 use crate::{AssetId, Filter, Scored, TextExpr, store::GRAMS_WEIGHT};
@@ -20,8 +20,8 @@ const RANKED: i64 = 128;
 /// So many texts are looked at at all: each is a page of the table to be read.
 const CANDIDATES: usize = 4000;
 
-pub(super) fn find_text(
-    work: &mut Work<'_>,
+pub(super) async fn find_text(
+    tx: &Transaction,
     cutter: &Cutter,
     expr: &TextExpr,
     filter: &Filter,
@@ -35,8 +35,8 @@ pub(super) fn find_text(
         "SELECT tokens.asset, tokens.size FROM tokens {asset} WHERE {}{conditions}",
         search.condition
     );
-    use_index(work)?;
-    let rows = work.rows(&search.statement("tokens", &candidates, None, limit), &sql.refs())?;
+    use_index(tx).await?;
+    let rows = tx.rows(&search.statement("tokens", &candidates, None, limit), &sql.refs()).await?;
     Ok(rows.iter().map(scored).collect())
 }
 
@@ -80,12 +80,12 @@ impl TextSearch {
 
 /// For the rest of the transaction, keeps the server from going through a whole table where an index can tell. For a frequent
 /// word and a limit, it takes that for cheap, but would unpack every text.
-pub fn use_index(work: &mut Work<'_>) -> Result<()> {
-    work.batch("SET LOCAL enable_seqscan = off")
+pub async fn use_index(tx: &Transaction) -> Result<()> {
+    tx.batch("SET LOCAL enable_seqscan = off").await
 }
 
-pub(super) fn nearest(
-    work: &mut Work<'_>,
+pub(super) async fn nearest(
+    tx: &Transaction,
     cutter: &Cutter,
     model: &str,
     query: &[f32],
@@ -93,7 +93,7 @@ pub(super) fn nearest(
     limit: usize,
 ) -> Result<Vec<Scored>> {
     let width = query.len();
-    let Some(model) = vectors::model(work, model, width)? else { return Ok(Vec::new()) };
+    let Some(model) = vectors::model(tx, model, width).await? else { return Ok(Vec::new()) };
     let mut count = Sql::default();
     let conditions = count.conditions(cutter, filter);
     // More than the index holds at once are not looked for through it either.
@@ -102,7 +102,7 @@ pub(super) fn nearest(
             let sql = format!(
                 "SELECT count(*) FROM (SELECT FROM asset WHERE true{conditions} LIMIT {FEW} + 1) AS allowed"
             );
-            work.one::<i64>(&sql, &count.refs())? <= FEW
+            tx.one::<i64>(&sql, &count.refs()).await? <= FEW
         };
     let mut sql = Sql::default();
     let vector = sql.param(Vector::from(query.to_vec()));
@@ -117,7 +117,7 @@ pub(super) fn nearest(
             at_most(limit)
         )
     } else {
-        vectors::widen(work, limit)?;
+        vectors::widen(tx, limit).await?;
         let condition = if conditions.is_empty() {
             "true".to_owned()
         } else {
@@ -125,28 +125,35 @@ pub(super) fn nearest(
         };
         vectors::nearest("asset", "embedding", &condition, model, width, limit)
     };
-    let rows = work.rows(&statement, &sql.refs())?;
+    let rows = tx.rows(&statement, &sql.refs()).await?;
     Ok(rows.iter().map(scored).collect())
 }
 
 /// Cosines with vectors at even distances in the order of numbers.
-pub(super) fn background(work: &mut Work<'_>, model: &str, query: &[f32], count: usize) -> Result<Vec<f32>> {
-    let Some(model) = vectors::model(work, model, query.len())? else { return Ok(Vec::new()) };
-    let rows = work.rows(
-        "SELECT DISTINCT ON (near.asset) -(near.vector <#> $1::vector) FROM
+pub(super) async fn background(
+    tx: &Transaction,
+    model: &str,
+    query: &[f32],
+    count: usize,
+) -> Result<Vec<f32>> {
+    let Some(model) = vectors::model(tx, model, query.len()).await? else { return Ok(Vec::new()) };
+    let rows = tx
+        .rows(
+            "SELECT DISTINCT ON (near.asset) -(near.vector <#> $1::vector) FROM
              (SELECT min(asset) AS first, max(asset) AS last FROM embedding) AS ends,
              generate_series(0, $2::bigint - 1) AS step,
              LATERAL (
                  SELECT asset, vector FROM embedding
                  WHERE model = $3 AND asset >= first + (last - first) * step / $2 ORDER BY asset LIMIT 1
              ) AS near",
-        &[&Vector::from(query.to_vec()), &at_most(count), &model],
-    )?;
+            &[&Vector::from(query.to_vec()), &at_most(count), &model],
+        )
+        .await?;
     Ok(rows.iter().map(|row| row.get::<_, f64>(0) as f32).collect())
 }
 
-pub(super) fn browse(
-    work: &mut Work<'_>,
+pub(super) async fn browse(
+    tx: &Transaction,
     cutter: &Cutter,
     filter: &Filter,
     after: Option<AssetId>,
@@ -155,16 +162,20 @@ pub(super) fn browse(
     let mut sql = Sql::default();
     let mut conditions = sql.conditions(cutter, filter);
     if let Some(after) = after {
-        let row = work.row("SELECT taken_ms FROM asset WHERE id = $1", &[&after.0])?;
+        let row = tx.row("SELECT taken_ms FROM asset WHERE id = $1", &[&after.0]).await?;
         let Some(taken) = row.map(|row| row.get::<_, i64>(0)) else { return Ok(Vec::new()) };
         let (taken, id) = (sql.param(taken), sql.param(after.0));
         conditions.push_str(&format!(" AND (taken_ms, id) < ({taken}, {id})"));
     }
     let limit = sql.param(at_most(limit));
-    let rows = work.rows(
-        &format!("SELECT id FROM asset WHERE true{conditions} ORDER BY taken_ms DESC, id DESC LIMIT {limit}"),
-        &sql.refs(),
-    )?;
+    let rows = tx
+        .rows(
+            &format!(
+                "SELECT id FROM asset WHERE true{conditions} ORDER BY taken_ms DESC, id DESC LIMIT {limit}"
+            ),
+            &sql.refs(),
+        )
+        .await?;
     Ok(rows.iter().map(|row| AssetId(row.get(0))).collect())
 }
 

@@ -1,13 +1,13 @@
 //! Lines of text, their corrections, and the index over them.
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use postgres::Row;
+use tokio_postgres::Row;
 
 use super::{
     Cutter,
     expression::Sql,
     schema::touch,
-    session::{Result, Work, at_most, storable},
+    transaction::{Result, Transaction, at_most, storable},
 };
 use crate::{
     AssetId, TextLine,
@@ -22,92 +22,95 @@ const LAST_PLACE: usize = 16_383;
 pub(super) const GRAM_MARK: &str = "+";
 
 /// Remembers which segmenter cuts texts from now on. If it is another than before, all texts are to be cut anew.
-pub(super) fn note_version(work: &mut Work<'_>, cutter: &Cutter) -> Result<()> {
-    work.execute(
+pub(super) async fn note_version(tx: &Transaction, cutter: &Cutter) -> Result<()> {
+    tx.execute(
         "UPDATE state SET segmentation = $1, refreshed_up_to = 0 WHERE segmentation <> $1",
         &[&cutter.version()],
-    )?;
+    )
+    .await?;
     Ok(())
 }
 
 /// Cuts some more texts anew; returns how many assets with text are left.
-pub(super) fn refresh(work: &mut Work<'_>, cutter: &Cutter, limit: usize) -> Result<u64> {
-    let from: Option<i64> = work.one("SELECT refreshed_up_to FROM state FOR UPDATE", &[])?;
+pub(super) async fn refresh(tx: &Transaction, cutter: &Cutter, limit: usize) -> Result<u64> {
+    let from: Option<i64> = tx.one("SELECT refreshed_up_to FROM state FOR UPDATE", &[]).await?;
     let Some(from) = from else { return Ok(0) };
-    let rows = work.rows(
-        "SELECT DISTINCT asset FROM line WHERE asset > $1 ORDER BY asset LIMIT $2",
-        &[&from, &at_most(limit)],
-    )?;
+    let rows = tx
+        .rows(
+            "SELECT DISTINCT asset FROM line WHERE asset > $1 ORDER BY asset LIMIT $2",
+            &[&from, &at_most(limit)],
+        )
+        .await?;
     let assets: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
-    for (asset, lines) in assets.iter().zip(stored(work, &assets)?) {
-        index(work, cutter, *asset, &lines)?;
+    for (asset, lines) in assets.iter().zip(stored(tx, &assets).await?) {
+        index(tx, cutter, *asset, &lines).await?;
     }
     let up_to = assets.last().copied().unwrap_or(i64::MAX);
-    let left: i64 = work.one("SELECT count(DISTINCT asset) FROM line WHERE asset > $1", &[&up_to])?;
-    work.execute("UPDATE state SET refreshed_up_to = $1", &[&(left > 0).then_some(up_to)])?;
-    touch(work)?;
+    let left: i64 = tx.one("SELECT count(DISTINCT asset) FROM line WHERE asset > $1", &[&up_to]).await?;
+    tx.execute("UPDATE state SET refreshed_up_to = $1", &[&(left > 0).then_some(up_to)]).await?;
+    touch(tx).await?;
     Ok(left as u64)
 }
 
 /// Replaces the text of an asset by what a machine read. Corrections stay.
-pub(super) fn replace(work: &mut Work<'_>, cutter: &Cutter, asset: i64, read: &[TextLine]) -> Result<()> {
-    let lines = merge(read, of_one(work, asset)?);
-    write(work, cutter, asset, &lines)
+pub(super) async fn replace(tx: &Transaction, cutter: &Cutter, asset: i64, read: &[TextLine]) -> Result<()> {
+    let lines = merge(read, of_one(tx, asset).await?);
+    write(tx, cutter, asset, &lines).await
 }
 
 /// Forgets the text of an asset.
-pub(super) fn forget(work: &mut Work<'_>, asset: i64) -> Result<()> {
-    work.execute("DELETE FROM line WHERE asset = $1", &[&asset])?;
-    work.execute("DELETE FROM tokens WHERE asset = $1", &[&asset])?;
+pub(super) async fn forget(tx: &Transaction, asset: i64) -> Result<()> {
+    tx.execute("DELETE FROM line WHERE asset = $1", &[&asset]).await?;
+    tx.execute("DELETE FROM tokens WHERE asset = $1", &[&asset]).await?;
     Ok(())
 }
 
-pub(super) fn lines(work: &mut Work<'_>, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>> {
+pub(super) async fn lines(tx: &Transaction, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>> {
     let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
     let plain = |lines: Vec<StoredLine>| lines.into_iter().map(|stored| stored.line).collect();
-    Ok(stored(work, &ids)?.into_iter().map(plain).collect())
+    Ok(stored(tx, &ids).await?.into_iter().map(plain).collect())
 }
 
-pub(super) fn correct(
-    work: &mut Work<'_>,
+pub(super) async fn correct(
+    tx: &Transaction,
     cutter: &Cutter,
     id: AssetId,
     place: usize,
     text: &str,
 ) -> Result<bool> {
-    let mut lines = of_one(work, id.0)?;
+    let mut lines = of_one(tx, id.0).await?;
     let Some(line) = lines.get_mut(place) else { return Ok(false) };
     line.correct(text);
-    write(work, cutter, id.0, &lines)?;
-    touch(work)?;
+    write(tx, cutter, id.0, &lines).await?;
+    touch(tx).await?;
     Ok(true)
 }
 
 /// Puts corrected lines back to what the machine read.
-pub(super) fn undo_corrections(work: &mut Work<'_>, cutter: &Cutter, ids: &[AssetId]) -> Result<()> {
+pub(super) async fn undo_corrections(tx: &Transaction, cutter: &Cutter, ids: &[AssetId]) -> Result<()> {
     for id in ids {
-        let mut lines = of_one(work, id.0)?;
+        let mut lines = of_one(tx, id.0).await?;
         let mut any = false;
         for line in &mut lines {
             any |= line.undo();
         }
         if any {
-            write(work, cutter, id.0, &lines)?;
+            write(tx, cutter, id.0, &lines).await?;
         }
     }
     Ok(())
 }
 
-fn of_one(work: &mut Work<'_>, asset: i64) -> Result<Vec<StoredLine>> {
-    Ok(stored(work, &[asset])?.pop().unwrap_or_default())
+async fn of_one(tx: &Transaction, asset: i64) -> Result<Vec<StoredLine>> {
+    Ok(stored(tx, &[asset]).await?.pop().unwrap_or_default())
 }
 
 /// Lines of each of the assets, in the same order.
-fn stored(work: &mut Work<'_>, assets: &[i64]) -> Result<Vec<Vec<StoredLine>>> {
-    let rows = work.rows(
+async fn stored(tx: &Transaction, assets: &[i64]) -> Result<Vec<Vec<StoredLine>>> {
+    let rows = tx.rows(
         "SELECT text, score, corners, read_text, read_score, asset FROM line WHERE asset = ANY($1) ORDER BY asset, place",
         &[&assets],
-    )?;
+    ).await?;
     let mut of: BTreeMap<i64, Vec<StoredLine>> = BTreeMap::new();
     for row in rows {
         of.entry(row.get(5)).or_default().push(stored_line(&row));
@@ -125,8 +128,8 @@ fn stored_line(row: &Row) -> StoredLine {
     StoredLine { line, read }
 }
 
-fn write(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
-    work.execute("DELETE FROM line WHERE asset = $1", &[&asset])?;
+async fn write(tx: &Transaction, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
+    tx.execute("DELETE FROM line WHERE asset = $1", &[&asset]).await?;
     let texts: Vec<String> = lines.iter().map(|stored| storable(&stored.line.text)).collect();
     let scores: Vec<f32> = lines.iter().map(|stored| stored.line.score).collect();
     let corners: Vec<f32> =
@@ -134,26 +137,26 @@ fn write(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine])
     let read = || lines.iter().map(|stored| stored.read.as_ref());
     let read_texts: Vec<Option<String>> = read().map(|read| Some(storable(&read?.0))).collect();
     let read_scores: Vec<Option<f32>> = read().map(|read| Some(read?.1)).collect();
-    work.execute(
+    tx.execute(
         "INSERT INTO line (asset, place, text, score, corners, read_text, read_score)
          SELECT $1::bigint, place - 1, text, score, ($4::real[])[place * 8 - 7 : place * 8], read_text, read_score
          FROM unnest($2::text[], $3::real[], $5::text[], $6::real[]) WITH ORDINALITY
              AS line(text, score, read_text, read_score, place)",
         &[&asset, &texts, &scores, &corners, &read_texts, &read_scores],
-    )?;
-    index(work, cutter, asset, lines)
+    ).await?;
+    index(tx, cutter, asset, lines).await
 }
 
-fn index(work: &mut Work<'_>, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
+async fn index(tx: &Transaction, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
     let texts: Vec<&str> = lines.iter().map(|stored| stored.line.text.as_str()).collect();
-    work.execute("DELETE FROM tokens WHERE asset = $1", &[&asset])?;
+    tx.execute("DELETE FROM tokens WHERE asset = $1", &[&asset]).await?;
     let mut sql = Sql::default();
     let asset = sql.param(asset);
     if let Some(vector) = cutter.vector(&mut sql, &texts) {
         let letters = sql.param(letters_of(&texts));
         let statement =
             format!("INSERT INTO tokens (asset, tokens, letters) VALUES ({asset}, {vector}, {letters})");
-        work.execute(&statement, &sql.refs())?;
+        tx.execute(&statement, &sql.refs()).await?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Models of vectors, their indices, and searching them.
-use super::session::{Result, Work, at_most};
+use super::transaction::{Result, Transaction, at_most};
 
 /// Numbers in a vector that an index of half precision takes. Wider ones are compared one by one.
 const WIDEST_INDEXED: usize = 4000;
@@ -10,27 +10,31 @@ const SPARE: usize = 64;
 pub(super) const BREADTH: (usize, usize) = (100, 1000);
 
 /// The number of a model, if any vector came from it.
-pub(super) fn model(work: &mut Work<'_>, name: &str, width: usize) -> Result<Option<i32>> {
-    let row = work.row("SELECT id FROM model WHERE name = $1 AND width = $2", &[&name, &(width as i32)])?;
+pub(super) async fn model(tx: &Transaction, name: &str, width: usize) -> Result<Option<i32>> {
+    let row =
+        tx.row("SELECT id FROM model WHERE name = $1 AND width = $2", &[&name, &(width as i32)]).await?;
     Ok(row.map(|row| row.get(0)))
 }
 
 /// The number of a model. A new one gets its indices.
-pub(super) fn provide_model(work: &mut Work<'_>, name: &str, width: usize) -> Result<i32> {
-    if let Some(model) = model(work, name, width)? {
+pub(super) async fn provide_model(tx: &Transaction, name: &str, width: usize) -> Result<i32> {
+    if let Some(model) = model(tx, name, width).await? {
         return Ok(model);
     }
-    let id: i32 = work.one(
-        "INSERT INTO model (name, width) VALUES ($1, $2)
+    let id: i32 = tx
+        .one(
+            "INSERT INTO model (name, width) VALUES ($1, $2)
          ON CONFLICT (name, width) DO UPDATE SET name = excluded.name RETURNING id",
-        &[&name, &(width as i32)],
-    )?;
+            &[&name, &(width as i32)],
+        )
+        .await?;
     if width <= WIDEST_INDEXED {
         for (table, condition) in [("embedding", "true"), ("face", "person IS NOT NULL")] {
-            work.batch(&format!(
+            tx.batch(&format!(
                 "CREATE INDEX IF NOT EXISTS {table}_of_model_{id} ON {table}
                  USING hnsw ((vector::halfvec({width})) halfvec_ip_ops) WHERE model = {id} AND {condition}"
-            ))?;
+            ))
+            .await?;
         }
     }
     Ok(id)
@@ -56,10 +60,9 @@ pub(super) fn nearest(
 }
 
 /// Prepares the transaction for a search with so many results.
-pub(super) fn widen(work: &mut Work<'_>, limit: usize) -> Result<()> {
+pub(super) async fn widen(tx: &Transaction, limit: usize) -> Result<()> {
     let breadth = limit.saturating_add(SPARE).clamp(BREADTH.0, BREADTH.1);
     // Where a filter or a large limit needs more, it goes on beyond; the outer statement puts all in order.
-    work.batch(&format!(
-        "SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order"
-    ))
+    tx.batch(&format!("SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order"))
+        .await
 }

@@ -14,6 +14,7 @@ mod wanted;
 
 use std::{collections::HashMap, sync::Arc};
 
+use async_trait::async_trait;
 use serde::Serialize;
 
 pub use cursor::{Cursor, Page};
@@ -34,14 +35,17 @@ use wanted::Wanted;
 /// The most hits of a search, over all pages.
 pub const MOST_HITS: usize = 1000;
 
-/// Turns words into the vector of what they mean. Called on the thread that searches.
+/// Turns words into the vector of what they mean.
+#[async_trait]
 pub trait Embedder: Send + Sync {
     /// The vector of `text`, of unit length, and the model whose vectors it is to be compared with.
-    fn embed(&self, text: &str) -> Result<QueryVector, EmbedError>;
+    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError>;
 }
 
+/// What knows its vectors without having to wait.
+#[async_trait]
 impl<F: Fn(&str) -> Result<QueryVector, EmbedError> + Send + Sync> Embedder for F {
-    fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
+    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
         self(text)
     }
 }
@@ -134,7 +138,7 @@ impl Note {
     }
 }
 
-/// Searches a catalogue. Calls block, as the store's do.
+/// Searches a catalogue.
 pub struct Searcher {
     store: Arc<dyn Store>,
     segmenter: Arc<Segmenter>,
@@ -154,31 +158,31 @@ impl Searcher {
     }
 
     /// Searches. A query without words shows what its filters let through, newest first.
-    pub fn search(&self, query: &str, page: &Page) -> Result<Results, SearchError> {
+    pub async fn search(&self, query: &str, page: &Page) -> Result<Results, SearchError> {
         let parsed = Query::parse(query)?;
-        let (position, mut notes) = self.position(query, page)?;
-        let Some(filter) = self.filter(&parsed, &mut notes)? else {
+        let (position, mut notes) = self.position(query, page).await?;
+        let Some(filter) = self.filter(&parsed, &mut notes).await? else {
             return Ok(Results { hits: Vec::new(), next: None, found: Some(0), notes });
         };
         let limit = page.limit.max(1);
         if parsed.terms.is_empty() {
-            return self.browse(&filter, query, position, limit, notes);
+            return self.browse(&filter, query, position, limit, notes).await;
         }
-        let wanted = Wanted::of(&parsed, &self.segmenter);
+        let wanted = Wanted::of(&parsed, &self.segmenter).map(Arc::new);
         let ranker = Ranker {
             source: self.store.as_ref(),
             segmenter: &self.segmenter,
             embedder: self.embedder.as_deref(),
             similarity: self.similarity,
         };
-        let mut ranked = ranker.rank_wanted(&parsed, wanted.as_ref(), filter, &mut notes)?;
+        let mut ranked = ranker.rank_wanted(&parsed, wanted.as_ref(), filter, &mut notes).await?;
         ranked.truncate(MOST_HITS);
-        self.page(ranked, wanted.as_ref(), query, position, limit, notes)
+        self.page(ranked, wanted.as_ref(), query, position, limit, notes).await
     }
 
     /// Where the page begins, and whether the catalogue has changed since the first.
-    fn position(&self, query: &str, page: &Page) -> Result<(Position, Vec<Note>), SearchError> {
-        let revision = self.store.revision()?;
+    async fn position(&self, query: &str, page: &Page) -> Result<(Position, Vec<Note>), SearchError> {
+        let revision = self.store.revision().await?;
         let Some(cursor) = &page.cursor else {
             return Ok((Position { revision, from: From::Hit(0) }, Vec::new()));
         };
@@ -194,11 +198,11 @@ impl Searcher {
     }
 
     /// Pictures that show something similar, without the picture itself.
-    pub fn similar(&self, to: AssetId, page: &Page) -> Result<Results, SearchError> {
+    pub async fn similar(&self, to: AssetId, page: &Page) -> Result<Results, SearchError> {
         let name = format!("similar to {}", to.0);
-        let (position, notes) = self.position(&name, page)?;
-        let (model, vector) = self.store.embedding(to)?.ok_or(SearchError::NoVector)?;
-        let mut nearest = self.store.nearest(&model, &vector, &Filter::default(), MOST_SIMILAR + 1)?;
+        let (position, notes) = self.position(&name, page).await?;
+        let (model, vector) = self.store.embedding(to).await?.ok_or(SearchError::NoVector)?;
+        let mut nearest = self.store.nearest(&model, &vector, &Filter::default(), MOST_SIMILAR + 1).await?;
         nearest.retain(|scored| scored.asset != to);
         let ranked = nearest
             .into_iter()
@@ -210,14 +214,14 @@ impl Searcher {
                 similarity: Some(score),
             })
             .collect();
-        self.page(ranked, None, &name, position, page.limit.max(1), notes)
+        self.page(ranked, None, &name, position, page.limit.max(1), notes).await
     }
 
     /// Which pictures may be found; none if nobody has a name that was asked for.
-    fn filter(&self, query: &Query, notes: &mut Vec<Note>) -> Result<Option<Filter>, SearchError> {
+    async fn filter(&self, query: &Query, notes: &mut Vec<Note>) -> Result<Option<Filter>, SearchError> {
         let mut people = Vec::new();
         for name in &query.people {
-            let called = self.store.people_called(name)?;
+            let called = self.store.people_called(name).await?;
             if called.is_empty() {
                 notes.push(Note::new("nobody", format!("nobody is called {name}; name faces to find them")));
                 return Ok(None);
@@ -234,7 +238,7 @@ impl Searcher {
         }))
     }
 
-    fn browse(
+    async fn browse(
         &self,
         filter: &Filter,
         query: &str,
@@ -246,7 +250,7 @@ impl Searcher {
             From::Asset(id) => Some(id),
             From::Hit(_) => None,
         };
-        let mut ids = self.store.browse(filter, after, limit + 1)?;
+        let mut ids = self.store.browse(filter, after, limit + 1).await?;
         let more = ids.len() > limit;
         ids.truncate(limit);
         let next = ids
@@ -254,15 +258,15 @@ impl Searcher {
             .filter(|_| more)
             .map(|last| Position { from: From::Asset(*last), ..position }.write(query));
         let hit = |asset| Hit { asset, score: 0.0, reason: Reason::Filter, text: None, similarity: None };
-        let hits = self.store.assets(&ids)?.into_iter().map(hit).collect();
+        let hits = self.store.assets(&ids).await?.into_iter().map(hit).collect();
         Ok(Results { hits, next, found: None, notes })
     }
 
     /// The hits of a page, with what is known about them.
-    fn page(
+    async fn page(
         &self,
         ranked: Vec<Ranked>,
-        wanted: Option<&Wanted>,
+        wanted: Option<&Arc<Wanted>>,
         query: &str,
         position: Position,
         limit: usize,
@@ -277,7 +281,7 @@ impl Searcher {
         let next = (end < found).then(|| Position { from: From::Hit(end), ..position }.write(query));
         let mut shown: Vec<Ranked> = ranked.into_iter().skip(start).take(end - start).collect();
         if let Some(wanted) = wanted {
-            text::explain(self.store.as_ref(), wanted, &mut shown)?;
+            text::explain(self.store.as_ref(), wanted, &mut shown).await?;
         }
         let ids: Vec<AssetId> = shown.iter().map(|ranked| ranked.asset).collect();
         let mut shown: HashMap<AssetId, Ranked> =
@@ -291,7 +295,7 @@ impl Searcher {
             };
             Some(Hit { asset, score, reason, text, similarity })
         };
-        let hits = self.store.assets(&ids)?.into_iter().filter_map(hit).collect();
+        let hits = self.store.assets(&ids).await?.into_iter().filter_map(hit).collect();
         Ok(Results { hits, next, found: Some(found), notes })
     }
 }

@@ -1,5 +1,7 @@
 //! All pictures that a query finds, best first: text, meaning, and both together.
-use std::{collections::HashMap, panic::resume_unwind, thread};
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::join;
 
 use super::{
     Closeness, Embedder, Note, QueryVector, Similarity, Source, TextMatch, fuse,
@@ -18,7 +20,7 @@ pub(super) const MOST_SIMILAR: usize = 200;
 /// Pictures to compare similarities with.
 const BACKGROUND: usize = 128;
 
-/// Ranks the pictures of a source. Calls block, as the source's do.
+/// Ranks the pictures of a source.
 pub struct Ranker<'a, S: Source + ?Sized> {
     /// Where the pictures are.
     pub source: &'a S,
@@ -54,59 +56,58 @@ pub fn excluded(query: &Query) -> Option<TextExpr> {
 impl<S: Source + ?Sized> Ranker<'_, S> {
     /// Everything that fits the query's words, best first; nothing for a query without words. What the query filters by must be in
     /// `filter` already. Which of those that fit alike come first may change: order them, then take [`MOST_HITS`](super::MOST_HITS).
-    pub fn rank(&self, query: &Query, filter: Filter) -> Result<(Vec<Ranked>, Vec<Note>), StoreError> {
-        let wanted = Wanted::of(query, self.segmenter);
+    pub async fn rank(&self, query: &Query, filter: Filter) -> Result<(Vec<Ranked>, Vec<Note>), StoreError> {
+        let wanted = Wanted::of(query, self.segmenter).map(Arc::new);
         let mut notes = Vec::new();
-        let ranked = self.rank_wanted(query, wanted.as_ref(), filter, &mut notes)?;
+        let ranked = self.rank_wanted(query, wanted.as_ref(), filter, &mut notes).await?;
         Ok((ranked, notes))
     }
 
     /// All hits, best first.
-    pub(super) fn rank_wanted(
+    pub(super) async fn rank_wanted(
         &self,
         query: &Query,
-        wanted: Option<&Wanted>,
+        wanted: Option<&Arc<Wanted>>,
         mut filter: Filter,
         notes: &mut Vec<Note>,
     ) -> Result<Vec<Ranked>, StoreError> {
         if wanted.is_none() && query.terms.iter().all(|term| term.scope == Scope::Text) {
             notes.push(Note::new("no_letters", "the query has no letter or digit that text could have"));
         }
-        let required = wanted.is_some_and(Wanted::any_required);
+        let required = wanted.is_some_and(|wanted| wanted.any_required());
         let (text, similar);
         if required {
-            text = self.text(wanted, &filter, true, notes)?;
+            text = self.text(wanted, &filter, true, notes).await?;
             if text.is_empty() {
                 return Ok(Vec::new());
             }
             let mut among: Vec<AssetId> = text.iter().map(|hit| hit.asset).collect();
             among.sort_unstable();
             filter.among = Some(among);
-            let vector = query.meaning().and_then(|meaning| self.embed(&meaning, notes));
-            similar = self.similar_to(vector.as_ref(), &filter)?;
+            let vector = self.meaning_of(query, notes).await;
+            similar = self.similar_to(vector.as_ref(), &filter).await?;
         } else {
-            let vector = query.meaning().and_then(|meaning| self.embed(&meaning, notes));
+            let vector = self.meaning_of(query, notes).await;
             // Pictures that show it are better than some of its words.
             let some_words = vector.is_none();
-            (text, similar) = thread::scope(|scope| {
-                let similar = scope.spawn(|| self.similar_to(vector.as_ref(), &filter));
-                let text = self.text(wanted, &filter, some_words, notes);
-                let similar = similar.join().unwrap_or_else(|panic| resume_unwind(panic));
-                Ok::<_, StoreError>((text?, similar?))
-            })?;
+            let (by_text, by_meaning) = join!(
+                self.text(wanted, &filter, some_words, notes),
+                self.similar_to(vector.as_ref(), &filter)
+            );
+            (text, similar) = (by_text?, by_meaning?);
         }
         Ok(fused(text, similar, !required))
     }
 
-    fn text(
+    async fn text(
         &self,
-        wanted: Option<&Wanted>,
+        wanted: Option<&Arc<Wanted>>,
         filter: &Filter,
         some_words: bool,
         notes: &mut Vec<Note>,
     ) -> Result<Vec<TextHit>, StoreError> {
         let Some(wanted) = wanted else { return Ok(Vec::new()) };
-        let hits = text::find(self.source, wanted, filter, some_words)?;
+        let hits = text::find(self.source, wanted, filter, some_words).await?;
         let closeness = |hit: &TextHit| hit.found.as_ref().map(|found| found.closeness);
         if hits.first().is_some_and(|hit| closeness(hit) == Some(Closeness::SomeWords)) {
             notes.push(Note::new("some_words", "no text has all of the words; these have some of them"));
@@ -114,7 +115,9 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
         Ok(hits)
     }
 
-    fn embed(&self, meaning: &str, notes: &mut Vec<Note>) -> Option<QueryVector> {
+    /// The vector of what is to be seen; none if nothing is, or if none can be had.
+    async fn meaning_of(&self, query: &Query, notes: &mut Vec<Note>) -> Option<QueryVector> {
+        let meaning = query.meaning()?;
         let Some(embedder) = self.embedder else {
             notes.push(Note::new(
                 "text_only",
@@ -122,7 +125,7 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
             ));
             return None;
         };
-        match embedder.embed(meaning) {
+        match embedder.embed(&meaning).await {
             Ok(vector) => Some(vector),
             Err(error) => {
                 let message =
@@ -134,14 +137,14 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
     }
 
     /// Pictures that show it, with their relevance; none without a vector.
-    fn similar_to(
+    async fn similar_to(
         &self,
         query: Option<&QueryVector>,
         filter: &Filter,
     ) -> Result<Vec<(Scored, f32)>, StoreError> {
         let Some(query) = query else { return Ok(Vec::new()) };
-        let nearest = self.source.nearest(&query.model, &query.vector, filter, MOST_SIMILAR)?;
-        let background = self.source.background(&query.model, &query.vector, BACKGROUND)?;
+        let nearest = self.source.nearest(&query.model, &query.vector, filter, MOST_SIMILAR).await?;
+        let background = self.source.background(&query.model, &query.vector, BACKGROUND).await?;
         Ok(self.similarity.relevant(&nearest, &background))
     }
 }

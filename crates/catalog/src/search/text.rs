@@ -1,12 +1,15 @@
 //! Finds pictures by their text, in steps: what is exact first, and what is less so only while there is little.
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     MOST_HITS, Ranked, Source,
     judge::{Closeness, Leniency, TextMatch, judge},
     wanted::Wanted,
 };
-use crate::{AssetId, Filter, Scored, StoreError};
+use crate::{AssetId, Filter, Scored, StoreError, TextLine, blocking::blocking};
 
 /// With so many hits, nobody needs worse ones: a page of results.
 const ENOUGH: usize = 10;
@@ -33,9 +36,9 @@ pub(super) struct TextHit {
 }
 
 /// Pictures with fitting text, in no order. With `some_words`, missing words are forgiven where nothing else is found.
-pub(super) fn find<S: Source + ?Sized>(
+pub(super) async fn find<S: Source + ?Sized>(
     source: &S,
-    wanted: &Wanted,
+    wanted: &Arc<Wanted>,
     filter: &Filter,
     some_words: bool,
 ) -> Result<Vec<TextHit>, StoreError> {
@@ -64,14 +67,16 @@ pub(super) fn find<S: Source + ?Sized>(
             Leniency::Mistakes | Leniency::SomeWords => None,
         };
         let limit = if unread.is_some() { MOST_HITS } else { RANKED };
-        let proposals = source.find_text(&expr, filter, limit)?;
+        let proposals = source.find_text(&expr, filter, limit).await?;
         let best = proposals.first().map_or(1.0, |first| first.score).max(f32::EPSILON);
         let (read, others) = proposals.split_at(proposals.len().min(READ));
         let new: Vec<Scored> =
             read.iter().filter(|proposal| !seen.contains(&proposal.asset)).copied().collect();
         let ids: Vec<AssetId> = new.iter().map(|proposal| proposal.asset).collect();
-        for (Scored { asset, score }, lines) in new.into_iter().zip(source.lines(&ids)?) {
-            if let Some((relevance, found)) = judge(wanted, &lines, leniency, score / best) {
+        let scores = new.iter().map(|proposal| proposal.score / best).collect();
+        let judged = judge_all(wanted, source.lines(&ids).await?, leniency, scores).await?;
+        for (Scored { asset, score }, judged) in new.into_iter().zip(judged) {
+            if let Some((relevance, found)) = judged {
                 seen.insert(asset);
                 hits.push(TextHit { asset, relevance, found: Some(found) });
             } else if leniency == Leniency::Exact && other_forms {
@@ -107,9 +112,9 @@ fn drop_other_words(hits: &mut Vec<TextHit>) {
 }
 
 /// Reads the lines of those that were not read yet.
-pub(super) fn explain<S: Source + ?Sized>(
+pub(super) async fn explain<S: Source + ?Sized>(
     source: &S,
-    wanted: &Wanted,
+    wanted: &Arc<Wanted>,
     shown: &mut [Ranked],
 ) -> Result<(), StoreError> {
     let mut unread: Vec<&mut Ranked> =
@@ -118,8 +123,28 @@ pub(super) fn explain<S: Source + ?Sized>(
     if ids.is_empty() {
         return Ok(());
     }
-    for (ranked, lines) in unread.iter_mut().zip(source.lines(&ids)?) {
-        ranked.text = judge(wanted, &lines, Leniency::Mistakes, 0.0).map(|(_, found)| found);
+    let scores = vec![0.0; ids.len()];
+    let judged = judge_all(wanted, source.lines(&ids).await?, Leniency::Mistakes, scores).await?;
+    for (ranked, judged) in unread.iter_mut().zip(judged) {
+        ranked.text = judged.map(|(_, found)| found);
     }
     Ok(())
+}
+
+/// Judges several texts, each with the store's score, away from the threads that answer: some pictures are full of text.
+async fn judge_all(
+    wanted: &Arc<Wanted>,
+    texts: Vec<Vec<TextLine>>,
+    leniency: Leniency,
+    scores: Vec<f32>,
+) -> Result<Vec<Option<(f32, TextMatch)>>, StoreError> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let wanted = Arc::clone(wanted);
+    blocking(move || {
+        let texts = texts.iter().zip(scores);
+        Ok(texts.map(|(lines, score)| judge(&wanted, lines, leniency, score)).collect())
+    })
+    .await
 }

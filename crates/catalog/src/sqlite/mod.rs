@@ -1,9 +1,11 @@
 //! The catalogue in one SQLite file.
 //!
 //! One connection writes, a few read; SQLite's write-ahead log lets them work at the same time, and lets other
-//! programs open the file beside this one. See "The catalogue" in ARCHITECTURE.md for what lies where and why.
+//! programs open the file beside this one. SQLite blocks: `file` is the catalogue as it is asked on a thread that may wait, and what stands
+//! here puts questions there. See "The catalogue" in ARCHITECTURE.md for what lies where and why.
 mod connections;
 mod expression;
+mod file;
 mod files;
 mod findings;
 mod matrix;
@@ -15,20 +17,17 @@ mod vectors;
 
 use std::{path::Path, sync::Arc};
 
+use async_trait::async_trait;
+
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, search::Source, text::Segmenter,
+    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, blocking::blocking, search::Source,
+    text::Segmenter,
 };
-use connections::Connections;
-use vectors::{Rows, Vectors};
+use file::Catalogue;
 
 /// A catalogue in one file.
-pub struct SqliteStore {
-    connections: Connections,
-    segmenter: Arc<Segmenter>,
-    pictures: Arc<Vectors>,
-    faces: Arc<Vectors>,
-}
+pub struct SqliteStore(Arc<Catalogue>);
 
 impl SqliteStore {
     /// Opens the file, or makes it; its folder must exist. `segmenter` cuts the texts. If they were cut by one of another version,
@@ -36,183 +35,205 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`StoreError::TooNew`] for a file of a newer program, [`StoreError::Unusable`] if it cannot be used.
-    pub fn open(path: &Path, segmenter: Arc<Segmenter>) -> Result<Self, StoreError> {
-        let connections = Connections::open(path)?;
-        // Seldom, so that opening need not wait for another program that writes.
-        if !connections.read(|db| text::is_version(db, segmenter.version()))? {
-            connections.write(|tx| text::note_version(tx, segmenter.version()))?;
-        }
-        Ok(Self {
-            connections,
-            segmenter,
-            pictures: Vectors::new(Rows::Pictures),
-            faces: Vectors::new(Rows::KnownFaces),
-        })
+    pub async fn open(path: &Path, segmenter: Arc<Segmenter>) -> Result<Self, StoreError> {
+        let path = path.to_owned();
+        let catalogue = blocking(move || Catalogue::open(&path, segmenter)).await?;
+        Ok(Self(Arc::new(catalogue)))
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Catalogue) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let catalogue = Arc::clone(&self.0);
+        blocking(move || question(&catalogue)).await
     }
 }
 
+#[async_trait]
 impl Source for SqliteStore {
-    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
-        self.connections.read(|db| search::find_text(db, expr, filter, limit))
+    async fn find_text(
+        &self,
+        expr: &TextExpr,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, StoreError> {
+        let (expr, filter) = (expr.clone(), filter.clone());
+        self.ask(move |catalogue| catalogue.find_text(&expr, &filter, limit)).await
     }
 
-    fn nearest(
+    async fn nearest(
         &self,
         model: &str,
         vector: &[f32],
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
-        self.connections.read(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
+        let (model, vector, filter) = (model.to_owned(), vector.to_owned(), filter.clone());
+        self.ask(move |catalogue| catalogue.nearest(&model, &vector, &filter, limit)).await
     }
 
-    fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
-        self.connections.read(|db| search::background(db, model, vector, count))
+    async fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
+        let (model, vector) = (model.to_owned(), vector.to_owned());
+        self.ask(move |catalogue| catalogue.background(&model, &vector, count)).await
     }
 
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
-        self.connections.read(|db| text::lines(db, ids))
+    async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
+        let ids = ids.to_owned();
+        self.ask(move |catalogue| catalogue.lines(&ids)).await
     }
 }
 
+#[async_trait]
 impl Store for SqliteStore {
-    fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError> {
-        self.connections.write(|tx| files::put(tx, files))
+    async fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError> {
+        let files = files.to_owned();
+        self.ask(move |catalogue| catalogue.put_files(&files)).await
     }
 
-    fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError> {
-        self.connections.write(|tx| files::relocate(tx, id, file))
+    async fn move_file(&self, id: AssetId, file: &FileRecord) -> Result<(), StoreError> {
+        let file = file.clone();
+        self.ask(move |catalogue| catalogue.move_file(id, &file)).await
     }
 
-    fn remove(&self, ids: &[AssetId]) -> Result<(), StoreError> {
-        self.connections.write(|tx| files::remove(tx, ids))
+    async fn remove(&self, ids: &[AssetId]) -> Result<(), StoreError> {
+        let ids = ids.to_owned();
+        self.ask(move |catalogue| catalogue.remove(&ids)).await
     }
 
-    fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> Result<Vec<Asset>, StoreError> {
-        self.connections.read(|db| files::list(db, folder, after, limit))
+    async fn list(&self, folder: &str, after: Option<&str>, limit: usize) -> Result<Vec<Asset>, StoreError> {
+        let (folder, after) = (folder.to_owned(), after.map(str::to_owned));
+        self.ask(move |catalogue| catalogue.list(&folder, after.as_deref(), limit)).await
     }
 
-    fn assets(&self, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
-        self.connections.read(|db| files::get(db, ids))
+    async fn assets(&self, ids: &[AssetId]) -> Result<Vec<Asset>, StoreError> {
+        let ids = ids.to_owned();
+        self.ask(move |catalogue| catalogue.assets(&ids)).await
     }
 
-    fn by_path(&self, path: &str) -> Result<Option<Asset>, StoreError> {
-        self.connections.read(|db| files::by_path(db, path))
+    async fn by_path(&self, path: &str) -> Result<Option<Asset>, StoreError> {
+        let path = path.to_owned();
+        self.ask(move |catalogue| catalogue.by_path(&path)).await
     }
 
-    fn by_hash(&self, hash: &ContentHash) -> Result<Vec<Asset>, StoreError> {
-        self.connections.read(|db| files::by_hash(db, hash))
+    async fn by_hash(&self, hash: &ContentHash) -> Result<Vec<Asset>, StoreError> {
+        let hash = *hash;
+        self.ask(move |catalogue| catalogue.by_hash(&hash)).await
     }
 
-    fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
-        self.connections.write(|tx| findings::record(tx, &self.segmenter, outcomes))
+    async fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
+        let outcomes = outcomes.to_owned();
+        self.ask(move |catalogue| catalogue.record(&outcomes)).await
     }
 
-    fn forget(
+    async fn forget(
         &self,
         kind: AnalysisKind,
         ids: &[AssetId],
         discard_corrections: bool,
     ) -> Result<(), StoreError> {
-        self.connections.write(|tx| {
-            findings::forget(tx, kind, ids)?;
-            if kind == AnalysisKind::Ocr && discard_corrections {
-                text::undo_corrections(tx, &self.segmenter, ids)?;
-            }
-            Ok(())
-        })
+        let ids = ids.to_owned();
+        self.ask(move |catalogue| catalogue.forget(kind, &ids, discard_corrections)).await
     }
 
-    fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError> {
-        self.connections.write(|tx| findings::forget_other_models(tx, kind, model))
+    async fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError> {
+        let model = model.to_owned();
+        self.ask(move |catalogue| catalogue.forget_other_models(kind, &model)).await
     }
 
-    fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.connections.write(|tx| findings::forget_failures(tx, kind))
+    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
+        self.ask(move |catalogue| catalogue.forget_failures(kind)).await
     }
 
-    fn pending(
+    async fn pending(
         &self,
         kinds: &[AnalysisKind],
         after: Option<AssetId>,
         limit: usize,
     ) -> Result<Vec<Asset>, StoreError> {
-        self.connections.read(|db| findings::pending(db, kinds, after, limit))
+        let kinds = kinds.to_owned();
+        self.ask(move |catalogue| catalogue.pending(&kinds, after, limit)).await
     }
 
-    fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError> {
-        self.connections.read(|db| findings::failures(db, limit))
+    async fn failures(&self, limit: usize) -> Result<Vec<Asset>, StoreError> {
+        self.ask(move |catalogue| catalogue.failures(limit)).await
     }
 
-    fn correct(&self, id: AssetId, line: usize, corrected: &str) -> Result<bool, StoreError> {
-        self.connections.write(|tx| text::correct(tx, &self.segmenter, id, line, corrected))
+    async fn correct(&self, id: AssetId, line: usize, corrected: &str) -> Result<bool, StoreError> {
+        let corrected = corrected.to_owned();
+        self.ask(move |catalogue| catalogue.correct(id, line, &corrected)).await
     }
 
-    fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError> {
-        self.connections.read(|db| findings::embedding(db, id))
+    async fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError> {
+        self.ask(move |catalogue| catalogue.embedding(id)).await
     }
 
-    fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError> {
-        self.connections.read(|db| people::faces(db, id))
+    async fn faces(&self, id: AssetId) -> Result<Vec<FaceRecord>, StoreError> {
+        self.ask(move |catalogue| catalogue.faces(id)).await
     }
 
-    fn browse(
+    async fn browse(
         &self,
         filter: &Filter,
         after: Option<AssetId>,
         limit: usize,
     ) -> Result<Vec<AssetId>, StoreError> {
-        self.connections.read(|db| search::browse(db, filter, after, limit))
+        let filter = filter.clone();
+        self.ask(move |catalogue| catalogue.browse(&filter, after, limit)).await
     }
 
-    fn people(&self) -> Result<Vec<Person>, StoreError> {
-        self.connections.read(people::everybody)
+    async fn people(&self) -> Result<Vec<Person>, StoreError> {
+        self.ask(Catalogue::people).await
     }
 
-    fn unassigned_faces(
+    async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
     ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
-        self.connections.read(|db| people::unassigned(db, model, after, limit))
+        let model = model.to_owned();
+        self.ask(move |catalogue| catalogue.unassigned_faces(&model, after, limit)).await
     }
 
-    fn similar_people(
+    async fn similar_people(
         &self,
         model: &str,
         embedding: &[f32],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        self.connections.read(|db| people::similar(db, &self.faces, model, embedding, limit))
+        let (model, embedding) = (model.to_owned(), embedding.to_owned());
+        self.ask(move |catalogue| catalogue.similar_people(&model, &embedding, limit)).await
     }
 
-    fn assign(
+    async fn assign(
         &self,
         id: AssetId,
         face: usize,
         person: Option<PersonId>,
     ) -> Result<Option<PersonId>, StoreError> {
-        self.connections.write(|tx| people::assign(tx, id, face, person))
+        self.ask(move |catalogue| catalogue.assign(id, face, person)).await
     }
 
-    fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        self.connections.write(|tx| people::name(tx, person, name))
+    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
+        let name = name.to_owned();
+        self.ask(move |catalogue| catalogue.name_person(person, &name)).await
     }
 
-    fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {
-        self.connections.read(|db| people::called(db, name))
+    async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {
+        let name = name.to_owned();
+        self.ask(move |catalogue| catalogue.people_called(&name)).await
     }
 
-    fn counts(&self) -> Result<Counts, StoreError> {
-        self.connections.read(findings::counts)
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.ask(Catalogue::counts).await
     }
 
-    fn revision(&self) -> Result<i64, StoreError> {
-        self.connections.read(schema::revision)
+    async fn revision(&self) -> Result<i64, StoreError> {
+        self.ask(Catalogue::revision).await
     }
 
-    fn refresh_text(&self, limit: usize) -> Result<u64, StoreError> {
-        self.connections.write(|tx| text::refresh(tx, &self.segmenter, limit))
+    async fn refresh_text(&self, limit: usize) -> Result<u64, StoreError> {
+        self.ask(move |catalogue| catalogue.refresh_text(limit)).await
     }
 }

@@ -3,6 +3,8 @@ use viewfinder_catalog::{
     AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome, Properties, Store, TextExpr, TextLine,
 };
 
+use crate::places::wait;
+
 pub(crate) const OCR_MODEL: &str = "PP-OCRv6_small";
 pub(crate) const CLIP_MODEL: &str = "cn-clip/ViT-B-16";
 pub(crate) const FACE_MODEL: &str = "buffalo_l";
@@ -28,7 +30,7 @@ pub(crate) fn taken(taken_ms: i64) -> Properties {
 
 /// Adds a picture.
 pub(crate) fn add(store: &dyn Store, path: &str, content: u64) -> AssetId {
-    store.put_files(&[(file(path, content), taken(content as i64))]).unwrap()[0]
+    wait(store.put_files(&[(file(path, content), taken(content as i64))])).unwrap()[0]
 }
 
 /// A line at the height `y`, 0 to 1.
@@ -53,7 +55,7 @@ pub(crate) fn outcome(asset: AssetId, content: u64, model: &str, finding: Findin
 /// Adds a picture with text.
 pub(crate) fn add_text(store: &dyn Store, path: &str, content: u64, texts: &[&str]) -> AssetId {
     let id = add(store, path, content);
-    store.record(&[outcome(id, content, OCR_MODEL, Finding::Text(lines(texts)))]).unwrap();
+    wait(store.record(&[outcome(id, content, OCR_MODEL, Finding::Text(lines(texts)))])).unwrap();
     id
 }
 
@@ -66,7 +68,7 @@ pub(crate) fn add_vector(
     vector: &[f32],
 ) -> AssetId {
     let id = add(store, path, content);
-    store.record(&[outcome(id, content, model, Finding::Embedding(unit(vector)))]).unwrap();
+    wait(store.record(&[outcome(id, content, model, Finding::Embedding(unit(vector)))])).unwrap();
     id
 }
 

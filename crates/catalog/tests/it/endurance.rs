@@ -10,7 +10,7 @@ use viewfinder_catalog::{AssetId, Filter, Finding, Store};
 
 use crate::{
     data::{CLIP_MODEL, OCR_MODEL, file, letters, lines, noise, outcome, taken, unit},
-    places::{Database, File, Place, named},
+    places::{Database, File, Place, named, wait},
 };
 
 /// Assets in a batch.
@@ -67,7 +67,7 @@ fn readers_see_whole_batches(place: &dyn Place) {
 fn a_killed_writer_leaves_whole_batches(place: &dyn Place, test: &str) {
     if let Ok(name) = std::env::var(VICTIM) {
         let store = named(&name);
-        let first = store.counts().unwrap().assets as usize / BATCH;
+        let first = wait(store.counts()).unwrap().assets as usize / BATCH;
         for batch in first.. {
             write(&*store, batch);
         }
@@ -99,7 +99,7 @@ fn a_killed_writer_leaves_whole_batches(place: &dyn Place, test: &str) {
 fn write(store: &dyn Store, batch: usize) {
     let numbers = (batch * BATCH..(batch + 1) * BATCH).map(|i| i as u64);
     let files: Vec<_> = numbers.clone().map(|i| (file(&format!("/{i}.jpg"), i), taken(0))).collect();
-    let ids = store.put_files(&files).unwrap();
+    let ids = wait(store.put_files(&files)).unwrap();
     let outcomes: Vec<_> = numbers
         .zip(ids)
         .flat_map(|(i, id)| {
@@ -108,20 +108,20 @@ fn write(store: &dyn Store, batch: usize) {
             [outcome(id, i, OCR_MODEL, text), outcome(id, i, CLIP_MODEL, vector)]
         })
         .collect();
-    store.record(&outcomes).unwrap();
+    wait(store.record(&outcomes)).unwrap();
 }
 
 /// Checks that only whole batches can be seen, and returns how many assets have findings.
 fn check(store: &dyn Store) -> usize {
-    let assets = store.counts().unwrap().assets as usize;
+    let assets = wait(store.counts()).unwrap().assets as usize;
     assert_eq!(assets % BATCH, 0);
     let all = Filter::default();
-    let texts = store.find_text(&letters("hello world"), &all, 100_000).unwrap();
+    let texts = wait(store.find_text(&letters("hello world"), &all, 100_000)).unwrap();
     assert_eq!(texts.len() % BATCH, 0, "texts");
-    let vectors = store.nearest(CLIP_MODEL, &unit(&noise(1, 16)), &all, 100_000).unwrap();
+    let vectors = wait(store.nearest(CLIP_MODEL, &unit(&noise(1, 16)), &all, 100_000)).unwrap();
     assert_eq!(vectors.len() % BATCH, 0, "vectors");
     assert!(vectors.len() >= texts.len(), "they come together, and these were read later");
     let ids: Vec<AssetId> = texts.iter().map(|scored| scored.asset).collect();
-    assert!(store.lines(&ids).unwrap().iter().all(|lines| lines.len() == 2));
+    assert!(wait(store.lines(&ids)).unwrap().iter().all(|lines| lines.len() == 2));
     texts.len()
 }

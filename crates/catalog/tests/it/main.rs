@@ -3,6 +3,8 @@ mod data;
 mod endurance;
 mod places;
 mod postgres;
+mod postgres_pool;
+mod postgres_tls;
 mod quality;
 mod searches;
 mod sqlite;

@@ -5,6 +5,7 @@ use std::{
 };
 
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use viewfinder_catalog::{PostgresConfig, PostgresStore, SqliteStore, Store, StoreError, text::Segmenter};
 use viewfinder_test_support::PostgresServer;
 
@@ -20,6 +21,17 @@ pub(crate) trait Place: Sync {
     fn open(&self) -> Arc<dyn Store> {
         self.open_with(segmenter()).unwrap()
     }
+}
+
+/// The threads of all tests on which stores work.
+pub(crate) fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap())
+}
+
+/// Waits for an answer.
+pub(crate) fn wait<F: Future>(answer: F) -> F::Output {
+    runtime().block_on(answer)
 }
 
 /// The segmenter without a user's dictionary, whose own takes a while to load.
@@ -43,7 +55,7 @@ impl File {
 
 impl Place for File {
     fn open_with(&self, segmenter: Arc<Segmenter>) -> Result<Arc<dyn Store>, StoreError> {
-        Ok(Arc::new(SqliteStore::open(&self.path(), segmenter)?))
+        Ok(Arc::new(wait(SqliteStore::open(&self.path(), segmenter))?))
     }
 
     fn name(&self) -> String {
@@ -62,7 +74,7 @@ impl Database {
 
 impl Place for Database {
     fn open_with(&self, segmenter: Arc<Segmenter>) -> Result<Arc<dyn Store>, StoreError> {
-        Ok(Arc::new(PostgresStore::open(&PostgresConfig::new(&self.0), segmenter)?))
+        Ok(Arc::new(wait(PostgresStore::open(&PostgresConfig::new(&self.0), segmenter))?))
     }
 
     fn name(&self) -> String {
@@ -79,8 +91,8 @@ pub(crate) fn server() -> &'static PostgresServer {
 /// Opens what [`Place::name`] names.
 pub(crate) fn named(name: &str) -> Box<dyn Store> {
     if name.starts_with("postgresql:") {
-        Box::new(PostgresStore::open(&PostgresConfig::new(name), segmenter()).unwrap())
+        Box::new(wait(PostgresStore::open(&PostgresConfig::new(name), segmenter())).unwrap())
     } else {
-        Box::new(SqliteStore::open(Path::new(name), segmenter()).unwrap())
+        Box::new(wait(SqliteStore::open(Path::new(name), segmenter())).unwrap())
     }
 }

@@ -9,11 +9,11 @@ use viewfinder_test_support::PostgresServer;
 
 use crate::{
     data::{add_text, letters, word},
-    places::{Database, Place as _, segmenter, server},
+    places::{Database, Place as _, segmenter, server, wait},
 };
 
 fn open(url: &str) -> Result<PostgresStore, StoreError> {
-    PostgresStore::open(&PostgresConfig::new(url), segmenter())
+    wait(PostgresStore::open(&PostgresConfig::new(url), segmenter()))
 }
 
 fn refused(url: &str) -> StoreError {
@@ -47,8 +47,8 @@ fn tables_of_the_first_format_keep_what_was_found() {
         "ALTER TABLE viewfinder.tokens DROP COLUMN letters; DELETE FROM viewfinder.migration WHERE format = 2",
     );
     let store = place.open();
-    while store.refresh_text(10).unwrap() > 0 {}
-    let found = store.find_text(&letters("0012345 ship"), &Filter::default(), 9).unwrap();
+    while wait(store.refresh_text(10)).unwrap() > 0 {}
+    let found = wait(store.find_text(&letters("0012345 ship"), &Filter::default(), 9)).unwrap();
     assert_eq!(found[0].asset, id);
 }
 
@@ -70,7 +70,7 @@ fn only_its_own_schema_is_touched() {
     server().sql(database(&place.0), "CREATE TABLE asset (theirs INT); INSERT INTO asset VALUES (1)");
     let store = place.open();
     add_text(&*store, "/1.jpg", 1, &["hello"]);
-    assert_eq!(store.counts().unwrap().assets, 1);
+    assert_eq!(wait(store.counts()).unwrap().assets, 1);
     assert_eq!(server().sql(database(&place.0), "SELECT theirs FROM public.asset"), "1");
 }
 
@@ -80,13 +80,13 @@ fn a_server_that_restarts_is_away_and_then_there_again() {
     let store = open(&server.new_database()).unwrap();
     let id = add_text(&store, "/1.jpg", 1, &["hello"]);
     server.stop();
-    let error = store.counts().unwrap_err();
+    let error = wait(store.counts()).unwrap_err();
     assert!(matches!(error, StoreError::Away(_)), "{error:?}");
     server.start_again();
-    let found = store.find_text(&word("hello"), &Filter::default(), 1).unwrap();
+    let found = wait(store.find_text(&word("hello"), &Filter::default(), 1)).unwrap();
     assert_eq!(found[0].asset, id);
     add_text(&store, "/2.jpg", 2, &["hello"]);
-    assert_eq!(store.counts().unwrap().assets, 2);
+    assert_eq!(wait(store.counts()).unwrap().assets, 2);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_restart_in_the_middle_of_writing_loses_no_batch_that_was_confirmed() {
                 let batch: Vec<_> = (0..10)
                     .map(|j| (crate::data::file(&format!("/{i}/{j}.jpg"), i), crate::data::taken(0)))
                     .collect();
-                match store.put_files(&batch) {
+                match wait(store.put_files(&batch)) {
                     Ok(_) => confirmed.push(i),
                     Err(StoreError::Away(_)) => {}
                     Err(error) => panic!("{error:?}"),
@@ -124,9 +124,9 @@ fn a_restart_in_the_middle_of_writing_loses_no_batch_that_was_confirmed() {
     });
     assert!(!confirmed.is_empty());
     for i in confirmed {
-        assert_eq!(store.list(&format!("/{i}/"), None, 100).unwrap().len(), 10, "{i}");
+        assert_eq!(wait(store.list(&format!("/{i}/"), None, 100)).unwrap().len(), 10, "{i}");
     }
-    assert_eq!(store.counts().unwrap().assets % 10, 0);
+    assert_eq!(wait(store.counts()).unwrap().assets % 10, 0);
 }
 
 #[test]
@@ -143,10 +143,12 @@ fn errors_say_what_to_do_and_never_the_password() {
     check("postgresql://u:s3cret@127.0.0.1:x/photos", unusable, "not of the form postgresql://");
     check("host=a password=s3cret port=1x", unusable, "not of the form postgresql://");
     check(
-        "postgresql://u:s3cret@127.0.0.1:1/photos?sslmode=require",
+        "postgresql://u:s3cret@127.0.0.1:1/photos?sslmode=verify-full&sslrootcert=/nowhere.pem",
         unusable,
-        "sslmode=require is not supported",
+        "the database's sslrootcert /nowhere.pem: No such file",
     );
+    let unencrypted = server().url("postgres").replace("postgres@", "postgres:s3cret@") + "?sslmode=require";
+    check(&unencrypted, unusable, "no encrypted connection: server does not support TLS");
     let missing = server().url("missing");
     check(&missing, unusable, "make it first");
 }
@@ -173,7 +175,7 @@ fn the_extension_may_be_in_any_schema() {
     server().sql(database(&place.0), "CREATE SCHEMA \"Ext\"; CREATE EXTENSION vector SCHEMA \"Ext\"");
     let store = place.open();
     let id = crate::data::add_vector(&*store, "/1.jpg", 1, "m", &[1.0, 0.0]);
-    assert_eq!(store.nearest("m", &[1.0, 0.0], &Filter::default(), 1).unwrap()[0].asset, id);
+    assert_eq!(wait(store.nearest("m", &[1.0, 0.0], &Filter::default(), 1)).unwrap()[0].asset, id);
 }
 
 #[test]
@@ -183,21 +185,22 @@ fn a_configuration_of_the_database_finds_words_in_other_forms() {
         text_search_config: Some(name.to_owned()),
         ..PostgresConfig::new(&place.0)
     };
-    let Err(error) = PostgresStore::open(&config("chinese"), segmenter()) else { panic!("it opened") };
+    let Err(error) = wait(PostgresStore::open(&config("chinese"), segmenter())) else { panic!("it opened") };
     assert!(error.to_string().contains("no text search configuration chinese"), "{error}");
-    let store = PostgresStore::open(&config("english"), segmenter()).unwrap();
+    let store = wait(PostgresStore::open(&config("english"), segmenter())).unwrap();
     let id = add_text(&store, "/1.jpg", 1, &["three invoices", "of yesterday"]);
-    let found = |store: &dyn Store, text: &str| store.find_text(&word(text), &Filter::default(), 9).unwrap();
+    let found =
+        |store: &dyn Store, text: &str| wait(store.find_text(&word(text), &Filter::default(), 9)).unwrap();
     assert_eq!(found(&store, "invoice")[0].asset, id, "its stemmer knows the plural");
     assert_eq!(found(&store, "receipt"), []);
-    let pieces = store.find_text(&letters("voic"), &Filter::default(), 9).unwrap();
+    let pieces = wait(store.find_text(&letters("voic"), &Filter::default(), 9)).unwrap();
     assert_eq!(pieces[0].asset, id);
     // What its parser leaves out or cuts otherwise is found and excluded as without it.
     let other = add_text(&store, "/2.jpg", 2, &["Wi-Fi invoices", "Café USB-C"]);
     let store: Arc<dyn Store> = Arc::new(store);
     let searcher = Searcher::new(Arc::clone(&store), segmenter(), None, Similarity::default());
     let search = |query: &str| -> Vec<AssetId> {
-        let results = searcher.search(query, &Page { cursor: None, limit: 9 }).unwrap();
+        let results = wait(searcher.search(query, &Page { cursor: None, limit: 9 })).unwrap();
         results.hits.iter().map(|hit| hit.asset.id).collect()
     };
     assert_eq!(search("ocr:invoicing").len(), 2);
@@ -208,7 +211,7 @@ fn a_configuration_of_the_database_finds_words_in_other_forms() {
     drop((searcher, store));
     // Without it, texts are cut by the segmenter again.
     let store = place.open();
-    assert_eq!(store.refresh_text(10).unwrap(), 0);
+    assert_eq!(wait(store.refresh_text(10)).unwrap(), 0);
     assert_eq!(found(&*store, "invoice"), []);
     assert_eq!(found(&*store, "invoices")[0].asset, id);
 }
@@ -222,7 +225,7 @@ fn many_threads_share_few_connections() {
         for _ in 0..40 {
             scope.spawn(|| {
                 for _ in 0..5 {
-                    let found = store.find_text(&word("hello"), &Filter::default(), 1).unwrap();
+                    let found = wait(store.find_text(&word("hello"), &Filter::default(), 1)).unwrap();
                     assert_eq!(found[0].asset, id);
                 }
             });

@@ -11,15 +11,15 @@ use std::{fs, path::Path};
 use measure::{measure, total};
 use queries::Kind;
 
-use crate::places::{Database, File, Place, segmenter};
+use crate::places::{Database, File, Place, runtime, segmenter, wait};
 
 fn searches_find_what_they_should(place: &dyn Place) {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     let readings = serde_json::from_slice(&fs::read(fixtures.join("readings.json")).unwrap()).unwrap();
     let store = place.open();
-    ours::fill(&*store, &readings);
+    wait(ours::fill(&*store, &readings));
     let cases = queries::cases(&queries::truth(&fixtures), &segmenter());
-    let scores = measure(&cases, ours::searcher(store, segmenter()));
+    let scores = measure(&cases, ours::searcher(store, segmenter(), runtime().handle().clone()));
     for kind in Kind::ALL {
         assert!(scores[&kind].queries >= 20, "{}: {}", kind.name(), scores[&kind].queries);
     }

@@ -14,7 +14,7 @@ use viewfinder_catalog::{
 
 use crate::{
     data::{CLIP_MODEL, OCR_MODEL, add, add_text, lines, outcome, unit},
-    places::{Database, File, Place, segmenter},
+    places::{Database, File, Place, segmenter, wait},
 };
 
 /// A searcher whose words all mean the vector (1, 0).
@@ -27,7 +27,7 @@ fn first() -> Page {
 }
 
 fn search(searcher: &Searcher, query: &str) -> Results {
-    searcher.search(query, &first()).unwrap()
+    wait(searcher.search(query, &first())).unwrap()
 }
 
 fn paths(results: &Results) -> Vec<&str> {
@@ -95,7 +95,7 @@ fn hits_explain_themselves(place: &dyn Place) {
         .collect();
     assert_eq!(marked, [vec!["Vitamin", "60"], vec!["60"]]);
     assert_eq!(text.lines.iter().map(|line| line.line).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(text.lines[0].corners, store.lines(&[id]).unwrap()[0][1].corners);
+    assert_eq!(text.lines[0].corners, wait(store.lines(&[id])).unwrap()[0][1].corners);
     let json = serde_json::to_value(&results).unwrap();
     assert_eq!(json["hits"][0]["text"]["closeness"], "line");
     assert_eq!(json["hits"][0]["text"]["lines"][0]["box"][0][0], 0.1_f32);
@@ -108,7 +108,7 @@ fn text_and_meaning_meet(place: &dyn Place) {
         let id = add(&*store, &format!("/other/{number}"), number);
         let vector = unit(&[0.02 * (number % 7) as f32, 1.0]);
         let finding = viewfinder_catalog::Finding::Embedding(vector);
-        store.record(&[outcome(id, number, CLIP_MODEL, finding)]).unwrap();
+        wait(store.record(&[outcome(id, number, CLIP_MODEL, finding)])).unwrap();
     }
     for (number, path, vector, text) in [
         (100, "/both", [1.0, 0.1], &["the beach"][..]),
@@ -116,12 +116,11 @@ fn text_and_meaning_meet(place: &dyn Place) {
         (102, "/says", [0.0, 1.0], &["beach"]),
     ] {
         let id = add(&*store, path, number);
-        store
-            .record(&[
-                outcome(id, number, CLIP_MODEL, viewfinder_catalog::Finding::Embedding(unit(&vector))),
-                outcome(id, number, OCR_MODEL, viewfinder_catalog::Finding::Text(lines(text))),
-            ])
-            .unwrap();
+        wait(store.record(&[
+            outcome(id, number, CLIP_MODEL, viewfinder_catalog::Finding::Embedding(unit(&vector))),
+            outcome(id, number, OCR_MODEL, viewfinder_catalog::Finding::Text(lines(text))),
+        ]))
+        .unwrap();
     }
     let with = searcher(&store, Some(means(&[1.0, 0.0])));
     let results = search(&with, "beach");
@@ -138,10 +137,10 @@ fn text_and_meaning_meet(place: &dyn Place) {
     assert_eq!(paths(&search(&with, "clip:sand -the")), ["/shows"]);
     assert!(search(&with, "clip:sand ocr:mountain").hits.is_empty());
 
-    let similar = with.similar(results.hits[0].asset.id, &Page { cursor: None, limit: 1 }).unwrap();
+    let similar = wait(with.similar(results.hits[0].asset.id, &Page { cursor: None, limit: 1 })).unwrap();
     assert_eq!(paths(&similar), ["/shows"]);
     let unknown = add(&*store, "/new", 1000);
-    assert!(matches!(with.similar(unknown, &first()), Err(SearchError::NoVector)));
+    assert!(matches!(wait(with.similar(unknown, &first())), Err(SearchError::NoVector)));
 
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = calls.clone();
@@ -168,7 +167,7 @@ fn pages_show_everything_once(place: &dyn Place) {
         let mut seen = Vec::new();
         let mut cursor = None;
         loop {
-            let results = searcher.search(query, &Page { cursor, limit: 7 }).unwrap();
+            let results = wait(searcher.search(query, &Page { cursor, limit: 7 })).unwrap();
             assert!(results.hits.len() <= 7 && results.notes.is_empty());
             seen.extend(results.hits.iter().map(|hit| hit.asset.file.path.clone()));
             cursor = results.next;
@@ -181,14 +180,14 @@ fn pages_show_everything_once(place: &dyn Place) {
         seen.dedup();
         assert_eq!(seen.len(), 25, "{query}");
     }
-    let next = searcher.search("ocr:menu", &Page { cursor: None, limit: 7 }).unwrap().next;
+    let next = wait(searcher.search("ocr:menu", &Page { cursor: None, limit: 7 })).unwrap().next;
     add_text(&*store, "/new", 100, &["menu"]);
     let page = Page { cursor: next, limit: 7 };
-    let results = searcher.search("ocr:menu", &page).unwrap();
+    let results = wait(searcher.search("ocr:menu", &page)).unwrap();
     assert_eq!((results.hits.len(), codes(&results)), (7, vec!["changed"]));
-    assert!(matches!(searcher.search("ocr:day", &page), Err(SearchError::BadCursor)));
+    assert!(matches!(wait(searcher.search("ocr:day", &page)), Err(SearchError::BadCursor)));
     let page = Page { cursor: Some(Cursor("x".to_owned())), limit: 7 };
-    assert!(matches!(searcher.search("ocr:menu", &page), Err(SearchError::BadCursor)));
+    assert!(matches!(wait(searcher.search("ocr:menu", &page)), Err(SearchError::BadCursor)));
 }
 
 fn notes_say_what_is_missing(place: &dyn Place) {
@@ -202,7 +201,7 @@ fn notes_say_what_is_missing(place: &dyn Place) {
     assert!(search(&searcher, "ocr:red \"boat\"").hits.is_empty());
     let results = search(&searcher, "red car boat");
     assert_eq!((paths(&results), codes(&results)), (vec!["/1"], vec!["text_only", "some_words"]));
-    assert!(matches!(searcher.search("\"red", &first()), Err(SearchError::Query(_))));
+    assert!(matches!(wait(searcher.search("\"red", &first())), Err(SearchError::Query(_))));
 }
 
 macro_rules! on_both {

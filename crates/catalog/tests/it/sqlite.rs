@@ -7,11 +7,11 @@ use viewfinder_catalog::{
 
 use crate::{
     data::{CLIP_MODEL, FACE_MODEL, add_text, face, file, hash, noise, outcome, taken, unit, word},
-    places::{File, Place as _, segmenter},
+    places::{File, Place as _, segmenter, wait},
 };
 
 fn open(path: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(path, segmenter())
+    wait(SqliteStore::open(path, segmenter()))
 }
 
 fn unusable(path: &Path) -> String {
@@ -87,7 +87,7 @@ fn a_damaged_file_is_told() {
     assert!(pages > 10);
     bytes[2 * 8192..].fill(0xab);
     fs::write(place.path(), bytes).unwrap();
-    let found = open(&place.path()).and_then(|store| store.list("", None, 1000));
+    let found = open(&place.path()).and_then(|store| wait(store.list("", None, 1000)));
     let Err(error) = found else { panic!("{found:?}") };
     assert_eq!(error.code(), "catalogue_damaged");
     let text = error.to_string();
@@ -104,23 +104,23 @@ fn use_it(path: &Path) -> Vec<StoreError> {
     let (ids, all) = ((1..=80).map(AssetId).collect::<Vec<_>>(), Filter::default());
     let vector = unit(&noise(1, 8));
     [
-        store.list("", None, 1000).map(drop),
-        store.assets(&ids).map(drop),
-        store.by_path("/7.jpg").map(drop),
-        store.by_hash(&hash(7)).map(drop),
-        store.find_text(&word("words"), &all, 10).map(drop),
-        store.lines(&ids).map(drop),
-        store.nearest(CLIP_MODEL, &vector, &all, 10).map(drop),
-        store.background(CLIP_MODEL, &vector, 10).map(drop),
-        store.embedding(AssetId(3)).map(drop),
-        store.faces(AssetId(3)).map(drop),
-        store.people().map(drop),
-        store.counts().map(drop),
-        store.revision().map(drop),
-        store.failures(10).map(drop),
-        store.correct(AssetId(5), 0, "other words").map(drop),
-        store.put_files(&[(file("/new.jpg", 900), taken(1))]).map(drop),
-        store.remove(&ids[..9]).map(drop),
+        wait(store.list("", None, 1000)).map(drop),
+        wait(store.assets(&ids)).map(drop),
+        wait(store.by_path("/7.jpg")).map(drop),
+        wait(store.by_hash(&hash(7))).map(drop),
+        wait(store.find_text(&word("words"), &all, 10)).map(drop),
+        wait(store.lines(&ids)).map(drop),
+        wait(store.nearest(CLIP_MODEL, &vector, &all, 10)).map(drop),
+        wait(store.background(CLIP_MODEL, &vector, 10)).map(drop),
+        wait(store.embedding(AssetId(3))).map(drop),
+        wait(store.faces(AssetId(3))).map(drop),
+        wait(store.people()).map(drop),
+        wait(store.counts()).map(drop),
+        wait(store.revision()).map(drop),
+        wait(store.failures(10)).map(drop),
+        wait(store.correct(AssetId(5), 0, "other words")).map(drop),
+        wait(store.put_files(&[(file("/new.jpg", 900), taken(1))])).map(drop),
+        wait(store.remove(&ids[..9])).map(drop),
     ]
     .into_iter()
     .filter_map(Result::err)
@@ -137,7 +137,7 @@ fn wherever_a_file_is_damaged_it_is_said_so() {
             outcome(id, i, CLIP_MODEL, Finding::Embedding(unit(&noise(i, 8)))),
             outcome(id, i, FACE_MODEL, Finding::Faces(vec![face(0.1, &noise(i + 100, 8))])),
         ];
-        store.record(&found).unwrap();
+        wait(store.record(&found)).unwrap();
     }
     drop(store);
     let sound = fs::read(place.path()).unwrap();
@@ -196,10 +196,10 @@ fn a_file_locked_by_another_program_is_told() {
     let db = rusqlite::Connection::open(place.path()).unwrap();
     db.execute_batch("BEGIN IMMEDIATE").unwrap();
     // Reading goes on.
-    assert_eq!(store.find_text(&word("hello"), &Filter::default(), 1).unwrap(), []);
-    let error = store.remove(&[]).unwrap_err();
+    assert_eq!(wait(store.find_text(&word("hello"), &Filter::default(), 1)).unwrap(), []);
+    let error = wait(store.remove(&[])).unwrap_err();
     let StoreError::Away(text) = error else { panic!("{error:?}") };
     assert!(text.contains("is locked by another program; wait until it is done"), "{text}");
     db.execute_batch("ROLLBACK").unwrap();
-    store.remove(&[]).unwrap();
+    wait(store.remove(&[])).unwrap();
 }

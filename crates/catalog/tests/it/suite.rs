@@ -17,7 +17,7 @@ use crate::{
         CLIP_MODEL, FACE_MODEL, OCR_MODEL, add, add_text, add_vector, dot, face, file, hash, letters, line,
         lines, noise, outcome, taken, unit, word,
     },
-    places::{Database, File, Place},
+    places::{Database, File, Place, wait},
 };
 
 /// Runs each test on each store.
@@ -63,7 +63,7 @@ fn ids(found: &[Scored]) -> Vec<AssetId> {
 }
 
 fn find(store: &dyn Store, expr: &TextExpr) -> Vec<AssetId> {
-    let found = store.find_text(expr, &Filter::default(), 100).unwrap();
+    let found = wait(store.find_text(expr, &Filter::default(), 100)).unwrap();
     assert!(found.iter().all(|scored| scored.score > 0.0), "{found:?}");
     assert!(found.windows(2).all(|pair| pair[0].score >= pair[1].score), "{found:?}");
     ids(&found)
@@ -84,17 +84,17 @@ fn files_are_kept_listed_and_found(place: &dyn Place) {
         (file("/p/b/中文 ü.jpg", 3), unknown),
         (file("/p/b2/4.jpg", 1), unknown),
     ];
-    let ids = store.put_files(&given).unwrap();
+    let ids = wait(store.put_files(&given)).unwrap();
     assert_eq!(ids.len(), 4);
-    let one = store.by_path("/p/a/1.jpg").unwrap().unwrap();
+    let one = wait(store.by_path("/p/a/1.jpg")).unwrap().unwrap();
     assert_eq!((one.id, &one.file, one.properties), (ids[1], &given[1].0, given[1].1));
     assert_eq!(one.states, [const { AnalysisState::Never }; 3]);
-    let last = &store.assets(&[ids[2]]).unwrap()[0];
+    let last = &wait(store.assets(&[ids[2]])).unwrap()[0];
     assert_eq!((&last.file, last.properties), (&given[2].0, unknown));
-    assert_eq!(store.by_path("/p/a/1.JPG").unwrap(), None);
+    assert_eq!(wait(store.by_path("/p/a/1.JPG")).unwrap(), None);
 
     let paths = |folder: &str, after: Option<&str>, limit| -> Vec<String> {
-        store.list(folder, after, limit).unwrap().into_iter().map(|asset| asset.file.path).collect()
+        wait(store.list(folder, after, limit)).unwrap().into_iter().map(|asset| asset.file.path).collect()
     };
     assert_eq!(paths("", None, 9), ["/p/a/1.jpg", "/p/b/2.jpg", "/p/b/中文 ü.jpg", "/p/b2/4.jpg"]);
     assert_eq!(paths("/p/b/", None, 9), ["/p/b/2.jpg", "/p/b/中文 ü.jpg"]);
@@ -102,37 +102,38 @@ fn files_are_kept_listed_and_found(place: &dyn Place) {
     assert_eq!(paths("/p/b/", Some("/a"), 1), ["/p/b/2.jpg"]);
     assert_eq!(paths("/p/b/", Some("/p/z"), 9), [""; 0]);
 
-    let same: Vec<_> = store.by_hash(&hash(1)).unwrap().iter().map(|asset| asset.id).collect();
+    let same: Vec<_> = wait(store.by_hash(&hash(1))).unwrap().iter().map(|asset| asset.id).collect();
     assert_eq!(same, [ids[1], ids[3]]);
     let gone = AssetId(987_654);
-    let some: Vec<_> = store.assets(&[ids[3], gone, ids[0]]).unwrap().iter().map(|asset| asset.id).collect();
+    let some: Vec<_> =
+        wait(store.assets(&[ids[3], gone, ids[0]])).unwrap().iter().map(|asset| asset.id).collect();
     assert_eq!(some, [ids[3], ids[0]]);
 }
 
 fn changed_content_forgets_what_was_found_and_unchanged_keeps_it(place: &dyn Place) {
     let store = place.open();
     let id = add_text(&*store, "/1.jpg", 1, &["hello"]);
-    store.correct(id, 0, "hallo").unwrap();
+    wait(store.correct(id, 0, "hallo")).unwrap();
     let vector = unit(&[1.0, 2.0]);
-    store.record(&[outcome(id, 1, CLIP_MODEL, Finding::Embedding(vector.clone()))]).unwrap();
-    store.record(&[outcome(id, 1, FACE_MODEL, Finding::Faces(vec![face(0.1, &[1.0, 0.0])]))]).unwrap();
-    store.nearest(CLIP_MODEL, &vector, &Filter::default(), 5).unwrap();
+    wait(store.record(&[outcome(id, 1, CLIP_MODEL, Finding::Embedding(vector.clone()))])).unwrap();
+    wait(store.record(&[outcome(id, 1, FACE_MODEL, Finding::Faces(vec![face(0.1, &[1.0, 0.0])]))])).unwrap();
+    wait(store.nearest(CLIP_MODEL, &vector, &Filter::default(), 5)).unwrap();
 
     let mut touched = file("/1.jpg", 1);
     touched.modified_ns += 1;
-    assert_eq!(store.put_files(&[(touched.clone(), taken(9))]).unwrap(), [id]);
-    let asset = &store.assets(&[id]).unwrap()[0];
+    assert_eq!(wait(store.put_files(&[(touched.clone(), taken(9))])).unwrap(), [id]);
+    let asset = &wait(store.assets(&[id])).unwrap()[0];
     assert_eq!((&asset.file, asset.properties.taken_ms), (&touched, Some(9)));
     assert!(asset.states.iter().all(|state| matches!(state, AnalysisState::Done { .. })));
     assert_eq!(find(&*store, &word("hallo")), [id]);
 
-    assert_eq!(store.put_files(&[(file("/1.jpg", 2), taken(9))]).unwrap(), [id]);
-    assert_eq!(store.assets(&[id]).unwrap()[0].states, [const { AnalysisState::Never }; 3]);
+    assert_eq!(wait(store.put_files(&[(file("/1.jpg", 2), taken(9))])).unwrap(), [id]);
+    assert_eq!(wait(store.assets(&[id])).unwrap()[0].states, [const { AnalysisState::Never }; 3]);
     assert_eq!(find(&*store, &word("hallo")), []);
-    assert_eq!(store.lines(&[id]).unwrap(), [[]; 1]);
-    assert_eq!(store.embedding(id).unwrap(), None);
-    assert_eq!(store.faces(id).unwrap(), []);
-    assert_eq!(store.nearest(CLIP_MODEL, &vector, &Filter::default(), 5).unwrap(), []);
+    assert_eq!(wait(store.lines(&[id])).unwrap(), [[]; 1]);
+    assert_eq!(wait(store.embedding(id)).unwrap(), None);
+    assert_eq!(wait(store.faces(id)).unwrap(), []);
+    assert_eq!(wait(store.nearest(CLIP_MODEL, &vector, &Filter::default(), 5)).unwrap(), []);
 }
 
 fn a_moved_file_keeps_its_findings_and_takes_the_place_of_another(place: &dyn Place) {
@@ -140,14 +141,14 @@ fn a_moved_file_keeps_its_findings_and_takes_the_place_of_another(place: &dyn Pl
     let id = add_text(&*store, "/old/1.jpg", 1, &["hello"]);
     let other = add_text(&*store, "/new/1.jpg", 2, &["other"]);
     let moved = file("/new/1.jpg", 1);
-    store.move_file(id, &moved).unwrap();
-    assert_eq!(store.by_path("/new/1.jpg").unwrap().unwrap().id, id);
-    assert_eq!(store.by_path("/old/1.jpg").unwrap(), None);
-    assert_eq!(store.assets(&[other]).unwrap(), []);
+    wait(store.move_file(id, &moved)).unwrap();
+    assert_eq!(wait(store.by_path("/new/1.jpg")).unwrap().unwrap().id, id);
+    assert_eq!(wait(store.by_path("/old/1.jpg")).unwrap(), None);
+    assert_eq!(wait(store.assets(&[other])).unwrap(), []);
     assert_eq!(find(&*store, &word("hello")), [id]);
     assert_eq!(find(&*store, &word("other")), []);
     let filter = Filter { path: vec!["NEW/".to_owned()], ..Filter::default() };
-    assert_eq!(store.browse(&filter, None, 5).unwrap(), [id]);
+    assert_eq!(wait(store.browse(&filter, None, 5)).unwrap(), [id]);
 }
 
 fn removed_files_leave_nothing_behind(place: &dyn Place) {
@@ -155,31 +156,31 @@ fn removed_files_leave_nothing_behind(place: &dyn Place) {
     let ids: Vec<AssetId> = (0..3)
         .map(|i| {
             let id = add_text(&*store, &format!("/{i}.jpg"), i, &["hello"]);
-            store.record(&[outcome(id, i, CLIP_MODEL, Finding::Embedding(unit(&[1.0, i as f32])))]).unwrap();
-            store
-                .record(&[outcome(id, i, FACE_MODEL, Finding::Faces(vec![face(0.1, &[1.0, 0.5])]))])
+            wait(store.record(&[outcome(id, i, CLIP_MODEL, Finding::Embedding(unit(&[1.0, i as f32])))]))
+                .unwrap();
+            wait(store.record(&[outcome(id, i, FACE_MODEL, Finding::Faces(vec![face(0.1, &[1.0, 0.5])]))]))
                 .unwrap();
             id
         })
         .collect();
     let query = unit(&[1.0, 1.0]);
-    assert_eq!(store.nearest(CLIP_MODEL, &query, &Filter::default(), 5).unwrap().len(), 3);
-    store.remove(&[ids[0], AssetId(987_654), ids[2]]).unwrap();
+    assert_eq!(wait(store.nearest(CLIP_MODEL, &query, &Filter::default(), 5)).unwrap().len(), 3);
+    wait(store.remove(&[ids[0], AssetId(987_654), ids[2]])).unwrap();
     assert_eq!(find(&*store, &word("hello")), [ids[1]]);
     assert_eq!(ids_of(&*store, &query), [ids[1]]);
-    assert_eq!(store.unassigned_faces(FACE_MODEL, None, 9).unwrap().len(), 1);
-    assert_eq!(store.counts().unwrap(), Counts { assets: 1, states: [[0, 1, 0]; 3] });
-    assert_eq!(store.lines(&ids).unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 0]);
+    assert_eq!(wait(store.unassigned_faces(FACE_MODEL, None, 9)).unwrap().len(), 1);
+    assert_eq!(wait(store.counts()).unwrap(), Counts { assets: 1, states: [[0, 1, 0]; 3] });
+    assert_eq!(wait(store.lines(&ids)).unwrap().iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 0]);
 }
 
 fn ids_of(store: &dyn Store, query: &[f32]) -> Vec<AssetId> {
-    ids(&store.nearest(CLIP_MODEL, query, &Filter::default(), 100).unwrap())
+    ids(&wait(store.nearest(CLIP_MODEL, query, &Filter::default(), 100)).unwrap())
 }
 
 fn numbers_are_never_given_twice(place: &dyn Place) {
     let store = place.open();
     let first = add(&*store, "/1.jpg", 1);
-    store.remove(&[first]).unwrap();
+    wait(store.remove(&[first])).unwrap();
     drop(store);
     assert!(add(&*place.open(), "/1.jpg", 1) > first);
 }
@@ -192,16 +193,15 @@ fn outcomes_change_states_and_old_content_is_ignored(place: &dyn Place) {
         code: "image_undecodable".to_owned(),
         message: message.to_owned(),
     };
-    store
-        .record(&[
-            outcome(id, 1, OCR_MODEL, Finding::Text(lines(&["one", "two"]))),
-            outcome(id, 2, CLIP_MODEL, Finding::Embedding(unit(&[1.0, 0.0]))),
-            outcome(id, 1, FACE_MODEL, failure("broken")),
-            outcome(AssetId(987_654), 1, OCR_MODEL, Finding::Text(lines(&["nowhere"]))),
-        ])
-        .unwrap();
+    wait(store.record(&[
+        outcome(id, 1, OCR_MODEL, Finding::Text(lines(&["one", "two"]))),
+        outcome(id, 2, CLIP_MODEL, Finding::Embedding(unit(&[1.0, 0.0]))),
+        outcome(id, 1, FACE_MODEL, failure("broken")),
+        outcome(AssetId(987_654), 1, OCR_MODEL, Finding::Text(lines(&["nowhere"]))),
+    ]))
+    .unwrap();
     let at_ms = 1_700_000_000_000;
-    let states = &store.assets(&[id]).unwrap()[0].states;
+    let states = &wait(store.assets(&[id])).unwrap()[0].states;
     assert_eq!(states[0], AnalysisState::Done { model: OCR_MODEL.to_owned(), at_ms });
     assert_eq!(states[1], AnalysisState::Never);
     let failed = AnalysisState::Failed {
@@ -211,20 +211,23 @@ fn outcomes_change_states_and_old_content_is_ignored(place: &dyn Place) {
         at_ms,
     };
     assert_eq!(states[2], failed);
-    assert_eq!(store.lines(&[id]).unwrap()[0], lines(&["one", "two"]));
+    assert_eq!(wait(store.lines(&[id])).unwrap()[0], lines(&["one", "two"]));
     assert_eq!(find(&*store, &word("nowhere")), []);
-    assert_eq!(store.counts().unwrap(), Counts { assets: 1, states: [[0, 1, 0], [1, 0, 0], [0, 0, 1]] });
+    assert_eq!(
+        wait(store.counts()).unwrap(),
+        Counts { assets: 1, states: [[0, 1, 0], [1, 0, 0], [0, 0, 1]] }
+    );
 
     // A failure later on keeps what was found before.
     let failure = Finding::Failure { kind: Ocr, code: "c".to_owned(), message: "m\0".to_owned() };
-    store.record(&[outcome(id, 1, "other", failure)]).unwrap();
-    assert!(matches!(store.assets(&[id]).unwrap()[0].states[0], AnalysisState::Failed { .. }));
+    wait(store.record(&[outcome(id, 1, "other", failure)])).unwrap();
+    assert!(matches!(wait(store.assets(&[id])).unwrap()[0].states[0], AnalysisState::Failed { .. }));
     assert_eq!(find(&*store, &word("two")), [id]);
     // A new text replaces the old one.
-    store.record(&[outcome(id, 1, OCR_MODEL, Finding::Text(lines(&["three"])))]).unwrap();
+    wait(store.record(&[outcome(id, 1, OCR_MODEL, Finding::Text(lines(&["three"])))])).unwrap();
     assert_eq!(find(&*store, &word("two")), []);
     assert_eq!(find(&*store, &word("three")), [id]);
-    store.record(&[outcome(id, 1, OCR_MODEL, Finding::Text(Vec::new()))]).unwrap();
+    wait(store.record(&[outcome(id, 1, OCR_MODEL, Finding::Text(Vec::new()))])).unwrap();
     assert_eq!(find(&*store, &word("three")), []);
 }
 
@@ -232,7 +235,7 @@ fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
     let store = place.open();
     let all: Vec<AssetId> = (0..4).map(|i| add(&*store, &format!("/{i}.jpg"), i)).collect();
     let pending = |kinds: &[_], after, limit| -> Vec<AssetId> {
-        store.pending(kinds, after, limit).unwrap().iter().map(|asset| asset.id).collect()
+        wait(store.pending(kinds, after, limit)).unwrap().iter().map(|asset| asset.id).collect()
     };
     assert_eq!(pending(&[Ocr, Clip], None, 9), all);
     assert_eq!(pending(&[Ocr], Some(all[1]), 1), [all[2]]);
@@ -240,20 +243,21 @@ fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
     let failure = Finding::Failure { kind: Clip, code: "c".to_owned(), message: "m".to_owned() };
     let mut failed = outcome(all[0], 0, CLIP_MODEL, failure.clone());
     failed.at_ms += 1;
-    store.record(&[text(0, "old"), text(1, "new"), failed, outcome(all[3], 3, CLIP_MODEL, failure)]).unwrap();
+    wait(store.record(&[text(0, "old"), text(1, "new"), failed, outcome(all[3], 3, CLIP_MODEL, failure)]))
+        .unwrap();
     assert_eq!(pending(&[Ocr], None, 9), [all[2], all[3]]);
     assert_eq!(pending(&[Clip], None, 9), [all[1], all[2]]);
     assert_eq!(pending(&[Clip, Ocr], None, 9), [all[1], all[2], all[3]]);
-    let failures: Vec<_> = store.failures(9).unwrap().iter().map(|asset| asset.id).collect();
+    let failures: Vec<_> = wait(store.failures(9)).unwrap().iter().map(|asset| asset.id).collect();
     assert_eq!(failures, [all[0], all[3]]);
-    assert_eq!(store.failures(1).unwrap().len(), 1);
+    assert_eq!(wait(store.failures(1)).unwrap().len(), 1);
 
-    assert_eq!(store.forget_failures(Ocr).unwrap(), 0);
-    assert_eq!(store.forget_failures(Clip).unwrap(), 2);
+    assert_eq!(wait(store.forget_failures(Ocr)).unwrap(), 0);
+    assert_eq!(wait(store.forget_failures(Clip)).unwrap(), 2);
     assert_eq!(pending(&[Clip], None, 9), all);
-    assert_eq!(store.forget_other_models(Ocr, "new").unwrap(), 1);
+    assert_eq!(wait(store.forget_other_models(Ocr, "new")).unwrap(), 1);
     assert_eq!(pending(&[Ocr], None, 9), [all[0], all[2], all[3]]);
-    store.forget(Ocr, &[all[1]], false).unwrap();
+    wait(store.forget(Ocr, &[all[1]], false)).unwrap();
     assert_eq!(pending(&[Ocr], None, 9), all);
     // Found until it is done again.
     assert_eq!(find_sorted(&*store, &word("hello")), [all[0], all[1]]);
@@ -313,7 +317,7 @@ fn better_matches_come_first(place: &dyn Place) {
     let found = find(&*store, &both);
     assert_eq!(found[0], alone);
     assert!(found.contains(&in_much) && found.contains(&piece), "{found:?}");
-    assert_eq!(store.find_text(&both, &Filter::default(), 1).unwrap().len(), 1);
+    assert_eq!(wait(store.find_text(&both, &Filter::default(), 1)).unwrap().len(), 1);
 }
 
 fn filters_restrict_text_and_vectors_and_browsing(place: &dyn Place) {
@@ -323,26 +327,26 @@ fn filters_restrict_text_and_vectors_and_browsing(place: &dyn Place) {
         .map(|i| {
             let path = ["/trip/Rome/", "/trip/Oslo/"][i % 2];
             let properties = if i == 5 { Properties::default() } else { taken(1000 * i as i64) };
-            let id = store.put_files(&[(file(&format!("{path}{i}.jpg"), i as u64), properties)]).unwrap()[0];
+            let id =
+                wait(store.put_files(&[(file(&format!("{path}{i}.jpg"), i as u64), properties)])).unwrap()[0];
             let text = if i < 3 { vec!["menu", "pizza"] } else { vec!["menu"] };
-            store
-                .record(&[
-                    outcome(id, i as u64, OCR_MODEL, Finding::Text(lines(&text))),
-                    outcome(id, i as u64, CLIP_MODEL, Finding::Embedding(unit(&[1.0, 0.1 * i as f32]))),
-                    outcome(id, i as u64, FACE_MODEL, Finding::Faces(vec![face(0.1, &noise(i as u64, 8))])),
-                ])
-                .unwrap();
+            wait(store.record(&[
+                outcome(id, i as u64, OCR_MODEL, Finding::Text(lines(&text))),
+                outcome(id, i as u64, CLIP_MODEL, Finding::Embedding(unit(&[1.0, 0.1 * i as f32]))),
+                outcome(id, i as u64, FACE_MODEL, Finding::Faces(vec![face(0.1, &noise(i as u64, 8))])),
+            ]))
+            .unwrap();
             id
         })
         .collect();
-    let anna = store.assign(ids[0], 0, None).unwrap().unwrap();
-    store.assign(ids[3], 0, Some(anna)).unwrap();
+    let anna = wait(store.assign(ids[0], 0, None)).unwrap().unwrap();
+    wait(store.assign(ids[3], 0, Some(anna))).unwrap();
 
     let check = |filter: Filter, expected: &[usize]| {
         let expected: Vec<AssetId> = expected.iter().map(|i| ids[*i]).collect();
-        let mut text = self::ids(&store.find_text(&word("menu"), &filter, 10).unwrap());
-        let mut near = self::ids(&store.nearest(CLIP_MODEL, &query, &filter, 10).unwrap());
-        let mut browsed = store.browse(&filter, None, 10).unwrap();
+        let mut text = self::ids(&wait(store.find_text(&word("menu"), &filter, 10)).unwrap());
+        let mut near = self::ids(&wait(store.nearest(CLIP_MODEL, &query, &filter, 10)).unwrap());
+        let mut browsed = wait(store.browse(&filter, None, 10)).unwrap();
         for found in [&mut text, &mut near, &mut browsed] {
             found.sort();
             assert_eq!(*found, expected, "{filter:?}");
@@ -377,22 +381,23 @@ fn filters_restrict_text_and_vectors_and_browsing(place: &dyn Place) {
 fn corrections_are_found_and_survive_until_they_are_given_up(place: &dyn Place) {
     let store = place.open();
     let id = add_text(&*store, "/1.jpg", 1, &["first", "secomd", "third"]);
-    assert!(!store.correct(id, 3, "fourth").unwrap());
-    assert!(!store.correct(AssetId(987_654), 0, "x").unwrap());
-    assert!(store.correct(id, 1, "second").unwrap());
+    assert!(!wait(store.correct(id, 3, "fourth")).unwrap());
+    assert!(!wait(store.correct(AssetId(987_654), 0, "x")).unwrap());
+    assert!(wait(store.correct(id, 1, "second")).unwrap());
     assert_eq!(find(&*store, &word("second")), [id]);
     assert_eq!(find(&*store, &word("secomd")), []);
-    let corrected = &store.lines(&[id]).unwrap()[0][1];
+    let corrected = &wait(store.lines(&[id])).unwrap()[0][1];
     assert_eq!((corrected.text.as_str(), corrected.score, corrected.corrected), ("second", 1.0, true));
 
     // A new run finds an additional line and reads the same places a little differently.
     let mut new = lines(&["first", "sec0nd", "third"]);
     new[1].corners[0] = [0.12, 0.052];
     new.insert(0, line("title", 0.9));
-    let again = |lines: Vec<_>| store.record(&[outcome(id, 1, "newer", Finding::Text(lines))]).unwrap();
-    let texts =
-        || -> Vec<String> { store.lines(&[id]).unwrap()[0].iter().map(|line| line.text.clone()).collect() };
-    store.forget(Ocr, &[id], false).unwrap();
+    let again = |lines: Vec<_>| wait(store.record(&[outcome(id, 1, "newer", Finding::Text(lines))])).unwrap();
+    let texts = || -> Vec<String> {
+        wait(store.lines(&[id])).unwrap()[0].iter().map(|line| line.text.clone()).collect()
+    };
+    wait(store.forget(Ocr, &[id], false)).unwrap();
     again(new.clone());
     assert_eq!(texts(), ["title", "first", "second", "third"]);
     assert_eq!(find(&*store, &word("sec0nd")), []);
@@ -401,7 +406,7 @@ fn corrections_are_found_and_survive_until_they_are_given_up(place: &dyn Place) 
     assert_eq!(texts(), ["first", "second"]);
     again(new.clone());
 
-    store.forget(Ocr, &[id], true).unwrap();
+    wait(store.forget(Ocr, &[id], true)).unwrap();
     assert_eq!(texts(), ["title", "first", "sec0nd", "third"], "what the machine read");
     assert_eq!(find(&*store, &word("second")), []);
     assert_eq!(find(&*store, &word("sec0nd")), [id]);
@@ -413,24 +418,24 @@ fn the_nearest_vectors_are_those_of_an_exact_comparison(place: &dyn Place) {
     let store = place.open();
     let vectors: Vec<Vec<f32>> = (0..600).map(|i| unit(&noise(i, 32))).collect();
     let files: Vec<_> = (0..600).map(|i| (file(&format!("/{i}.jpg"), i), taken(0))).collect();
-    let all = store.put_files(&files).unwrap();
+    let all = wait(store.put_files(&files)).unwrap();
     let outcomes: Vec<_> = (0..600)
         .map(|i| outcome(all[i], i as u64, CLIP_MODEL, Finding::Embedding(vectors[i].clone())))
         .collect();
-    store.record(&outcomes).unwrap();
-    assert_eq!(store.embedding(all[7]).unwrap(), Some((CLIP_MODEL.to_owned(), vectors[7].clone())));
+    wait(store.record(&outcomes)).unwrap();
+    assert_eq!(wait(store.embedding(all[7])).unwrap(), Some((CLIP_MODEL.to_owned(), vectors[7].clone())));
     for seed in 1000..1010 {
         let query = unit(&noise(seed, 32));
         let mut exact: Vec<(f32, AssetId)> =
             vectors.iter().zip(&all).map(|(vector, id)| (dot(vector, &query), *id)).collect();
         exact.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let found = store.nearest(CLIP_MODEL, &query, &Filter::default(), 20).unwrap();
+        let found = wait(store.nearest(CLIP_MODEL, &query, &Filter::default(), 20)).unwrap();
         assert_eq!(ids(&found), exact[..20].iter().map(|(_, id)| *id).collect::<Vec<_>>());
         for (scored, (score, _)) in found.iter().zip(&exact) {
             assert!((scored.score - score).abs() < 1e-5, "{} {score}", scored.score);
         }
     }
-    let everything = store.nearest(CLIP_MODEL, &vectors[3], &Filter::default(), 10_000).unwrap();
+    let everything = wait(store.nearest(CLIP_MODEL, &vectors[3], &Filter::default(), 10_000)).unwrap();
     assert_eq!((everything.len(), everything[0].asset), (600, all[3]));
 }
 
@@ -439,14 +444,15 @@ fn vectors_of_models_do_not_mix(place: &dyn Place) {
     let a = add_vector(&*store, "/1.jpg", 1, "small", &[1.0, 0.0]);
     let b = add_vector(&*store, "/2.jpg", 2, "large", &[1.0, 0.0, 0.0]);
     let c = add_vector(&*store, "/3.jpg", 3, "small@int8", &[1.0, 0.0]);
-    let near = |model: &str, query: &[f32]| ids(&store.nearest(model, query, &Filter::default(), 9).unwrap());
+    let near =
+        |model: &str, query: &[f32]| ids(&wait(store.nearest(model, query, &Filter::default(), 9)).unwrap());
     assert_eq!(near("small", &[1.0, 0.0]), [a]);
     assert_eq!(near("large", &[1.0, 0.0, 0.0]), [b]);
     assert_eq!(near("small@int8", &[1.0, 0.0]), [c]);
     assert_eq!(near("small", &[1.0, 0.0, 0.0]), [], "another width");
     assert_eq!(near("unknown", &[1.0, 0.0]), []);
     // Another model's vector replaces the one before.
-    store.record(&[outcome(a, 1, "large", Finding::Embedding(unit(&[0.0, 1.0, 0.0])))]).unwrap();
+    wait(store.record(&[outcome(a, 1, "large", Finding::Embedding(unit(&[0.0, 1.0, 0.0])))])).unwrap();
     assert_eq!(near("small", &[1.0, 0.0]), []);
     assert_eq!(near("large", &[0.0, 1.0, 0.0]), [a, b]);
 }
@@ -456,11 +462,11 @@ fn vectors_that_change_or_leave_are_followed(place: &dyn Place) {
     let all: Vec<AssetId> =
         (0..5).map(|i| add_vector(&*store, &format!("/{i}.jpg"), i, CLIP_MODEL, &[1.0, i as f32])).collect();
     assert_eq!(ids_of(&*store, &[1.0, 0.0]), all);
-    store.record(&[outcome(all[0], 0, CLIP_MODEL, Finding::Embedding(unit(&[-1.0, 0.0])))]).unwrap();
+    wait(store.record(&[outcome(all[0], 0, CLIP_MODEL, Finding::Embedding(unit(&[-1.0, 0.0])))])).unwrap();
     assert_eq!(ids_of(&*store, &[1.0, 0.0]), [all[1], all[2], all[3], all[4], all[0]]);
     // What another program writes is seen, too.
     let other = place.open();
-    other.remove(&[all[1], all[4]]).unwrap();
+    wait(other.remove(&[all[1], all[4]])).unwrap();
     let new = add_vector(&*other, "/new.jpg", 9, CLIP_MODEL, &[1.0, 0.0]);
     assert_eq!(ids_of(&*store, &[1.0, 0.0]), [new, all[2], all[3], all[0]]);
 }
@@ -471,58 +477,59 @@ fn faces_belong_to_people(place: &dyn Place) {
     let one = add(&*store, "/1.jpg", 1);
     let two = add(&*store, "/2.jpg", 2);
     let both = vec![face(0.1, &directions[0]), face(0.5, &directions[1])];
-    store.record(&[outcome(one, 1, FACE_MODEL, Finding::Faces(both.clone()))]).unwrap();
-    store.record(&[outcome(two, 2, FACE_MODEL, Finding::Faces(vec![face(0.3, &directions[2])]))]).unwrap();
-    assert_eq!(store.faces(one).unwrap(), both);
+    wait(store.record(&[outcome(one, 1, FACE_MODEL, Finding::Faces(both.clone()))])).unwrap();
+    wait(store.record(&[outcome(two, 2, FACE_MODEL, Finding::Faces(vec![face(0.3, &directions[2])]))]))
+        .unwrap();
+    assert_eq!(wait(store.faces(one)).unwrap(), both);
     let unassigned = |after| -> Vec<(AssetId, usize)> {
-        let faces = store.unassigned_faces(FACE_MODEL, after, 9).unwrap();
+        let faces = wait(store.unassigned_faces(FACE_MODEL, after, 9)).unwrap();
         faces.into_iter().map(|(asset, place, _)| (asset, place)).collect()
     };
     assert_eq!(unassigned(None), [(one, 0), (one, 1), (two, 0)]);
     assert_eq!(unassigned(Some((one, 0))), [(one, 1), (two, 0)]);
-    assert_eq!(store.unassigned_faces(FACE_MODEL, None, 1).unwrap()[0].2, unit(&directions[0]));
-    assert_eq!(store.unassigned_faces("other", None, 9).unwrap(), []);
-    assert_eq!(store.similar_people(FACE_MODEL, &directions[0], 9).unwrap(), []);
+    assert_eq!(wait(store.unassigned_faces(FACE_MODEL, None, 1)).unwrap()[0].2, unit(&directions[0]));
+    assert_eq!(wait(store.unassigned_faces("other", None, 9)).unwrap(), []);
+    assert_eq!(wait(store.similar_people(FACE_MODEL, &directions[0], 9)).unwrap(), []);
 
-    let anna = store.assign(one, 0, None).unwrap().unwrap();
-    let ben = store.assign(one, 1, None).unwrap().unwrap();
+    let anna = wait(store.assign(one, 0, None)).unwrap().unwrap();
+    let ben = wait(store.assign(one, 1, None)).unwrap().unwrap();
     assert_ne!(anna, ben);
-    let similar = store.similar_people(FACE_MODEL, &unit(&directions[2]), 9).unwrap();
+    let similar = wait(store.similar_people(FACE_MODEL, &unit(&directions[2]), 9)).unwrap();
     assert_eq!(similar.iter().map(|(person, _)| *person).collect::<Vec<_>>(), [anna, ben]);
     assert!((similar[0].1 - 0.993_88).abs() < 1e-4, "{similar:?}");
-    assert_eq!(store.similar_people("other", &directions[0], 9).unwrap(), []);
-    assert_eq!(store.assign(two, 0, Some(anna)).unwrap(), Some(anna));
-    assert_eq!(store.assign(two, 1, Some(anna)).unwrap(), None, "no such face");
-    assert_eq!(store.assign(two, 0, Some(PersonId(987_654))).unwrap(), None, "no such person");
-    assert_eq!(store.faces(two).unwrap()[0].person, Some(anna));
+    assert_eq!(wait(store.similar_people("other", &directions[0], 9)).unwrap(), []);
+    assert_eq!(wait(store.assign(two, 0, Some(anna))).unwrap(), Some(anna));
+    assert_eq!(wait(store.assign(two, 1, Some(anna))).unwrap(), None, "no such face");
+    assert_eq!(wait(store.assign(two, 0, Some(PersonId(987_654)))).unwrap(), None, "no such person");
+    assert_eq!(wait(store.faces(two)).unwrap()[0].person, Some(anna));
     assert_eq!(unassigned(None), []);
 
-    assert!(store.name_person(anna, "Ánna Müller").unwrap());
-    assert!(!store.name_person(PersonId(987_654), "Nobody").unwrap());
-    assert_eq!(store.people_called("ÁNNA MÜLLER").unwrap(), [anna]);
-    assert_eq!(store.people_called("Anna").unwrap(), []);
-    assert_eq!(store.people_called("").unwrap(), []);
-    let people: Vec<_> = store.people().unwrap().into_iter().map(|p| (p.id, p.name, p.faces)).collect();
+    assert!(wait(store.name_person(anna, "Ánna Müller")).unwrap());
+    assert!(!wait(store.name_person(PersonId(987_654), "Nobody")).unwrap());
+    assert_eq!(wait(store.people_called("ÁNNA MÜLLER")).unwrap(), [anna]);
+    assert_eq!(wait(store.people_called("Anna")).unwrap(), []);
+    assert_eq!(wait(store.people_called("")).unwrap(), []);
+    let people: Vec<_> = wait(store.people()).unwrap().into_iter().map(|p| (p.id, p.name, p.faces)).collect();
     assert_eq!(people, [(anna, "Ánna Müller".to_owned(), 2), (ben, String::new(), 1)]);
     // Nameless people without faces are nobody; named ones stay.
-    store.remove(&[one, two]).unwrap();
-    let people: Vec<_> = store.people().unwrap().into_iter().map(|p| (p.id, p.faces)).collect();
+    wait(store.remove(&[one, two])).unwrap();
+    let people: Vec<_> = wait(store.people()).unwrap().into_iter().map(|p| (p.id, p.faces)).collect();
     assert_eq!(people, [(anna, 0)]);
-    assert_eq!(store.similar_people(FACE_MODEL, &directions[0], 9).unwrap(), []);
+    assert_eq!(wait(store.similar_people(FACE_MODEL, &directions[0], 9)).unwrap(), []);
 }
 
 fn known_faces_stay_known_after_a_new_run(place: &dyn Place) {
     let store = place.open();
     let id = add(&*store, "/1.jpg", 1);
     let found = vec![face(0.1, &[1.0, 0.0]), face(0.5, &[0.0, 1.0])];
-    store.record(&[outcome(id, 1, FACE_MODEL, Finding::Faces(found))]).unwrap();
-    let anna = store.assign(id, 1, None).unwrap().unwrap();
+    wait(store.record(&[outcome(id, 1, FACE_MODEL, Finding::Faces(found))])).unwrap();
+    let anna = wait(store.assign(id, 1, None)).unwrap().unwrap();
     let found = vec![face(0.51, &[0.0, 1.0, 0.0]), face(0.8, &[1.0, 0.0, 0.0]), face(0.11, &[0.0, 0.0, 1.0])];
-    store.record(&[outcome(id, 1, "newer", Finding::Faces(found))]).unwrap();
-    let people: Vec<_> = store.faces(id).unwrap().iter().map(|face| face.person).collect();
+    wait(store.record(&[outcome(id, 1, "newer", Finding::Faces(found))])).unwrap();
+    let people: Vec<_> = wait(store.faces(id)).unwrap().iter().map(|face| face.person).collect();
     assert_eq!(people, [Some(anna), None, None]);
-    assert_eq!(store.similar_people("newer", &[0.0, 1.0, 0.0], 9).unwrap(), [(anna, 1.0)]);
-    assert_eq!(store.similar_people(FACE_MODEL, &[0.0, 1.0], 9).unwrap(), []);
+    assert_eq!(wait(store.similar_people("newer", &[0.0, 1.0, 0.0], 9)).unwrap(), [(anna, 1.0)]);
+    assert_eq!(wait(store.similar_people(FACE_MODEL, &[0.0, 1.0], 9)).unwrap(), []);
 }
 
 fn browsing_goes_from_new_to_old_without_gaps(place: &dyn Place) {
@@ -535,17 +542,17 @@ fn browsing_goes_from_new_to_old_without_gaps(place: &dyn Place) {
             (file(&format!("/{i}.jpg"), i as u64), Properties { taken_ms: *taken_ms, ..taken(0) })
         })
         .collect();
-    let all = store.put_files(&files).unwrap();
+    let all = wait(store.put_files(&files)).unwrap();
     let expected = [2, 3, 0, 5, 4, 1].map(|i| all[i]);
-    assert_eq!(store.browse(&Filter::default(), None, 10).unwrap(), expected);
+    assert_eq!(wait(store.browse(&Filter::default(), None, 10)).unwrap(), expected);
     let mut seen = Vec::new();
-    while let page = store.browse(&Filter::default(), seen.last().copied(), 2).unwrap()
+    while let page = wait(store.browse(&Filter::default(), seen.last().copied(), 2)).unwrap()
         && !page.is_empty()
     {
         seen.extend(page);
     }
     assert_eq!(seen, expected);
-    assert_eq!(store.browse(&Filter::default(), Some(AssetId(987_654)), 5).unwrap(), []);
+    assert_eq!(wait(store.browse(&Filter::default(), Some(AssetId(987_654)), 5)).unwrap(), []);
 }
 
 fn texts_are_cut_anew_for_another_segmenter(place: &dyn Place) {
@@ -554,7 +561,7 @@ fn texts_are_cut_anew_for_another_segmenter(place: &dyn Place) {
         (0..5).map(|i| add_text(&*store, &format!("/{i}.jpg"), i, &["喜羊羊饭店欢迎您"])).collect();
     add(&*store, "/without.jpg", 9);
     let name = word("羊羊饭店");
-    assert_eq!(store.refresh_text(10).unwrap(), 0);
+    assert_eq!(wait(store.refresh_text(10)).unwrap(), 0);
     assert_eq!(find(&*store, &name), []);
     drop(store);
 
@@ -563,55 +570,55 @@ fn texts_are_cut_anew_for_another_segmenter(place: &dyn Place) {
     let segmenter = Arc::new(Segmenter::new(Some(dictionary.path())).unwrap());
     let store = place.open_with(segmenter.clone()).unwrap();
     assert_eq!(find(&*store, &name), [], "opening does not wait for it");
-    assert_eq!(store.refresh_text(2).unwrap(), 3);
+    assert_eq!(wait(store.refresh_text(2)).unwrap(), 3);
     drop(store);
     // It goes on where it was.
     let store = place.open_with(segmenter).unwrap();
     assert_eq!(find_sorted(&*store, &name), all[..2]);
-    assert_eq!(store.refresh_text(2).unwrap(), 1);
-    assert_eq!(store.refresh_text(2).unwrap(), 0);
-    assert_eq!(store.refresh_text(2).unwrap(), 0);
+    assert_eq!(wait(store.refresh_text(2)).unwrap(), 1);
+    assert_eq!(wait(store.refresh_text(2)).unwrap(), 0);
+    assert_eq!(wait(store.refresh_text(2)).unwrap(), 0);
     assert_eq!(find_sorted(&*store, &name), all);
 }
 
 fn a_catalogue_is_the_same_after_it_was_opened_again(place: &dyn Place) {
     let store = place.open();
     let id = add_text(&*store, "/1.jpg", 1, &["hello world"]);
-    store.record(&[outcome(id, 1, CLIP_MODEL, Finding::Embedding(unit(&[3.0, 4.0])))]).unwrap();
-    let (asset, revision) = (store.assets(&[id]).unwrap(), store.revision().unwrap());
+    wait(store.record(&[outcome(id, 1, CLIP_MODEL, Finding::Embedding(unit(&[3.0, 4.0])))])).unwrap();
+    let (asset, revision) = (wait(store.assets(&[id])).unwrap(), wait(store.revision()).unwrap());
     drop(store);
     let store = place.open();
-    assert_eq!(store.assets(&[id]).unwrap(), asset);
-    assert_eq!(store.lines(&[id]).unwrap()[0], lines(&["hello world"]));
-    assert_eq!(store.revision().unwrap(), revision);
+    assert_eq!(wait(store.assets(&[id])).unwrap(), asset);
+    assert_eq!(wait(store.lines(&[id])).unwrap()[0], lines(&["hello world"]));
+    assert_eq!(wait(store.revision()).unwrap(), revision);
     assert_eq!(find(&*store, &letters("hello world")), [id]);
     assert_eq!(ids_of(&*store, &unit(&[3.0, 4.0])), [id]);
 }
 
 fn the_revision_changes_with_what_can_be_found(place: &dyn Place) {
     let store = place.open();
-    let mut last = store.revision().unwrap();
+    let mut last = wait(store.revision()).unwrap();
     let mut changed = |what: &str| {
-        let now = store.revision().unwrap();
+        let now = wait(store.revision()).unwrap();
         assert!(now > last, "{what}");
         last = now;
     };
     let id = add_text(&*store, "/1.jpg", 1, &["hello"]);
     changed("text");
-    store.correct(id, 0, "hallo").unwrap();
+    wait(store.correct(id, 0, "hallo")).unwrap();
     changed("a correction");
-    store.record(&[outcome(id, 1, FACE_MODEL, Finding::Faces(vec![face(0.1, &[1.0])]))]).unwrap();
+    wait(store.record(&[outcome(id, 1, FACE_MODEL, Finding::Faces(vec![face(0.1, &[1.0])]))])).unwrap();
     changed("a face");
-    let person = store.assign(id, 0, None).unwrap().unwrap();
+    let person = wait(store.assign(id, 0, None)).unwrap().unwrap();
     changed("a person");
-    store.name_person(person, "Anna").unwrap();
+    wait(store.name_person(person, "Anna")).unwrap();
     changed("a name");
-    store.move_file(id, &file("/2.jpg", 1)).unwrap();
+    wait(store.move_file(id, &file("/2.jpg", 1))).unwrap();
     changed("a path");
-    store.remove(&[id]).unwrap();
+    wait(store.remove(&[id])).unwrap();
     changed("a removal");
-    store.find_text(&word("hello"), &Filter::default(), 1).unwrap();
-    assert_eq!(store.revision().unwrap(), last, "asking changes nothing");
+    wait(store.find_text(&word("hello"), &Filter::default(), 1)).unwrap();
+    assert_eq!(wait(store.revision()).unwrap(), last, "asking changes nothing");
 }
 
 fn any_tokens_make_a_valid_query(place: &dyn Place) {
@@ -639,7 +646,7 @@ fn any_tokens_make_a_valid_query(place: &dyn Place) {
     runner
         .run(&strategy, |(expr, without, path)| {
             let filter = Filter { without, path, ..Filter::default() };
-            store.find_text(&expr, &filter, 10).unwrap();
+            wait(store.find_text(&expr, &filter, 10)).unwrap();
             Ok(())
         })
         .unwrap();
@@ -668,13 +675,13 @@ fn ten_thousand_arbitrary_files_are_kept(place: &dyn Place) {
                 (record, Properties { width, height, taken_ms })
             })
             .collect();
-        for (id, (record, properties)) in store.put_files(&batch).unwrap().into_iter().zip(&batch) {
+        for (id, (record, properties)) in wait(store.put_files(&batch)).unwrap().into_iter().zip(&batch) {
             expected.insert(record.path.clone(), (id, record.clone(), *properties));
         }
     }
     let mut found = Vec::new();
     let mut after: Option<String> = None;
-    while let page = store.list("", after.as_deref(), 777).unwrap()
+    while let page = wait(store.list("", after.as_deref(), 777)).unwrap()
         && let Some(last) = page.last()
     {
         after = Some(last.file.path.clone());

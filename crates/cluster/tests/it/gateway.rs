@@ -7,6 +7,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_cluster::{FailureClass, HoldLimits, Router};
 use viewfinder_core::{Backend as _, ErrorCode};
 use viewfinder_server::{GatewayConfig, Server};
@@ -21,7 +22,7 @@ pub(crate) async fn serve(router: Arc<Router>) -> SocketAddr {
     };
     let server = Server::bind(config, router).await.unwrap();
     let address = server.addresses()[0];
-    tokio::spawn(server.run(std::future::pending()));
+    tokio::spawn(server.run(CancellationToken::new()));
     address
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_cluster::nodes::{Node, NodeError, NodeKind, Secret};
 use viewfinder_core::ErrorCode;
 use viewfinder_server::{GatewayConfig, Key, Listen, Server};
@@ -16,7 +17,7 @@ async fn locked() -> (std::net::SocketAddr, Arc<FakeBackend>) {
     let server =
         Server::bind(GatewayConfig { listen, ..GatewayConfig::default() }, fake.clone()).await.unwrap();
     let address = server.addresses()[0];
-    tokio::spawn(server.run(std::future::pending()));
+    tokio::spawn(server.run(CancellationToken::new()));
     (address, fake)
 }
 

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 use viewfinder_cluster::nodes::{Node, NodeConfig, NodeError, NodeKind, Secret};
 use viewfinder_core::{
     Alpha, DecodeRules, ErrorCode, Face, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
@@ -102,7 +103,7 @@ pub(crate) async fn gateway() -> (SocketAddr, Arc<FakeBackend>) {
     let config = GatewayConfig { listen: vec![listen()], api_key: KEY.into(), ..GatewayConfig::default() };
     let server = Server::bind(config, fake.clone()).await.unwrap();
     let address = server.addresses()[0];
-    tokio::spawn(server.run(std::future::pending()));
+    tokio::spawn(server.run(CancellationToken::new()));
     (address, fake)
 }
 

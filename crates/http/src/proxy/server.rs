@@ -4,7 +4,8 @@ use crate::{BindError, Connection, accept, head_error, listen};
 use http_body_util::BodyExt as _;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::proxy::{
     Body, Limits,
@@ -19,16 +20,8 @@ use crate::proxy::{
 pub struct Visitor {
     /// The other end of the connection.
     pub address: SocketAddr,
-    /// Becomes true when the server is asked to stop.
-    stopped: watch::Receiver<bool>,
-}
-
-impl Visitor {
-    /// Waits until the server is asked to stop.
-    pub(crate) async fn stop(mut self) {
-        // The sender lives as long as the server; its end is one as well.
-        drop(self.stopped.wait_for(|stopped| *stopped).await);
-    }
+    /// Cancelled when the server is to stop.
+    pub(crate) stop: CancellationToken,
 }
 
 /// A server that listens but does not answer yet.
@@ -52,26 +45,24 @@ impl Server {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
-    /// Has every request answered by `handler` until `shutdown` is ready; then accepts no more, lets running answers
+    /// Has every request answered by `handler` until `stop` is cancelled; then accepts no more, lets running answers
     /// finish, and returns.
     ///
     /// Tells whether everything finished within [`Limits::drain`]; what did not is cut off.
-    pub async fn run<H, F>(self, handler: H, shutdown: impl Future<Output = ()>) -> bool
+    pub async fn run<H, F>(self, handler: H, stop: CancellationToken) -> bool
     where
         H: Fn(Request<Body>, Visitor) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let (stop, stopped) = watch::channel(false);
         let mut listeners = JoinSet::new();
         for listener in self.listeners {
-            let (handler, limits, stopped) = (handler.clone(), self.limits, stopped.clone());
-            listeners.spawn(accept(listener, limits.connections, stopped.clone(), move |stream, address| {
-                let visitor = Visitor { address, stopped: stopped.clone() };
+            let (handler, limits, stop) = (handler.clone(), self.limits, stop.clone());
+            listeners.spawn(accept(listener, limits.connections, stop.clone(), move |stream, address| {
+                let visitor = Visitor { address, stop: stop.clone() };
                 converse(stream, visitor, handler.clone(), limits)
             }));
         }
-        shutdown.await;
-        stop.send_replace(true);
+        stop.cancelled().await;
         timeout(self.limits.drain, async { while listeners.join_next().await.is_some() {} }).await.is_ok()
     }
 }
@@ -82,7 +73,7 @@ where
     H: Fn(Request<Body>, Visitor) -> F + Send + Sync + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let stop = visitor.clone().stop();
+    let stop = visitor.stop.clone();
     let place = stream.place();
     let (target, answering) = (target::Place::default(), place.clone());
     let stream = Encoding::new(Lingering::new(stream), target.clone());
@@ -116,7 +107,7 @@ where
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop => {
+        () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

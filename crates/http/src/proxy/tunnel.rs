@@ -23,7 +23,7 @@ pub(crate) fn join(client: OnUpgrade, server: OnUpgrade, visitor: Visitor) {
                 }
             }
             // Such connections never end by themselves; their clients connect again.
-            () = visitor.stop() => {}
+            () = visitor.stop.cancelled() => {}
         }
     });
 }

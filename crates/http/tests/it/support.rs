@@ -5,10 +5,10 @@ use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    sync::oneshot,
     task::JoinHandle,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
 
 /// Generous, so that only a hang trips it.
@@ -22,7 +22,7 @@ pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
 /// A running proxy; it ends with the test's runtime.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
-    stop: oneshot::Sender<()>,
+    stop: CancellationToken,
     ended: JoinHandle<bool>,
 }
 
@@ -39,22 +39,20 @@ impl Running {
         let proxy = Arc::new(Proxy::new(config).unwrap());
         let server = Server::bind(&["127.0.0.1:0".parse().unwrap()], limits).await.unwrap();
         let address = server.addresses()[0];
-        let (stop, stopped) = oneshot::channel::<()>();
+        let stop = CancellationToken::new();
         let ended = tokio::spawn(server.run(
             move |request, visitor| {
                 let proxy = Arc::clone(&proxy);
                 async move { proxy.forward(request, &visitor).await }
             },
-            async {
-                let _ = stopped.await;
-            },
+            stop.clone(),
         ));
         Self { address, stop, ended }
     }
 
     /// Asks it to stop.
     pub(crate) fn stop(self) -> JoinHandle<bool> {
-        self.stop.send(()).unwrap();
+        self.stop.cancel();
         self.ended
     }
 

@@ -3,19 +3,23 @@ use std::{
     collections::HashSet,
     fmt,
     sync::{Arc, OnceLock},
-    thread,
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, time::sleep};
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId};
 use viewfinder_core::Backend;
 use viewfinder_index::{
-    Analysed, Analysis, Converted, Event, IndexError, Listener, Models, Pictures, Scope, Stop, Unread,
+    Analysed, Analysis, Converted, Event, IndexError, Listener, Models, Pictures, Scope, Unread,
     analyse_and_group, prepare,
 };
 
-use crate::api::{account::Account, client::ClientError, listed::id_of};
+use crate::{
+    api::{account::Account, client::ClientError, listed::id_of},
+    rest::rest,
+};
 
 /// What is analysed. Faces are Immich's own matter, which knows the people.
 pub(crate) const KINDS: [AnalysisKind; 2] = [AnalysisKind::Ocr, AnalysisKind::Clip];
@@ -31,33 +35,27 @@ const SAME_PERSON: f32 = 1.0;
 pub(crate) struct Means {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) models: Models,
-    pub(crate) stop: Stop,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Means {
     /// Analyses whatever waits, and then whatever comes, until asked to stop.
     pub(crate) async fn run(self, account: Arc<Account>) {
-        while !self.stop.asked() {
+        while !self.stop.is_cancelled() {
             if let Err(error) = self.round(&account).await {
                 tracing::warn!(user = %account.user, %error, "Immich's pictures cannot be analysed now; it is tried again");
             }
             tokio::select! {
                 () = account.changed.notified() => {}
-                () = sleep(AGAIN) => {}
-                () = self.stop.wait() => {}
+                () = rest(AGAIN, &self.stop) => {}
             }
         }
     }
 
     async fn round(&self, account: &Arc<Account>) -> Result<(), IndexError> {
         let listener: Arc<dyn Listener> = Arc::new(Log);
-        let (store, models, stop) = (Arc::clone(&account.store), self.models.clone(), self.stop.clone());
-        let told = Arc::clone(&listener);
-        let waiting = tokio::task::spawn_blocking(move || {
-            prepare(&KINDS, &models, &*store, &stop, &*told)?;
-            Ok::<_, IndexError>(!store.pending(&KINDS, None, 1)?.is_empty())
-        });
-        if !waiting.await.map_err(|error| IndexError::Internal(error.to_string()))?? {
+        prepare(&KINDS, &self.models, &*account.store, &self.stop, &*listener).await?;
+        if account.store.pending(&KINDS, None, 1).await?.is_empty() {
             return Ok(());
         }
         let started = Instant::now();
@@ -116,7 +114,7 @@ impl Means {
 /// Immich's previews of a user's pictures.
 struct Previews {
     account: Arc<Account>,
-    stop: Stop,
+    stop: CancellationToken,
     /// Somebody waits for a few pictures: why no preview can be had is said here, and not waited for.
     away: Option<Arc<OnceLock<ClientError>>>,
 }
@@ -127,12 +125,13 @@ impl fmt::Debug for Previews {
     }
 }
 
+#[async_trait]
 impl Pictures for Previews {
-    fn read(&self, asset: &Asset) -> Result<Converted, Unread> {
+    async fn read(&self, asset: &Asset) -> Result<Converted, Unread> {
         let id =
             id_of(asset).ok_or_else(|| Unread::Unreadable("its path has no id of Immich's".to_owned()))?;
         loop {
-            match self.account.client.preview(id) {
+            match self.account.client.preview(id).await {
                 // Previews are upright.
                 Ok(bytes) => return Ok(Converted { bytes, orient: false }),
                 // Immich has not made it yet.
@@ -143,7 +142,7 @@ impl Pictures for Previews {
                     return Err(Unread::Changed);
                 }
                 // To go on would only be to ask in vain for every other one.
-                Err(ClientError::Away(_)) if !self.stop.asked() => thread::sleep(PAUSE),
+                Err(ClientError::Away(_)) if !self.stop.is_cancelled() => rest(PAUSE, &self.stop).await,
                 Err(error) => return Err(Unread::Unreadable(error.to_string())),
             }
         }

@@ -1,22 +1,15 @@
 //! Immich's API, with a key of one user.
-use std::time::Duration;
-
 use bytes::Bytes;
+use hyper::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use ureq::{
-    Agent, Body,
-    http::Response,
-    tls::{PemItem, RootCerts, TlsConfig, parse_pem},
-};
 use uuid::Uuid;
 
-use crate::api::listed::Listed;
+use crate::{
+    api::listed::Listed,
+    client::{Answer, Client},
+};
 
-/// The longest answer; previews are the largest, with a megabyte or two, and pages of a thousand pictures.
-const MOST_BYTES: u64 = 64 << 20;
-/// Longest time for an answer, from the look-up of the name to its last byte.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Pictures on a page of a list: the most that Immich gives.
 const PAGE: u32 = 1000;
 
@@ -40,65 +33,41 @@ pub(crate) enum ClientError {
 }
 
 /// A page of a list of pictures.
-pub(crate) struct Page {
+pub(crate) struct ListPage {
     pub(crate) pictures: Vec<Listed>,
     /// The next one's number.
     pub(crate) next: Option<u32>,
 }
 
-/// Whose certificates are accepted. What is no certificate is passed over.
-fn trust(authorities: Option<&[u8]>) -> TlsConfig {
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    };
-    let roots = authorities.map_or(RootCerts::WebPki, |pem| parse_pem(pem).filter_map(certificate).into());
-    TlsConfig::builder().root_certs(roots).build()
-}
-
 /// Asks Immich in the name of a key's user.
-pub(crate) struct Client {
-    agent: Agent,
-    base: String,
+pub(crate) struct KeyClient {
+    client: Client,
     key: String,
 }
 
-impl Client {
-    /// `base` is `http://host:port`, or `https`; `authorities`: see [`ApiConfig`](crate::api::ApiConfig).
-    pub(crate) fn new(base: &str, key: &str, authorities: Option<&[u8]>) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            // The server is near, and nobody else gets the key.
-            .proxy(None)
-            .max_redirects(0)
-            .tls_config(trust(authorities))
-            .timeout_global(Some(PATIENCE));
-        Self {
-            agent: config.build().into(),
-            base: base.trim().trim_end_matches('/').to_owned(),
-            key: key.to_owned(),
-        }
+impl KeyClient {
+    pub(crate) fn new(client: Client, key: &str) -> Self {
+        Self { client, key: key.to_owned() }
     }
 
     /// Whose key it is.
-    pub(crate) fn user(&self) -> Result<Uuid, ClientError> {
+    pub(crate) async fn user(&self) -> Result<Uuid, ClientError> {
         #[derive(Deserialize)]
         struct User {
             id: Uuid,
         }
-        let answer = self.agent.get(self.url("/api/users/me")).header("x-api-key", &self.key).call();
-        Ok(json_of::<User>(answer)?.id)
+        Ok(json_of::<User>(self.get("/api/users/me").await)?.id)
     }
 
     /// Pictures of a visibility, trashed ones included, that were changed since, or all.
-    pub(crate) fn list(
+    pub(crate) async fn list(
         &self,
         visibility: &str,
         updated_after: Option<&str>,
         page: u32,
-    ) -> Result<Page, ClientError> {
+    ) -> Result<ListPage, ClientError> {
         #[derive(Deserialize)]
-        struct Answer {
+        struct List {
             assets: Assets,
         }
         #[derive(Deserialize)]
@@ -113,18 +82,16 @@ impl Client {
         if let Some(after) = updated_after {
             body["updatedAfter"] = json!(after);
         }
-        let request = self.agent.post(self.url("/api/search/metadata")).header("x-api-key", &self.key);
-        let request = request.header("content-type", "application/json");
-        let Answer { assets } = json_of(request.send(body.to_string()))?;
+        let asked = self.client.with_key(&self.key, Method::POST, "/api/search/metadata", Some(&body));
+        let List { assets } = json_of(asked.await)?;
         // What is odd about one picture must not hide the others.
         let pictures = assets.items.iter().filter_map(Listed::of).collect();
-        Ok(Page { pictures, next: assets.next_page.and_then(|page| page.parse().ok()) })
+        Ok(ListPage { pictures, next: assets.next_page.and_then(|page| page.parse().ok()) })
     }
 
     /// Does the user still see a picture?
-    pub(crate) fn sees(&self, asset: Uuid) -> Result<bool, ClientError> {
-        let url = self.url(&format!("/api/assets/{asset}"));
-        match good(self.agent.get(url).header("x-api-key", &self.key).call()) {
+    pub(crate) async fn sees(&self, asset: Uuid) -> Result<bool, ClientError> {
+        match good(self.get(&format!("/api/assets/{asset}")).await) {
             Ok(_) => Ok(true),
             Err(ClientError::Missing) => Ok(false),
             Err(error) => Err(error),
@@ -132,43 +99,37 @@ impl Client {
     }
 
     /// The preview of a picture; the unedited one, as Immich itself analyses it.
-    pub(crate) fn preview(&self, asset: Uuid) -> Result<Bytes, ClientError> {
-        let url = self.url(&format!("/api/assets/{asset}/thumbnail?size=preview&edited=false"));
-        whole(good(self.agent.get(url).header("x-api-key", &self.key).call())?)
+    pub(crate) async fn preview(&self, asset: Uuid) -> Result<Bytes, ClientError> {
+        good(self.get(&format!("/api/assets/{asset}/thumbnail?size=preview&edited=false")).await)
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.base)
+    async fn get(&self, path: &str) -> Asked {
+        self.client.with_key(&self.key, Method::GET, path, None).await
     }
 }
 
-type Sent = Result<Response<Body>, ureq::Error>;
+type Asked = Result<Answer, String>;
 
-fn json_of<T: for<'a> Deserialize<'a>>(sent: Sent) -> Result<T, ClientError> {
-    let bytes = match good(sent) {
+fn json_of<T: for<'a> Deserialize<'a>>(asked: Asked) -> Result<T, ClientError> {
+    let bytes = match good(asked) {
         Err(ClientError::Missing) => {
             return Err(ClientError::Strange("it does not know the request".to_owned()));
         }
-        answer => whole(answer?)?,
+        answer => answer?,
     };
     serde_json::from_slice(&bytes).map_err(|error| ClientError::Strange(error.to_string()))
 }
 
-fn good(sent: Sent) -> Result<Response<Body>, ClientError> {
-    let response = sent.map_err(|error| ClientError::Away(error.to_string()))?;
-    match response.status().as_u16() {
-        200..=299 => Ok(response),
+fn good(asked: Asked) -> Result<Bytes, ClientError> {
+    let answer = asked.map_err(ClientError::Away)?;
+    match answer.status.as_u16() {
+        200..=299 => Ok(answer.bytes),
         status @ (401 | 403) => Err(ClientError::Key(status)),
         // Of ids that are not the user's, Immich says that the request is bad.
         400 | 404 => Err(ClientError::Missing),
         status @ (429 | 500..=599) => Err(ClientError::Away(format!("status {status}"))),
         status => Err(ClientError::Strange(format!("status {status}"))),
     }
-}
-
-fn whole(mut response: Response<Body>) -> Result<Bytes, ClientError> {
-    let read = response.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
-    read.map(Bytes::from).map_err(|error| ClientError::Away(error.to_string()))
 }
 
 #[cfg(test)]
@@ -186,6 +147,8 @@ mod tests {
         crypto::ring,
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     };
+
+    use viewfinder_http::proxy::ProxyConfig;
 
     use super::*;
 
@@ -225,16 +188,20 @@ mod tests {
         (certificate.pem().into_bytes(), address)
     }
 
-    #[test]
-    fn a_certificate_of_ones_own_authority_is_enough_and_needed() {
+    #[tokio::test]
+    async fn a_certificate_of_ones_own_authority_is_enough_and_needed() {
         let (pem, address) = server();
         let (other, _) = server();
-        let user = |authorities: Option<&[u8]>| {
-            Client::new(&format!("https://{address}"), "key", authorities).user()
+        let client = |authorities: Option<&[u8]>| {
+            let authorities = authorities.map(<[u8]>::to_vec);
+            let way = ProxyConfig { authorities, ..ProxyConfig::new(format!("https://{address}")) };
+            Some(KeyClient::new(Client::new(&way).ok()?, "key"))
         };
-        assert_eq!(user(Some(&pem)), Ok(USER.parse().unwrap()));
-        for authorities in [Some(&other[..]), Some(b"none"), None] {
-            assert!(matches!(user(authorities), Err(ClientError::Away(_))));
+        assert_eq!(client(Some(&pem)).unwrap().user().await, Ok(USER.parse().unwrap()));
+        for authorities in [Some(&other[..]), None] {
+            let user = client(authorities).unwrap().user().await;
+            assert!(matches!(user, Err(ClientError::Away(_))), "{user:?}");
         }
+        assert!(client(Some(b"none")).is_none(), "what is no certificate vouches for nobody");
     }
 }

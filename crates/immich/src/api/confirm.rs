@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{api::filters::Filters, library::AsCaller};
+use crate::{api::filters::MetadataFilters, library::AsCaller};
 
 /// Pictures asked about at once.
 const CHUNK: usize = 24;
@@ -40,11 +40,11 @@ pub(crate) struct Rankings(Mutex<VecDeque<Ranking>>);
 
 impl Rankings {
     /// The ranking of a search, as it was a moment ago or as `rank` makes it.
-    pub(crate) fn get<E>(
+    pub(crate) async fn get<E>(
         &self,
         user: Uuid,
         body: &Value,
-        rank: impl FnOnce() -> Result<Vec<Uuid>, E>,
+        rank: impl Future<Output = Result<Vec<Uuid>, E>>,
     ) -> Result<Ranking, E> {
         let mut asked = body.as_object().cloned().unwrap_or_default();
         // The first page is always made anew.
@@ -54,7 +54,7 @@ impl Rankings {
         let known = self.lock().iter().find(|known| known.key == key && known.at.elapsed() < FRESH).cloned();
         match known.filter(|_| !first) {
             Some(known) => Ok(known),
-            None => Ok(Ranking { key, ranked: rank()?, given: Vec::new(), at: Instant::now() }),
+            None => Ok(Ranking { key, ranked: rank.await?, given: Vec::new(), at: Instant::now() }),
         }
     }
 
@@ -77,14 +77,14 @@ impl Ranking {
     ///
     /// # Errors
     /// One line, if Immich does not answer.
-    pub(crate) fn page(
+    pub(crate) async fn page(
         &mut self,
         places: std::ops::Range<usize>,
-        filters: &Filters,
+        filters: &MetadataFilters,
         immich: &dyn AsCaller,
         deadline: Instant,
     ) -> Result<(Vec<Value>, bool), String> {
-        if let Some(list) = self.list(filters, immich)? {
+        if let Some(list) = self.list(filters, immich).await? {
             let mut all = list;
             let found: Vec<Value> = self.ranked.iter().filter_map(|id| all.remove(id)).collect();
             let more = found.len() > places.end;
@@ -101,7 +101,7 @@ impl Ranking {
             }
             let chunk = &self.ranked[next..self.ranked.len().min(next + CHUNK)];
             let bodies = chunk.iter().map(|id| filters.about(*id)).collect();
-            for answer in immich.search(bodies) {
+            for answer in immich.search(bodies).await {
                 let item = items(answer?).0.pop();
                 if next == self.given.len() {
                     self.given.push(item.is_some());
@@ -120,11 +120,15 @@ impl Ranking {
     }
 
     /// Everything that narrow filters let through, if that is not too much.
-    fn list(&self, filters: &Filters, immich: &dyn AsCaller) -> Result<Option<HashMap<Uuid, Value>>, String> {
+    async fn list(
+        &self,
+        filters: &MetadataFilters,
+        immich: &dyn AsCaller,
+    ) -> Result<Option<HashMap<Uuid, Value>>, String> {
         if self.ranked.len() <= CHUNK || !filters.narrow {
             return Ok(None);
         }
-        let answer = immich.search(vec![filters.all(LIST)]).pop().ok_or("Immich gave no answer")?;
+        let answer = immich.search(vec![filters.all(LIST)]).await.pop().ok_or("Immich gave no answer")?;
         let (items, more) = items(answer?);
         let by_id = |item: Value| Some((Uuid::parse_str(item.get("id")?.as_str()?).ok()?, item));
         Ok((!more).then(|| items.into_iter().filter_map(by_id).collect()))
@@ -145,9 +149,8 @@ fn items(mut answer: Value) -> (Vec<Value>, bool) {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-
     use crate::library::{Caller, SearchRoute};
+    use async_trait::async_trait;
     use bytes::Bytes;
     use serde_json::json;
 
@@ -155,18 +158,19 @@ mod tests {
 
     /// Gives pictures with even numbers, and remembers how many questions there were.
     #[derive(Default)]
-    struct Even(RefCell<Vec<Value>>);
+    struct Even(Mutex<Vec<Value>>);
 
     fn id(number: u128) -> Uuid {
         Uuid::from_u128(number)
     }
 
+    #[async_trait]
     impl AsCaller for Even {
-        fn preview(&self, _: Uuid) -> Result<Bytes, String> {
+        async fn preview(&self, _: Uuid) -> Result<Bytes, String> {
             Err("nobody asks".to_owned())
         }
 
-        fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
+        async fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
             let answer = |body: &Value| {
                 let one = body["id"].as_str().map(|id| Uuid::parse_str(id).unwrap().as_u128());
                 let numbers: Vec<u128> = one.map_or_else(|| (0..60).collect(), |one| vec![one]);
@@ -175,7 +179,7 @@ mod tests {
                 Ok(json!({"assets": {"items": items, "nextPage": null}}))
             };
             let answers = bodies.iter().map(answer).collect();
-            self.0.borrow_mut().extend(bodies);
+            self.0.lock().unwrap().extend(bodies);
             answers
         }
     }
@@ -185,8 +189,8 @@ mod tests {
         Ranking { key: (id(0), String::new()), ranked, given: Vec::new(), at: Instant::now() }
     }
 
-    fn filters(body: &Value) -> Filters {
-        Filters::of(&Caller { user: id(0), elevated: false }, SearchRoute::Smart, body).unwrap()
+    fn filters(body: &Value) -> MetadataFilters {
+        MetadataFilters::of(&Caller { user: id(0), elevated: false }, SearchRoute::Smart, body).unwrap()
     }
 
     fn ids(page: &[Value]) -> Vec<u128> {
@@ -197,68 +201,71 @@ mod tests {
         Instant::now() + Duration::from_secs(60)
     }
 
-    #[test]
-    fn pages_have_what_immich_gives_and_nothing_twice() {
+    #[tokio::test]
+    async fn pages_have_what_immich_gives_and_nothing_twice() {
         let body = filters(&json!({"query": "x", "size": 20}));
         let immich = Even::default();
         let mut kept = ranking(100);
         let mut all = Vec::new();
         for start in [0, 20, 40, 60] {
-            let (page, more) = kept.page(start..start + 20, &body, &immich, soon()).unwrap();
+            let (page, more) = kept.page(start..start + 20, &body, &immich, soon()).await.unwrap();
             assert_eq!(more, start < 40, "{start}");
             // The same from the beginning.
-            let (again, _) = ranking(100).page(start..start + 20, &body, &Even::default(), soon()).unwrap();
+            let (again, _) =
+                ranking(100).page(start..start + 20, &body, &Even::default(), soon()).await.unwrap();
             assert_eq!(again, page);
             all.extend(ids(&page));
         }
         assert_eq!(all, (0..100).step_by(2).collect::<Vec<_>>());
-        let asked = immich.0.borrow();
+        let asked = immich.0.lock().unwrap();
         assert_eq!(asked[0], json!({"id": id(0), "size": 1}));
         assert!(asked.len() < 200, "pages that were shown are not asked about again: {}", asked.len());
     }
 
-    #[test]
-    fn narrow_filters_are_asked_for_at_once() {
+    #[tokio::test]
+    async fn narrow_filters_are_asked_for_at_once() {
         let body = filters(&json!({"query": "x", "size": 20, "city": "Rome", "withPeople": true}));
         let immich = Even::default();
-        let (page, more) = ranking(100).page(20..40, &body, &immich, soon()).unwrap();
+        let (page, more) = ranking(100).page(20..40, &body, &immich, soon()).await.unwrap();
         // The list has no picture above 59.
         assert_eq!(ids(&page), (40..60).step_by(2).collect::<Vec<_>>());
         assert!(!more);
-        assert_eq!(*immich.0.borrow(), [json!({"city": "Rome", "size": 1000})]);
+        assert_eq!(*immich.0.lock().unwrap(), [json!({"city": "Rome", "size": 1000})]);
         let none = filters(&json!({"query": "x", "personIds": [], "visibility": "timeline"}));
         let immich = Even::default();
-        ranking(100).page(0..5, &none, &immich, soon()).unwrap();
-        assert!(immich.0.borrow().iter().all(|body| body["id"].is_string()));
+        ranking(100).page(0..5, &none, &immich, soon()).await.unwrap();
+        assert!(immich.0.lock().unwrap().iter().all(|body| body["id"].is_string()));
         let some = filters(&json!({"query": "x", "personIds": ["p"]}));
         let immich = Even::default();
-        ranking(100).page(0..5, &some, &immich, soon()).unwrap();
-        assert_eq!(immich.0.borrow().len(), 1);
+        ranking(100).page(0..5, &some, &immich, soon()).await.unwrap();
+        assert_eq!(immich.0.lock().unwrap().len(), 1);
     }
 
-    #[test]
-    fn nobody_is_asked_for_an_answer_that_comes_too_late() {
+    #[tokio::test]
+    async fn nobody_is_asked_for_an_answer_that_comes_too_late() {
         let immich = Even::default();
         let late = Instant::now();
         std::thread::sleep(Duration::from_millis(1));
-        assert!(ranking(100).page(0..5, &filters(&json!({"query": "x"})), &immich, late).is_err());
-        assert!(immich.0.borrow().is_empty());
+        assert!(ranking(100).page(0..5, &filters(&json!({"query": "x"})), &immich, late).await.is_err());
+        assert!(immich.0.lock().unwrap().is_empty());
     }
 
-    #[test]
-    fn later_pages_go_on_in_the_same_ranking() {
+    #[tokio::test]
+    async fn later_pages_go_on_in_the_same_ranking() {
         let rankings = Rankings::default();
-        let rank = |count: u128| move || Ok::<_, ()>((0..count).map(id).collect());
-        let first = rankings.get(id(1), &json!({"query": "x"}), rank(5)).unwrap();
+        let rank = |count: u128| std::future::ready(Ok::<_, ()>((0..count).map(id).collect()));
+        let first = rankings.get(id(1), &json!({"query": "x"}), rank(5)).await.unwrap();
         rankings.keep(first);
-        let ranked = |user: u128, body: Value| rankings.get(id(user), &body, rank(9)).unwrap().ranked.len();
-        assert_eq!(ranked(1, json!({"query": "x", "page": 2})), 5);
-        assert_eq!(ranked(1, json!({"query": "x", "page": 1})), 9);
-        assert_eq!(ranked(2, json!({"query": "x", "page": 2})), 9);
-        assert_eq!(ranked(1, json!({"query": "y", "page": 2})), 9);
+        let ranked = async |user: u128, body: Value| {
+            rankings.get(id(user), &body, rank(9)).await.unwrap().ranked.len()
+        };
+        assert_eq!(ranked(1, json!({"query": "x", "page": 2})).await, 5);
+        assert_eq!(ranked(1, json!({"query": "x", "page": 1})).await, 9);
+        assert_eq!(ranked(2, json!({"query": "x", "page": 2})).await, 9);
+        assert_eq!(ranked(1, json!({"query": "y", "page": 2})).await, 9);
         let filter = json!({"ocr": {"matches": "x"}});
-        rankings.keep(rankings.get(id(1), &json!({"filter": filter}), rank(5)).unwrap());
-        assert_eq!(ranked(1, json!({"filter": filter, "cursor": "eyJvZmZzZXQiOjJ9"})), 5);
-        assert_eq!(ranked(1, json!({"filter": filter})), 9);
+        rankings.keep(rankings.get(id(1), &json!({"filter": filter}), rank(5)).await.unwrap());
+        assert_eq!(ranked(1, json!({"filter": filter, "cursor": "eyJvZmZzZXQiOjJ9"})).await, 5);
+        assert_eq!(ranked(1, json!({"filter": filter})).await, 9);
     }
 }

@@ -34,7 +34,7 @@ const WIDE: &[&str] = &[
 
 /// All that a search asks for beside its words, for `POST /api/search/metadata`.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Filters {
+pub(crate) struct MetadataFilters {
     /// Without a condition on the id, which each question has for itself.
     pub(crate) body: Map<String, Value>,
     /// Is it of the second shape?
@@ -52,7 +52,7 @@ pub(crate) struct Own {
     pub(crate) not: Option<Uuid>,
 }
 
-impl Filters {
+impl MetadataFilters {
     /// The filters of a body that was understood.
     ///
     /// # Errors
@@ -90,7 +90,7 @@ impl Filters {
     }
 }
 
-fn flat(route: SearchRoute, body: &Map<String, Value>) -> Result<Filters, &'static str> {
+fn flat(route: SearchRoute, body: &Map<String, Value>) -> Result<MetadataFilters, &'static str> {
     if body.get("visibility").is_some_and(|visibility| visibility == "locked" || visibility == "hidden") {
         return Err("keys are not given such pictures");
     }
@@ -103,7 +103,7 @@ fn flat(route: SearchRoute, body: &Map<String, Value>) -> Result<Filters, &'stat
     };
     let narrow = filters.iter().any(narrows);
     let own = Own { only: id.and_then(|id| Uuid::parse_str(id).ok()), not: None };
-    Ok(Filters { body: filters, structured: false, narrow, own })
+    Ok(MetadataFilters { body: filters, structured: false, narrow, own })
 }
 
 #[cfg(test)]
@@ -114,8 +114,8 @@ mod tests {
         Uuid::from_u128(number)
     }
 
-    fn filters(route: SearchRoute, body: &Value) -> Result<Filters, &'static str> {
-        Filters::of(&Caller { user: id(1), elevated: false }, route, body)
+    fn filters(route: SearchRoute, body: &Value) -> Result<MetadataFilters, &'static str> {
+        MetadataFilters::of(&Caller { user: id(1), elevated: false }, route, body)
     }
 
     #[test]

@@ -5,36 +5,39 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::{runtime::Handle, task::spawn_blocking, time::sleep};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_core::Backend;
-use viewfinder_index::{Models, Stop};
+use viewfinder_index::Models;
 
 use crate::{
     api::{
-        account::Account, analyse::Means, client::Client, confirm::Rankings, filters::Filters,
+        account::Account, analyse::Means, client::KeyClient, confirm::Rankings, filters::MetadataFilters,
         follow::FollowError, rerun,
     },
+    client::Client,
     library::{
         AsCaller, Caller, Capabilities, Complaints, Library, LibraryError, Page, RerunKind, SearchRequest,
         SearchRoute,
     },
+    rest::rest,
 };
 
 /// Between two tries after trouble.
 const PAUSE: Duration = Duration::from_secs(30);
+/// Searches of catalogues at once.
+const RANKINGS: usize = 16;
 
 /// Which Immich, whose pictures, and who helps.
 #[derive(Clone)]
 pub struct ApiConfig {
-    /// `http://host:port` of Immich, or `https`.
-    pub url: String,
-    /// Certificates of authorities, as PEM. One of them must have signed Immich's certificate; nobody else is then trusted to. Without any,
-    /// the public authorities are.
-    pub authorities: Option<Vec<u8>>,
+    /// The way to Immich.
+    pub client: Client,
     /// API keys, one of each user. They need `asset.read`, `asset.view` and `user.read`.
     pub keys: Vec<String>,
     /// Where the users' catalogues are kept.
@@ -43,8 +46,6 @@ pub struct ApiConfig {
     pub segmenter: Arc<Segmenter>,
     /// Reads and embeds.
     pub backend: Arc<dyn Backend>,
-    /// Where `backend` is waited for.
-    pub runtime: Handle,
     /// Models for pictures. Faces are not looked for.
     pub models: Models,
     /// The model for words.
@@ -58,7 +59,7 @@ pub struct ApiConfig {
     /// Between two comparisons of everything, which find what is gone.
     pub compare: Duration,
     /// Ends what goes on in the background.
-    pub stop: Stop,
+    pub stop: CancellationToken,
 }
 
 impl ApiConfig {
@@ -69,10 +70,11 @@ impl ApiConfig {
 
 /// The library of an Immich, as far as keys open it.
 pub struct ApiLibrary {
-    config: ApiConfig,
+    config: Arc<ApiConfig>,
     accounts: Accounts,
     rankings: Rankings,
-    complaints: Complaints,
+    complaints: Arc<Complaints>,
+    places: Arc<Semaphore>,
 }
 
 type Accounts = Arc<RwLock<HashMap<Uuid, Arc<Account>>>>;
@@ -81,12 +83,34 @@ impl ApiLibrary {
     /// Opens the catalogues as soon as Immich tells whose keys these are, and keeps them up to date from then on. Within a Tokio
     /// runtime.
     pub fn start(config: ApiConfig) -> Self {
-        let accounts = Accounts::default();
+        let (config, accounts) = (Arc::new(config), Accounts::default());
         for (number, key) in config.keys.iter().enumerate() {
-            let client = Client::new(&config.url, key, config.authorities.as_deref());
-            config.runtime.spawn(serve(number + 1, client, config.clone(), Arc::clone(&accounts)));
+            let client = KeyClient::new(config.client.clone(), key);
+            tokio::spawn(serve(number + 1, client, Arc::clone(&config), Arc::clone(&accounts)));
         }
-        Self { config, accounts, rankings: Rankings::default(), complaints: Complaints::default() }
+        Self {
+            config,
+            accounts,
+            rankings: Rankings::default(),
+            complaints: Arc::default(),
+            places: Arc::new(Semaphore::new(RANKINGS)),
+        }
+    }
+
+    /// What fits a request, best first. A catalogue goes on with what it was asked even if nobody waits for it any more, and so this
+    /// does, and keeps its place.
+    async fn rank(&self, account: Arc<Account>, request: &SearchRequest) -> Result<Vec<Uuid>, LibraryError> {
+        let broke = |message: String| LibraryError::Failed { code: "internal", message };
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = place.map_err(|error| broke(error.to_string()))?;
+        let (config, complaints) = (Arc::clone(&self.config), Arc::clone(&self.complaints));
+        let request = request.clone();
+        let ranked = tokio::spawn(async move {
+            let ranked = account.rank(&config, &request, &complaints).await;
+            drop(place);
+            ranked
+        });
+        ranked.await.unwrap_or_else(|error| Err(broke(error.to_string())))
     }
 
     fn account(&self, caller: &Caller) -> Result<Arc<Account>, LibraryError> {
@@ -96,7 +120,7 @@ impl ApiLibrary {
 }
 
 /// Everything that is done for one key.
-async fn serve(number: usize, client: Client, config: ApiConfig, accounts: Accounts) {
+async fn serve(number: usize, client: KeyClient, config: Arc<ApiConfig>, accounts: Accounts) {
     let Some(account) = open(number, client, &config).await else { return };
     let known =
         accounts.write().unwrap_or_else(PoisonError::into_inner).insert(account.user, Arc::clone(&account));
@@ -105,24 +129,17 @@ async fn serve(number: usize, client: Client, config: ApiConfig, accounts: Accou
         return;
     }
     tracing::info!(user = %account.user, key = number, "Immich's pictures of this user are searched here");
-    config.runtime.spawn(config.means().run(Arc::clone(&account)));
+    tokio::spawn(config.means().run(Arc::clone(&account)));
     follow(account, &config).await;
 }
 
 /// Tries until it works, or the program stops.
-async fn open(number: usize, client: Client, config: &ApiConfig) -> Option<Arc<Account>> {
+async fn open(number: usize, client: KeyClient, config: &ApiConfig) -> Option<Arc<Account>> {
     let client = Arc::new(client);
     let mut told = BTreeSet::new();
-    while !config.stop.asked() {
-        let (client, folder, segmenter) =
-            (Arc::clone(&client), config.folder.clone(), Arc::clone(&config.segmenter));
-        let opened = spawn_blocking(move || {
-            let user = client.user()?;
-            Ok::<_, FollowError>(Account::open(client, user, &folder, segmenter)?)
-        });
-        let error = match opened.await {
-            Ok(Ok(account)) => return Some(Arc::new(account)),
-            Ok(Err(error)) => error.to_string(),
+    while !config.stop.is_cancelled() {
+        let error = match open_once(&client, config).await {
+            Ok(account) => return Some(Arc::new(account)),
             Err(error) => error.to_string(),
         };
         if told.insert(error.clone()) {
@@ -133,26 +150,30 @@ async fn open(number: usize, client: Client, config: &ApiConfig) -> Option<Arc<A
     None
 }
 
+async fn open_once(client: &Arc<KeyClient>, config: &ApiConfig) -> Result<Account, FollowError> {
+    let user = client.user().await?;
+    let segmenter = Arc::clone(&config.segmenter);
+    Ok(Account::open(Arc::clone(client), user, &config.folder, segmenter).await?)
+}
+
 /// Keeps the catalogue as Immich's lists are.
 async fn follow(account: Arc<Account>, config: &ApiConfig) {
     let ApiConfig { every, compare, stop, .. } = config;
     let mut newest: Option<Timestamp> = None;
     let mut compared: Option<Instant> = None;
     let mut told = None;
-    while !stop.asked() {
+    while !stop.is_cancelled() {
         let whole = compared.is_none_or(|at| at.elapsed() > *compare);
         let begun = Instant::now();
-        let (account, after) = (Arc::clone(&account), newest.filter(|_| !whole));
         let user = account.user;
-        let error = match spawn_blocking(move || account.follow(after)).await {
-            Ok(Ok(found)) => {
+        let error = match account.follow(newest.filter(|_| !whole)).await {
+            Ok(found) => {
                 newest = found;
                 if whole {
                     compared = Some(begun);
                 }
                 None
             }
-            Ok(Err(error)) => Some(error.to_string()),
             Err(error) => Some(error.to_string()),
         };
         match &error {
@@ -167,15 +188,9 @@ async fn follow(account: Arc<Account>, config: &ApiConfig) {
     }
 }
 
-async fn rest(time: Duration, stop: &Stop) {
-    tokio::select! {
-        () = sleep(time) => {}
-        () = stop.wait() => {}
-    }
-}
-
+#[async_trait]
 impl Library for ApiLibrary {
-    fn search(
+    async fn search(
         &self,
         caller: &Caller,
         route: SearchRoute,
@@ -185,19 +200,19 @@ impl Library for ApiLibrary {
         let left = |why: &str| LibraryError::NotUnderstood(why.to_owned());
         let deadline = Instant::now() + self.config.search_time;
         let request = SearchRequest::parse(route, body)?;
-        let filters = Filters::of(caller, route, body).map_err(left)?;
+        let filters = MetadataFilters::of(caller, route, body).map_err(left)?;
         if !request.query().people.is_empty() {
             return Err(left("people are known to Immich only"));
         }
         let account = self.account(caller)?;
-        let rank = || {
-            let mut ranked = account.rank(&self.config, &request, &self.complaints)?;
+        let rank = async {
+            let mut ranked = self.rank(account, &request).await?;
             ranked.retain(|id| filters.allow(*id));
             Ok::<_, LibraryError>(ranked)
         };
-        let mut ranking = self.rankings.get(caller.user, body, rank)?;
+        let mut ranking = self.rankings.get(caller.user, body, rank).await?;
         let places = request.places();
-        let page = ranking.page(places.clone(), &filters, immich, deadline);
+        let page = ranking.page(places.clone(), &filters, immich, deadline).await;
         let (items, more) = page.map_err(|message| LibraryError::Failed { code: "immich_away", message })?;
         if items.is_empty() && places.start == 0 && request.is_plain() {
             return Err(LibraryError::NothingFound);
@@ -206,12 +221,15 @@ impl Library for ApiLibrary {
         Ok(Page { total: places.start + items.len(), items, next: request.next(more) })
     }
 
-    fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
+    async fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
         let account = self.account(caller)?;
-        assets.iter().try_for_each(|id| rerun::own(&account, *id).map(drop))
+        for id in assets {
+            rerun::own(&account, *id).await?;
+        }
+        Ok(())
     }
 
-    fn rerun(
+    async fn rerun(
         &self,
         caller: &Caller,
         kind: RerunKind,
@@ -223,7 +241,7 @@ impl Library for ApiLibrary {
             code: "no_account",
             message: "no API key of this user can be used yet".to_owned(),
         };
-        rerun::rerun(&self.account(caller).map_err(away)?, &self.config, kind, assets)
+        rerun::rerun(&self.account(caller).map_err(away)?, &self.config, kind, assets).await
     }
 
     fn capabilities(&self) -> Capabilities {

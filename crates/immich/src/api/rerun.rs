@@ -9,8 +9,8 @@ use crate::{
     library::{LibraryError, RerunKind},
 };
 
-/// Reads pictures again, or embeds them again; all of them must be the user's own. Blocks until it is done.
-pub(crate) fn rerun(
+/// Reads pictures again, or embeds them again; all of them must be the user's own. Returns when it is done.
+pub(crate) async fn rerun(
     account: &Arc<Account>,
     config: &ApiConfig,
     kind: RerunKind,
@@ -20,13 +20,15 @@ pub(crate) fn rerun(
         RerunKind::Ocr => AnalysisKind::Ocr,
         RerunKind::Clip => AnalysisKind::Clip,
     };
-    let assets: Vec<Asset> = ids.iter().map(|id| own(account, *id)).collect::<Result<_, _>>()?;
-    let ids: HashSet<AssetId> = assets.iter().map(|asset| asset.id).collect();
-    let all: Vec<AssetId> = ids.iter().copied().collect();
-    account.store.forget(kind, &all, false).map_err(|error| failed(&error))?;
-    let analysed = config.runtime.block_on(config.means().again(account, kind, ids));
+    let mut assets = HashSet::new();
+    for id in ids {
+        assets.insert(own(account, *id).await?.id);
+    }
+    let all: Vec<AssetId> = assets.iter().copied().collect();
+    account.store.forget(kind, &all, false).await.map_err(|error| failed(&error))?;
+    let analysed = config.means().again(account, kind, assets).await;
     let analysed = analysed.map_err(|message| LibraryError::Failed { code: "analysis", message })?;
-    for asset in account.store.assets(&all).map_err(|error| failed(&error))? {
+    for asset in account.store.assets(&all).await.map_err(|error| failed(&error))? {
         let message = match &asset.states[kind as usize] {
             AnalysisState::Done { .. } => continue,
             AnalysisState::Failed { message, .. } => message.clone(),
@@ -41,8 +43,9 @@ pub(crate) fn rerun(
 }
 
 /// The asset of an id of Immich's, if it is the user's.
-pub(crate) fn own(account: &Account, id: Uuid) -> Result<Asset, LibraryError> {
-    let known = account.store.list(&place(account.user, id), None, 1).map_err(|error| failed(&error))?;
+pub(crate) async fn own(account: &Account, id: Uuid) -> Result<Asset, LibraryError> {
+    let known =
+        account.store.list(&place(account.user, id), None, 1).await.map_err(|error| failed(&error))?;
     known.into_iter().next().ok_or(LibraryError::NotYours)
 }
 

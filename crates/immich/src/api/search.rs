@@ -1,4 +1,5 @@
 //! Ranks what a user's catalogue knows.
+use async_trait::async_trait;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter,
@@ -14,25 +15,18 @@ use crate::{
 
 impl Account {
     /// Everything that fits, best first: Immich's ids. Without an engine, only text is found.
-    pub(crate) fn rank(
+    pub(crate) async fn rank(
         &self,
         config: &ApiConfig,
         request: &SearchRequest,
         complaints: &Complaints,
     ) -> Result<Vec<Uuid>, LibraryError> {
         let query = request.query();
-        let embed = |text: &str| {
-            let language = request.language().map(str::to_owned);
-            let sentence =
-                SentenceRequest { model: config.sentence_model.clone(), text: text.to_owned(), language };
-            let vector = config.runtime.block_on(config.backend.sentence(sentence));
-            let vector = vector.map_err(|error| EmbedError(error.to_string()))?;
-            Ok(QueryVector { model: config.models.clip.clone(), vector: unit(&vector) })
-        };
+        let embedder = Words { config, language: request.language() };
         let ranker = Ranker {
             source: &*self.store,
             segmenter: &config.segmenter,
-            embedder: Some(&embed as &dyn Embedder),
+            embedder: Some(&embedder),
             similarity: config.similarity,
         };
         let filter = Filter {
@@ -43,10 +37,10 @@ impl Account {
             ..Filter::default()
         };
         if query.terms.is_empty() {
-            let newest = self.store.browse(&filter, None, MOST_HITS).map_err(|error| failed(&error))?;
-            return self.ids(&newest);
+            let newest = self.store.browse(&filter, None, MOST_HITS).await.map_err(|error| failed(&error))?;
+            return self.ids(&newest).await;
         }
-        let (ranked, notes) = ranker.rank(query, filter).map_err(|error| failed(&error))?;
+        let (ranked, notes) = ranker.rank(query, filter).await.map_err(|error| failed(&error))?;
         if let Some(note) = notes.iter().find(|note| note.code == "text_only") {
             if ranked.is_empty() {
                 return Err(LibraryError::Failed { code: "engine", message: note.message.clone() });
@@ -55,10 +49,32 @@ impl Account {
                 tracing::warn!(reason = note.message, "only text was searched{often}");
             }
         }
-        self.ids(&ranked.iter().take(MOST_HITS).map(|hit| hit.asset).collect::<Vec<_>>())
+        self.ids(&ranked.iter().take(MOST_HITS).map(|hit| hit.asset).collect::<Vec<_>>()).await
     }
 
-    fn ids(&self, assets: &[AssetId]) -> Result<Vec<Uuid>, LibraryError> {
-        Ok(self.store.assets(assets).map_err(|error| failed(&error))?.iter().filter_map(id_of).collect())
+    async fn ids(&self, assets: &[AssetId]) -> Result<Vec<Uuid>, LibraryError> {
+        let assets = self.store.assets(assets).await.map_err(|error| failed(&error))?;
+        Ok(assets.iter().filter_map(id_of).collect())
+    }
+}
+
+/// Has the backend embed words.
+struct Words<'a> {
+    config: &'a ApiConfig,
+    language: Option<&'a str>,
+}
+
+#[async_trait]
+impl Embedder for Words<'_> {
+    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
+        let Self { config, language } = self;
+        let sentence = SentenceRequest {
+            model: config.sentence_model.clone(),
+            text: text.to_owned(),
+            language: language.map(str::to_owned),
+        };
+        let vector =
+            config.backend.sentence(sentence).await.map_err(|error| EmbedError(error.to_string()))?;
+        Ok(QueryVector { model: config.models.clip.clone(), vector: unit(&vector) })
     }
 }

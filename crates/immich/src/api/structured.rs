@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
-    api::filters::{Filters, Own},
+    api::filters::{MetadataFilters, Own},
     library::Caller,
 };
 
@@ -16,7 +16,7 @@ const WIDE: &[&str] = &["visibility", "trashedAt"];
 ///
 /// # Errors
 /// Why only Immich can answer it.
-pub(crate) fn filters(caller: &Caller, body: &Map<String, Value>) -> Result<Filters, &'static str> {
+pub(crate) fn filters(caller: &Caller, body: &Map<String, Value>) -> Result<MetadataFilters, &'static str> {
     if body.contains_key("orderBy") {
         return Err("the order asked for is not that of relevance");
     }
@@ -48,7 +48,7 @@ pub(crate) fn filters(caller: &Caller, body: &Map<String, Value>) -> Result<Filt
     let mut kept: Map<String, Value> = body.clone();
     kept.retain(|name, _| EXTRAS.contains(&&**name));
     kept.insert("filter".to_owned(), json!(filter));
-    Ok(Filters { body: kept, structured: true, narrow, own })
+    Ok(MetadataFilters { body: kept, structured: true, narrow, own })
 }
 
 /// Do named albums stand in place of the caller's own pictures?
@@ -100,8 +100,8 @@ mod tests {
         Uuid::from_u128(number)
     }
 
-    fn read(elevated: bool, body: &Value) -> Result<Filters, &'static str> {
-        Filters::of(&Caller { user: id(1), elevated }, SearchRoute::Metadata, body)
+    fn read(elevated: bool, body: &Value) -> Result<MetadataFilters, &'static str> {
+        MetadataFilters::of(&Caller { user: id(1), elevated }, SearchRoute::Metadata, body)
     }
 
     #[test]

@@ -16,10 +16,11 @@ use hyper::{
 };
 use serde_json::Value;
 use tokio::time::timeout;
-use viewfinder_http::proxy::{Body, Proxy, Visitor};
+use viewfinder_http::proxy::{Body, Visitor};
 
 use crate::{
-    companion::{Companion, ask, judge::user, metric, read::Read, reply},
+    client::Client,
+    companion::{Companion, judge::user, metric, read::Read, reply},
     library::{Capabilities, Capability},
 };
 
@@ -90,7 +91,7 @@ pub(crate) async fn answer(
         return refusal;
     }
     if companion.anchors.is_version_due() {
-        let asked = version(&companion.proxy, visitor, read.parts.headers);
+        let asked = version(&companion.client, visitor, read.parts.headers);
         if let Ok(Some(version)) = timeout(companion.time, asked).await {
             companion.anchors.lock().version = Some(version);
         }
@@ -122,10 +123,10 @@ async fn told(read: &Read) -> Option<Told> {
 }
 
 /// Asks Immich, as nobody in particular, as it writes its version itself: `v3.2.2`.
-async fn version(proxy: &Proxy, visitor: &Visitor, headers: HeaderMap) -> Option<String> {
+async fn version(client: &Client, visitor: &Visitor, headers: HeaderMap) -> Option<String> {
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.headers.extend(headers.get(HOST).map(|host| (HOST, host.clone())));
-    let answer = ask::as_sender(proxy, visitor, &parts, Method::GET, "/api/server/version", None).await;
+    let answer = client.as_sender(visitor, &parts, Method::GET, "/api/server/version", None).await;
     let version = answer.ok()?.json()?;
     let number = |name: &str| version.get(name).and_then(Value::as_u64);
     Some(format!("v{}.{}.{}", number("major")?, number("minor")?, number("patch")?))

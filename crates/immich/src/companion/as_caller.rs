@@ -1,20 +1,19 @@
 //! Questions of a library to Immich, in the name of whoever sent a request.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use hyper::{Method, StatusCode, http::request::Parts};
 use serde_json::Value;
-use tokio::{runtime::Handle, sync::oneshot, time::timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
-use viewfinder_http::proxy::{Proxy, Visitor};
+use viewfinder_http::proxy::Visitor;
 
 use crate::{
-    companion::{
-        Companion,
-        ask::{self, Answer},
-    },
+    client::{Answer, Client},
+    companion::Companion,
     library::AsCaller,
 };
 
@@ -40,55 +39,43 @@ pub(crate) enum PreviewError {
 
 /// The sender of a request. Holds credentials, so it is never written anywhere.
 pub(crate) struct Sender {
-    proxy: Arc<Proxy>,
+    client: Client,
     preview_time: Duration,
     parts: Parts,
     visitor: Visitor,
-    runtime: Handle,
 }
 
 impl Sender {
-    /// Within a Tokio runtime; its questions are put from threads that may block.
     pub(crate) fn new(companion: &Companion, parts: &Parts, visitor: &Visitor) -> Self {
         Self {
-            proxy: Arc::clone(&companion.proxy),
+            client: companion.client.clone(),
             preview_time: companion.preview_time,
             parts: parts.clone(),
             visitor: visitor.clone(),
-            runtime: Handle::current(),
         }
     }
 
-    async fn found(&self, body: &Value) -> Result<Value, String> {
+    async fn found(&self, body: Value) -> Result<Value, String> {
         let path = "/api/search/metadata";
         let asked =
-            ask::as_sender(&self.proxy, &self.visitor, &self.parts, Method::POST, path, Some(body)).await?;
+            self.client.as_sender(&self.visitor, &self.parts, Method::POST, path, Some(&body)).await?;
         if asked.status != StatusCode::OK {
             return Err(format!("Immich answers {}", asked.status));
         }
         asked.json().ok_or_else(|| "Immich answers with no JSON".to_owned())
     }
 
-    /// The preview of an asset. Blocks, but not for longer than is allowed.
-    pub(crate) fn fetch_preview(&self, asset: Uuid) -> Result<Bytes, PreviewError> {
+    /// The preview of an asset. Takes no longer than is allowed.
+    pub(crate) async fn fetch_preview(&self, asset: Uuid) -> Result<Bytes, PreviewError> {
         let path = format!("/api/assets/{asset}/thumbnail?size=preview&edited=false");
-        let (proxy, visitor, parts) = (Arc::clone(&self.proxy), self.visitor.clone(), self.parts.clone());
-        let time = self.preview_time;
-        let (tell, told) = oneshot::channel();
-        // As a task of its own, which ends with the runtime: this thread may outlive it.
-        self.runtime.spawn(async move {
-            let asked = ask::as_sender(&proxy, &visitor, &parts, Method::GET, &path, None);
-            // Whoever waited may have gone.
-            let _ = tell.send(timeout(time, asked).await);
-        });
-        match told.blocking_recv() {
-            Ok(Ok(Ok(answer))) => preview_of(answer),
+        let asked = self.client.as_sender(&self.visitor, &self.parts, Method::GET, &path, None);
+        match timeout(self.preview_time, asked).await {
+            Ok(Ok(answer)) => preview_of(answer),
             // An answer that began and broke off, or is too long, says nothing of other pictures.
-            Ok(Ok(Err(why))) if self.proxy.is_up() => Err(PreviewError::Missing(why)),
-            Ok(Ok(Err(why))) => Err(PreviewError::Away(why)),
+            Ok(Err(why)) if self.client.proxy().is_up() => Err(PreviewError::Missing(why)),
+            Ok(Err(why)) => Err(PreviewError::Away(why)),
             // It is Immich that hangs, most likely; a single picture that takes so long is told by the others.
-            Ok(Err(_)) => Err(PreviewError::Away(format!("no preview within {time:?}"))),
-            Err(_) => Err(PreviewError::Away("it is stopping".to_owned())),
+            Err(_) => Err(PreviewError::Away(format!("no preview within {:?}", self.preview_time))),
         }
     }
 }
@@ -110,13 +97,14 @@ fn preview_of(answer: Answer) -> Result<Bytes, PreviewError> {
     }
 }
 
+#[async_trait]
 impl AsCaller for Sender {
-    fn preview(&self, asset: Uuid) -> Result<Bytes, String> {
-        self.fetch_preview(asset).map_err(|error| error.to_string())
+    async fn preview(&self, asset: Uuid) -> Result<Bytes, String> {
+        self.fetch_preview(asset).await.map_err(|error| error.to_string())
     }
 
-    fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
-        let answers = stream::iter(bodies).map(async |body| self.found(&body).await).buffered(AT_ONCE);
-        self.runtime.block_on(answers.collect())
+    async fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
+        let answers = stream::iter(bodies).map(|body| self.found(body)).buffered(AT_ONCE);
+        answers.collect().await
     }
 }

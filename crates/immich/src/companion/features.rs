@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use viewfinder_http::proxy::{Body, Visitor};
 
 use crate::{
-    companion::{Companion, ask, reply},
+    companion::{Companion, reply},
     library::Capability,
 };
 
@@ -24,12 +24,12 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let has_text = companion.library.as_ref().is_some_and(|library| library.has_text());
     if !has_text || !companion.has(Capability::TextSearch) {
-        return companion.proxy.forward(request, visitor).await;
+        return companion.client.proxy().forward(request, visitor).await;
     }
     let (parts, body) = request.into_parts();
-    let asked = ask::as_sender(&companion.proxy, visitor, &parts, Method::GET, PATH, None).await;
+    let asked = companion.client.as_sender(visitor, &parts, Method::GET, PATH, None).await;
     let Ok(answer) = asked else {
-        return companion.proxy.forward(Request::from_parts(parts, body), visitor).await;
+        return companion.client.proxy().forward(Request::from_parts(parts, body), visitor).await;
     };
     let Some(Value::Object(mut features)) = answer.json() else { return answer.relay() };
     features.insert("ocr".to_owned(), json!(true));

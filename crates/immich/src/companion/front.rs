@@ -1,12 +1,13 @@
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use hyper::{Method, Request, Response};
 use serde::Serialize;
-use tokio::task::spawn_blocking;
-use uuid::Uuid;
-use viewfinder_http::proxy::{Body, Proxy, Visitor};
+use serde_json::Value;
+use viewfinder_http::proxy::{Body, Visitor};
 
 use crate::{
+    client::Client,
     companion::{
         anchors::{self, Anchors},
         features,
@@ -17,7 +18,9 @@ use crate::{
         script,
         search::{self, Route},
     },
-    library::{Capabilities, Capability, Complaints, Library, LibraryError},
+    library::{
+        AsCaller, Caller, Capabilities, Capability, Complaints, Library, LibraryError, Page, SearchRoute,
+    },
 };
 
 /// Searches of the library. Each holds what it asks.
@@ -26,7 +29,7 @@ const SEARCHES: Room = Room { all: 16, of_user: 6, waiting: 16 };
 /// What a companion can be told.
 pub struct CompanionConfig {
     /// The way to Immich.
-    pub proxy: Proxy,
+    pub client: Client,
     /// What is known of its library; without one, only `ocr:` and the page's script are added.
     pub library: Option<Arc<dyn Library>>,
     /// Longest time for an answer to a search; past it, Immich answers.
@@ -41,7 +44,7 @@ pub struct CompanionConfig {
 
 /// Stands in front of an Immich.
 pub struct Companion {
-    pub(crate) proxy: Arc<Proxy>,
+    pub(crate) client: Client,
     pub(crate) library: Option<Arc<dyn Library>>,
     pub(crate) time: Duration,
     pub(crate) preview_time: Duration,
@@ -65,13 +68,13 @@ pub struct Status {
 }
 
 impl Companion {
-    /// Ready to answer. Re-runs that were under way when it was closed go on.
+    /// Ready to answer. Re-runs that were under way when it was closed go on. Within a Tokio runtime.
     pub fn new(config: CompanionConfig) -> Self {
-        let CompanionConfig { proxy, library, time, preview_time, jobs, script } = config;
+        let CompanionConfig { client, library, time, preview_time, jobs, script } = config;
         let jobs = library.as_ref().map(|library| Arc::new(Queue::open(Arc::clone(library), jobs)));
         let (searches, complaints) = (Places::new(SEARCHES), Complaints::default());
         Self {
-            proxy: Arc::new(proxy),
+            client,
             library,
             time,
             preview_time,
@@ -93,7 +96,11 @@ impl Companion {
 
     /// How it is right now.
     pub fn status(&self) -> Status {
-        Status { immich_up: self.proxy.is_up(), capabilities: self.capabilities(), script: self.script }
+        Status {
+            immich_up: self.client.proxy().is_up(),
+            capabilities: self.capabilities(),
+            script: self.script,
+        }
     }
 
     /// Answers a request, or has Immich answer it.
@@ -129,7 +136,7 @@ impl Companion {
             }
             _ => {}
         }
-        self.proxy.forward(request, &visitor).await
+        self.client.proxy().forward(request, &visitor).await
     }
 
     /// What can be done right now.
@@ -150,24 +157,21 @@ impl Companion {
         self.capabilities().has(capability)
     }
 
-    /// Asks the library for a search of a user's, on a thread that may block. An answer that nobody waits for any more still keeps
-    /// its place until it is there; a question that nobody waits for any more is not put.
-    pub(crate) async fn with_library<T: Send + 'static>(
+    /// Searches the library for a user, once there is a place for it. Whoever leaves ends the search, and the place is free.
+    pub(crate) async fn search(
         &self,
-        user: Uuid,
-        ask: impl FnOnce(&dyn Library) -> Result<T, LibraryError> + Send + 'static,
-    ) -> Result<T, LibraryError> {
+        caller: &Caller,
+        route: SearchRoute,
+        body: &Value,
+        immich: &dyn AsCaller,
+    ) -> Result<Page, LibraryError> {
         let failed = |message: &str| LibraryError::Failed { code: "internal", message: message.to_owned() };
-        let library = self.library.clone().ok_or_else(|| failed("there is no library"))?;
-        let place = self.searches.take(user).await.ok_or_else(|| LibraryError::Failed {
+        let library = self.library.as_ref().ok_or_else(|| failed("there is no library"))?;
+        let _place = self.searches.take(caller.user).await.ok_or_else(|| LibraryError::Failed {
             code: "busy",
             message: "too many searches of one user wait".to_owned(),
         })?;
-        let answer = spawn_blocking(move || {
-            let answer = ask(&*library);
-            drop(place);
-            answer
-        });
-        answer.await.unwrap_or_else(|_| Err(failed("the library broke over the question")))
+        let answer = AssertUnwindSafe(library.search(caller, route, body, immich)).catch_unwind().await;
+        answer.unwrap_or_else(|_| Err(failed("the library broke over the question")))
     }
 }

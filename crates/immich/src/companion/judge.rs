@@ -4,10 +4,11 @@ use hyper::{Method, Response, StatusCode, http::request::Parts};
 use serde_json::Value;
 use tokio::time::timeout;
 use uuid::Uuid;
-use viewfinder_http::proxy::{Body, Proxy, Visitor};
+use viewfinder_http::proxy::{Body, Visitor};
 
 use crate::{
-    companion::{Companion, ask, reply},
+    client::Client,
+    companion::{Companion, reply},
     library::Caller,
 };
 
@@ -32,12 +33,12 @@ pub(crate) struct Probe {
 }
 
 /// Sends a probe as the caller, and asks who that is, all at once.
-pub(crate) async fn judge(proxy: &Proxy, visitor: &Visitor, parts: &Parts, probe: &Probe) -> Verdict {
+pub(crate) async fn judge(client: &Client, visitor: &Visitor, parts: &Parts, probe: &Probe) -> Verdict {
     let (probed, user, session) = tokio::join!(
-        ask::as_sender(proxy, visitor, parts, Method::POST, probe.path, Some(&probe.body)),
-        ask::as_sender(proxy, visitor, parts, Method::GET, "/api/users/me", None),
+        client.as_sender(visitor, parts, Method::POST, probe.path, Some(&probe.body)),
+        client.as_sender(visitor, parts, Method::GET, "/api/users/me", None),
         // Sessions only: an API key is never elevated, and is refused here.
-        ask::as_sender(proxy, visitor, parts, Method::GET, "/api/auth/status", None),
+        client.as_sender(visitor, parts, Method::GET, "/api/auth/status", None),
     );
     let probed = match probed {
         Ok(answer) => answer,
@@ -72,7 +73,7 @@ pub(crate) async fn user(
     parts: &Parts,
     visitor: &Visitor,
 ) -> Result<Uuid, Response<Body>> {
-    let asked = ask::as_sender(&companion.proxy, visitor, parts, Method::GET, "/api/users/me", None);
+    let asked = companion.client.as_sender(visitor, parts, Method::GET, "/api/users/me", None);
     let asked = timeout(companion.time, asked).await.map_err(|_| nobody_said())?;
     let answer = asked.map_err(|_| nobody_said())?;
     if answer.status.is_client_error() {

@@ -10,9 +10,7 @@
 
 mod anchors;
 mod as_caller;
-mod ask;
 mod body;
-mod bounded;
 mod features;
 mod front;
 #[cfg(feature = "fuzzing")]
@@ -27,6 +25,7 @@ mod read;
 mod reply;
 mod script;
 mod search;
+mod shared_link;
 mod watch;
 
 pub use front::{Companion, CompanionConfig, Status};

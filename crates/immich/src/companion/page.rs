@@ -11,7 +11,7 @@ use hyper::{
 };
 use viewfinder_http::proxy::{Body, Visitor, full};
 
-use crate::companion::{Companion, ask};
+use crate::{client::gather, companion::Companion};
 
 /// The longest page that is read. Immich's has a few thousand bytes.
 const MOST: u64 = 2 << 20;
@@ -39,15 +39,15 @@ pub(crate) async fn answer(
     // What the browser has is a page of ours, of which Immich knows nothing.
     headers.remove(IF_NONE_MATCH);
     headers.remove(IF_MODIFIED_SINCE);
-    let response = companion.proxy.forward(request, visitor).await;
+    let response = companion.client.proxy().forward(request, visitor).await;
     if !is_plain_page(&response) {
         return response;
     }
     let (mut head, body) = response.into_parts();
-    let whole = match ask::whole(Response::new(body)).await {
-        Ok(whole) => whole.bytes,
-        Err(error) => {
-            tracing::debug!(error, "a page broke off");
+    let whole = match gather(body, MOST as usize).await {
+        Ok(whole) => whole,
+        Err(unread) => {
+            tracing::debug!(error = unread.why, "a page broke off");
             let mut response = Response::new(viewfinder_http::proxy::empty());
             *response.status_mut() = StatusCode::BAD_GATEWAY;
             return response;

@@ -21,12 +21,13 @@ use tokio::{
 };
 use viewfinder_http::proxy::{Body, Visitor, empty, full};
 
-use crate::companion::{
-    Companion,
-    bounded::gather,
-    judge,
-    places::{Place, Places, Room},
-    reply,
+use crate::{
+    client::gather,
+    companion::{
+        Companion, judge,
+        places::{Place, Places, Room},
+        reply,
+    },
 };
 
 /// The most bytes of a request that is read here. A search with thousands of people in its filter has less.
@@ -91,7 +92,7 @@ impl Unread {
     pub(crate) async fn forward(self, companion: &Companion, visitor: &Visitor) -> Response<Body> {
         match self.why {
             Why::Slow => slow(),
-            _ => companion.proxy.forward(self.request, visitor).await,
+            _ => companion.client.proxy().forward(self.request, visitor).await,
         }
     }
 }

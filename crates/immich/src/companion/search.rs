@@ -11,15 +11,16 @@ use tokio::time::timeout;
 use viewfinder_http::proxy::{Body, Visitor, full};
 
 use crate::{
+    client::with_path,
     companion::{
         Companion,
         as_caller::Sender,
-        ask,
         body::{self, has_own_text, is_prefixed, own_text, text_in_query},
         judge::{Probe, Verdict, judge},
         metric,
         read::Read,
         reply,
+        shared_link::is_of_shared_link,
     },
     library::{LibraryError, Next, Page, SearchRoute, Who, is_structured},
 };
@@ -95,8 +96,8 @@ pub(crate) async fn answer(
         Err(unread) => return unread.forward(companion, visitor).await,
     };
     let body = read.object().await;
-    let Some(body) = body.filter(|body| is_ours(route, body) && !ask::is_of_shared_link(&read.parts)) else {
-        return companion.proxy.forward(read.again(), visitor).await;
+    let Some(body) = body.filter(|body| is_ours(route, body) && !is_of_shared_link(&read.parts)) else {
+        return companion.client.proxy().forward(read.again(), visitor).await;
     };
     let started = Instant::now();
     let left = match timeout(companion.time, ours(companion, route, &read, &body, visitor)).await {
@@ -119,7 +120,7 @@ pub(crate) async fn answer(
     };
     metric::ended(route.label(), outcome);
     let request = rephrased(companion, route, &read, body, visitor).await.unwrap_or_else(|| read.again());
-    companion.proxy.forward(request, visitor).await
+    companion.client.proxy().forward(request, visitor).await
 }
 
 /// Is there anything in a search that we may know better than Immich?
@@ -158,7 +159,7 @@ async fn ours(
         granted: &[StatusCode::OK],
         needs_user: false,
     };
-    let (caller, probed) = match judge(&companion.proxy, visitor, &read.parts, &probe).await {
+    let (caller, probed) = match judge(&companion.client, visitor, &read.parts, &probe).await {
         Verdict::Granted(caller, answer) => (caller, answer),
         Verdict::Refused(response) => return Ok(("refused", *response)),
         Verdict::Unclear(why) => return Err(Left::Told("unclear", why, visitor.into())),
@@ -180,12 +181,7 @@ async fn ours(
     }
     let question = Value::Object(question(route, body));
     let immich = Sender::new(companion, &read.parts, visitor);
-    let page = companion
-        .with_library(caller.user, move |library| {
-            library.search(&caller, route.searches(), &question, &immich)
-        })
-        .await;
-    match page {
+    match companion.search(&caller, route.searches(), &question, &immich).await {
         Ok(page) => Ok(("answered", reply::json(&read.parts.headers, &response(route, page, cursors)))),
         Err(LibraryError::NotUnderstood(why)) => {
             tracing::debug!(route = route.label(), why, "left to Immich");
@@ -202,8 +198,7 @@ async fn ours(
 /// Do this Immich's lists have cursors, as far as the caller may know?
 async fn has_cursors(companion: &Companion, read: &Read, visitor: &Visitor) -> bool {
     let one = json!({"size": 1});
-    let asked =
-        ask::as_sender(&companion.proxy, visitor, &read.parts, Method::POST, METADATA, Some(&one)).await;
+    let asked = companion.client.as_sender(visitor, &read.parts, Method::POST, METADATA, Some(&one)).await;
     let answer = asked.ok().and_then(|answer| answer.json());
     answer.is_some_and(|answer| answer.pointer("/assets/nextCursor").is_some())
 }
@@ -290,7 +285,7 @@ async fn rephrased(
         body.entry("size").or_insert(json!(SIZE));
     }
     let mut request = with_body(read, body);
-    *request.uri_mut() = ask::with_path(&read.parts.uri, METADATA);
+    *request.uri_mut() = with_path(&read.parts.uri, METADATA);
     Some(request)
 }
 
@@ -313,7 +308,7 @@ async fn unprefixed(
 /// Can this Immich search for text?
 async fn has_text(companion: &Companion, read: &Read, visitor: &Visitor) -> Option<bool> {
     let path = "/api/server/features";
-    let features = ask::as_sender(&companion.proxy, visitor, &read.parts, Method::GET, path, None).await;
+    let features = companion.client.as_sender(visitor, &read.parts, Method::GET, path, None).await;
     features.ok()?.json()?.get("ocr")?.as_bool()
 }
 

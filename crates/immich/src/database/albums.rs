@@ -1,16 +1,18 @@
 //! Whether a caller may look into albums.
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Result, Work};
+use viewfinder_catalog::postgres::{Result, Transaction};
 
 /// Are all of these albums the user's own, or shared with them? No, if the database does not tell in a way that is known.
 ///
 /// Immich was asked before; this is asked again because such albums show pictures of anybody.
-pub(crate) fn all_readable(work: &mut Work<'_>, user: Uuid, albums: &[Uuid]) -> Result<bool> {
-    let rows = work.rows(
-        "SELECT table_name || '.' || column_name FROM information_schema.columns
+pub(crate) async fn all_readable(tx: &Transaction, user: Uuid, albums: &[Uuid]) -> Result<bool> {
+    let rows = tx
+        .rows(
+            "SELECT table_name || '.' || column_name FROM information_schema.columns
          WHERE table_schema = 'public' AND table_name IN ('album', 'album_user')",
-        &[],
-    )?;
+            &[],
+        )
+        .await?;
     let known: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     let has = |columns: &[&str]| columns.iter().all(|column| known.iter().any(|known| known == column));
     let mut ways = Vec::new();
@@ -33,6 +35,6 @@ pub(crate) fn all_readable(work: &mut Work<'_>, user: Uuid, albums: &[Uuid]) -> 
         "SELECT count(*) FROM public.album AS a WHERE a.id = ANY($2) AND {kept}({})",
         ways.join(" OR ")
     );
-    let readable: i64 = work.one(&statement, &[&user, &different])?;
+    let readable: i64 = tx.one(&statement, &[&user, &different]).await?;
     Ok(readable == different.len() as i64)
 }

@@ -6,7 +6,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use viewfinder_core::{
     Answer, Backend, DecodeRules, PictureRequest, PictureTask, SentenceRequest, TaskError, ocr,
 };
@@ -19,10 +18,9 @@ const KEPT: usize = 100;
 /// Kept no longer than this, because another model may come to answer under the same name.
 const FRESH: Duration = Duration::from_secs(600);
 
-/// What answers, and how to wait for it.
+/// What answers.
 pub(crate) struct Asker {
     pub(crate) backend: Arc<dyn Backend>,
-    pub(crate) runtime: Handle,
     /// How text is read, but for the thresholds, which Immich's settings say.
     pub(crate) ocr: ocr::Options,
     pub(crate) sentences: Mutex<VecDeque<(SentenceRequest, Vec<f32>, Instant)>>,
@@ -30,13 +28,13 @@ pub(crate) struct Asker {
 
 impl Asker {
     /// The vector of a sentence, as the model gives it.
-    pub(crate) fn sentence(&self, request: &SentenceRequest) -> Result<Vec<f32>, TaskError> {
+    pub(crate) async fn sentence(&self, request: &SentenceRequest) -> Result<Vec<f32>, TaskError> {
         let kept = || self.sentences.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept().iter().find(|(known, _, at)| known == request && at.elapsed() < FRESH).cloned();
         if let Some((_, vector, _)) = known {
             return Ok(vector);
         }
-        let vector = self.runtime.block_on(self.backend.sentence(request.clone()))?;
+        let vector = self.backend.sentence(request.clone()).await?;
         let mut kept = kept();
         kept.retain(|(known, ..)| known != request);
         kept.truncate(KEPT - 1);
@@ -45,15 +43,15 @@ impl Asker {
     }
 
     /// The vector of a picture, as the model gives it.
-    pub(crate) fn vector(&self, model: &str, picture: Bytes) -> Result<Vec<f32>, TaskError> {
-        match self.picture(PictureTask::Embed { model: model.to_owned() }, picture)? {
+    pub(crate) async fn vector(&self, model: &str, picture: Bytes) -> Result<Vec<f32>, TaskError> {
+        match self.picture(PictureTask::Embed { model: model.to_owned() }, picture).await? {
             (Answer::Embedding(vector), ..) => Ok(vector),
             _ => Err(TaskError::another_answer()),
         }
     }
 
     /// The text of a picture.
-    pub(crate) fn text(&self, settings: &OcrSettings, picture: Bytes) -> Result<ReadText, TaskError> {
+    pub(crate) async fn text(&self, settings: &OcrSettings, picture: Bytes) -> Result<ReadText, TaskError> {
         let task = PictureTask::Text {
             detection: settings.model.clone(),
             recognition: settings.model.clone(),
@@ -65,15 +63,15 @@ impl Asker {
                 ..self.ocr.clone()
             },
         };
-        let (Answer::Text(lines), width, height) = self.picture(task, picture)? else {
+        let (Answer::Text(lines), width, height) = self.picture(task, picture).await? else {
             return Err(TaskError::another_answer());
         };
         Ok(ReadText::of(&lines, width, height))
     }
 
-    fn picture(&self, task: PictureTask, bytes: Bytes) -> Result<(Answer, usize, usize), TaskError> {
+    async fn picture(&self, task: PictureTask, bytes: Bytes) -> Result<(Answer, usize, usize), TaskError> {
         let request = PictureRequest { bytes, decode: DecodeRules::AS_STORED, tasks: vec![task] };
-        let found = self.runtime.block_on(self.backend.picture(request))?;
+        let found = self.backend.picture(request).await?;
         let answer = found.answers.into_iter().next().ok_or_else(TaskError::another_answer)??;
         Ok((answer, found.width, found.height))
     }

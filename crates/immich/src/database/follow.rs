@@ -6,15 +6,14 @@
 //! pictures, a restored database, a clock that was set back.
 use std::{
     collections::HashMap,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    thread::JoinHandle,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use tokio::{task::JoinHandle, time::sleep};
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Result as Sql, Work, at_most};
+use viewfinder_catalog::postgres::{Result as Sql, Transaction, at_most};
 
-use crate::database::{Database, Error, schema::Schema, tables::OwnText};
+use crate::database::{Database, Error, schema::Schema, single::rows, tables::OwnText};
 
 /// How often changes are asked for.
 const EVERY: Duration = Duration::from_secs(5);
@@ -38,40 +37,28 @@ pub(crate) struct Pulse {
     counted: Option<[i64; 2]>,
 }
 
-/// Follows Immich's changes on a thread of its own until it is dropped.
-pub struct Follower {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// Follows Immich's changes until it is dropped. What a transaction has not kept by then is done by the next one that follows.
+pub struct Follower(JoinHandle<()>);
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.stop.take();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // a panic was printed when it happened
-        }
+        self.0.abort();
     }
 }
 
 impl Database {
-    /// Starts to follow Immich's changes, and to catch up with what is there.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn start_following(&self) -> std::io::Result<Follower> {
-        let (stop, stopped) = channel();
-        let library = self.clone();
-        let thread =
-            std::thread::Builder::new().name("immich-follow".into()).spawn(move || library.run(&stopped))?;
-        Ok(Follower { stop: Some(stop), thread: Some(thread) })
+    /// Starts to follow Immich's changes, and to catch up with what is there. Within a Tokio runtime.
+    pub fn start_following(&self) -> Follower {
+        let database = self.clone();
+        Follower(tokio::spawn(async move { database.run().await }))
     }
 
-    fn run(&self, stopped: &Receiver<()>) {
+    async fn run(&self) {
         loop {
             let begun = Instant::now();
-            self.look_after(LOOK_EVERY);
+            self.look_after(LOOK_EVERY).await;
             let mut caught_up = true;
-            match self.follow() {
+            match self.follow().await {
                 Ok(done) => {
                     caught_up = done;
                     let mut pulse = self.pulse();
@@ -80,47 +67,49 @@ impl Database {
                     }
                     pulse.fresh = Some(begun);
                 }
-                Err(error) => self.note(&error),
+                Err(error) => self.note(&error).await,
             }
-            let rest = if caught_up { EVERY.saturating_sub(begun.elapsed()) } else { Duration::ZERO };
-            if stopped.recv_timeout(rest) != Err(RecvTimeoutError::Timeout) {
-                return;
-            }
+            sleep(if caught_up { EVERY.saturating_sub(begun.elapsed()) } else { Duration::ZERO }).await;
         }
     }
 
     /// Tells a trouble once, and looks at the tables again where they may have changed.
-    fn note(&self, error: &Error) {
+    async fn note(&self, error: &Error) {
         let text = error.to_string();
         let known = self.pulse().trouble.replace(text);
         if known.is_none() {
             tracing::warn!(%error, "Immich's changes cannot be followed now; trying again");
         }
-        self.look_after_failure(error);
+        self.look_after_failure(error).await;
     }
 
     /// Takes over what has changed, and compares some more pictures; tells whether all were compared once.
     ///
     /// # Errors
     /// [`Error::Store`]; trying again later may help.
-    pub fn follow(&self) -> Result<bool, Error> {
+    pub async fn follow(&self) -> Result<bool, Error> {
         let schema = self.schema();
         if !schema.ids {
             return Ok(true);
         }
-        let (changed, read, has_text): (SystemTime, SystemTime, bool) = self.pool().read(|work| {
-            let row = work.row(
+        let tx = self.pool().read().await?;
+        let row = tx
+            .row(
                 "SELECT changed_up_to, read_up_to, EXISTS (SELECT FROM viewfinder.immich_text WHERE letters <> '')
                  FROM viewfinder.immich_state",
                 &[],
-            )?;
-            Ok(row.map_or((UNIX_EPOCH, UNIX_EPOCH, false), |row| (row.get(0), row.get(1), row.get(2))))
-        })?;
+            )
+            .await?;
+        tx.commit().await?;
+        let (changed, read, has_text): (SystemTime, SystemTime, bool) =
+            row.map_or((UNIX_EPOCH, UNIX_EPOCH, false), |row| (row.get(0), row.get(1), row.get(2)));
         self.pulse().has_text = has_text;
         // Each is tried, whatever befalls the others.
-        let pictures = if schema.changes { self.take_changes(&schema, changed) } else { Ok(()) };
-        let readings = if schema.readings { self.take_readings(&schema, read) } else { Ok(()) };
-        let laps = self.pool().write(|work| self.compare_slice(work, &schema))?;
+        let pictures = if schema.changes { self.take_changes(&schema, changed).await } else { Ok(()) };
+        let readings = if schema.readings { self.take_readings(&schema, read).await } else { Ok(()) };
+        let tx = self.pool().write().await?;
+        let laps = self.compare_slice(&tx, &schema).await?;
+        tx.commit().await?;
         pictures.and(readings)?;
         Ok(laps > 0)
     }
@@ -131,86 +120,83 @@ impl Database {
     }
 
     /// Takes over pictures that were changed since.
-    fn take_changes(&self, schema: &Schema, changed: SystemTime) -> Result<(), Error> {
+    async fn take_changes(&self, schema: &Schema, changed: SystemTime) -> Result<(), Error> {
         let mut after = first_id(changed - OVERLAP);
+        let statement = format!(
+            "SELECT id, \"updateId\" FROM {} WHERE \"updateId\" > $1 ORDER BY \"updateId\" LIMIT $2",
+            schema.asset
+        );
         loop {
-            let more = self.pool().write(|work| {
-                let statement = format!(
-                    "SELECT id, \"updateId\" FROM {} WHERE \"updateId\" > $1 ORDER BY \"updateId\" LIMIT $2",
-                    schema.asset
-                );
-                let rows = work.rows(&statement, &[&after, &at_most(SLICE)])?;
-                let Some(last) = rows.last() else { return Ok(false) };
+            let tx = self.pool().write().await?;
+            let rows = tx.rows(&statement, &[&after, &at_most(SLICE)]).await?;
+            if let Some(last) = rows.last() {
                 after = last.get(1);
                 let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
-                self.refresh(work, schema, &ids)?;
+                self.refresh(&tx, schema, &ids).await?;
                 let up_to = time_of(after).max(changed);
-                work.execute("UPDATE viewfinder.immich_state SET changed_up_to = $1", &[&up_to])?;
-                Ok(rows.len() == SLICE)
-            })?;
-            if !more {
+                tx.execute("UPDATE viewfinder.immich_state SET changed_up_to = $1", &[&up_to]).await?;
+            }
+            tx.commit().await?;
+            if rows.len() < SLICE {
                 return Ok(());
             }
         }
     }
 
     /// Takes over what was read since, if anything was.
-    fn take_readings(&self, schema: &Schema, since: SystemTime) -> Result<(), Error> {
+    async fn take_readings(&self, schema: &Schema, since: SystemTime) -> Result<(), Error> {
         // Counted by the server for its own purposes, a moment late: so they are read before the readings are.
-        let counted: [i64; 2] = self.pool().read(|work| {
-            let row = work.row(
-                "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint, sum(pg_relation_filenode(relid)::bigint)::bigint
-                 FROM pg_stat_user_tables WHERE schemaname = 'public' AND relname IN ('asset_ocr', 'asset_job_status')",
-                &[],
-            )?;
-            let count = |at: usize| row.as_ref().and_then(|row| row.get::<_, Option<i64>>(at)).unwrap_or(0);
-            Ok([count(0), count(1)])
-        })?;
+        let counts = rows(
+            self.pool(),
+            "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint, sum(pg_relation_filenode(relid)::bigint)::bigint
+             FROM pg_stat_user_tables WHERE schemaname = 'public' AND relname IN ('asset_ocr', 'asset_job_status')",
+            &[],
+        )
+        .await?;
+        let count = |at: usize| counts.first().and_then(|row| row.get::<_, Option<i64>>(at)).unwrap_or(0);
+        let counted = [count(0), count(1)];
         if self.pulse().counted == Some(counted) {
             return Ok(());
         }
+        let statement = format!(
+            "SELECT \"assetId\", \"ocrAt\" FROM {} WHERE \"ocrAt\" > $1 ORDER BY \"ocrAt\"",
+            schema.job_status
+        );
         let from = since - OVERLAP;
-        let rows = self.pool().read(|work| {
-            work.rows(
-                &format!(
-                    "SELECT \"assetId\", \"ocrAt\" FROM {} WHERE \"ocrAt\" > $1 ORDER BY \"ocrAt\"",
-                    schema.job_status
-                ),
-                &[&from],
-            )
-        })?;
-        for rows in rows.chunks(SLICE) {
+        for rows in rows(self.pool(), &statement, &[&from]).await?.chunks(SLICE) {
             let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
             let last: Option<SystemTime> = rows.last().map(|row| row.get(1));
             let up_to = last.unwrap_or(since).max(since);
-            self.pool().write(|work| {
-                self.refresh(work, schema, &ids)?;
-                work.execute("UPDATE viewfinder.immich_state SET read_up_to = $1", &[&up_to])?;
-                Ok(())
-            })?;
+            let tx = self.pool().write().await?;
+            self.refresh(&tx, schema, &ids).await?;
+            tx.execute("UPDATE viewfinder.immich_state SET read_up_to = $1", &[&up_to]).await?;
+            tx.commit().await?;
         }
         self.pulse().counted = Some(counted);
         Ok(())
     }
 
     /// Compares some more pictures in the order of their ids; returns how many rounds are complete.
-    fn compare_slice(&self, work: &mut Work<'_>, schema: &Schema) -> Sql<i64> {
-        let row = work.row("SELECT compared_up_to FROM viewfinder.immich_state FOR UPDATE", &[])?;
+    async fn compare_slice(&self, tx: &Transaction, schema: &Schema) -> Sql<i64> {
+        let row = tx.row("SELECT compared_up_to FROM viewfinder.immich_state FOR UPDATE", &[]).await?;
         let from = row.and_then(|row| row.get::<_, Option<Uuid>>(0)).unwrap_or(Uuid::nil());
         let asset = &schema.asset;
-        let ids = work.rows(
-            &format!("SELECT id FROM {asset} WHERE id > $1 ORDER BY id LIMIT $2"),
-            &[&from, &at_most(SLICE)],
-        )?;
+        let ids = tx
+            .rows(
+                &format!("SELECT id FROM {asset} WHERE id > $1 ORDER BY id LIMIT $2"),
+                &[&from, &at_most(SLICE)],
+            )
+            .await?;
         let up_to = ids.last().filter(|_| ids.len() == SLICE).map(|row| row.get::<_, Uuid>(0));
         let last = up_to.unwrap_or(Uuid::max());
-        work.execute(
+        tx.execute(
             &format!(
                 "DELETE FROM viewfinder.immich_text AS t WHERE asset > $1 AND asset <= $2
                  AND NOT EXISTS (SELECT FROM {asset} AS a WHERE a.id = t.asset)"
             ),
             &[&from, &last],
-        )?;
+        )
+        .await?;
         let (status, read_again) = if schema.readings {
             (
                 format!("LEFT JOIN {} AS s ON s.\"assetId\" = a.id", schema.job_status),
@@ -219,35 +205,40 @@ impl Database {
         } else {
             (String::new(), "")
         };
-        let rows = work.rows(
-            &format!(
-                "SELECT a.id FROM {asset} AS a {status}
+        let rows = tx
+            .rows(
+                &format!(
+                    "SELECT a.id FROM {asset} AS a {status}
                  LEFT JOIN viewfinder.immich_text AS t ON t.asset = a.id
                  WHERE a.id > $1 AND a.id <= $2
                      AND ({read_again} t.generation <> (SELECT generation FROM viewfinder.immich_state))"
-            ),
-            &[&from, &last],
-        )?;
+                ),
+                &[&from, &last],
+            )
+            .await?;
         let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
-        self.refresh(work, schema, &ids)?;
-        work.one(
+        self.refresh(tx, schema, &ids).await?;
+        tx.one(
             "UPDATE viewfinder.immich_state SET compared_up_to = $1, laps = laps + ($1::uuid IS NULL)::int RETURNING laps",
             &[&up_to],
         )
+        .await
     }
 
     /// Makes our rows of some pictures what Immich's are.
-    fn refresh(&self, work: &mut Work<'_>, schema: &Schema, ids: &[Uuid]) -> Sql<()> {
+    async fn refresh(&self, tx: &Transaction, schema: &Schema, ids: &[Uuid]) -> Sql<()> {
         if ids.is_empty() {
             return Ok(());
         }
-        let theirs = if schema.readings { theirs(work, schema, ids)? } else { HashMap::new() };
-        let rows = work.rows(
-            "SELECT asset, texts, scores, corners, read_at,
+        let theirs = if schema.readings { theirs(tx, schema, ids).await? } else { HashMap::new() };
+        let rows = tx
+            .rows(
+                "SELECT asset, texts, scores, corners, read_at,
                  generation = (SELECT generation FROM viewfinder.immich_state)
              FROM viewfinder.immich_text WHERE asset = ANY($1)",
-            &[&ids],
-        )?;
+                &[&ids],
+            )
+            .await?;
         let ours: HashMap<Uuid, Own> = rows
             .iter()
             .map(|row| {
@@ -260,7 +251,7 @@ impl Database {
             let Some(their) = theirs.get(id) else {
                 // Read by us, or about to be read again by Immich: only the cut may be old.
                 if let Some(own) = own.filter(|own| !own.current) {
-                    own.text.write(work, self.cutter(), *id, own.read_at)?;
+                    own.text.write(tx, self.cutter(), *id, own.read_at).await?;
                 }
                 continue;
             };
@@ -269,8 +260,8 @@ impl Database {
             let same = |own: &&Own| own.read_at == at && (their.lines == 0 || own.text == their.text);
             match own.filter(same) {
                 Some(own) if own.current => {}
-                Some(own) => own.text.write(work, self.cutter(), *id, at)?,
-                None => their.text.write(work, self.cutter(), *id, at)?,
+                Some(own) => own.text.write(tx, self.cutter(), *id, at).await?,
+                None => their.text.write(tx, self.cutter(), *id, at).await?,
             }
         }
         Ok(())
@@ -294,27 +285,31 @@ struct Reading {
     lines: usize,
 }
 
-fn theirs(work: &mut Work<'_>, schema: &Schema, ids: &[Uuid]) -> Sql<HashMap<Uuid, Reading>> {
-    let rows = work.rows(
-        &format!(
-            "SELECT \"assetId\", \"ocrAt\" FROM {} WHERE \"assetId\" = ANY($1) AND \"ocrAt\" IS NOT NULL",
-            schema.job_status
-        ),
-        &[&ids],
-    )?;
+async fn theirs(tx: &Transaction, schema: &Schema, ids: &[Uuid]) -> Sql<HashMap<Uuid, Reading>> {
+    let rows = tx
+        .rows(
+            &format!(
+                "SELECT \"assetId\", \"ocrAt\" FROM {} WHERE \"assetId\" = ANY($1) AND \"ocrAt\" IS NOT NULL",
+                schema.job_status
+            ),
+            &[&ids],
+        )
+        .await?;
     let mut readings: HashMap<Uuid, Reading> = rows
         .iter()
         .map(|row| (row.get(0), Reading { at: row.get(1), text: OwnText::default(), lines: 0 }))
         .collect();
     let visible = if schema.ocr_visible { "\"isVisible\"" } else { "true" };
     // Immich keeps no order; this is the one of reading, more or less, and always the same.
-    let rows = work.rows(
-        &format!(
-            "SELECT \"assetId\", text, \"textScore\", ARRAY[x1, y1, x2, y2, x3, y3, x4, y4], {visible}
+    let rows = tx
+        .rows(
+            &format!(
+                "SELECT \"assetId\", text, \"textScore\", ARRAY[x1, y1, x2, y2, x3, y3, x4, y4], {visible}
              FROM public.asset_ocr WHERE \"assetId\" = ANY($1) ORDER BY y1, x1, id"
-        ),
-        &[&ids],
-    )?;
+            ),
+            &[&ids],
+        )
+        .await?;
     for row in rows {
         let Some(reading) = readings.get_mut(&row.get(0)) else { continue };
         reading.lines += 1;

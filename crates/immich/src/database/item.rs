@@ -1,7 +1,14 @@
 //! A picture in an answer, as Immich's API gives it.
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+use tokio_postgres::Row;
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Result, Sql, Work};
+use viewfinder_catalog::{
+    StoreError,
+    postgres::{Result, Sql, Transaction},
+};
 
 use crate::{
     database::{
@@ -85,8 +92,8 @@ pub(crate) const PERSON_TIMES: &[&str] = &["updatedAt"];
 const NO_DURATION: &str = "0:00:00.00000";
 
 /// The pictures in the order of their ids, as far as `conditions` (on rows of `asset`) allow them.
-pub(crate) fn items(
-    work: &mut Work<'_>,
+pub(crate) async fn items(
+    tx: &Transaction,
     schema: &Schema,
     caller: Caller,
     ids: &[Uuid],
@@ -107,14 +114,21 @@ pub(crate) fn items(
          WHERE asset.id = ANY({ids_param}) AND {conditions}",
         schema.asset
     );
-    let rows = work.rows(&statement, &sql.refs())?;
-    let mut found: std::collections::HashMap<Uuid, Value> =
-        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-    let own = caller.user.to_string();
+    let rows = tx.rows(&statement, &sql.refs()).await?;
+    let (ids, rules) = (ids.to_vec(), schema.rules);
+    // To read a thousand of them as JSON takes a while.
+    let finished = spawn_blocking(move || finished(&rows, &ids, caller.user, extras, rules)).await;
+    finished.map_err(|error| StoreError::Internal(error.to_string()))
+}
+
+/// The pictures of rows, in the order of their ids.
+fn finished(rows: &[Row], ids: &[Uuid], user: Uuid, extras: Extras, rules: Rules) -> Vec<Value> {
+    let mut found: HashMap<Uuid, Value> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let own = user.to_string();
     // Immich leaves out pictures without a row of EXIF if that was asked for.
     let complete = |item: &Value| !extras.exif || !item["exifInfo"].is_null();
     let items = ids.iter().filter_map(|id| found.remove(id)).filter(complete);
-    Ok(items.map(|item| finish(item, schema, &own)).collect())
+    items.map(|item| finish(item, rules, &own)).collect()
 }
 
 /// What the database can say, as JSON.
@@ -177,25 +191,25 @@ fn object(pairs: &[(&str, String)]) -> String {
 }
 
 /// What the server adds to what the database says.
-fn finish(mut item: Value, schema: &Schema, own: &str) -> Value {
+fn finish(mut item: Value, rules: Rules, own: &str) -> Value {
     item["isFavorite"] = json!(item["isFavorite"] == true && item["ownerId"] == own);
     item["isArchived"] = json!(item["visibility"] == "archive");
     item["originalMimeType"] = json!(mime::of(item["originalFileName"].as_str().unwrap_or_default()));
-    if schema.rules != Rules::V3 && item["duration"].is_null() {
+    if rules != Rules::V3 && item["duration"].is_null() {
         item["duration"] = json!(NO_DURATION);
     }
     item["hasMetadata"] = json!(true);
     item["resized"] = json!(true);
     let object = item.as_object_mut();
     let faces = object.and_then(|object| {
-        if schema.rules == Rules::V1 {
+        if rules == Rules::V1 {
             object.remove("createdAt");
         }
         object.remove("faces")
     });
-    let (people, unassigned) = people(faces, schema.rules);
+    let (people, unassigned) = people(faces, rules);
     item["people"] = Value::Array(people);
-    if let Some(unassigned) = unassigned.filter(|_| schema.rules != Rules::V3) {
+    if let Some(unassigned) = unassigned.filter(|_| rules != Rules::V3) {
         item["unassignedFaces"] = Value::Array(unassigned);
     }
     item

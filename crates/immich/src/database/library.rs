@@ -5,16 +5,19 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use serde_json::Value;
 use uuid::Uuid;
-use viewfinder_index::Stop;
 
 use crate::{
-    database::{Database, DatabaseConfig, Error, Follower, MediaFolder},
+    database::{Database, DatabaseConfig, Error, Follower, MediaFolder, MediaPreviews, NoPreview, Previews},
     library::{
         AsCaller, Caller, Capabilities, Library, LibraryError, Page, RerunKind, SearchRequest, SearchRoute,
     },
+    rest::rest,
 };
+use tokio_util::sync::CancellationToken;
 
 /// Between two tries to open a database.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -22,24 +25,27 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// A library that is opened in the background: the database may start later than this program, and Immich makes its tables
 /// later still.
 pub struct DatabaseLibrary {
-    opened: Arc<OnceLock<(Database, Option<Follower>)>>,
+    opened: Arc<OnceLock<(Database, Follower)>>,
     media: Option<MediaFolder>,
 }
 
 impl DatabaseLibrary {
-    /// Opens the database, now or as soon as that is possible, and follows its changes from then on.
+    /// Opens the database, now or as soon as that is possible, and follows its changes from then on. Within a Tokio runtime.
     ///
     /// With its folder of media, previews are read from there, and text is read that Immich does not read itself, until asked to stop.
-    pub fn start(config: DatabaseConfig, media: Option<MediaFolder>, stop: Stop) -> std::io::Result<Self> {
+    pub fn start(config: DatabaseConfig, media: Option<MediaFolder>, stop: CancellationToken) -> Self {
         let opened = Arc::new(OnceLock::new());
         let library = Self { opened: Arc::clone(&opened), media: media.clone() };
-        std::thread::Builder::new().name("immich-open".into()).spawn(move || {
-            let database = open(&config, &opened);
+        tokio::spawn(async move {
+            let Some(database) = open(&config, &stop).await else { return };
+            tracing::info!("Immich's database is open: its text is searched here");
+            // Nobody else sets it.
+            let _ = opened.set((database.clone(), database.start_following()));
             if let Some(media) = media {
-                read(&database, &media, &stop);
+                read(&database, &media, &stop).await;
             }
-        })?;
-        Ok(library)
+        });
+        library
     }
 
     fn database(&self) -> Result<&Database, LibraryError> {
@@ -50,11 +56,12 @@ impl DatabaseLibrary {
     }
 }
 
-fn open(config: &DatabaseConfig, opened: &OnceLock<(Database, Option<Follower>)>) -> Database {
+/// Tries until it works, or the program stops.
+async fn open(config: &DatabaseConfig, stop: &CancellationToken) -> Option<Database> {
     let mut told = BTreeSet::new();
-    let database = loop {
-        match Database::open(config.clone()) {
-            Ok(database) => break database,
+    while !stop.is_cancelled() {
+        match Database::open(config.clone()).await {
+            Ok(database) => return Some(database),
             Err(error) => {
                 let error = error.to_string();
                 if told.insert(error.clone()) {
@@ -62,27 +69,17 @@ fn open(config: &DatabaseConfig, opened: &OnceLock<(Database, Option<Follower>)>
                 }
             }
         }
-        std::thread::sleep(PAUSE);
-    };
-    tracing::info!("Immich's database is open: its text is searched here");
-    let follower = database.start_following();
-    if let Err(error) = &follower {
-        tracing::error!(%error, "changes of Immich's library are not followed");
+        rest(PAUSE, stop).await;
     }
-    // Nobody else sets it.
-    let _ = opened.set((database.clone(), follower.ok()));
-    database
+    None
 }
 
 /// Reads what Immich leaves unread, and looks again and again whether there is more.
-fn read(database: &Database, media: &MediaFolder, stop: &Stop) {
+async fn read(database: &Database, media: &MediaFolder, stop: &CancellationToken) {
     let mut failed = HashSet::new();
     let mut told = None;
-    let preview = |id| database.preview_in(media, id);
-    while !stop.asked() {
-        let read = database.reads_text().and_then(|ours| {
-            if ours { database.read_missing(&preview, &mut failed, || !stop.asked()) } else { Ok(0) }
-        });
+    while !stop.is_cancelled() {
+        let read = read_once(database, media, &mut failed, stop).await;
         let trouble = read.as_ref().err().map(ToString::to_string);
         match (read, &trouble) {
             (Ok(pictures @ 1..), _) => tracing::info!(pictures, "read pictures that Immich does not read"),
@@ -95,12 +92,35 @@ fn read(database: &Database, media: &MediaFolder, stop: &Stop) {
             _ => {}
         }
         told = trouble;
-        std::thread::sleep(PAUSE);
+        rest(PAUSE, stop).await;
     }
 }
 
+async fn read_once(
+    database: &Database,
+    media: &MediaFolder,
+    failed: &mut HashSet<Uuid>,
+    stop: &CancellationToken,
+) -> Result<u64, Error> {
+    if !database.reads_text().await? {
+        return Ok(0);
+    }
+    database.read_missing(&MediaPreviews { database, media }, failed, || !stop.is_cancelled()).await
+}
+
+/// Previews that Immich gives to the caller.
+struct AsCallers<'a>(&'a dyn AsCaller);
+
+#[async_trait]
+impl Previews for AsCallers<'_> {
+    async fn preview(&self, asset: Uuid) -> Result<Bytes, NoPreview> {
+        Ok(self.0.preview(asset).await?)
+    }
+}
+
+#[async_trait]
 impl Library for DatabaseLibrary {
-    fn search(
+    async fn search(
         &self,
         caller: &Caller,
         route: SearchRoute,
@@ -108,18 +128,18 @@ impl Library for DatabaseLibrary {
         _: &dyn AsCaller,
     ) -> Result<Page, LibraryError> {
         let request = SearchRequest::parse(route, body)?;
-        self.database()?.search(caller, &request).map_err(|error| match error {
+        self.database()?.search(caller, &request).await.map_err(|error| match error {
             // Immich answers such searches itself.
             Error::Missing { reason, .. } => LibraryError::NotUnderstood(reason),
             other => other.into(),
         })
     }
 
-    fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
-        Ok(self.database()?.require_own(caller, assets)?)
+    async fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
+        Ok(self.database()?.require_own(caller, assets).await?)
     }
 
-    fn rerun(
+    async fn rerun(
         &self,
         caller: &Caller,
         kind: RerunKind,
@@ -127,11 +147,11 @@ impl Library for DatabaseLibrary {
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
         let database = self.database()?;
-        let preview = |asset| match &self.media {
-            Some(media) => database.preview_in(media, asset),
-            None => Ok(immich.preview(asset)?),
+        let done = match &self.media {
+            Some(media) => database.rerun(caller, kind, assets, &MediaPreviews { database, media }).await,
+            None => database.rerun(caller, kind, assets, &AsCallers(immich)).await,
         };
-        Ok(database.rerun(caller, kind, assets, &preview)?)
+        Ok(done?)
     }
 
     fn capabilities(&self) -> Capabilities {

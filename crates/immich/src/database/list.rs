@@ -8,7 +8,11 @@ use viewfinder_catalog::{
 };
 
 use crate::{
-    database::{schema::Schema, source::Allowed},
+    database::{
+        schema::Schema,
+        single::{one, rows},
+        source::Allowed,
+    },
     library::order::{By, Order},
 };
 
@@ -32,7 +36,7 @@ impl List<'_> {
     }
 
     /// Those at these places of the order.
-    pub(crate) fn part(
+    pub(crate) async fn part(
         &self,
         pool: &Pool,
         schema: &Schema,
@@ -46,29 +50,40 @@ impl List<'_> {
             String::new()
         };
         let end = format!("ORDER BY {} LIMIT {limit} OFFSET {offset}", order_by(order));
-        self.ids(pool, schema, &exif, &end)
+        self.ids(pool, schema, &exif, &end).await
     }
 
     /// At most so many, by chance.
-    pub(crate) fn drawn(&self, pool: &Pool, schema: &Schema, count: usize) -> Result<Vec<Uuid>, StoreError> {
-        self.ids(pool, schema, "", &format!("ORDER BY random() LIMIT {}", at_most(count)))
+    pub(crate) async fn drawn(
+        &self,
+        pool: &Pool,
+        schema: &Schema,
+        count: usize,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        self.ids(pool, schema, "", &format!("ORDER BY random() LIMIT {}", at_most(count))).await
     }
 
-    fn ids(&self, pool: &Pool, schema: &Schema, join: &str, end: &str) -> Result<Vec<Uuid>, StoreError> {
+    async fn ids(
+        &self,
+        pool: &Pool,
+        schema: &Schema,
+        join: &str,
+        end: &str,
+    ) -> Result<Vec<Uuid>, StoreError> {
         let mut sql = Sql::default();
         let condition = self.condition(&mut sql);
         let statement =
             format!("SELECT asset.id FROM {} AS asset {join} WHERE {condition} {end}", schema.asset);
-        let rows = pool.read(|work| work.rows(&statement, &sql.refs()))?;
+        let rows = rows(pool, &statement, &sql.refs()).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// How many there are.
-    pub(crate) fn count(&self, pool: &Pool, schema: &Schema) -> Result<usize, StoreError> {
+    pub(crate) async fn count(&self, pool: &Pool, schema: &Schema) -> Result<usize, StoreError> {
         let mut sql = Sql::default();
         let condition = self.condition(&mut sql);
         let statement = format!("SELECT count(*) FROM {} AS asset WHERE {condition}", schema.asset);
-        let count: i64 = pool.read(|work| work.one(&statement, &sql.refs()))?;
+        let count: i64 = one(pool, &statement, &sql.refs()).await?;
         Ok(usize::try_from(count).unwrap_or(0))
     }
 }

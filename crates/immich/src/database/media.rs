@@ -1,11 +1,13 @@
 //! Previews from the folder where Immich keeps them.
 use std::path::{Component, Path, PathBuf};
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Result, Work};
+use viewfinder_catalog::postgres::{Result, Transaction};
 
-use crate::database::{Database, NoPreview, schema::Schema};
+use crate::database::{Database, NoPreview, Previews, schema::Schema};
 
 /// Bytes of a preview. Immich makes them of 1440 pixels.
 const LARGEST: u64 = 100 << 20;
@@ -27,6 +29,16 @@ impl MediaFolder {
         rest.components().all(|part| matches!(part, Component::Normal(_))).then(|| self.folder.join(rest))
     }
 
+    /// Reads a file of the folder. Blocks.
+    fn read(&self, place: &Path) -> Result<Bytes, NoPreview> {
+        viewfinder_files::read(place, LARGEST).map(Bytes::from).map_err(|error| {
+            self.trouble().map_or_else(
+                || NoPreview::OfPicture(format!("{}: {error}", place.display())),
+                NoPreview::OfAll,
+            )
+        })
+    }
+
     /// Why nothing in the folder can be read. Where a disk is not mounted, the folder is empty.
     fn trouble(&self) -> Option<String> {
         let folder = self.folder.display();
@@ -43,35 +55,38 @@ impl Database {
     ///
     /// # Errors
     /// [`NoPreview::OfAll`] if the folder is not what it should be, as one whose disk is not mounted.
-    pub fn preview_in(&self, media: &MediaFolder, id: Uuid) -> Result<Bytes, NoPreview> {
-        let schema = self.schema();
-        let read = self.pool().read(|work| {
-            let row = work.row(&statement(&schema), &[&id])?;
-            let prefix = match &media.prefix_in_database {
-                Some(prefix) => prefix.clone(),
-                None => location(work, &schema)?,
-            };
-            Ok((row.map(|row| row.get::<_, String>(0)), prefix))
-        });
-        let (path, prefix) = read.map_err(|error| error.to_string())?;
+    pub async fn preview_in(&self, media: &MediaFolder, id: Uuid) -> Result<Bytes, NoPreview> {
+        let (path, prefix) = self.preview_path(media, id).await.map_err(|error| error.to_string())?;
         let path = path.ok_or_else(|| "Immich has made none yet".to_owned())?;
         let place = media.place(&prefix, &path).ok_or_else(|| {
             format!("{path} does not begin with {prefix}; companion.media_prefix or --media-prefix says what paths begin with")
         })?;
-        viewfinder_files::read(&place, LARGEST).map(Bytes::from).map_err(|error| {
-            media.trouble().map_or_else(
-                || NoPreview::OfPicture(format!("{}: {error}", place.display())),
-                NoPreview::OfAll,
-            )
-        })
+        let media = media.clone();
+        // A disk may sleep.
+        let read = spawn_blocking(move || media.read(&place)).await;
+        read.unwrap_or_else(|error| Err(error.to_string().into()))
+    }
+
+    /// The path of a preview, and what paths begin with.
+    async fn preview_path(&self, media: &MediaFolder, id: Uuid) -> Result<(Option<String>, String)> {
+        let schema = self.schema();
+        let tx = self.pool().read().await?;
+        let row = tx.row(&statement(&schema), &[&id]).await?;
+        let prefix = match &media.prefix_in_database {
+            Some(prefix) => prefix.clone(),
+            None => location(&tx, &schema).await?,
+        };
+        tx.commit().await?;
+        Ok((row.map(|row| row.get(0)), prefix))
     }
 }
 
 /// The folder that Immich says its files are in, as it sees them; of an Immich that does not say, the usual one of a container.
-fn location(work: &mut Work<'_>, schema: &Schema) -> Result<String> {
+async fn location(tx: &Transaction, schema: &Schema) -> Result<String> {
     let row = match &schema.settings {
         Some(table) => {
-            work.row(&format!("SELECT value ->> 'location' FROM {table} WHERE key = 'MediaLocation'"), &[])?
+            tx.row(&format!("SELECT value ->> 'location' FROM {table} WHERE key = 'MediaLocation'"), &[])
+                .await?
         }
         None => None,
     };
@@ -81,6 +96,21 @@ fn location(work: &mut Work<'_>, schema: &Schema) -> Result<String> {
 fn statement(schema: &Schema) -> String {
     let edited = if schema.edited_files { " AND NOT \"isEdited\"" } else { "" };
     format!("SELECT path FROM {} WHERE \"assetId\" = $1 AND type = 'preview'{edited}", schema.file)
+}
+
+/// Previews of a database's pictures in a folder.
+pub struct MediaPreviews<'a> {
+    /// Tells their paths.
+    pub database: &'a Database,
+    /// Where they are.
+    pub media: &'a MediaFolder,
+}
+
+#[async_trait]
+impl Previews for MediaPreviews<'_> {
+    async fn preview(&self, asset: Uuid) -> Result<Bytes, NoPreview> {
+        self.database.preview_in(self.media, asset).await
+    }
 }
 
 #[cfg(test)]

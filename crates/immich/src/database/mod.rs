@@ -3,8 +3,6 @@
 //! [`Database`] reads Immich's tables and keeps the text of pictures, cut into tokens, in tables of its own in the schema
 //! `viewfinder`. Nothing is made in Immich's schema, and nothing of ours refers to it. What Immich would write itself (lines of
 //! text, vectors) is written exactly as it does. [`DatabaseLibrary`] opens it in the background, and is what a companion asks.
-//!
-//! Calls block; whoever is asynchronous calls them on a blocking thread.
 
 mod albums;
 mod answerable;
@@ -27,6 +25,7 @@ mod schema;
 mod scope;
 mod search;
 mod settings;
+mod single;
 mod source;
 mod status;
 mod structured;
@@ -37,7 +36,7 @@ mod vectors;
 pub use error::Error;
 pub use follow::Follower;
 pub use library::DatabaseLibrary;
-pub use media::MediaFolder;
+pub use media::{MediaFolder, MediaPreviews};
 pub use open::{Database, DatabaseConfig, look};
 pub use reindex::{Progress, Which};
 pub use rerun::{NoPreview, Previews};

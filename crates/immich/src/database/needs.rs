@@ -3,7 +3,7 @@
 //! A bar parts names of which one must be there, newer ones first: tables and columns were renamed between versions.
 use std::collections::{HashMap, HashSet};
 
-use viewfinder_catalog::postgres::{Result as Sql, Work};
+use viewfinder_catalog::postgres::{Result as Sql, Transaction};
 
 use crate::{
     database::item,
@@ -140,15 +140,17 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// Looks at the tables that are needed.
-    pub(crate) fn look(work: &mut Work<'_>) -> Sql<Self> {
+    pub(crate) async fn look(tx: &Transaction) -> Sql<Self> {
         let names: Vec<&str> = NEEDS.iter().flat_map(|need| need.table.split('|')).collect();
-        let rows = work.rows(
-            "SELECT relname::text, attname::text, format_type(atttypid, NULL) FROM pg_attribute
+        let rows = tx
+            .rows(
+                "SELECT relname::text, attname::text, format_type(atttypid, NULL) FROM pg_attribute
              JOIN pg_class ON pg_class.oid = attrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
              WHERE nspname = $1::text AND relname = ANY($2::text[]) AND relkind = ANY('{r,p,v,m,f}')
                  AND attnum > 0 AND NOT attisdropped",
-            &[&IMMICH, &names],
-        )?;
+                &[&IMMICH, &names],
+            )
+            .await?;
         let mut seen = Self::default();
         for row in rows {
             let (table, column): (String, String) = (row.get(0), row.get(1));

@@ -3,7 +3,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::runtime::Handle;
 use viewfinder_catalog::{
     StoreError,
     postgres::{Cutter, Pool, require_config},
@@ -32,15 +31,13 @@ pub struct DatabaseConfig {
     pub segmenter: Arc<Segmenter>,
     /// Answers what Immich would ask its machine-learning server. It is asked for the models that Immich is set to.
     pub backend: Arc<dyn Backend>,
-    /// Where `backend` is waited for.
-    pub runtime: Handle,
     /// How text is read, but for model and thresholds, which Immich's settings say.
     pub ocr: ocr::Options,
     /// What counts as similar to words.
     pub similarity: Similarity,
 }
 
-/// An Immich's library. Copies share everything.
+/// An Immich's database. Copies share everything.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
 
@@ -59,9 +56,16 @@ struct Inner {
 ///
 /// # Errors
 /// As those of [`Database::open`].
-pub fn look(database_url: &str) -> Result<Capabilities, Error> {
-    let schema = Pool::new(database_url)?.read(Schema::probe)?.ok_or_else(no_assets)?;
-    Ok(schema.capabilities)
+pub async fn look(database_url: &str) -> Result<Capabilities, Error> {
+    Ok(probe(&Pool::new(database_url)?).await?.capabilities)
+}
+
+/// Looks at Immich's tables.
+async fn probe(pool: &Pool) -> Result<Schema, Error> {
+    let tx = pool.read().await?;
+    let schema = Schema::probe(&tx).await?;
+    tx.commit().await?;
+    schema.ok_or_else(no_assets)
 }
 
 impl Database {
@@ -70,17 +74,12 @@ impl Database {
     /// # Errors
     /// [`Error::UnknownSchema`] for a database without pictures of an Immich; [`Error::Store`] if it cannot be used. What else is missing only
     /// takes away [capabilities](Self::capabilities).
-    pub fn open(config: DatabaseConfig) -> Result<Self, Error> {
+    pub async fn open(config: DatabaseConfig) -> Result<Self, Error> {
         let pool = Pool::new(&config.database_url)?;
-        let schema = pool.read(Schema::probe)?.ok_or_else(no_assets)?;
+        let schema = probe(&pool).await?;
         let cutter = Cutter { segmenter: config.segmenter, config: config.text_search_config };
-        let asker = Asker {
-            backend: config.backend,
-            runtime: config.runtime,
-            ocr: config.ocr,
-            sentences: Mutex::default(),
-        };
-        let library = Self(Arc::new(Inner {
+        let asker = Asker { backend: config.backend, ocr: config.ocr, sentences: Mutex::default() };
+        let database = Self(Arc::new(Inner {
             pool,
             cutter,
             asker,
@@ -90,20 +89,20 @@ impl Database {
             similarity: config.similarity,
             complaints: Complaints::default(),
         }));
-        library.prepare()?;
-        Ok(library)
+        database.prepare().await?;
+        Ok(database)
     }
 
     /// Makes our own tables, or updates them.
-    fn prepare(&self) -> Result<(), Error> {
+    async fn prepare(&self) -> Result<(), Error> {
         let cutter = self.cutter();
-        Ok(self.pool().write(|work| {
-            if let Some(config) = &cutter.config {
-                require_config(work, config)?;
-            }
-            tables::prepare(work)?;
-            tables::note_segmentation(work, &cutter.version())
-        })?)
+        let tx = self.pool().write().await?;
+        if let Some(config) = &cutter.config {
+            require_config(&tx, config).await?;
+        }
+        tables::prepare(&tx).await?;
+        tables::note_segmentation(&tx, &cutter.version()).await?;
+        Ok(tx.commit().await?)
     }
 
     pub(crate) fn pool(&self) -> &Pool {
@@ -142,27 +141,27 @@ impl Database {
     }
 
     /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. If there are no pictures any more, or the database cannot be asked, what was known before stays.
-    fn look_again(&self) -> Result<(), Error> {
+    async fn look_again(&self) -> Result<(), Error> {
         *self.looked() = Instant::now();
-        let schema = self.pool().read(Schema::probe)?.ok_or_else(no_assets)?;
+        let schema = probe(self.pool()).await?;
         *self.0.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
         Ok(())
     }
 
     /// Looks again if that was not done for so long.
-    pub(crate) fn look_after(&self, pause: Duration) {
+    pub(crate) async fn look_after(&self, pause: Duration) {
         if self.looked().elapsed() >= pause {
             // A database that is away has not changed; the next try tells.
-            let _ = self.look_again();
+            let _ = self.look_again().await;
         }
     }
 
     /// A failed statement may mean that Immich was updated, or that somebody took our tables away.
-    pub(crate) fn look_after_failure(&self, error: &Error) {
+    pub(crate) async fn look_after_failure(&self, error: &Error) {
         if matches!(error, Error::Store(StoreError::Internal(_))) && self.looked().elapsed() >= LOOK_PAUSE {
             // What cannot be read or made now is told by the next try.
-            let _ = self.look_again();
-            let _ = self.prepare();
+            let _ = self.look_again().await;
+            let _ = self.prepare().await;
         }
     }
 

@@ -8,7 +8,7 @@ use viewfinder_core::ErrorScope;
 
 use crate::{
     database::{
-        Database, Error, Previews, filters::add_of_query, rerun::needed, schema::Schema, settings::Settings,
+        Database, Error, Previews, filters::add_of_query, rerun::needed, schema::Schema, single::rows,
     },
     library::{NotUnderstood, RerunKind, filters::needs_of_query},
 };
@@ -43,13 +43,13 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NotUnderstood`] if `only` has words to search for; [`Error::Missing`] if this Immich lacks what it takes; what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
-    pub fn reindex(
+    pub async fn reindex(
         &self,
         kind: RerunKind,
         which: Which,
         only: &Query,
-        preview: &Previews<'_>,
-        mut tell: impl FnMut(Progress, Option<(Uuid, &Error)>) -> bool,
+        previews: &dyn Previews,
+        mut tell: impl FnMut(Progress, Option<(Uuid, &Error)>) -> bool + Send,
     ) -> Result<Progress, Error> {
         if !only.terms.is_empty() || !only.without.is_empty() {
             return Err(
@@ -61,34 +61,32 @@ impl Database {
         for capability in needs_of_query(only) {
             schema.require(capability)?;
         }
-        let settings = self.pool().read(|work| Settings::read(work, &schema))?;
+        let settings = self.settings(&schema).await?;
         // Where a run over some of them was stopped says nothing about the others.
         let column = (which == Which::All && *only == Query::default()).then(|| column(kind));
         let open = |after: Uuid| open(&schema, kind, which, only, after);
-        let (mut after, all) = self.pool().read(|work| {
-            let mut after = Uuid::nil();
-            if let Some(column) = column {
-                let statement = format!("SELECT {column} FROM viewfinder.immich_state");
-                after = work.one::<Option<Uuid>>(&statement, &[])?.unwrap_or(after);
-            }
-            let (sql, condition) = open(after);
-            let statement = format!("SELECT count(*) FROM {} AS asset WHERE {condition}", schema.asset);
-            Ok((after, work.one::<i64>(&statement, &sql.refs())? as u64))
-        })?;
+        let mut after = Uuid::nil();
+        let tx = self.pool().read().await?;
+        if let Some(column) = column {
+            let statement = format!("SELECT {column} FROM viewfinder.immich_state");
+            after = tx.one::<Option<Uuid>>(&statement, &[]).await?.unwrap_or(after);
+        }
+        let (sql, condition) = open(after);
+        let statement = format!("SELECT count(*) FROM {} AS asset WHERE {condition}", schema.asset);
+        let all = tx.one::<i64>(&statement, &sql.refs()).await? as u64;
+        tx.commit().await?;
         let mut progress = Progress { all, ..Progress::default() };
         loop {
-            let ids = self.pool().read(|work| {
-                let (mut sql, condition) = open(after);
-                let limit = sql.param(at_most(BATCH));
-                let statement = format!(
-                    "SELECT asset.id FROM {} AS asset WHERE {condition} ORDER BY asset.id LIMIT {limit}",
-                    schema.asset
-                );
-                let rows = work.rows(&statement, &sql.refs())?;
-                Ok(rows.iter().map(|row| row.get::<_, Uuid>(0)).collect::<Vec<_>>())
-            })?;
+            let (mut sql, condition) = open(after);
+            let limit = sql.param(at_most(BATCH));
+            let statement = format!(
+                "SELECT asset.id FROM {} AS asset WHERE {condition} ORDER BY asset.id LIMIT {limit}",
+                schema.asset
+            );
+            let rows = rows(self.pool(), &statement, &sql.refs()).await?;
+            let ids: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
             for id in &ids {
-                let failure = match self.redo(&settings, kind, *id, preview) {
+                let failure = match self.redo(&settings, kind, *id, previews).await {
                     Ok(()) => None,
                     Err(error) if is_of_picture(&error) => Some(error),
                     Err(error) => return Err(error),
@@ -97,11 +95,11 @@ impl Database {
                 progress.done += u64::from(failure.is_none());
                 progress.failed += u64::from(failure.is_some());
                 if !tell(progress, failure.as_ref().map(|error| (*id, error))) {
-                    self.remember(column, Some(after))?;
+                    self.remember(column, Some(after)).await?;
                     return Ok(progress);
                 }
             }
-            self.remember(column, ids.last().copied())?;
+            self.remember(column, ids.last().copied()).await?;
             if ids.is_empty() {
                 return Ok(progress);
             }
@@ -109,10 +107,12 @@ impl Database {
     }
 
     /// Remembers where all pictures are done up to; none at the end.
-    fn remember(&self, column: Option<&str>, up_to: Option<Uuid>) -> Result<(), Error> {
+    async fn remember(&self, column: Option<&str>, up_to: Option<Uuid>) -> Result<(), Error> {
         if let Some(column) = column {
             let statement = format!("UPDATE viewfinder.immich_state SET {column} = $1");
-            self.pool().write(|work| work.execute(&statement, &[&up_to]))?;
+            let tx = self.pool().write().await?;
+            tx.execute(&statement, &[&up_to]).await?;
+            tx.commit().await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! Names changed between versions, and columns came and went; what is there decides, not a version's number. What is missing takes
 //! away what needs it, and nothing else.
-use viewfinder_catalog::postgres::{Result as Sql, Work};
+use viewfinder_catalog::postgres::{Result as Sql, Transaction};
 
 use crate::{
     database::{
@@ -74,12 +74,12 @@ pub(crate) enum Rules {
 
 impl Schema {
     /// Looks at a database; none if it has no pictures of an Immich.
-    pub(crate) fn probe(work: &mut Work<'_>) -> Sql<Option<Self>> {
-        let seen = Seen::look(work)?;
+    pub(crate) async fn probe(tx: &Transaction) -> Sql<Option<Self>> {
+        let seen = Seen::look(tx).await?;
         if seen.table(needs::ASSET).is_none() {
             return Ok(None);
         }
-        let vectors = vectors(work)?;
+        let vectors = vectors(tx).await?;
         Ok(Some(Self::of(&seen, vectors)))
     }
 

@@ -1,6 +1,6 @@
 //! Whose pictures a caller may find.
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Result, Sql, Work};
+use viewfinder_catalog::postgres::{Result, Sql, Transaction};
 
 use crate::{
     database::schema::{Rules, Schema},
@@ -16,17 +16,19 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// Asks the database for the partners whose pictures the caller wants in the timeline.
-    pub(crate) fn of(work: &mut Work<'_>, schema: &Schema, caller: Caller) -> Result<Self> {
+    pub(crate) async fn of(tx: &Transaction, schema: &Schema, caller: Caller) -> Result<Self> {
         let Schema { partner, user, .. } = schema;
-        let rows = work.rows(
-            &format!(
-                "SELECT p.\"sharedById\" FROM {partner} AS p
+        let rows = tx
+            .rows(
+                &format!(
+                    "SELECT p.\"sharedById\" FROM {partner} AS p
                  JOIN {user} AS sharer ON sharer.id = p.\"sharedById\" AND sharer.\"deletedAt\" IS NULL
                  JOIN {user} AS viewer ON viewer.id = p.\"sharedWithId\" AND viewer.\"deletedAt\" IS NULL
                  WHERE p.\"sharedWithId\" = $1 AND p.\"inTimeline\""
-            ),
-            &[&caller.user],
-        )?;
+                ),
+                &[&caller.user],
+            )
+            .await?;
         let mut owners = vec![caller.user];
         owners.extend(rows.iter().map(|row| row.get::<_, Uuid>(0)));
         Ok(Self { caller, owners })

@@ -1,10 +1,11 @@
 //! Searches: text, meaning, or both, ranked as the catalogue ranks; or lists without words.
 use std::collections::{HashMap, HashSet};
 
+use async_trait::async_trait;
 use uuid::Uuid;
 use viewfinder_catalog::{
     query::Query,
-    search::{EmbedError, MOST_HITS, QueryVector, Ranker},
+    search::{EmbedError, Embedder, MOST_HITS, QueryVector, Ranker},
     unit,
 };
 use viewfinder_core::SentenceRequest;
@@ -31,18 +32,23 @@ impl Database {
     ///
     /// # Errors
     /// Any [`Error`]; whoever has Immich at hand lets it answer instead.
-    pub fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
-        self.answer(caller, request).inspect_err(|error| self.look_after_failure(error))
+    pub async fn search(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
+        let answer = self.answer(caller, request).await;
+        if let Err(error) = &answer {
+            self.look_after_failure(error).await;
+        }
+        answer
     }
 
-    fn answer(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
+    async fn answer(&self, caller: &Caller, request: &SearchRequest) -> Result<Page, Error> {
         let schema = self.schema();
         require(request, &schema, *caller)?;
-        let (scope, settings, readable) = self.pool().read(|work| {
-            let albums = albums(request);
-            let readable = albums.is_empty() || all_readable(work, caller.user, &albums)?;
-            Ok((Scope::of(work, &schema, *caller)?, Settings::read(work, &schema)?, readable))
-        })?;
+        let albums = albums(request);
+        let tx = self.pool().read().await?;
+        let readable = albums.is_empty() || all_readable(&tx, caller.user, &albums).await?;
+        let scope = Scope::of(&tx, &schema, *caller).await?;
+        let settings = Settings::read(&tx, &schema).await?;
+        tx.commit().await?;
         if !readable {
             return Err(NotUnderstood::new("an album is not the caller's to look into").into());
         }
@@ -56,25 +62,27 @@ impl Database {
         let hits = if with_words.is_empty() {
             None
         } else {
-            let vector = self.vector(&schema, &settings, request)?;
-            Some(self.hits(&schema, (caller, request), &with_words, &without, vector)?)
+            let vector = self.vector(&schema, &settings, request).await?;
+            Some(self.hits(&schema, (caller, request), &with_words, &without, vector).await?)
         };
         let list = hits.as_deref().map_or(List::Allowed(&without), List::Hits);
         let places = request.places();
         let (ids, total) = match request.route {
-            SearchRoute::Statistics => (Vec::new(), self.counted(&schema, &list)?),
+            SearchRoute::Statistics => (Vec::new(), self.counted(&schema, &list).await?),
             SearchRoute::Random => {
-                let ids = list.drawn(self.pool(), &schema, request.size)?;
+                let ids = list.drawn(self.pool(), &schema, request.size).await?;
                 let total = ids.len();
                 (ids, total)
             }
             SearchRoute::Smart | SearchRoute::Metadata => {
-                let total = self.counted(&schema, &list)?;
+                let total = self.counted(&schema, &list).await?;
                 let ids = match (&hits, request.order) {
                     (Some(hits), None) => {
                         hits.iter().skip(places.start).take(places.len()).copied().collect()
                     }
-                    (_, order) => list.part(self.pool(), &schema, order.unwrap_or(Order::NEWEST), &places)?,
+                    (_, order) => {
+                        list.part(self.pool(), &schema, order.unwrap_or(Order::NEWEST), &places).await?
+                    }
                 };
                 (ids, total)
             }
@@ -87,20 +95,23 @@ impl Database {
         let items = if ids.is_empty() {
             Vec::new()
         } else {
-            self.pool().read(|work| items(work, &schema, *caller, &ids, extras, allowed))?
+            let tx = self.pool().read().await?;
+            let items = items(&tx, &schema, *caller, &ids, extras, allowed).await?;
+            tx.commit().await?;
+            items
         };
         Ok(Page { items, total, next: request.next(total > places.end) })
     }
 
-    fn counted(&self, schema: &Schema, list: &List<'_>) -> Result<usize, Error> {
+    async fn counted(&self, schema: &Schema, list: &List<'_>) -> Result<usize, Error> {
         Ok(match list {
             List::Hits(hits) => hits.len(),
-            List::Allowed(_) => list.count(self.pool(), schema)?,
+            List::Allowed(_) => list.count(self.pool(), schema).await?,
         })
     }
 
     /// All hits, in their order; those without words, which any may be, after the others.
-    fn hits(
+    async fn hits(
         &self,
         schema: &Schema,
         (caller, request): (&Caller, &SearchRequest),
@@ -108,10 +119,11 @@ impl Database {
         without: &[&Allowed<'_>],
         (vector, trouble): (Option<QueryVector>, Option<Error>),
     ) -> Result<Vec<Uuid>, Error> {
-        let mut hits = self.ranked(with_words, vector.as_ref())?;
+        let mut hits = self.ranked(with_words, vector.as_ref()).await?;
         if !without.is_empty() && hits.len() < MOST_HITS {
             let known: HashSet<Uuid> = hits.iter().copied().collect();
-            let others = List::Allowed(without).part(self.pool(), schema, Order::NEWEST, &(0..MOST_HITS))?;
+            let others =
+                List::Allowed(without).part(self.pool(), schema, Order::NEWEST, &(0..MOST_HITS)).await?;
             hits.extend(others.into_iter().filter(|id| !known.contains(id)));
             hits.truncate(MOST_HITS);
         }
@@ -130,10 +142,14 @@ impl Database {
     }
 
     /// What the words of any have found, best first; of those that fit alike, newer ones first.
-    fn ranked(&self, with_words: &[&Allowed<'_>], vector: Option<&QueryVector>) -> Result<Vec<Uuid>, Error> {
+    async fn ranked(
+        &self,
+        with_words: &[&Allowed<'_>],
+        vector: Option<&QueryVector>,
+    ) -> Result<Vec<Uuid>, Error> {
         let mut best: HashMap<Uuid, (f32, f32, Known)> = HashMap::new();
         for allowed in with_words {
-            for hit in self.rank(allowed, vector)? {
+            for hit in self.rank(allowed, vector).await? {
                 let known = best.entry(hit.2.id).or_insert(hit);
                 if order(&hit, known).is_gt() {
                     *known = hit;
@@ -145,20 +161,19 @@ impl Database {
         Ok(hits.into_iter().map(|(.., known)| known.id).take(MOST_HITS).collect())
     }
 
-    fn rank(
+    async fn rank(
         &self,
         allowed: &Allowed<'_>,
         vector: Option<&QueryVector>,
     ) -> Result<Vec<(f32, f32, Known)>, Error> {
-        let embedder =
-            move |_: &str| vector.cloned().ok_or_else(|| EmbedError("nothing is asked for".into()));
+        let embedder = AtHand(vector);
         let ranker = Ranker {
             source: allowed,
             segmenter: &self.cutter().segmenter,
             embedder: Some(&embedder),
             similarity: self.similarity(),
         };
-        let (ranked, _) = ranker.rank(&allowed.alternative.query, allowed.without())?;
+        let (ranked, _) = ranker.rank(&allowed.alternative.query, allowed.without()).await?;
         let hit = |hit: viewfinder_catalog::search::Ranked| {
             Some((hit.score, hit.similarity.unwrap_or(f32::NEG_INFINITY), allowed.known(hit.asset)?))
         };
@@ -166,23 +181,22 @@ impl Database {
     }
 
     /// The vector of what the words mean, which is the same in all alternatives; or why there is none.
-    fn vector(
+    async fn vector(
         &self,
         schema: &Schema,
         settings: &Settings,
         request: &SearchRequest,
     ) -> Result<(Option<QueryVector>, Option<Error>), Error> {
-        let meaning = request.queries().find_map(Query::meaning);
-        let vector = meaning.map(|meaning| self.meaning(schema, settings, meaning, request.language.clone()));
-        match vector.transpose() {
-            Ok(vector) => Ok((vector, None)),
+        let Some(meaning) = request.queries().find_map(Query::meaning) else { return Ok((None, None)) };
+        match self.meaning(schema, settings, meaning, request.language.clone()).await {
+            Ok(vector) => Ok((Some(vector), None)),
             // Text is found without an engine.
             Err(error @ Error::Engine(_)) => Ok((None, Some(error))),
             Err(error) => Err(error),
         }
     }
 
-    fn meaning(
+    async fn meaning(
         &self,
         schema: &Schema,
         settings: &Settings,
@@ -191,11 +205,21 @@ impl Database {
     ) -> Result<QueryVector, Error> {
         let (width, model) = Self::vectors(schema, settings)?;
         let request = SentenceRequest { model: model.clone(), text, language };
-        let vector = self.asker().sentence(&request)?;
+        let vector = self.asker().sentence(&request).await?;
         if vector.len() != width {
             return Err(Error::Width { model, vector: vector.len(), column: width });
         }
         Ok(QueryVector { model, vector: unit(&vector) })
+    }
+}
+
+/// The vector of a search, for whichever of its alternatives asks.
+struct AtHand<'a>(Option<&'a QueryVector>);
+
+#[async_trait]
+impl Embedder for AtHand<'_> {
+    async fn embed(&self, _: &str) -> Result<QueryVector, EmbedError> {
+        self.0.cloned().ok_or_else(|| EmbedError("nothing is asked for".into()))
     }
 }
 

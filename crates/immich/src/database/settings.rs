@@ -1,6 +1,6 @@
 //! What Immich is set to, as far as it is kept in the database.
 use serde_json::Value;
-use viewfinder_catalog::postgres::{Result, Work};
+use viewfinder_catalog::postgres::{Result, Transaction};
 
 use crate::database::schema::Schema;
 
@@ -25,9 +25,9 @@ pub(crate) struct OcrSettings {
 }
 
 impl Settings {
-    pub(crate) fn read(work: &mut Work<'_>, schema: &Schema) -> Result<Self> {
+    pub(crate) async fn read(tx: &Transaction, schema: &Schema) -> Result<Self> {
         let Some(table) = &schema.settings else { return Ok(Self::of(&Value::Null)) };
-        let row = work.row(&format!("SELECT value FROM {table} WHERE key = 'system-config'"), &[])?;
+        let row = tx.row(&format!("SELECT value FROM {table} WHERE key = 'system-config'"), &[]).await?;
         Ok(Self::of(&row.map(|row| row.get(0)).unwrap_or_default()))
     }
 

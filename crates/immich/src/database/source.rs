@@ -5,12 +5,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use async_trait::async_trait;
 use pgvector::Vector;
-use postgres::Row;
+use tokio_postgres::Row;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
-    postgres::{Cutter, Pool, Result, Sql, TextSearch, Work, at_most, use_index},
+    postgres::{Cutter, Pool, Result, Sql, TextSearch, Transaction, at_most, use_index},
     search::{Source, excluded},
 };
 
@@ -19,6 +20,7 @@ use crate::{
         filters::add_of_query,
         schema::Schema,
         scope::Scope,
+        single::rows,
         vectors::{Index, Vectors},
     },
     library::request::{Allows, Alternative},
@@ -136,9 +138,9 @@ impl<'a> Allowed<'a> {
         Scored { asset, score: row.get::<_, f64>(1) as f32 }
     }
 
-    fn nearest_rows(
+    async fn nearest_rows(
         &self,
-        work: &mut Work<'_>,
+        tx: &Transaction,
         vectors: &Vectors,
         vector: &[f32],
         filter: &Filter,
@@ -152,7 +154,7 @@ impl<'a> Allowed<'a> {
                 "SELECT asset.id FROM {asset} AS asset WHERE {conditions} LIMIT {}",
                 at_most(FEW + 1)
             );
-            work.rows(&statement, &sql.refs())?
+            tx.rows(&statement, &sql.refs()).await?
         };
         let limit = at_most(limit);
         let mut sql = Sql::default();
@@ -178,19 +180,25 @@ impl<'a> Allowed<'a> {
                 Index::Vchord { probes } => format!("SET LOCAL vchordrq.probes = '{probes}'"),
                 Index::None => String::new(),
             };
-            work.batch(&settings)?;
+            tx.batch(&settings).await?;
             let conditions = self.conditions_with(filter, &mut sql);
             format!(
                 "SELECT * FROM ({near} WHERE {conditions} ORDER BY s.embedding <=> {vector}::vector LIMIT {limit}) AS near
                  ORDER BY score DESC, taken DESC, id"
             )
         };
-        work.rows(&statement, &sql.refs())
+        tx.rows(&statement, &sql.refs()).await
     }
 }
 
+#[async_trait]
 impl Source for Allowed<'_> {
-    fn find_text(&self, expr: &TextExpr, filter: &Filter, limit: usize) -> Result<Vec<Scored>, StoreError> {
+    async fn find_text(
+        &self,
+        expr: &TextExpr,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<Scored>, StoreError> {
         let mut sql = Sql::default();
         let Some(search) = TextSearch::new(&mut sql, self.cutter, expr, "t") else { return Ok(Vec::new()) };
         let conditions = self.conditions_with(filter, &mut sql);
@@ -201,10 +209,10 @@ impl Source for Allowed<'_> {
             self.schema.asset, search.condition
         );
         let statement = search.statement("viewfinder.immich_text", &candidates, Some("taken"), limit);
-        let rows = self.pool.read(|work| {
-            use_index(work)?;
-            work.rows(&statement, &sql.refs())
-        })?;
+        let tx = self.pool.read().await?;
+        use_index(&tx).await?;
+        let rows = tx.rows(&statement, &sql.refs()).await?;
+        tx.commit().await?;
         Ok(rows.iter().map(|row| self.scored(row)).collect())
     }
 
@@ -212,14 +220,14 @@ impl Source for Allowed<'_> {
         self.cutter.config.is_some()
     }
 
-    fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
+    async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         let uuids = self.ids(ids);
-        let rows = self.pool.read(|work| {
-            work.rows(
-                "SELECT asset, texts, scores, corners FROM viewfinder.immich_text WHERE asset = ANY($1)",
-                &[&uuids],
-            )
-        })?;
+        let rows = rows(
+            self.pool,
+            "SELECT asset, texts, scores, corners FROM viewfinder.immich_text WHERE asset = ANY($1)",
+            &[&uuids],
+        )
+        .await?;
         let mut of: HashMap<Uuid, Vec<TextLine>> = rows
             .iter()
             .map(|row| (row.get(0), lines(row.get(1), &row.get::<_, Vec<f32>>(2), row.get(3))))
@@ -227,7 +235,7 @@ impl Source for Allowed<'_> {
         Ok(uuids.iter().map(|id| of.remove(id).unwrap_or_default()).collect())
     }
 
-    fn nearest(
+    async fn nearest(
         &self,
         _model: &str,
         vector: &[f32],
@@ -235,14 +243,16 @@ impl Source for Allowed<'_> {
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
         let Some(vectors) = &self.schema.vectors else { return Ok(Vec::new()) };
-        let rows = self.pool.read(|work| self.nearest_rows(work, vectors, vector, filter, limit))?;
+        let tx = self.pool.read().await?;
+        let rows = self.nearest_rows(&tx, vectors, vector, filter, limit).await?;
+        tx.commit().await?;
         Ok(rows.iter().map(|row| self.scored(row)).collect())
     }
 
     /// From even distances in the order of ids, which are random.
-    fn background(&self, _model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
-        let rows = self.pool.read(|work| {
-            work.rows(
+    async fn background(&self, _model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
+        let rows = rows(
+                self.pool,
                 "SELECT DISTINCT ON (near.id) (1 - (near.embedding <=> $1::vector))::float8 FROM
                      generate_series(0, $2::bigint - 1) AS step,
                      LATERAL (
@@ -252,7 +262,7 @@ impl Source for Allowed<'_> {
                      ) AS near",
                 &[&Vector::from(vector.to_vec()), &at_most(count)],
             )
-        })?;
+        .await?;
         Ok(rows.iter().map(|row| row.get::<_, f64>(0) as f32).collect())
     }
 }

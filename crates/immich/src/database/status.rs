@@ -9,8 +9,9 @@ use crate::{
         people::People,
         reindex::{Which, open_condition},
         rerun::needed,
-        schema::Rules,
+        schema::{Rules, Schema},
         settings::Settings,
+        single::one,
         vectors::Index,
     },
     library::{Capabilities, RerunKind},
@@ -81,22 +82,15 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Store`].
-    pub fn status(&self) -> Result<Status, Error> {
+    pub async fn status(&self) -> Result<Status, Error> {
         let schema = self.schema();
-        let (settings, caught_up) = self.pool().read(|work| {
-            let caught_up = work.one("SELECT laps > 0 FROM viewfinder.immich_state", &[])?;
-            Ok((Settings::read(work, &schema)?, caught_up))
-        })?;
+        let tx = self.pool().read().await?;
+        let caught_up = tx.one("SELECT laps > 0 FROM viewfinder.immich_state", &[]).await?;
+        let settings = Settings::read(&tx, &schema).await?;
+        tx.commit().await?;
         let asset = &schema.asset;
-        let missing = |kind| {
-            if !schema.capabilities.has(needed(kind)) {
-                return Ok(None);
-            }
-            let open = open_condition(&schema, kind, Which::Missing);
-            self.count(&format!("{asset} AS asset WHERE {open}"))
-        };
         let there = "asset.\"deletedAt\" IS NULL AND asset.visibility <> 'hidden'";
-        let taken_over = self.count("viewfinder.immich_text")?;
+        let taken_over = self.count("viewfinder.immich_text").await?;
         let (lag_s, trouble) = {
             let pulse = self.pulse();
             (pulse.fresh.map(|fresh| fresh.elapsed()).as_ref().map(Duration::as_secs), pulse.trouble.clone())
@@ -112,11 +106,11 @@ impl Database {
                 People::Groups => "group",
             },
             capabilities: schema.capabilities.clone(),
-            assets: self.count(&format!("{asset} AS asset WHERE {there}"))?,
+            assets: self.count(&format!("{asset} AS asset WHERE {there}")).await?,
             ocr: OcrStatus {
                 by_immich: schema.ocr,
                 model: settings.ocr.model,
-                missing: missing(RerunKind::Ocr)?,
+                missing: self.missing(&schema, RerunKind::Ocr).await?,
             },
             clip: ClipStatus {
                 model: settings.clip,
@@ -128,12 +122,12 @@ impl Database {
                 },
                 vectors: self.count(&format!(
                     "public.smart_search AS s JOIN {asset} AS asset ON asset.id = s.\"assetId\" WHERE {there}"
-                ))?,
-                missing: missing(RerunKind::Clip)?,
+                )).await?,
+                missing: self.missing(&schema, RerunKind::Clip).await?,
             },
             follower: FollowerStatus {
                 read: if schema.ocr {
-                    self.count(&format!("{} WHERE \"ocrAt\" IS NOT NULL", schema.job_status))?
+                    self.count(&format!("{} WHERE \"ocrAt\" IS NOT NULL", schema.job_status)).await?
                 } else {
                     taken_over
                 },
@@ -145,10 +139,18 @@ impl Database {
         })
     }
 
+    /// Pictures to be done; none where it cannot be told.
+    async fn missing(&self, schema: &Schema, kind: RerunKind) -> Result<Option<u64>, Error> {
+        if !schema.capabilities.has(needed(kind)) {
+            return Ok(None);
+        }
+        let open = open_condition(schema, kind, Which::Missing);
+        self.count(&format!("{} AS asset WHERE {open}", schema.asset)).await
+    }
+
     /// Counts rows; none where this Immich lacks what it takes.
-    fn count(&self, of: &str) -> Result<Option<u64>, Error> {
-        let number = self.pool().read(|work| work.one::<i64>(&format!("SELECT count(*) FROM {of}"), &[]));
-        match number {
+    async fn count(&self, of: &str) -> Result<Option<u64>, Error> {
+        match one::<i64>(self.pool(), &format!("SELECT count(*) FROM {of}"), &[]).await {
             Ok(number) => Ok(Some(number as u64)),
             Err(StoreError::Internal(_)) => Ok(None),
             Err(error) => Err(error.into()),

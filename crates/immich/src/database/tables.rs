@@ -2,7 +2,7 @@
 use std::time::SystemTime;
 
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Cutter, Result, Sql, Work, bring_up, letters_of, storable};
+use viewfinder_catalog::postgres::{Cutter, Result, Sql, Transaction, bring_up, letters_of, storable};
 
 /// What brings the tables from one format to the next. Never change an entry that was released: add one.
 ///
@@ -44,8 +44,8 @@ UPDATE viewfinder.immich_state SET segmentation = '';
 ];
 
 /// Makes the tables, or brings them to the newest format.
-pub(crate) fn prepare(work: &mut Work<'_>) -> Result<()> {
-    bring_up(work, "immich_migration", STEPS, |_| Ok(()))
+pub(crate) async fn prepare(tx: &Transaction) -> Result<()> {
+    bring_up(tx, "immich_migration", STEPS).await
 }
 
 /// A row of `immich_text`.
@@ -59,9 +59,9 @@ pub(crate) struct OwnText {
 
 impl OwnText {
     /// Writes the text of a picture, in place of what was there.
-    pub(crate) fn write(
+    pub(crate) async fn write(
         &self,
-        work: &mut Work<'_>,
+        tx: &Transaction,
         cutter: &Cutter,
         asset: Uuid,
         read_at: Option<SystemTime>,
@@ -73,7 +73,7 @@ impl OwnText {
         let lines: Vec<&str> = self.texts.iter().map(String::as_str).collect();
         let tokens = cutter.vector(&mut sql, &lines).unwrap_or_else(|| "NULL::tsvector".into());
         let letters = sql.param(letters_of(&lines));
-        work.execute(
+        tx.execute(
             &format!(
                 "INSERT INTO viewfinder.immich_text
                      (asset, texts, scores, corners, read_at, generation, tokens, letters)
@@ -84,18 +84,20 @@ impl OwnText {
                      tokens = excluded.tokens, letters = excluded.letters"
             ),
             &sql.refs(),
-        )?;
+        )
+        .await?;
         Ok(())
     }
 }
 
 /// Notes which segmenter cuts texts from now on. After another one, everything is compared and cut again.
-pub(crate) fn note_segmentation(work: &mut Work<'_>, version: &str) -> Result<()> {
-    work.execute(
+pub(crate) async fn note_segmentation(tx: &Transaction, version: &str) -> Result<()> {
+    tx.execute(
         "UPDATE viewfinder.immich_state
          SET segmentation = $1, generation = generation + 1, compared_up_to = NULL, laps = 0
          WHERE segmentation <> $1",
         &[&version],
-    )?;
+    )
+    .await?;
     Ok(())
 }

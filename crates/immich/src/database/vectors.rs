@@ -1,5 +1,5 @@
 //! The vectors of what pictures show, and how they are searched.
-use viewfinder_catalog::postgres::{Result as Sql, Work};
+use viewfinder_catalog::postgres::{Result as Sql, Transaction};
 
 /// The vectors of what pictures show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,23 +21,27 @@ pub(crate) enum Index {
 }
 
 /// Looks at `smart_search`; none if it is missing or of an extension that is not known.
-pub(crate) fn vectors(work: &mut Work<'_>) -> Sql<Option<Vectors>> {
-    let row = work.row(
-        "SELECT atttypmod FROM pg_attribute
+pub(crate) async fn vectors(tx: &Transaction) -> Sql<Option<Vectors>> {
+    let row = tx
+        .row(
+            "SELECT atttypmod FROM pg_attribute
          WHERE attrelid = to_regclass('public.smart_search') AND attname = 'embedding'
              AND atttypid = to_regtype('vector') AND NOT attisdropped",
-        &[],
-    )?;
+            &[],
+        )
+        .await?;
     let width = row.and_then(|row| usize::try_from(row.get::<_, i32>(0)).ok());
     let Some(width) = width.filter(|width| *width > 0) else { return Ok(None) };
-    let row = work.row(
-        "SELECT amname::text, coalesce(array_to_string(reloptions, ' '), ''), (
+    let row = tx
+        .row(
+            "SELECT amname::text, coalesce(array_to_string(reloptions, ' '), ''), (
              SELECT extversion FROM pg_extension WHERE extname = 'vector'
          ) FROM pg_class AS index JOIN pg_am ON pg_am.oid = relam
          JOIN pg_index ON indexrelid = index.oid
          WHERE indrelid = to_regclass('public.smart_search') AND relname = 'clip_index'",
-        &[],
-    )?;
+            &[],
+        )
+        .await?;
     let index = row.map_or(Index::None, |row| {
         let (method, options, version): (String, String, Option<String>) =
             (row.get(0), row.get(1), row.get(2));

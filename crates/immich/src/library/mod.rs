@@ -16,6 +16,7 @@ pub(crate) mod order;
 pub(crate) mod request;
 pub(crate) mod structured;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -109,19 +110,21 @@ pub enum LibraryError {
     },
 }
 
-/// Immich, asked in the caller's own name. Calls block; reasons are one line.
-pub trait AsCaller: Send {
+/// Immich, asked in the caller's own name. Reasons are one line.
+#[async_trait]
+pub trait AsCaller: Send + Sync {
     /// The preview of an asset, as Immich made it; the unedited one, as Immich itself analyses it.
-    fn preview(&self, asset: Uuid) -> Result<Bytes, String>;
+    async fn preview(&self, asset: Uuid) -> Result<Bytes, String>;
 
     /// The answers of `POST /api/search/metadata` to each of these bodies, in the same order.
-    fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>>;
+    async fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>>;
 }
 
-/// An Immich's library, as far as Viewfinder knows it. Its methods may block.
+/// An Immich's library, as far as Viewfinder knows it. Whoever does not wait for an answer any more ends the search for it.
+#[async_trait]
 pub trait Library: Send + Sync + 'static {
     /// Answers the body of a search with what this caller may see.
-    fn search(
+    async fn search(
         &self,
         caller: &Caller,
         route: SearchRoute,
@@ -130,10 +133,10 @@ pub trait Library: Send + Sync + 'static {
     ) -> Result<Page, LibraryError>;
 
     /// May the caller have all of these done again? They must exist and be the caller's own.
-    fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError>;
+    async fn require_own(&self, caller: &Caller, assets: &[Uuid]) -> Result<(), LibraryError>;
 
     /// Does something again for assets, all of which must be the caller's own.
-    fn rerun(
+    async fn rerun(
         &self,
         caller: &Caller,
         kind: RerunKind,

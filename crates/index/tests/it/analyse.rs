@@ -1,12 +1,13 @@
 //! Real pictures through the real engine into the catalogue.
 use std::{collections::HashSet, sync::Arc};
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
 use viewfinder_core::ErrorCode;
-use viewfinder_index::{Analysis, Models, Scope, Stop, Summary};
+use viewfinder_index::{Analysis, Models, Scope, Summary};
 use viewfinder_test_support::FakeBackend;
 
-use crate::support::{CLIP, Library, engine};
+use crate::support::{CLIP, Library, engine, wait};
 
 const ALL: [AnalysisKind; 3] = AnalysisKind::ALL;
 
@@ -19,7 +20,7 @@ fn small() -> Library {
 }
 
 fn texts(library: &Library, name: &str) -> Vec<String> {
-    let lines = library.store.lines(&[library.asset(name).id]).unwrap().remove(0);
+    let lines = wait(library.store.lines(&[library.asset(name).id])).unwrap().remove(0);
     for line in &lines {
         assert!(line.corners.iter().flatten().all(|part| (0.0..=1.0).contains(part)), "{line:?}");
     }
@@ -39,7 +40,7 @@ fn a_folder_is_read_seen_and_its_people_found_and_a_second_run_does_nothing() {
         assert!(read.contains(word), "{word} is not in {read}");
     }
     // As InsightFace's code finds them: faces/golden.json.
-    let faces = library.store.faces(library.asset("people.jpg").id).unwrap();
+    let faces = wait(library.store.faces(library.asset("people.jpg").id)).unwrap();
     assert_eq!(faces.len(), 6);
     for face in &faces {
         let length = face.embedding.iter().map(|value| value * value).sum::<f32>();
@@ -48,10 +49,10 @@ fn a_folder_is_read_seen_and_its_people_found_and_a_second_run_does_nothing() {
     }
     assert_eq!(grouped.joined + grouped.new, 6);
     assert!(grouped.new >= 1);
-    assert_eq!(library.store.faces(library.asset("bird.jpg").id).unwrap(), []);
-    let (model, vector) = library.store.embedding(library.asset("bird.jpg").id).unwrap().unwrap();
+    assert_eq!(wait(library.store.faces(library.asset("bird.jpg").id)).unwrap(), []);
+    let (model, vector) = wait(library.store.embedding(library.asset("bird.jpg").id)).unwrap().unwrap();
     assert_eq!((model.as_str(), vector.len()), (CLIP, 512));
-    let nearest = library.store.nearest(CLIP, &vector, &Filter::default(), 1).unwrap();
+    let nearest = wait(library.store.nearest(CLIP, &vector, &Filter::default(), 1)).unwrap();
     assert_eq!(nearest[0].asset, library.asset("bird.jpg").id);
 
     let again = library.index(library.analysis(&ALL), engine);
@@ -106,7 +107,7 @@ fn a_kind_without_its_model_is_left_out_and_waits() {
     let summary = library.index(analysis, Arc::clone(&engine));
     assert_eq!(summary.analysed.done, 3);
     assert_eq!(summary.analysed.left_out.keys().collect::<Vec<_>>(), [&AnalysisKind::Faces]);
-    let Counts { states, .. } = library.store.counts().unwrap();
+    let Counts { states, .. } = wait(library.store.counts()).unwrap();
     assert_eq!(states[AnalysisKind::Clip as usize], [0, 3, 0]);
     assert_eq!(states[AnalysisKind::Faces as usize], [3, 0, 0]);
     let summary = library.index(library.analysis(&[AnalysisKind::Faces]), engine);
@@ -120,16 +121,16 @@ fn another_model_embeds_anew_and_old_vectors_do_not_mix() {
     let kinds = [AnalysisKind::Clip];
     library.index(library.analysis(&kinds), Arc::clone(&engine));
     let bird = library.asset("bird.jpg").id;
-    let (_, vector) = library.store.embedding(bird).unwrap().unwrap();
+    let (_, vector) = wait(library.store.embedding(bird)).unwrap().unwrap();
     // The same network under another name: the alias stands for a model of another kind.
     let mut analysis = library.analysis(&kinds);
     analysis.models.clip = "RN50__openai".to_owned();
     let summary = library.index(analysis, Arc::clone(&engine));
     // It cannot be had here, so the old ones stay and are found under their own name only.
     assert!(summary.analysed.left_out.contains_key(&AnalysisKind::Clip));
-    assert_eq!(library.store.counts().unwrap().states[1], [3, 0, 0]);
-    assert_eq!(library.store.nearest(CLIP, &vector, &Filter::default(), 9).unwrap().len(), 3);
-    assert_eq!(library.store.nearest("RN50__openai", &vector, &Filter::default(), 9).unwrap(), []);
+    assert_eq!(wait(library.store.counts()).unwrap().states[1], [3, 0, 0]);
+    assert_eq!(wait(library.store.nearest(CLIP, &vector, &Filter::default(), 9)).unwrap().len(), 3);
+    assert_eq!(wait(library.store.nearest("RN50__openai", &vector, &Filter::default(), 9)).unwrap(), []);
     assert_eq!(library.index(library.analysis(&kinds), engine).analysed.done, 3);
 }
 
@@ -140,12 +141,12 @@ fn one_asset_again_and_nothing_else() {
     let kinds = [AnalysisKind::Ocr];
     library.index(library.analysis(&kinds), Arc::clone(&engine));
     let id = library.asset("receipt.jpg").id;
-    assert!(library.store.correct(id, 0, "Eckbäckerei").unwrap());
+    assert!(wait(library.store.correct(id, 0, "Eckbäckerei")).unwrap());
     let rerun = |replace: bool| {
-        library.store.forget(AnalysisKind::Ocr, &[id], replace).unwrap();
+        wait(library.store.forget(AnalysisKind::Ocr, &[id], replace)).unwrap();
         let scope = Scope::Assets(HashSet::from([id]));
         let analysis = Analysis { scope, ..library.analysis(&kinds) };
-        library.analyse(analysis, Arc::clone(&engine), &Stop::default()).done
+        library.analyse(analysis, Arc::clone(&engine), &CancellationToken::new()).done
     };
     assert_eq!(rerun(false), 1);
     assert!(texts(&library, "receipt.jpg").contains(&"Eckbäckerei".to_owned()));
@@ -166,7 +167,7 @@ fn what_passes_is_waited_for_and_never_a_failure() {
     let summary = library.index(library.analysis(&kinds), busy(3, ErrorCode::NodeUnavailable));
     assert_eq!((summary.analysed.done, summary.analysed.failed), (3, 0));
     // What is wrong with a node's set-up is told and not held against the picture.
-    library.store.forget(AnalysisKind::Clip, &[library.asset("bird.jpg").id], false).unwrap();
+    wait(library.store.forget(AnalysisKind::Clip, &[library.asset("bird.jpg").id], false)).unwrap();
     let summary = library.index(library.analysis(&kinds), busy(1, ErrorCode::NodeRefused));
     assert_eq!(summary.analysed.done, 0);
     assert_eq!(summary.analysed.problems.iter().next().unwrap().0, "node_refused");
@@ -177,15 +178,15 @@ fn what_passes_is_waited_for_and_never_a_failure() {
 fn stopped_it_keeps_what_is_complete_and_goes_on_later() {
     let library = small();
     library.scan();
-    let stop = Stop::default();
-    stop.ask();
+    let stop = CancellationToken::new();
+    stop.cancel();
     let engine = engine();
     let analysed = library.analyse(library.analysis(&ALL), Arc::clone(&engine), &stop);
-    let done = library.store.counts().unwrap().states[0][1];
+    let done = wait(library.store.counts()).unwrap().states[0][1];
     assert_eq!(done, analysed.done);
     let summary = library.index(library.analysis(&ALL), engine);
     assert_eq!(summary.analysed.done, 3 - done);
-    assert_eq!(library.store.counts().unwrap().states, [[0, 3, 0]; 3]);
+    assert_eq!(wait(library.store.counts()).unwrap().states, [[0, 3, 0]; 3]);
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn no_decoder_is_a_note_and_no_failure() {
     let groups: Vec<_> =
         summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(groups, [("decoder_missing", 3)]);
-    assert_eq!(library.store.counts().unwrap().states[1], [3, 0, 0]);
+    assert_eq!(wait(library.store.counts()).unwrap().states[1], [3, 0, 0]);
 }
 
 #[test]

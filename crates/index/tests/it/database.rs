@@ -9,7 +9,7 @@ use viewfinder_catalog::{AnalysisKind, Filter};
 use viewfinder_index::{Event, Listener};
 use viewfinder_test_support::PostgresServer;
 
-use crate::support::{CLIP, Library, engine};
+use crate::support::{CLIP, Library, engine, wait};
 
 /// Stops the server as soon as the first picture is done, and starts it again after the run has noticed.
 struct Disturber {
@@ -55,8 +55,8 @@ fn a_database_that_restarts_mid_way_is_waited_for_and_nothing_is_lost() {
     let summary = library.index_telling(analysis, engine(), Arc::clone(&disturber) as Arc<dyn Listener>);
     assert!(*disturber.state.lock().unwrap() == State::After);
     assert_eq!((summary.scanned.new, summary.analysed.done, summary.analysed.failed), (6, 6, 0));
-    let states = library.store.counts().unwrap().states;
+    let states = wait(library.store.counts()).unwrap().states;
     assert_eq!(states[..2], [[0, 6, 0], [0, 6, 0]]);
-    let (_, vector) = library.store.embedding(library.asset("3.jpg").id).unwrap().unwrap();
-    assert_eq!(library.store.nearest(CLIP, &vector, &Filter::default(), 9).unwrap().len(), 6);
+    let (_, vector) = wait(library.store.embedding(library.asset("3.jpg").id)).unwrap().unwrap();
+    assert_eq!(wait(library.store.nearest(CLIP, &vector, &Filter::default(), 9)).unwrap().len(), 6);
 }

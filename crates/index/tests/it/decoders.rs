@@ -4,7 +4,7 @@ use std::sync::Arc;
 use viewfinder_catalog::AnalysisKind;
 use viewfinder_index::Tools;
 
-use crate::support::{Library, engine};
+use crate::support::{Library, engine, wait};
 
 #[test]
 #[ignore = "needs the programs of libheif, LibRaw and ffmpeg; cargo xtask test provides them"]
@@ -39,7 +39,7 @@ fn foreign_files_are_decoded_read_and_sized() {
     // As ffmpeg was told: 2024-05-06T07:08:09Z. `date -u -d 2024-05-06T07:08:09Z +%s`
     assert_eq!(library.asset("late.mp4").properties.taken_ms, Some(1_714_979_289_000));
     let text = |name: &str| {
-        let lines = library.store.lines(&[library.asset(name).id]).unwrap().remove(0);
+        let lines = wait(library.store.lines(&[library.asset(name).id])).unwrap().remove(0);
         lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
     };
     for name in ["photo.heic", "renamed.jpg"] {
@@ -51,7 +51,7 @@ fn foreign_files_are_decoded_read_and_sized() {
     black.resize(58, 0);
     library.write("black.bmp", &black);
     library.index(library.analysis(&kinds), engine);
-    let vector = |name: &str| library.store.embedding(library.asset(name).id).unwrap().unwrap().1;
+    let vector = |name: &str| wait(library.store.embedding(library.asset(name).id)).unwrap().unwrap().1;
     let cosine: f32 = vector("late.mp4").iter().zip(vector("black.bmp")).map(|(a, b)| a * b).sum();
     assert!(cosine < 0.5, "{cosine}");
 }

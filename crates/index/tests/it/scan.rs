@@ -4,10 +4,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Finding, Outcome, TextLine};
-use viewfinder_index::{Scan, Scanned, Stop};
+use viewfinder_index::{Scan, Scanned};
 
-use crate::support::{Library, Told};
+use crate::support::{Library, Told, wait};
 
 fn counts(scanned: &Scanned) -> [u64; 6] {
     let Scanned { unchanged, new, changed, moved, gone, kept, .. } = scanned;
@@ -25,11 +26,11 @@ fn read(library: &Library, name: &str, text: &str) {
         at_ms: 1,
         finding: Finding::Text(vec![line]),
     };
-    library.store.record(&[outcome]).unwrap();
+    wait(library.store.record(&[outcome])).unwrap();
 }
 
 fn text(library: &Library, name: &str) -> Vec<String> {
-    let lines = library.store.lines(&[library.asset(name).id]).unwrap();
+    let lines = wait(library.store.lines(&[library.asset(name).id])).unwrap();
     lines.into_iter().flatten().map(|line| line.text).collect()
 }
 
@@ -194,9 +195,10 @@ fn broken_and_empty_files_are_assets_without_a_size() {
 fn asked_to_stop_it_stops() {
     let library = Library::new();
     library.put("a.jpg", "ocr/en.jpg");
-    let stop = Stop::default();
-    stop.ask();
-    let scanned = viewfinder_index::scan(&library.plan(), &*library.store, &stop, &Told::default()).unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let scanned =
+        wait(viewfinder_index::scan(library.plan(), &*library.store, &stop, &Told::default())).unwrap();
     assert!(!scanned.complete);
     assert_eq!(library.names(), [""; 0]);
     assert!(library.scan().complete);
@@ -235,6 +237,6 @@ fn what_a_link_leads_to_is_catalogued_only_where_wanted_and_what_was_known_stays
     let roots = vec![library.root(), away.clone()];
     let scanned = library.scan_as(&Scan { roots, ..library.plan() });
     assert_eq!(scanned.moved, 2, "{scanned:?}");
-    let moved = library.store.by_path(away.join("c.jpg").to_str().unwrap()).unwrap().unwrap();
+    let moved = wait(library.store.by_path(away.join("c.jpg").to_str().unwrap())).unwrap().unwrap();
     assert_eq!(moved.id, known);
 }

@@ -1,11 +1,13 @@
 //! A library in a folder of its own with its catalogue, and the engines' small models.
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
     AnalysisKind, Asset, PostgresConfig, PostgresStore, SqliteStore, Store, text::Segmenter,
 };
@@ -13,7 +15,7 @@ use viewfinder_core::Backend;
 use viewfinder_engine::runtime::Device;
 use viewfinder_engine::{Engine, EngineConfig};
 use viewfinder_index::{
-    Analysed, Analysis, Event, Files, Links, Listener, Models, Scan, Scanned, Scope, Stop, Summary, Tools,
+    Analysed, Analysis, Event, Files, Links, Listener, Models, Scan, Scanned, Scope, Summary, Tools,
 };
 use viewfinder_models::{Catalogue, Role, StoreConfig};
 use viewfinder_test_support as test_support;
@@ -47,14 +49,15 @@ impl Library {
     pub(crate) fn new() -> Self {
         let catalogue = TempDir::new().unwrap();
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
-        let store = Arc::new(SqliteStore::open(&catalogue.path().join("catalog.db"), segmenter).unwrap());
+        let store =
+            Arc::new(wait(SqliteStore::open(&catalogue.path().join("catalog.db"), segmenter)).unwrap());
         Self { folder: TempDir::new().unwrap(), store, tools: no_tools(), _catalogue: Some(catalogue) }
     }
 
     /// With its catalogue in a database.
     pub(crate) fn in_database(url: &str) -> Self {
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
-        let store = Arc::new(PostgresStore::open(&PostgresConfig::new(url), segmenter).unwrap());
+        let store = Arc::new(wait(PostgresStore::open(&PostgresConfig::new(url), segmenter)).unwrap());
         Self { folder: TempDir::new().unwrap(), store, tools: no_tools(), _catalogue: None }
     }
 
@@ -96,12 +99,13 @@ impl Library {
     }
 
     pub(crate) fn scan_as(&self, plan: &Scan) -> Scanned {
-        viewfinder_index::scan(plan, &*self.store, &Stop::default(), &Told::default()).unwrap()
+        wait(viewfinder_index::scan(plan.clone(), &*self.store, &CancellationToken::new(), &Told::default()))
+            .unwrap()
     }
 
     /// All assets, by their path in the library.
     pub(crate) fn assets(&self) -> Vec<(String, Asset)> {
-        let assets = self.store.list("", None, 1000).unwrap();
+        let assets = wait(self.store.list("", None, 1000)).unwrap();
         assets.into_iter().map(|asset| (self.relative(&asset.file.path), asset)).collect()
     }
 
@@ -110,7 +114,7 @@ impl Library {
     }
 
     pub(crate) fn asset(&self, name: &str) -> Asset {
-        self.store.by_path(self.root().join(name).to_str().unwrap()).unwrap().unwrap()
+        wait(self.store.by_path(self.root().join(name).to_str().unwrap())).unwrap().unwrap()
     }
 
     pub(crate) fn relative(&self, path: &str) -> String {
@@ -148,22 +152,22 @@ impl Library {
         listener: Arc<dyn Listener>,
     ) -> Summary {
         let scan = Scan { kinds: analysis.kinds.clone(), ..self.plan() };
-        let (store, stop) = (Arc::clone(&self.store), Stop::default());
-        runtime()
-            .block_on(viewfinder_index::index(scan, analysis, 0.99, store, backend, &stop, listener))
-            .unwrap()
+        let (store, stop) = (Arc::clone(&self.store), CancellationToken::new());
+        wait(viewfinder_index::index(scan, analysis, 0.99, store, backend, &stop, listener)).unwrap()
     }
 
     /// Compares, then analyses with a stop at hand.
-    pub(crate) fn analyse(&self, analysis: Analysis, backend: Arc<dyn Backend>, stop: &Stop) -> Analysed {
+    pub(crate) fn analyse(
+        &self,
+        analysis: Analysis,
+        backend: Arc<dyn Backend>,
+        stop: &CancellationToken,
+    ) -> Analysed {
         let complete = tokio::sync::watch::channel(true).1;
         let (store, listener) = (Arc::clone(&self.store), Arc::new(Told::default()));
-        runtime()
-            .block_on(viewfinder_index::analyse_and_group(
-                analysis, 0.99, store, backend, stop, listener, complete,
-            ))
-            .unwrap()
-            .0
+        let analysed =
+            viewfinder_index::analyse_and_group(analysis, 0.99, store, backend, stop, listener, complete);
+        wait(analysed).unwrap().0
     }
 }
 
@@ -171,8 +175,11 @@ fn no_tools() -> Tools {
     Tools::find_in("".as_ref())
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+/// Waits for an answer, on threads that all tests share.
+pub(crate) fn wait<F: Future>(answer: F) -> F::Output {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    let runtime = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    RUNTIME.get_or_init(runtime).block_on(answer)
 }
 
 /// The real engine over the tests' models.

@@ -6,10 +6,10 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
     task::JoinHandle,
     time::timeout,
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 use viewfinder_core::{Backend, ErrorCode, Face, PictureTask, TaskError, ocr};
 use viewfinder_server::{GatewayConfig, Server};
 use viewfinder_test_support::{Contents, FakeBackend};
@@ -51,7 +51,7 @@ pub(crate) fn lack(backend: &FakeBackend, model: &str, code: ErrorCode) {
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) addresses: Vec<SocketAddr>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Option<DropGuard>,
     task: JoinHandle<bool>,
 }
 
@@ -70,11 +70,9 @@ impl Running {
 
     pub(crate) fn of(server: Server) -> Self {
         let addresses = server.addresses();
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(server.run(async {
-            let _ = stopped.await;
-        }));
-        Self { address: addresses[0], addresses, stop: Some(stop), task }
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(server.run(stop.clone()));
+        Self { address: addresses[0], addresses, stop: Some(stop.drop_guard()), task }
     }
 
     /// A server in front of a fake.
@@ -84,7 +82,7 @@ impl Running {
     }
 
     pub(crate) fn ask_to_stop(&mut self) {
-        self.stop.take().unwrap().send(()).unwrap();
+        drop(self.stop.take().unwrap());
     }
 
     /// Whether everything finished in time.

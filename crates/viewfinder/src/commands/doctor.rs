@@ -11,7 +11,7 @@ use viewfinder_immich::database;
 use viewfinder_immich::library::Capabilities;
 use viewfinder_models::{ModelStatus, State, Store};
 
-use super::look::json_line;
+use super::{look::json_line, on_threads};
 use crate::cli::DoctorArgs;
 use crate::config::{Config, Loaded, Severity};
 use crate::failure::{Failure, Outcome};
@@ -60,6 +60,10 @@ impl Finding {
 
 /// Checks everything; a finding that keeps Viewfinder from working makes the exit code 1.
 pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    on_threads(check(args, loaded))
+}
+
+async fn check(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let config = &loaded.config;
     let mut findings = configuration(loaded);
     let store = wiring::store(loaded)?;
@@ -74,7 +78,7 @@ pub(crate) fn run(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure
     findings.extend(memory());
     findings.push(programs());
     findings.extend(open_files(config));
-    findings.extend(immich(config));
+    findings.extend(immich(config).await);
     for finding in &findings {
         if args.json {
             json_line(finding)?;
@@ -250,7 +254,7 @@ fn aliases(config: &Config, store: &Store) -> Vec<Finding> {
 }
 
 /// An Immich that is opened through this program: does it answer, and what can be added to it?
-fn immich(config: &Config) -> Vec<Finding> {
+async fn immich(config: &Config) -> Vec<Finding> {
     let Some(url) = &config.companion.immich_url else { return Vec::new() };
     let mut findings = vec![match version(url) {
         _ if config.companion.immich_ca_file.is_some() => {
@@ -264,7 +268,7 @@ fn immich(config: &Config) -> Vec<Finding> {
         ),
     }];
     let Some(url) = &config.companion.database_url else { return findings };
-    match database::look(url.reveal()) {
+    match database::look(url.reveal()).await {
         Ok(capabilities) => {
             let missing = capabilities.missing().map(|(_, told)| {
                 Finding::warn("Immich", told, "look for a newer Viewfinder that knows this Immich")

@@ -2,13 +2,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, anyhow};
-use tokio::task::block_in_place;
 use viewfinder_catalog::query::Query;
-use viewfinder_immich::database::{Database, Error, Progress, Status, Which};
+use viewfinder_immich::database::{Database, Error, MediaPreviews, Progress, Status, Which};
 use viewfinder_immich::library::RerunKind;
 
 use super::index::{Session, with_engine};
-use super::look::json_line;
+use super::{look::json_line, on_threads};
 use crate::cli::{ImmichReindexArgs, ImmichVerb};
 use crate::companion::{database_config, media_folder};
 use crate::config::{Config, Loaded};
@@ -22,24 +21,22 @@ const NAMED: usize = 20;
 
 /// Opens the database of the companion, and tells its state or does pictures again.
 pub(crate) fn run(verb: &ImmichVerb, loaded: &Loaded) -> Result<Outcome, Failure> {
-    with_engine(loaded, false, |Session { backend, stop, .. }| async move {
+    on_threads(with_engine(loaded, false, |Session { backend, stop, .. }| async move {
         let config = database_config(&loaded.config, &backend)?.ok_or_else(|| {
             Failure::Usage(anyhow!("no database of Immich's is configured; set companion.database_url"))
         })?;
-        block_in_place(|| {
-            let database = Database::open(config).map_err(failure)?;
-            match verb {
-                ImmichVerb::Status { json: true } => json_line(&database.status().map_err(failure)?)?,
-                ImmichVerb::Status { json: false } => {
-                    output::text(&shown(&database.status().map_err(failure)?))?;
-                }
-                ImmichVerb::Reindex(args) => {
-                    return reindex(&database, args, &loaded.config, || !stop.asked());
-                }
+        let database = Database::open(config).await.map_err(failure)?;
+        match verb {
+            ImmichVerb::Status { json: true } => json_line(&database.status().await.map_err(failure)?)?,
+            ImmichVerb::Status { json: false } => {
+                output::text(&shown(&database.status().await.map_err(failure)?))?;
             }
-            Ok(Outcome::Done)
-        })
-    })
+            ImmichVerb::Reindex(args) => {
+                return reindex(&database, args, &loaded.config, || !stop.is_cancelled()).await;
+            }
+        }
+        Ok(Outcome::Done)
+    }))
 }
 
 fn failure(error: Error) -> Failure {
@@ -80,11 +77,11 @@ fn shown(status: &Status) -> String {
     text
 }
 
-fn reindex(
+async fn reindex(
     database: &Database,
     args: &ImmichReindexArgs,
     config: &Config,
-    goes_on: impl Fn() -> bool,
+    goes_on: impl Fn() -> bool + Sync,
 ) -> Result<Outcome, Failure> {
     let kind = if args.kind == "ocr" { RerunKind::Ocr } else { RerunKind::Clip };
     let which = if args.all { Which::All } else { Which::Missing };
@@ -95,7 +92,7 @@ fn reindex(
     })?;
     let named = AtomicUsize::new(0);
     let Progress { all, done, failed } = database
-        .reindex(kind, which, &only, &|id| database.preview_in(&media, id), |progress, failure| {
+        .reindex(kind, which, &only, &MediaPreviews { database, media: &media }, |progress, failure| {
             let named = |_: &_| named.fetch_add(1, Ordering::Relaxed) < NAMED;
             if let Some((asset, error)) = failure.filter(named) {
                 output::complain(&format!("{asset}: {error}"));
@@ -106,6 +103,7 @@ fn reindex(
             }
             goes_on()
         })
+        .await
         .map_err(failure)?;
     output::line(&format!("{done} of {all} done, {failed} failed"))?;
     if done + failed < all {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use serde::Serialize;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
 use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
-use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Stop, Summary, Tools, Watch};
+use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Summary, Tools, Watch};
 
-use super::look::json_line;
+use super::{look::json_line, on_threads};
 use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
 use crate::config::{Config, Loaded};
 use crate::counting::Counter;
@@ -27,17 +29,21 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Brings the catalogue up to date with folders, or tells what is in it.
 pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     if args.status {
-        return status(&args.catalog, args.json, loaded);
+        return on_threads(status(&args.catalog, args.json, loaded));
     }
+    on_threads(index(args, loaded))
+}
+
+async fn index(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let roots = roots(&args.folders)?;
     let kinds = kinds(&args.kinds, &loaded.config);
     if kinds.is_empty() {
         return Err(Failure::Usage(anyhow!("nothing is left to look for")));
     }
-    let store = catalogue::open(&args.catalog, loaded, true)?.store;
+    let store = catalogue::open(&args.catalog, loaded, true).await?.store;
     if args.retry_failed {
         for kind in &kinds {
-            store.forget_failures(*kind)?;
+            store.forget_failures(*kind).await?;
         }
     }
     with_engine(loaded, args.watch, |session| async move {
@@ -58,16 +64,17 @@ pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure>
             let again = if unsettled { roots.clone() } else { Vec::new() };
             let changed = tokio::select! {
                 changed = watch.next(again) => changed,
-                () = stop.wait() => break,
+                () = stop.cancelled() => break,
             };
             (outcome, unsettled) = round(changed, true).await?;
         }
-        if !args.watch && stop.asked() {
+        if !args.watch && stop.is_cancelled() {
             output::complain("stopped; the next run goes on from here");
             outcome = Outcome::SomeFailed;
         }
         Ok(outcome)
     })
+    .await
 }
 
 /// What a command that analyses works with.
@@ -75,42 +82,30 @@ pub(super) struct Session {
     pub engine: Engine,
     pub backend: Arc<dyn Backend>,
     /// Is asked by the first signal.
-    pub stop: Stop,
+    pub stop: CancellationToken,
 }
 
 /// Does `work` with the engines and then ends them in good order. A command that stays, stays for long: idle models leave
 /// memory then.
-pub(super) fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
+pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     loaded: &Loaded,
     stays: bool,
     work: impl FnOnce(Session) -> F,
 ) -> Result<Outcome, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
     let mut config = wiring::engine_config(loaded)?;
     config.progress = Arc::new(Report::new());
     if !stays {
         config.model_ttl = None;
     }
     let engine = Engine::new(config)?;
-    let result = runtime.block_on(async {
-        let stop = Stop::default();
-        let signal = signals::first()?;
-        let asked = stop.clone();
-        tokio::spawn(async move {
-            // An error says that nobody will ever signal.
-            if signal.await.is_ok() {
-                asked.ask();
-            }
-        });
+    let result = async {
+        let stop = signals::first()?;
         let backend = routing::backend(&loaded.config, &engine)?;
         work(Session { engine: engine.clone(), backend, stop }).await
-    });
-    let in_time = engine.stop(PATIENCE);
-    runtime.shutdown_background();
+    }
+    .await;
+    // Only a panic ends it otherwise, after which nothing is waited for.
+    let in_time = spawn_blocking(move || engine.stop(PATIENCE)).await.unwrap_or(false);
     if !in_time {
         // Its thread must not be taken apart while it computes.
         if let Err(failure) = &result {
@@ -128,7 +123,7 @@ async fn once(
     analysis: Analysis,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &Stop,
+    stop: &CancellationToken,
     watching: bool,
 ) -> Result<(Outcome, bool), Failure> {
     let counter = Arc::new(Counter::new());
@@ -286,9 +281,9 @@ struct States {
     failed: u64,
 }
 
-fn status(args: &CatalogArgs, json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
-    let store = catalogue::open(args, loaded, false)?.store;
-    let Counts { assets, states } = store.counts()?;
+async fn status(args: &CatalogArgs, json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let store = catalogue::open(args, loaded, false).await?.store;
+    let Counts { assets, states } = store.counts().await?;
     let of = |kind: AnalysisKind| {
         let [waiting, done, failed] = states[kind as usize];
         States { waiting, done, failed }
@@ -305,7 +300,7 @@ fn status(args: &CatalogArgs, json: bool, loaded: &Loaded) -> Result<Outcome, Fa
     {
         output::line(&format!("{kind:<6} {done} done, {waiting} waiting, {failed} failed"))?;
     }
-    for asset in store.failures(FAILURES)? {
+    for asset in store.failures(FAILURES).await? {
         for (kind, state) in AnalysisKind::ALL.iter().zip(&asset.states) {
             if let AnalysisState::Failed { code, message, .. } = state {
                 output::line(&format!("  {}: {} {code}: {message}", asset.file.path, kind.as_str()))?;

@@ -20,3 +20,17 @@ pub(crate) mod rerun;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod show;
+
+use anyhow::Context as _;
+use tokio::runtime::Builder;
+
+use crate::failure::{Failure, Outcome};
+
+/// Does a command's work on threads of its own. What these still do when it is done is left behind.
+fn on_threads(work: impl Future<Output = Result<Outcome, Failure>>) -> Result<Outcome, Failure> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.context("cannot start threads")?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}

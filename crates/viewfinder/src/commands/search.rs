@@ -4,13 +4,14 @@ use std::process::Command;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
 use viewfinder_catalog::search::{
     EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher,
 };
 use viewfinder_catalog::unit;
 use viewfinder_core::SentenceRequest;
 
-use super::look::json_line;
+use super::{look::json_line, on_threads};
 use crate::catalogue::{self, Catalogue};
 use crate::cli::SearchArgs;
 use crate::config::Loaded;
@@ -22,9 +23,13 @@ const LINES: usize = 3;
 
 /// Prints what fits, best first.
 pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
-    let catalogue = catalogue::open(&args.catalog, loaded, false)?;
+    on_threads(search(args, loaded))
+}
+
+async fn search(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let catalogue = catalogue::open(&args.catalog, loaded, false).await?;
     let page = Page { cursor: None, limit: args.limit };
-    let results = searcher(&catalogue, loaded).search(&args.query.join(" "), &page)?;
+    let results = searcher(&catalogue, loaded).search(&args.query.join(" "), &page).await?;
     for note in &results.notes {
         output::complain(&note.message);
     }
@@ -50,35 +55,34 @@ pub(crate) fn run(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure
 
 /// A searcher that asks the engines for the meaning of words, if there are any. Their models are loaded only then.
 pub(super) fn searcher(catalogue: &Catalogue, loaded: &Loaded) -> Searcher {
-    let ours = loaded.clone();
-    let embedder = move |text: &str| embed(text, &ours).map_err(|failure| EmbedError(failure.to_string()));
-    let embedder: Option<Arc<dyn Embedder>> = Some(Arc::new(embedder));
     Searcher::new(
         Arc::clone(&catalogue.store),
         Arc::clone(&catalogue.segmenter),
-        embedder,
+        Some(Arc::new(Engines(loaded.clone()))),
         catalogue::similarity(&loaded.config),
     )
 }
 
-fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
+/// The engines, which are started for each question.
+struct Engines(Loaded);
+
+#[async_trait]
+impl Embedder for Engines {
+    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
+        embed(text, &self.0).await.map_err(|failure| EmbedError(failure.to_string()))
+    }
+}
+
+async fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
     let config = &loaded.config;
     let engine = wiring::engine(loaded)?;
     wiring::check_sentence_model(config, engine.store())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .context("cannot start threads")?;
     let request = SentenceRequest {
         model: wiring::sentence_model(config).to_owned(),
         text: text.to_owned(),
         language: None,
     };
-    let vector = runtime.block_on(async {
-        let backend = routing::backend(config, &engine)?;
-        backend.sentence(request).await.map_err(Failure::from)
-    })?;
+    let vector = routing::backend(config, &engine)?.sentence(request).await?;
     Ok(QueryVector { model: wiring::index_models(config, &engine).clip, vector: unit(&vector) })
 }
 

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
+use tokio_util::sync::CancellationToken;
 use viewfinder_core::ErrorCode;
 use viewfinder_engine::Engine;
-use viewfinder_index::Stop;
 use viewfinder_models::{ModelEntry, Role};
 use viewfinder_server::{GatewayConfig, Limits, Models, Profiles, Server, ledger::LedgerConfig};
 
@@ -60,8 +60,7 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     let mut server = Server::bind(gateway_config(config, connections.served)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
-    let jobs = Stop::default();
-    let photos = photos::start(loaded, &engine, &backend, &jobs);
+    let photos = photos::start(loaded, &engine, &backend, &stop).await;
     let token = photos.as_ref().map(|(_, token)| token.clone());
     if let Some((photos, _)) = photos {
         server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
@@ -69,7 +68,7 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     let companion = match companion_threads {
         Some(threads) => {
             let listening =
-                Listening::bind(config, &engine, &backend, &jobs, connections.companion, PATIENCE);
+                Listening::bind(config, &engine, &backend, &stop, connections.companion, PATIENCE);
             block_in_place(|| threads.block_on(listening))?.map(|companion| (threads, companion))
         }
         None => None,
@@ -82,29 +81,21 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     }
     tell(loaded, &engine, &server);
 
-    let (stop_companion, stopped) = oneshot::channel();
-    let companion = companion.map(|(threads, companion)| threads.spawn(companion.run(stopped)));
+    let companion = companion.map(|(threads, companion)| threads.spawn(companion.run(stop.clone())));
     tokio::spawn(heap::watch());
-    let (fatal, failed) = oneshot::channel();
-    tokio::spawn(warm_up(engine.clone(), preloads(config, &engine), fatal));
-    let mut reason = None;
-    let mut in_time = server
-        .run(async {
-            tokio::select! {
-                _ = stop => {}
-                Ok(error) = failed => reason = Some(error),
-            }
-            jobs.ask();
-            drop(stop_companion);
-            // New work is refused from now on; what was accepted is finished as far as the time allows.
-            let engine = engine.clone();
-            tokio::task::spawn_blocking(move || engine.stop(PATIENCE));
-        })
-        .await;
+    let (fatal, mut failed) = oneshot::channel();
+    tokio::spawn(warm_up(engine.clone(), preloads(config, &engine), fatal, stop.clone()));
+    let stopped = stop.clone();
+    tokio::spawn(async move {
+        stopped.cancelled().await;
+        // New work is refused from now on; what was accepted is finished as far as the time allows.
+        tokio::task::spawn_blocking(move || engine.stop(PATIENCE));
+    });
+    let mut in_time = server.run(stop).await;
     if let Some(companion) = companion {
         in_time &= companion.await.unwrap_or(false);
     }
-    if let Some(error) = reason {
+    if let Ok(error) = failed.try_recv() {
         return Err(error);
     }
     if in_time {
@@ -119,11 +110,17 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
 ///
 /// A device that does not work ends the program: it would answer every request with an error. A library or a model that
 /// cannot be had now may be had when it is needed.
-async fn warm_up(engine: Engine, preload: Vec<(String, Role)>, fatal: oneshot::Sender<Failure>) {
+async fn warm_up(
+    engine: Engine,
+    preload: Vec<(String, Role)>,
+    fatal: oneshot::Sender<Failure>,
+    stop: CancellationToken,
+) {
     if let Err(error) = engine.start_runtime().await {
         if error.code == ErrorCode::DeviceUnavailable {
             // Whoever would have listened is already stopping.
             let _ = fatal.send(error.into());
+            stop.cancel();
             return;
         }
         tracing::error!(%error, "ONNX Runtime did not start; it is tried again with the next request");

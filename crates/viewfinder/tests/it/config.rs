@@ -479,10 +479,10 @@ fn addresses_that_cannot_be_called_are_told_with_setting_and_line() {
         ),
         ("[catalog]\nurl = \"postgres://h:port/d\"", 2, "catalog.url", "not of the form postgresql://"),
         (
-            "[catalog]\nurl = \"postgres://h/d?sslmode=require\"",
+            "[catalog]\nurl = \"postgres://h/d?sslmode=allow\"",
             2,
             "catalog.url",
-            "sslmode=require is not supported",
+            "sslmode is none of disable, prefer, require, verify-ca and verify-full",
         ),
         ("[store]\nhf_endpoint = \"mirror\"", 2, "store.hf_endpoint", "should look like https://host"),
         (

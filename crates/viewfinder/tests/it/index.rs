@@ -11,7 +11,7 @@ use viewfinder_catalog::text::Segmenter;
 use viewfinder_catalog::{AnalysisState, Asset, SqliteStore, Store as _};
 use viewfinder_test_support::PostgresServer;
 
-use crate::support::{Run, Running, fixture, need_faces, need_ocr, stderr, stdout};
+use crate::support::{Run, Running, fixture, need_faces, need_ocr, stderr, stdout, wait};
 
 /// Pictures of every sort: with text, with faces, with neither; one is no picture.
 const PICTURES: [(&str, &str); 6] = [
@@ -70,11 +70,11 @@ impl Library {
     }
 
     pub(crate) fn store(&self) -> SqliteStore {
-        SqliteStore::open(&self.catalog(), Arc::new(Segmenter::new(None).unwrap())).unwrap()
+        wait(SqliteStore::open(&self.catalog(), Arc::new(Segmenter::new(None).unwrap()))).unwrap()
     }
 
     fn assets(&self) -> Vec<Asset> {
-        self.store().list("", None, 1000).unwrap()
+        wait(self.store().list("", None, 1000)).unwrap()
     }
 }
 
@@ -116,10 +116,9 @@ fn said(library: &Library) -> Vec<Said> {
         hash: asset.file.hash,
         size: [asset.properties.width, asset.properties.height],
         states: asset.states.iter().map(state).collect(),
-        lines: store.lines(&[asset.id]).unwrap().remove(0).into_iter().map(|line| line.text).collect(),
+        lines: wait(store.lines(&[asset.id])).unwrap().remove(0).into_iter().map(|line| line.text).collect(),
         // To a hundredth of the picture: the last bits depend on how many threads shared the work.
-        faces: store
-            .faces(asset.id)
+        faces: wait(store.faces(asset.id))
             .unwrap()
             .iter()
             .map(|face| face.corners.map(|part| (part * 100.0).round() as i32))
@@ -131,7 +130,7 @@ fn said(library: &Library) -> Vec<Said> {
 fn cosines(a: &Library, b: &Library) -> Vec<f32> {
     let vectors = |library: &Library| -> Vec<Option<Vec<f32>>> {
         let store = library.store();
-        let vector = |asset: &Asset| store.embedding(asset.id).unwrap().map(|(_, vector)| vector);
+        let vector = |asset: &Asset| wait(store.embedding(asset.id)).unwrap().map(|(_, vector)| vector);
         library.assets().iter().map(vector).collect()
     };
     let dot = |(a, b): (Option<Vec<f32>>, Option<Vec<f32>>)| match (a, b) {
@@ -240,7 +239,7 @@ fn killed_at_any_moment_the_next_run_ends_with_the_same_catalogue() {
     let cosines = cosines(&killed, &undisturbed);
     assert!(cosines.iter().all(|cosine| *cosine > 0.9999), "{cosines:?}");
     let people = |library: &Library| {
-        library.store().people().unwrap().into_iter().map(|person| person.faces).collect::<Vec<_>>()
+        wait(library.store().people()).unwrap().into_iter().map(|person| person.faces).collect::<Vec<_>>()
     };
     assert_eq!(people(&killed), people(&undisturbed));
 }

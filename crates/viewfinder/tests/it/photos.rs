@@ -6,7 +6,7 @@ use viewfinder_test_support::Browser;
 use crate::{
     index::Library,
     serve::{Server, exchange},
-    support::{Run, stderr, stdout},
+    support::{Run, stderr, stdout, wait},
 };
 
 /// What the picture of an order says.
@@ -99,7 +99,7 @@ fn every_mistake_is_a_problem_with_a_code() {
         assert_eq!((got, &problem["code"]), (status, &json!(code)), "{head}: {problem}");
     }
     let broken =
-        library.store().by_path(library.root().join("broken.jpg").to_str().unwrap()).unwrap().unwrap();
+        wait(library.store().by_path(library.root().join("broken.jpg").to_str().unwrap())).unwrap().unwrap();
     let (status, problem) = get(&server, &format!("/api/v1/assets/{}/thumbnail", broken.id.0));
     assert_eq!((status, &problem["code"]), (422, &json!("picture_unreadable")));
 }
@@ -381,7 +381,7 @@ fn links_that_lead_out_are_followed_only_where_the_owner_says_so() {
     let told = stderr(&index().exits(1));
     assert!(told.contains("link_not_followed: 1") && told.contains("index.follow_links"), "{told}");
     let far = library.root().join("away/far.jpg");
-    let known = || library.store().by_path(far.to_str().unwrap()).unwrap();
+    let known = || wait(library.store().by_path(far.to_str().unwrap())).unwrap();
     assert_eq!(known(), None);
     index().env("VIEWFINDER_INDEX_FOLLOW_LINKS", "true").exits(0);
     let file = format!("/api/v1/assets/{}/file", known().unwrap().id.0);

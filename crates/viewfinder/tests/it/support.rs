@@ -2,14 +2,22 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use viewfinder_models::Role;
 use viewfinder_test_support as test_support;
 
 /// The workspace's folder.
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Waits for an answer, on threads that all tests share.
+pub(crate) fn wait<F: Future>(answer: F) -> F::Output {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Runtime::new().unwrap()).block_on(answer)
 }
 
 /// A file of `tests/fixtures`.

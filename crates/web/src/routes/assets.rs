@@ -1,9 +1,11 @@
 //! One asset: what is known about it, and what a person corrects.
+use std::sync::Arc;
+
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use viewfinder_catalog::AssetId;
 
-use super::Shared;
+use super::{Shared, to_the_end};
 use crate::{
     extract::{Body, Numbers},
     problem::Problem,
@@ -20,12 +22,9 @@ pub(super) async fn asset(
 ) -> Result<Json<FullAssetView>, Problem> {
     let id = AssetId(id);
     let asset = photos.asset(id).await?;
-    let (lines, faces, everybody) = photos
-        .ask(move |store| {
-            let lines = store.lines(&[id])?.pop().unwrap_or_default();
-            Ok((lines, store.faces(id)?, store.people()?))
-        })
-        .await?;
+    let store = photos.store();
+    let lines = store.lines(&[id]).await?.pop().unwrap_or_default();
+    let (faces, everybody) = (store.faces(id).await?, store.people().await?);
     let mut people: Vec<PersonView> = Vec::new();
     for person in faces.iter().filter_map(|face| face.person) {
         if people.iter().all(|known| known.id != person.0) {
@@ -54,7 +53,9 @@ pub(super) async fn correct(
         return Err(Problem::bad("line_unfit", detail));
     }
     let line = usize::try_from(line).map_err(|_| Problem::no_such("line"))?;
-    let found = photos.ask(move |store| store.correct(AssetId(id), line, &text)).await?;
+    let shared = Arc::clone(&photos);
+    let found =
+        to_the_end(async move { Ok(shared.store().correct(AssetId(id), line, &text).await?) }).await?;
     if !found {
         return Err(Problem::no_such("line"));
     }

@@ -55,7 +55,7 @@ pub(super) async fn thumbnail(
         let shared = Arc::clone(&photos);
         let make = move || {
             let config = &shared.config;
-            let read = config.pictures.read(&asset);
+            let read = config.pictures.read_blocking(&asset);
             let Converted { bytes, .. } = read.map_err(|error| unread(&asset, error))?;
             let made = shared.thumbnails.make(&hash, size, &bytes, &config.limits);
             made.map_err(|error| unshowable(&error))

@@ -1,11 +1,11 @@
 //! Analyses done again.
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use viewfinder_catalog::{AnalysisKind, AssetId};
 
-use super::{Photos, Shared, search};
+use super::{Photos, Shared, search, to_the_end};
 use crate::{
     extract::{Body, Numbers},
     jobs::{JobView, Work},
@@ -71,7 +71,7 @@ pub(super) async fn jobs(State(photos): Shared) -> Json<AllJobs> {
 }
 
 async fn rerun(
-    photos: &std::sync::Arc<Photos>,
+    photos: &Arc<Photos>,
     assets: Vec<AssetId>,
     names: &[String],
     replace_corrections: bool,
@@ -85,14 +85,17 @@ async fn rerun(
     };
     // Once each, however often it was named: each is a task of its own.
     let kinds: Vec<_> = offered.iter().copied().filter(|kind| asked.contains(kind)).collect();
-    let (again, ids) = (kinds.clone(), assets.clone());
-    photos
-        .ask(move |store| again.iter().try_for_each(|kind| store.forget(*kind, &ids, replace_corrections)))
-        .await?;
     let count = assets.len();
-    let job = photos
-        .jobs
-        .add(Work::Rerun { kinds, assets })
-        .map_err(|full| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many jobs", full))?;
+    let shared = Arc::clone(photos);
+    let job = to_the_end(async move {
+        for kind in &kinds {
+            shared.store().forget(*kind, &assets, replace_corrections).await?;
+        }
+        shared
+            .jobs
+            .add(Work::Rerun { kinds, assets })
+            .map_err(|full| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many jobs", full))
+    })
+    .await?;
     Ok((StatusCode::ACCEPTED, Json(Queued { job, assets: count })))
 }

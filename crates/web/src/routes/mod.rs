@@ -14,11 +14,11 @@ use axum::{
     middleware,
     routing::{get, patch, post},
 };
-use tokio::task::spawn_blocking;
-use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store};
 use viewfinder_core::Backend;
 use viewfinder_image::Limits;
-use viewfinder_index::{Models, Originals, Pictures, Stop};
+use viewfinder_index::{Models, Originals, Pictures};
 use viewfinder_server::page_file;
 
 use crate::{
@@ -83,7 +83,7 @@ pub struct PhotosConfig {
     /// Who sees the photos on an address without a key.
     pub access: Access,
     /// Ends jobs.
-    pub stop: Stop,
+    pub stop: CancellationToken,
 }
 
 /// What the routes share.
@@ -122,19 +122,21 @@ impl Photos {
         Arc::new(photos)
     }
 
-    /// Asks the catalogue, on a thread that may wait.
-    async fn ask<T: Send + 'static>(
-        self: &Arc<Self>,
-        question: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, Problem> {
-        let store = Arc::clone(&self.config.store);
-        Ok(spawn_blocking(move || question(&*store)).await.map_err(Problem::internal)??)
+    fn store(&self) -> &dyn Store {
+        &*self.config.store
     }
 
-    async fn asset(self: &Arc<Self>, id: AssetId) -> Result<Asset, Problem> {
-        let mut found = self.ask(move |store| store.assets(&[id])).await?;
+    async fn asset(&self, id: AssetId) -> Result<Asset, Problem> {
+        let mut found = self.store().assets(&[id]).await?;
         found.pop().ok_or_else(|| Problem::no_such("asset"))
     }
+}
+
+/// Does what changes something to its end, even if nobody waits for the answer any more.
+async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(change).await.map_err(Problem::internal)?
 }
 
 /// All routes.

@@ -3,7 +3,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use viewfinder_catalog::{Person, PersonId};
 
-use super::Shared;
+use super::{Shared, to_the_end};
 use crate::{
     extract::{Body, Numbers},
     problem::Problem,
@@ -24,7 +24,7 @@ pub(super) struct Name {
 
 /// `GET /api/v1/people`.
 pub(super) async fn people(State(photos): Shared) -> Result<Json<Everybody>, Problem> {
-    Ok(Json(Everybody { people: photos.ask(|store| store.people()).await? }))
+    Ok(Json(Everybody { people: photos.store().people().await? }))
 }
 
 /// `PATCH /api/v1/people/{id}`.
@@ -37,6 +37,6 @@ pub(super) async fn name(
     if name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         return Err(Problem::bad("name_unfit", format!("a name has at most {LONGEST_NAME} characters")));
     }
-    let found = photos.ask(move |store| store.name_person(PersonId(id), &name)).await?;
+    let found = to_the_end(async move { Ok(photos.store().name_person(PersonId(id), &name).await?) }).await?;
     if found { Ok(StatusCode::NO_CONTENT) } else { Err(Problem::no_such("person")) }
 }

@@ -1,14 +1,9 @@
 //! Searches.
-use std::sync::Arc;
-
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio::task::spawn_blocking;
 use viewfinder_catalog::{
     AssetId,
-    search::{
-        Closeness, Cursor, Hit, LineMatch, MOST_HITS, Note, Page, Reason, Results, SearchError, Searcher,
-    },
+    search::{Closeness, Cursor, Hit, LineMatch, MOST_HITS, Note, Page, Reason, Results, SearchError},
 };
 
 use super::{Photos, Shared};
@@ -69,7 +64,7 @@ pub(super) async fn search(
     Parameters(Wanted { q, limit, cursor }): Parameters<Wanted>,
 ) -> Result<Json<ResultsView>, Problem> {
     let page = page(limit, cursor);
-    Ok(Json(ask(&photos, move |searcher| searcher.search(&q, &page)).await?.into()))
+    Ok(Json(photos.config.searcher.search(&q, &page).await?.into()))
 }
 
 /// `GET /api/v1/assets/{id}/similar`.
@@ -79,39 +74,26 @@ pub(super) async fn similar(
     Parameters(Wanted { limit, cursor, .. }): Parameters<Wanted>,
 ) -> Result<Json<ResultsView>, Problem> {
     let page = page(limit, cursor);
-    Ok(Json(ask(&photos, move |searcher| searcher.similar(AssetId(id), &page)).await?.into()))
+    Ok(Json(photos.config.searcher.similar(AssetId(id), &page).await?.into()))
 }
 
 /// Everything that a query finds, at most so much.
-pub(super) async fn all(photos: &Arc<Photos>, query: &str, most: usize) -> Result<Vec<AssetId>, Problem> {
-    let query = query.to_owned();
-    let collect = move |searcher: &Searcher| {
-        let mut found = Vec::new();
-        let mut page = Page { cursor: None, limit: MOST_HITS };
-        loop {
-            let Results { hits, next, .. } = searcher.search(&query, &page)?;
-            found.extend(hits.into_iter().map(|hit| hit.asset.id));
-            page.cursor = next;
-            if page.cursor.is_none() || found.len() >= most {
-                found.truncate(most);
-                return Ok(found);
-            }
+pub(super) async fn all(photos: &Photos, query: &str, most: usize) -> Result<Vec<AssetId>, Problem> {
+    let mut found = Vec::new();
+    let mut page = Page { cursor: None, limit: MOST_HITS };
+    loop {
+        let Results { hits, next, .. } = photos.config.searcher.search(query, &page).await?;
+        found.extend(hits.into_iter().map(|hit| hit.asset.id));
+        page.cursor = next;
+        if page.cursor.is_none() || found.len() >= most {
+            found.truncate(most);
+            return Ok(found);
         }
-    };
-    ask(photos, collect).await
+    }
 }
 
 fn page(limit: Option<usize>, cursor: Option<String>) -> Page {
     Page { cursor: cursor.map(Cursor), limit: limit.unwrap_or(USUAL).clamp(1, MOST) }
-}
-
-/// Searches on a thread that may wait.
-async fn ask<T: Send + 'static>(
-    photos: &Arc<Photos>,
-    question: impl FnOnce(&Searcher) -> Result<T, SearchError> + Send + 'static,
-) -> Result<T, Problem> {
-    let searcher = Arc::clone(&photos.config.searcher);
-    Ok(spawn_blocking(move || question(&searcher)).await.map_err(Problem::internal)??)
 }
 
 impl From<SearchError> for Problem {

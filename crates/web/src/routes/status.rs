@@ -42,7 +42,7 @@ pub(super) struct Failures {
 
 /// `GET /api/v1/status`.
 pub(super) async fn status(State(photos): Shared) -> Result<Json<Status>, Problem> {
-    let (counts, revision) = photos.ask(|store| Ok((store.counts()?, store.revision()?))).await?;
+    let (counts, revision) = (photos.store().counts().await?, photos.store().revision().await?);
     let config = &photos.config;
     let most = |state: usize| {
         config.kinds.iter().map(|kind| counts.states[*kind as usize][state]).max().unwrap_or(0)
@@ -64,7 +64,7 @@ pub(super) async fn status(State(photos): Shared) -> Result<Json<Status>, Proble
 
 /// `GET /api/v1/failures`.
 pub(super) async fn failures(State(photos): Shared) -> Result<Json<Failures>, Problem> {
-    let assets = photos.ask(|store| store.failures(FAILURES)).await?;
+    let assets = photos.store().failures(FAILURES).await?;
     Ok(Json(Failures { assets: assets.into_iter().map(AssetView::from).collect() }))
 }
 

@@ -13,11 +13,13 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
 };
+use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
     Asset, SqliteStore, Store,
     search::{Searcher, Similarity},
@@ -26,7 +28,7 @@ use viewfinder_catalog::{
 use viewfinder_core::{AnswerFuture, Backend, EngineStatus, PictureAnswer, PictureRequest, SentenceRequest};
 use viewfinder_image::{Limits, RgbImage, encode};
 use viewfinder_index::{
-    Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Stop, Tools, Unread, scan,
+    Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Tools, Unread, scan,
 };
 use viewfinder_server::Key;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits, router};
@@ -74,16 +76,21 @@ impl Listener for Silent {
 #[derive(Debug)]
 struct Stuck(Mutex<Receiver<()>>);
 
+#[async_trait]
 impl Pictures for Stuck {
-    fn read(&self, _: &Asset) -> Result<Converted, Unread> {
-        assert!(self.0.lock().unwrap().recv().is_err());
-        Err(Unread::Changed)
+    async fn read(&self, _: &Asset) -> Result<Converted, Unread> {
+        unreachable!("nothing is analysed here")
     }
 }
 
 impl Originals for Stuck {
     fn open(&self, asset: &Asset) -> Result<File, Unread> {
-        self.read(asset).map(|_| unreachable!("it reads nothing"))
+        self.read_blocking(asset).map(|_| unreachable!("it reads nothing"))
+    }
+
+    fn read_blocking(&self, _: &Asset) -> Result<Converted, Unread> {
+        assert!(self.0.lock().unwrap().recv().is_err());
+        Err(Unread::Changed)
     }
 }
 
@@ -104,7 +111,8 @@ impl World {
     ) -> Self {
         let (folder, catalogue) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
-        let store = SqliteStore::open(&catalogue.path().join("catalog.db"), Arc::clone(&segmenter)).unwrap();
+        let store =
+            SqliteStore::open(&catalogue.path().join("catalog.db"), Arc::clone(&segmenter)).await.unwrap();
         let store = Arc::new(store);
         let root = folder.path().canonicalize().unwrap();
         for (name, content) in files {
@@ -123,7 +131,7 @@ impl World {
             max_bytes: 1 << 20,
             links: Links::Refused,
         };
-        scan(&plan, &*store, &Stop::default(), &Silent).unwrap();
+        scan(plan, &*store, &CancellationToken::new(), &Silent).await.unwrap();
         let pictures =
             pictures.unwrap_or_else(|| Arc::new(Files { tools, max_bytes: 1 << 20, links: Links::Refused }));
         let searcher =
@@ -143,7 +151,7 @@ impl World {
             thumbnails: None,
             thumbnail_bytes: 0,
             access: Access::Token(Key::new(TOKEN).unwrap()),
-            stop: Stop::default(),
+            stop: CancellationToken::new(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -173,7 +181,7 @@ impl World {
 
     /// What is answered when the file of this name is asked for, or its thumbnail.
     async fn ask(&self, name: &str, what: &str) -> (u16, String, Vec<u8>) {
-        let asset = self.store.by_path(self.path(name).to_str().unwrap()).unwrap();
+        let asset = self.store.by_path(self.path(name).to_str().unwrap()).await.unwrap();
         let id = asset.unwrap_or_else(|| panic!("{name} is not catalogued")).id.0;
         self.get(&format!("/api/v1/assets/{id}/{what}")).await
     }

@@ -147,7 +147,7 @@ pub(crate) struct Book {
 }
 
 /// What there is to do.
-pub(crate) enum Next {
+pub(crate) enum NextTask {
     /// This.
     Task(Task),
     /// Nothing, until then if it is known.
@@ -299,7 +299,7 @@ impl Book {
     }
 
     /// Takes the next picture: of the user who has waited longest, and of that user's jobs the one that has.
-    pub(crate) fn next(&mut self, now: Instant) -> Next {
+    pub(crate) fn next(&mut self, now: Instant) -> NextTask {
         let ready =
             |entry: &&mut Entry| entry.job.has_next() && (!self.as_caller || entry.credentials.is_some());
         let mut until: Option<Instant> = None;
@@ -312,12 +312,12 @@ impl Book {
                 None => {}
             }
         }
-        let Some(entry) = best else { return Next::Wait(until) };
-        let Some(asset) = entry.job.take() else { return Next::Wait(until) };
+        let Some(entry) = best else { return NextTask::Wait(until) };
+        let Some(asset) = entry.job.take() else { return NextTask::Wait(until) };
         self.turns += 1;
         entry.turn = self.turns;
         self.served.insert(entry.job.user, self.turns);
-        Next::Task(Task {
+        NextTask::Task(Task {
             job: entry.job.id,
             asset,
             caller: Caller { user: entry.job.user, elevated: entry.job.elevated },
@@ -480,8 +480,8 @@ mod tests {
 
     fn task(book: &mut Book, now: Instant) -> Task {
         match book.next(now) {
-            Next::Task(task) => task,
-            Next::Wait(until) => panic!("nothing to do until {until:?}"),
+            NextTask::Task(task) => task,
+            NextTask::Wait(until) => panic!("nothing to do until {until:?}"),
         }
     }
 
@@ -547,7 +547,7 @@ mod tests {
             for task in &both {
                 assert_eq!(book.finish(task, Outcome::Later("away".to_owned()), now, 0), None);
             }
-            let Next::Wait(Some(until)) = book.next(now) else { panic!("it does not pause") };
+            let NextTask::Wait(Some(until)) = book.next(now) else { panic!("it does not pause") };
             pauses.push((until - now).as_millis());
             now = until;
         }
@@ -556,7 +556,7 @@ mod tests {
         let last = task(&mut book, now);
         book.finish(&last, Outcome::Later("away".to_owned()), now, 0);
         assert_eq!(book.ended(id), Some((End::Failed, Some("away".to_owned()))));
-        assert!(matches!(book.next(now), Next::Wait(None)));
+        assert!(matches!(book.next(now), NextTask::Wait(None)));
     }
 
     /// Does all pictures of a job, one after the other, some of them in vain; gives their order.
@@ -629,7 +629,7 @@ mod tests {
             for _ in 0..tries {
                 let task = task(book, now);
                 assert_eq!(book.finish(&task, Outcome::Later("away".to_owned()), now, 0), None);
-                assert!(matches!(book.next(now), Next::Wait(Some(_))));
+                assert!(matches!(book.next(now), NextTask::Wait(Some(_))));
                 now += LONGEST_PAUSE;
             }
             for _ in 0..20 {

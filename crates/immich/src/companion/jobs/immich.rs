@@ -15,7 +15,7 @@ use super::{
     start::{kind, start},
 };
 use crate::{
-    companion::{Companion, ask, metric, read::Read, reply},
+    companion::{Companion, metric, read::Read, reply, shared_link::is_of_shared_link},
     library::RerunKind,
 };
 
@@ -42,13 +42,13 @@ pub(crate) async fn answer(
         Err(unread) if only_listens(unread.request.headers()) => return not_meant(),
         Err(unread) => return unread.forward(companion, visitor).await,
     };
-    let kind = kind(&read).await.filter(|_| !ask::is_of_shared_link(&read.parts));
+    let kind = kind(&read).await.filter(|_| !is_of_shared_link(&read.parts));
     let (Some(jobs), Some(kind)) = (companion.jobs.as_ref(), kind) else {
         // Immich does its own, if it is meant to.
         if only_listens(&read.parts.headers) {
             return not_meant();
         }
-        return companion.proxy.forward(read.again(), visitor).await;
+        return companion.client.proxy().forward(read.again(), visitor).await;
     };
     let started = Instant::now();
     let (outcome, response) = run(companion, jobs, kind, &read, visitor).await;

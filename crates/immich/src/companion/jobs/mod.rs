@@ -1,7 +1,7 @@
 //! Re-runs: pictures are read again, or embedded again, one after the other, by jobs that outlive their requests.
 //!
 //! A request says which pictures, and is answered at once (`routes`; `immich` is the route of Immich's own jobs). The jobs
-//! are plain data in a `book`, kept in a `file` too. Threads of a `queue` take one picture at a time from it and do it
+//! are plain data in a `book`, kept in a `file` too. A `queue` has two tasks that take one picture at a time from it and do it
 //! (`task`), each user in turn.
 
 mod book;

@@ -1,18 +1,17 @@
-//! Threads that do the jobs of a book, and keep it in its file.
+//! Does the jobs of a book, and keeps it in its file.
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::spawn_blocking, time::timeout_at};
 use uuid::Uuid;
 
 use super::{
-    book::{Book, Next, Refusal},
+    book::{Book, NextTask, Refusal},
     file,
     job::End,
     task::{Outcome, Task},
@@ -40,7 +39,7 @@ struct Shared {
     file: Option<PathBuf>,
     state: Mutex<State>,
     /// There may be something to do.
-    wake: Condvar,
+    wake: watch::Sender<()>,
     /// Grows with each job that ends.
     ends: watch::Sender<u64>,
     /// Held while the file is written.
@@ -58,6 +57,18 @@ struct State {
     told: bool,
 }
 
+/// What one of a queue's tasks does next.
+enum Turn {
+    /// This picture.
+    Task(Task),
+    /// The file.
+    Write,
+    /// Nothing, until then if it is known.
+    Wait(Option<Instant>),
+    /// Nothing any more.
+    Closed,
+}
+
 /// What came of pictures that were given to a queue.
 pub(crate) struct Added {
     pub(crate) id: Uuid,
@@ -66,7 +77,7 @@ pub(crate) struct Added {
 }
 
 impl Queue {
-    /// Goes on with the jobs of a file.
+    /// Goes on with the jobs of a file. Within a Tokio runtime.
     pub(crate) fn open(library: Arc<dyn Library>, file: Option<PathBuf>) -> Self {
         let jobs = file.as_deref().map(file::read).unwrap_or_default();
         let mut book = Book::new(jobs, library.reruns_as_caller());
@@ -80,25 +91,21 @@ impl Queue {
             library,
             file,
             state: Mutex::new(state),
-            wake: Condvar::new(),
+            wake: watch::Sender::new(()),
             ends: watch::Sender::new(0),
             writing: Mutex::new(()),
         });
         // Its metrics are there from the start.
         shared.change(|_| ());
         for _ in 0..AT_ONCE {
-            let own = Arc::clone(&shared);
-            let started = thread::Builder::new().name("rerun".to_owned()).spawn(move || own.work());
-            if let Err(error) = started {
-                tracing::error!(%error, "a thread for re-runs cannot be started");
-            }
+            tokio::spawn(Arc::clone(&shared).work());
         }
         Self { shared }
     }
 
     /// Adds pictures of the caller's own, with the credentials that brought them. What is in the file is there when this
-    /// returns. Blocks.
-    pub(crate) fn add(
+    /// returns.
+    pub(crate) async fn add(
         &self,
         caller: &Caller,
         kind: RerunKind,
@@ -113,7 +120,7 @@ impl Queue {
             Ok((id, already))
         })?;
         if !already {
-            self.shared.write();
+            self.shared.write_apart().await;
         }
         Ok(Added { id, already })
     }
@@ -137,11 +144,11 @@ impl Queue {
         self.shared.change(|book| book.lend(user, sender, None));
     }
 
-    /// Stops a job of a user's. Blocks.
-    pub(crate) fn stop(&self, user: Uuid, id: Uuid) {
+    /// Stops a job of a user's.
+    pub(crate) async fn stop(&self, user: Uuid, id: Uuid) {
         self.shared.change(|book| book.stop(user, id, now()));
         self.shared.tell_of_ends();
-        self.shared.write();
+        self.shared.write_apart().await;
     }
 
     /// Waits until nobody has a picture of an ended job in hand.
@@ -168,7 +175,7 @@ impl Queue {
     /// Begins no more pictures, and writes what was done. Blocks.
     pub(crate) fn close(&self) {
         if !std::mem::replace(&mut self.shared.lock().closed, true) {
-            self.shared.wake.notify_all();
+            self.shared.wake.send_replace(());
             self.shared.write();
         }
     }
@@ -193,7 +200,7 @@ impl Shared {
             metric::pictures_wait(kind, state.book.waiting(kind));
         }
         drop(state);
-        self.wake.notify_all();
+        self.wake.send_replace(());
         result
     }
 
@@ -202,40 +209,53 @@ impl Shared {
     }
 
     /// Does one picture after the other until the queue is closed.
-    fn work(&self) {
-        while let Some(task) = self.next() {
-            let outcome = task.run(&*self.library);
+    async fn work(self: Arc<Self>) {
+        while let Some(task) = self.next().await {
+            let outcome = task.run(&*self.library).await;
             self.finish(&task, outcome);
         }
     }
 
     /// Waits for the next picture; keeps the file up to date in the meantime. `None` when the queue was closed.
-    fn next(&self) -> Option<Task> {
-        let mut state = self.lock();
+    async fn next(self: &Arc<Self>) -> Option<Task> {
+        let mut wake = self.wake.subscribe();
         loop {
-            if state.closed {
-                return None;
-            }
-            let now = Instant::now();
-            let mut until = None;
-            if self.file.is_some() && state.written < state.book.version() {
-                if state.write_from <= now {
-                    // The other threads need not.
-                    state.write_from = now + WRITTEN_EVERY;
-                    drop(state);
-                    self.write();
-                    state = self.lock();
-                    continue;
+            // Whatever comes from here on wakes it.
+            wake.mark_unchanged();
+            match self.turn() {
+                Turn::Closed => return None,
+                Turn::Task(task) => return Some(task),
+                Turn::Write => self.write_apart().await,
+                Turn::Wait(until) => {
+                    let changed = wake.changed();
+                    let _ = match until {
+                        Some(until) => timeout_at(until.into(), changed).await.unwrap_or(Ok(())),
+                        None => changed.await,
+                    };
                 }
-                until = Some(state.write_from);
             }
-            match state.book.next(now) {
-                Next::Task(task) => return Some(task),
-                Next::Wait(other) => until = until.into_iter().chain(other).min(),
+        }
+    }
+
+    /// What is to be done now.
+    fn turn(&self) -> Turn {
+        let mut state = self.lock();
+        if state.closed {
+            return Turn::Closed;
+        }
+        let now = Instant::now();
+        let mut until = None;
+        if self.file.is_some() && state.written < state.book.version() {
+            if state.write_from <= now {
+                // The other one need not.
+                state.write_from = now + WRITTEN_EVERY;
+                return Turn::Write;
             }
-            let time = until.map_or(Duration::MAX, |until| until.saturating_duration_since(now));
-            let waited = self.wake.wait_timeout(state, time);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            until = Some(state.write_from);
+        }
+        match state.book.next(now) {
+            NextTask::Task(task) => Turn::Task(task),
+            NextTask::Wait(other) => Turn::Wait(until.into_iter().chain(other).min()),
         }
     }
 
@@ -254,7 +274,14 @@ impl Shared {
         self.tell_of_ends();
     }
 
-    /// Writes the file, unless it has everything. Another queue may have it once this one was closed.
+    /// Writes the file where that keeps nobody waiting.
+    async fn write_apart(self: &Arc<Self>) {
+        let own = Arc::clone(self);
+        // A panic was printed when it happened.
+        drop(spawn_blocking(move || own.write()).await);
+    }
+
+    /// Writes the file, unless it has everything. Blocks. Another queue may have it once this one was closed.
     fn write(&self) {
         let Some(path) = &self.file else { return };
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@ use hyper::{
     http::request::Parts,
 };
 use serde_json::json;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 use viewfinder_http::proxy::{Body, Visitor};
 
@@ -19,11 +19,11 @@ use super::{
 use crate::companion::{
     Companion,
     as_caller::Sender,
-    ask,
     judge::user,
     metric,
     read::{self, Read, Why},
     reply,
+    shared_link::is_of_shared_link,
 };
 
 const PATH: &str = "/_viewfinder/jobs";
@@ -85,7 +85,7 @@ async fn post(
             };
         }
     };
-    if ask::is_of_shared_link(&read.parts) {
+    if is_of_shared_link(&read.parts) {
         return of_shared_link();
     }
     let Some(kind) = kind(&read).await else {
@@ -115,7 +115,7 @@ async fn look(
     parts: &Parts,
     visitor: &Visitor,
 ) -> Result<Response<Body>, Response<Body>> {
-    if ask::is_of_shared_link(parts) {
+    if is_of_shared_link(parts) {
         return Err(of_shared_link());
     }
     let stops = parts.method == Method::DELETE;
@@ -143,12 +143,9 @@ async fn look(
 
 /// Stops a job, and waits a while for the pictures in hand, so that what is told of it is the end.
 async fn stop(jobs: &Arc<Queue>, user: Uuid, id: Uuid) {
-    let stopped = {
-        let jobs = Arc::clone(jobs);
-        spawn_blocking(move || jobs.stop(user, id)).await
-    };
+    jobs.stop(user, id).await;
     // Nothing was stopped of somebody else's job.
-    if stopped.is_ok() && jobs.told(user, id).is_some() {
+    if jobs.told(user, id).is_some() {
         let _ = timeout(IN_HAND, jobs.settle(id)).await;
     }
 }

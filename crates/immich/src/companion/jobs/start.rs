@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::{Response, StatusCode, http::request::Parts};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 use viewfinder_http::proxy::{Body, Visitor};
 
@@ -67,11 +67,12 @@ pub(super) async fn start(
     let library = companion.library.clone();
     let sender = Arc::new(Sender::new(companion, &read.parts, visitor));
     let jobs = Arc::clone(jobs);
-    let added = spawn_blocking(move || {
+    // What was begun for whoever leaves is done.
+    let added = tokio::spawn(async move {
         if let Some(library) = library {
-            library.require_own(&caller, &assets)?;
+            library.require_own(&caller, &assets).await?;
         }
-        Ok(jobs.add(&caller, kind, &assets, into, &sender))
+        Ok(jobs.add(&caller, kind, &assets, into, &sender).await)
     });
     let broke = |_| {
         let message = "the library broke over the question".to_owned();
@@ -105,7 +106,7 @@ pub(super) async fn allowed(
         granted: &[StatusCode::NO_CONTENT, StatusCode::BAD_REQUEST],
         needs_user: true,
     };
-    let judged = timeout(companion.time, judge(&companion.proxy, visitor, parts, &probe)).await;
+    let judged = timeout(companion.time, judge(&companion.client, visitor, parts, &probe)).await;
     match judged.unwrap_or_else(|_| Verdict::Unclear("Immich does not answer in time".to_owned())) {
         Verdict::Granted(caller, _) => Ok(caller),
         Verdict::Refused(response) => Err(("refused", response)),

@@ -1,10 +1,11 @@
 use std::{
-    cell::RefCell,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -39,14 +40,15 @@ pub(crate) enum Outcome {
 }
 
 impl Task {
-    /// Does it. Blocks.
-    pub(crate) fn run(&self, library: &dyn Library) -> Outcome {
-        let immich = Listened { sender: self.sender.as_deref(), trouble: RefCell::new(None) };
-        let work = || library.rerun(&self.caller, self.kind, &[self.asset], &immich);
-        let Ok(result) = catch_unwind(AssertUnwindSafe(work)) else {
+    /// Does it.
+    pub(crate) async fn run(&self, library: &dyn Library) -> Outcome {
+        let immich = Listened { sender: self.sender.as_deref(), trouble: Mutex::default() };
+        let assets = [self.asset];
+        let work = library.rerun(&self.caller, self.kind, &assets, &immich);
+        let Ok(result) = AssertUnwindSafe(work).catch_unwind().await else {
             return Outcome::Failed("the library broke over this picture".to_owned());
         };
-        match (result, immich.trouble.take()) {
+        match (result, immich.trouble().take()) {
             (Ok(()), _) => Outcome::Done,
             (Err(_), Some(PreviewError::SignedOut)) => Outcome::SignedOut,
             (Err(_), Some(PreviewError::Refused(words))) => Outcome::Refused(words),
@@ -63,22 +65,29 @@ impl Task {
 /// Immich as the library asks it, with an ear for why there was no preview: a library's own errors need not say it.
 struct Listened<'a> {
     sender: Option<&'a Sender>,
-    trouble: RefCell<Option<PreviewError>>,
+    trouble: Mutex<Option<PreviewError>>,
 }
 
+impl Listened<'_> {
+    fn trouble(&self) -> MutexGuard<'_, Option<PreviewError>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
 impl AsCaller for Listened<'_> {
-    fn preview(&self, asset: Uuid) -> Result<Bytes, String> {
+    async fn preview(&self, asset: Uuid) -> Result<Bytes, String> {
         let sender = self.sender.ok_or("nobody's credentials are at hand")?;
-        sender.fetch_preview(asset).map_err(|error| {
+        sender.fetch_preview(asset).await.map_err(|error| {
             let told = error.to_string();
-            *self.trouble.borrow_mut() = Some(error);
+            *self.trouble() = Some(error);
             told
         })
     }
 
-    fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
+    async fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
         match self.sender {
-            Some(sender) => sender.search(bodies),
+            Some(sender) => sender.search(bodies).await,
             None => bodies.iter().map(|_| Err("nobody's credentials are at hand".to_owned())).collect(),
         }
     }

@@ -4,20 +4,27 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper_util::{client::legacy, rt::TokioExecutor};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
 use viewfinder_core::Backend;
 use viewfinder_engine::runtime::Device;
 use viewfinder_engine::{Engine, EngineConfig};
+use viewfinder_http::proxy::ProxyConfig;
 use viewfinder_immich::{
     api::{ApiConfig, ApiLibrary},
+    client::Client,
     library::{AsCaller, Caller, Library as _, LibraryError, Next, RerunKind, SearchRoute},
 };
-use viewfinder_index::{Models, Stop};
+use viewfinder_index::Models;
 use viewfinder_models::{Role, StoreConfig};
 use viewfinder_test_support as test_support;
 
@@ -32,14 +39,14 @@ pub(crate) struct Running {
     pub(crate) immich: Immich,
     pub(crate) library: ApiLibrary,
     url: String,
-    stop: Stop,
+    stop: CancellationToken,
     runtime: Runtime,
     _folder: TempDir,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.stop.ask();
+        self.stop.cancel();
     }
 }
 
@@ -49,16 +56,15 @@ impl Running {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let url = immich.serve(&runtime);
+        let client = Client::new(&ProxyConfig::new(url.as_str())).unwrap();
         let folder = TempDir::new().unwrap();
-        let stop = Stop::default();
+        let stop = CancellationToken::new();
         let config = ApiConfig {
-            authorities: None,
-            url: url.clone(),
+            client: client.clone(),
             keys: keys.iter().map(|key| (*key).to_owned()).collect(),
             folder: folder.path().join("immich"),
             segmenter: Arc::new(Segmenter::new(None).unwrap()),
             backend: engine(),
-            runtime: runtime.handle().clone(),
             models: Models { ocr: OCR.into(), clip: CLIP.into(), faces: "none".into(), face_min_score: 0.5 },
             sentence_model: CLIP.into(),
             similarity: Similarity::default(),
@@ -88,7 +94,12 @@ impl Running {
         key: &'static str,
         body: &Value,
     ) -> Result<(Vec<Uuid>, Option<Next>), LibraryError> {
-        let page = self.library.search(&self.caller(key), route, body, &self.as_caller(key))?;
+        let page = self.runtime.block_on(self.library.search(
+            &self.caller(key),
+            route,
+            body,
+            &self.as_caller(key),
+        ))?;
         let id = |item: &Value| Uuid::parse_str(item["id"].as_str().unwrap()).unwrap();
         Ok((page.items.iter().map(id).collect(), page.next))
     }
@@ -117,7 +128,7 @@ impl Running {
     }
 
     pub(crate) fn rerun(&self, key: &'static str, kind: RerunKind, ids: &[Uuid]) -> Result<(), LibraryError> {
-        self.library.rerun(&self.caller(key), kind, ids, &self.as_caller(key))
+        self.runtime.block_on(self.library.rerun(&self.caller(key), kind, ids, &self.as_caller(key)))
     }
 
     fn caller(&self, key: &str) -> Caller {
@@ -126,31 +137,44 @@ impl Running {
     }
 
     fn as_caller(&self, key: &'static str) -> Asker<'_> {
-        Asker { url: &self.url, key, _runtime: &self.runtime }
+        Asker { immich: &self.url, key }
     }
 }
 
 /// Asks Immich with a key.
 struct Asker<'a> {
-    url: &'a str,
+    immich: &'a str,
     key: &'static str,
-    _runtime: &'a Runtime,
 }
 
+impl Asker<'_> {
+    async fn found(&self, body: &Value) -> Result<Value, String> {
+        let told = |error: &dyn std::error::Error| error.to_string();
+        let request = Request::post(format!("{}/api/search/metadata", self.immich))
+            .header("x-api-key", self.key)
+            .body(Full::<Bytes>::from(body.to_string()));
+        let client = legacy::Client::builder(TokioExecutor::new()).build_http();
+        let answer = client.request(request.unwrap()).await.map_err(|error| told(&error))?;
+        if !answer.status().is_success() {
+            return Err(format!("status {}", answer.status()));
+        }
+        let bytes = answer.into_body().collect().await.map_err(|error| told(&error))?.to_bytes();
+        serde_json::from_slice(&bytes).map_err(|error| told(&error))
+    }
+}
+
+#[async_trait]
 impl AsCaller for Asker<'_> {
-    fn preview(&self, _: Uuid) -> Result<Bytes, String> {
+    async fn preview(&self, _: Uuid) -> Result<Bytes, String> {
         Err("previews are read with the library's own key".to_owned())
     }
 
-    fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
-        let one = |body: Value| {
-            let request =
-                ureq::post(format!("{}/api/search/metadata", self.url)).header("x-api-key", self.key);
-            let mut answer = request.send(body.to_string()).map_err(|error| error.to_string())?;
-            let text = answer.body_mut().read_to_string().map_err(|error| error.to_string())?;
-            serde_json::from_str(&text).map_err(|error| error.to_string())
-        };
-        bodies.into_iter().map(one).collect()
+    async fn search(&self, bodies: Vec<Value>) -> Vec<Result<Value, String>> {
+        let mut answers = Vec::new();
+        for body in &bodies {
+            answers.push(self.found(body).await);
+        }
+        answers
     }
 }
 

@@ -13,6 +13,7 @@ use http_body_util::BodyExt as _;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_http::proxy::{Body, Limits, Server, empty, full};
 
@@ -78,7 +79,7 @@ impl Immich {
         let state = Arc::new(State::default());
         let shared = Arc::clone(&state);
         let serving = tokio::spawn(
-            server.run(move |request, _| answer(Arc::clone(&shared), request), std::future::pending()),
+            server.run(move |request, _| answer(Arc::clone(&shared), request), CancellationToken::new()),
         );
         Self { address, state, serving }
     }

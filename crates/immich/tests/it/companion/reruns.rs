@@ -197,6 +197,25 @@ async fn whoever_leaves_does_not_wait_for_a_place() {
 }
 
 #[tokio::test]
+async fn the_search_of_whoever_leaves_or_waited_for_too_long_ends() {
+    let running = Arc::new(Running::set_up(Setup { time: Duration::from_secs(5), ..Setup::default() }).await);
+    running.shelf.searches.close();
+    let leaving = {
+        let running = Arc::clone(&running);
+        tokio::spawn(async move { running.post("/api/search/smart", json!({"query": "slow"})).await })
+    };
+    wait(async || (running.shelf.searches.waiting() == 1).then_some(())).await;
+    leaving.abort();
+    wait(async || (running.shelf.searches.waiting() == 0).then_some(())).await;
+    let setup = Setup { time: Duration::from_millis(500), ..Setup::default() };
+    let running = Running::set_up(setup).await;
+    running.shelf.searches.close();
+    let answer = running.post("/api/search/smart", json!({"query": "slow"})).await;
+    assert_eq!(answer.json(), captured("search-smart"));
+    assert_eq!((running.shelf.searches.waiting(), running.shelf.asked.lock().unwrap().len()), (0, 1));
+}
+
+#[tokio::test]
 async fn a_job_goes_on_after_a_restart_where_previews_are_at_hand() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("immich/jobs.json");

@@ -4,21 +4,26 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use async_trait::async_trait;
 use hyper::HeaderMap;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    sync::watch,
+    time::{sleep, timeout},
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use viewfinder_http::proxy::{Limits, Proxy, ProxyConfig, Server};
+use viewfinder_http::proxy::{Limits, ProxyConfig, Server};
 use viewfinder_immich::{
+    client::Client,
     companion::{Companion, CompanionConfig},
     library::{
         AsCaller, Caller, Capabilities, Capability, Library, LibraryError, Next, Page, RerunKind, SearchRoute,
@@ -37,35 +42,48 @@ pub(crate) fn picture(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
 
-/// What holds threads up until it is opened.
+/// What holds others up until it is opened.
 #[derive(Default)]
 pub(crate) struct Gate {
-    state: Mutex<(bool, usize)>,
-    changed: Condvar,
+    closed: watch::Sender<bool>,
+    waiting: AtomicUsize,
+}
+
+/// Somebody before a gate, who may leave.
+struct Waiting<'a>(&'a Gate);
+
+impl<'a> Waiting<'a> {
+    fn before(gate: &'a Gate) -> Self {
+        gate.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(gate)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Gate {
     pub(crate) fn close(&self) {
-        self.state.lock().unwrap().0 = true;
+        self.closed.send_replace(true);
     }
 
     pub(crate) fn open(&self) {
-        self.state.lock().unwrap().0 = false;
-        self.changed.notify_all();
+        self.closed.send_replace(false);
     }
 
     /// How many stand before it.
     pub(crate) fn waiting(&self) -> usize {
-        self.state.lock().unwrap().1
+        self.waiting.load(Ordering::Relaxed)
     }
 
-    fn pass(&self) {
-        let mut state = self.state.lock().unwrap();
-        state.1 += 1;
+    async fn pass(&self) {
+        let _waiting = Waiting::before(self);
+        let mut closed = self.closed.subscribe();
         // No test needs so long; one that fails must end.
-        let time = Duration::from_secs(60);
-        let (mut state, _) = self.changed.wait_timeout_while(state, time, |state| state.0).unwrap();
-        state.1 -= 1;
+        let _ = timeout(Duration::from_secs(60), closed.wait_for(|closed| !closed)).await;
     }
 }
 
@@ -93,8 +111,16 @@ pub(crate) struct Shelf {
     pub(crate) time: Mutex<Duration>,
 }
 
+impl Shelf {
+    async fn think(&self) {
+        let time = *self.time.lock().unwrap();
+        sleep(time).await;
+    }
+}
+
+#[async_trait]
 impl Library for Shelf {
-    fn search(
+    async fn search(
         &self,
         caller: &Caller,
         route: SearchRoute,
@@ -103,9 +129,9 @@ impl Library for Shelf {
     ) -> Result<Page, LibraryError> {
         self.asked.lock().unwrap().push((*caller, body.clone()));
         self.routes.lock().unwrap().push(route);
-        std::thread::sleep(*self.time.lock().unwrap());
+        self.think().await;
         if body["query"] == "slow" {
-            self.searches.pass();
+            self.searches.pass().await;
         }
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
@@ -114,31 +140,31 @@ impl Library for Shelf {
         Ok(Page { items: found(), total: 500, next: Some(next) })
     }
 
-    fn require_own(&self, _: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
+    async fn require_own(&self, _: &Caller, assets: &[Uuid]) -> Result<(), LibraryError> {
         let own = assets.iter().all(|asset| asset.to_string() == OWN || *asset < picture(1 << 20));
         own.then_some(()).ok_or(LibraryError::NotYours)
     }
 
-    fn rerun(
+    async fn rerun(
         &self,
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
         immich: &dyn AsCaller,
     ) -> Result<(), LibraryError> {
-        self.work.pass();
-        std::thread::sleep(*self.time.lock().unwrap());
+        self.work.pass().await;
+        self.think().await;
         if let Some(trouble) = self.trouble.lock().unwrap().clone() {
             return Err(trouble);
         }
-        self.require_own(caller, assets)?;
+        self.require_own(caller, assets).await?;
         let trouble = |message: String| LibraryError::Picture { code: "preview", message };
         if assets.iter().any(|asset| self.broken.lock().unwrap().contains(asset)) {
             return Err(trouble("the picture is broken".to_owned()));
         }
         if self.reruns_as_caller() {
             for asset in assets {
-                let preview = immich.preview(*asset).map_err(trouble)?;
+                let preview = immich.preview(*asset).await.map_err(trouble)?;
                 assert_eq!(preview, "preview size=preview&edited=false");
             }
         }
@@ -211,7 +237,7 @@ impl Running {
     /// Before an Immich, with a shelf.
     pub(crate) async fn before(immich: Immich, shelf: Arc<Shelf>, setup: Setup) -> Self {
         let companion = Arc::new(Companion::new(CompanionConfig {
-            proxy: Proxy::new(&ProxyConfig::new(format!("http://{}", immich.address))).unwrap(),
+            client: Client::new(&ProxyConfig::new(format!("http://{}", immich.address))).unwrap(),
             library: setup.library.then(|| Arc::clone(&shelf) as Arc<dyn Library>),
             time: setup.time,
             preview_time: setup.preview_time,
@@ -223,7 +249,7 @@ impl Running {
         let serving = Arc::clone(&companion);
         tokio::spawn(server.run(
             move |request, visitor| Arc::clone(&serving).handle(request, visitor),
-            std::future::pending(),
+            CancellationToken::new(),
         ));
         Self { address, immich, shelf, companion }
     }

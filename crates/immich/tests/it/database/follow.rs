@@ -5,7 +5,7 @@ use serde_json::json;
 use viewfinder_immich::database::Database;
 use viewfinder_test_support::PostgresServer;
 
-use crate::database::world::{World, config};
+use crate::database::world::{World, config, wait};
 
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
@@ -20,7 +20,7 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 fn found(world: &World, library: &Database, word: &str) -> Vec<String> {
     // PostgreSQL 14 has no such function: there the server counts when half a second has passed.
     world.batch("DO $$ BEGIN PERFORM pg_stat_force_next_flush(); EXCEPTION WHEN undefined_function THEN PERFORM pg_sleep(1); END $$");
-    library.follow().unwrap();
+    wait(library.follow()).unwrap();
     world.found(library, json!({"ocr": word}))
 }
 
@@ -49,7 +49,7 @@ fn deleted_pictures_leave() {
         let library = world.open();
         world.sql("DELETE FROM asset WHERE id = $1", &[&id]);
         assert!(world.found(&library, json!({"ocr": "apple"})).is_empty(), "at once in searches");
-        library.follow().unwrap();
+        wait(library.follow()).unwrap();
         assert_eq!(world.count("viewfinder.immich_text"), 0);
     }
 }
@@ -94,7 +94,7 @@ fn a_part_that_fails_does_not_stop_the_others() {
     );
     world.read(id, &["pear"]);
     world.batch("SELECT pg_stat_force_next_flush()");
-    library.follow().unwrap_err();
+    wait(library.follow()).unwrap_err();
     assert_eq!(world.found(&library, json!({"ocr": "pear"})), ["first.jpg"]);
 }
 
@@ -116,13 +116,13 @@ fn a_large_library_is_taken_over_in_pieces_and_goes_on_after_a_restart() {
         "ALTER TABLE asset DISABLE TRIGGER USER;
          UPDATE asset SET \"updateId\" = ('0188aaaa' || substr(\"updateId\"::text, 9))::uuid",
     );
-    let open = || Database::open(config(&world.url, &world.answers)).unwrap();
-    assert!(!open().follow().unwrap());
+    let open = || wait(Database::open(config(&world.url, &world.answers))).unwrap();
+    assert!(!wait(open().follow()).unwrap());
     assert_eq!(world.count("viewfinder.immich_text"), 500);
     let library = open();
-    assert!(!library.follow().unwrap());
+    assert!(!wait(library.follow()).unwrap());
     assert_eq!(world.count("viewfinder.immich_text"), 1000);
-    assert!(library.follow().unwrap());
+    assert!(wait(library.follow()).unwrap());
     assert_eq!(world.count("viewfinder.immich_text"), 1200);
     assert_eq!(world.found(&library, json!({"ocr": "\"apple 1111\""})), ["1111"]);
 }
@@ -133,10 +133,10 @@ fn another_segmenter_cuts_everything_again_and_nothing_is_lost_meanwhile() {
     world.with_text("first.jpg", &["apple"]);
     world.open();
     world.batch("UPDATE viewfinder.immich_state SET segmentation = 'older'; UPDATE viewfinder.immich_text SET tokens = '''apple'':1A'");
-    let library = Database::open(config(&world.url, &world.answers)).unwrap();
+    let library = wait(Database::open(config(&world.url, &world.answers))).unwrap();
     assert_eq!(world.found(&library, json!({"ocr": "apple"})), ["first.jpg"]);
     assert!(world.found(&library, json!({"ocr": "ppl"})).is_empty());
-    library.follow().unwrap();
+    wait(library.follow()).unwrap();
     assert_eq!(world.found(&library, json!({"ocr": "ppl"})), ["first.jpg"]);
 }
 
@@ -145,12 +145,12 @@ fn following_survives_a_restart_of_the_database() {
     let mut server = PostgresServer::start(&[]);
     let world = World::on(&server);
     world.with_text("first.jpg", &["apple"]);
-    let library = Database::open(config(&world.url, &world.answers)).unwrap();
-    let follower = library.start_following().unwrap();
+    let library = wait(Database::open(config(&world.url, &world.answers))).unwrap();
+    let follower = wait(async { library.start_following() });
     wait_until("the first text is found", || world.found(&library, json!({"ocr": "apple"})).len() == 1);
     server.stop();
     let body = crate::database::world::parse(&json!({"ocr": "apple"}));
-    let error = library.search(&world.caller(), &body).unwrap_err();
+    let error = wait(library.search(&world.caller(), &body)).unwrap_err();
     assert_eq!(error.code(), "database_away");
     server.start_again();
     world.reconnect();
@@ -164,7 +164,7 @@ fn tables_that_somebody_took_away_are_made_again() {
     let world = World::new();
     world.with_text("first.jpg", &["apple"]);
     let library = world.open();
-    let _follower = library.start_following().unwrap();
+    let _follower = wait(async { library.start_following() });
     world.batch("DROP SCHEMA viewfinder CASCADE");
     wait_until("our table is filled again", || {
         world.search(&library, json!({"ocr": "apple"})).is_ok_and(|page| page.items.len() == 1)

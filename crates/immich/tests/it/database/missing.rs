@@ -18,7 +18,7 @@ use viewfinder_immich::{
 use crate::database::{
     backend::{WIDTH, direction},
     layout,
-    world::{World, config, parse},
+    world::{World, config, parse, wait},
 };
 
 const SEARCHES: &[Capability] = &[TextSearch, MeaningSearch, HybridSearch];
@@ -113,7 +113,7 @@ impl Known {
             &[&id],
         );
         let library = world.open();
-        library.rerun(&world.caller(), RerunKind::Ocr, &[id], &preview).unwrap();
+        wait(library.rerun(&world.caller(), RerunKind::Ocr, &[id], &preview)).unwrap();
         let searches = vec![
             (json!({"query": "ocr:invoice"}), vec![TextSearch]),
             (json!({"ocr": "invoice", "isFavorite": false, "originalFileName": "one"}), vec![TextSearch]),
@@ -140,7 +140,7 @@ impl Known {
 
     /// What is lost is exactly this, and all else goes on.
     fn check(&self, gone: &str, expected: &[Capability]) {
-        let library = Database::open(config(&self.world.url, &self.world.answers)).unwrap();
+        let library = wait(Database::open(config(&self.world.url, &self.world.answers))).unwrap();
         let told: Vec<(Capability, String)> = library.capabilities().missing().collect();
         let mut expected = expected.to_vec();
         expected.sort_unstable();
@@ -151,7 +151,7 @@ impl Known {
         }
         let is_lost = |needs: &[Capability]| needs.iter().any(|need| expected.contains(need));
         for (body, needs) in &self.searches {
-            let found = library.search(&self.world.caller(), &parse(body));
+            let found = wait(library.search(&self.world.caller(), &parse(body)));
             match found {
                 Ok(page) => assert!(!is_lost(needs) && page.items.len() == 1, "{gone}: {body}"),
                 Err(Error::Missing { capability, .. }) => assert!(is_lost(&[capability]), "{gone}: {body}"),
@@ -159,7 +159,7 @@ impl Known {
             }
         }
         for (kind, needs) in [(RerunKind::Ocr, RedoText), (RerunKind::Clip, RedoVectors)] {
-            match library.rerun(&self.world.caller(), kind, &[self.id], &preview) {
+            match wait(library.rerun(&self.world.caller(), kind, &[self.id], &preview)) {
                 Ok(()) => assert!(!is_lost(&[needs]), "{gone}: {needs}"),
                 Err(error) => {
                     assert!(is_lost(&[needs]), "{gone}: {error}");
@@ -167,8 +167,8 @@ impl Known {
                 }
             }
         }
-        library.follow().unwrap_or_else(|error| panic!("{gone}: {error}"));
-        let status = library.status().unwrap();
+        wait(library.follow()).unwrap_or_else(|error| panic!("{gone}: {error}"));
+        let status = wait(library.status()).unwrap();
         assert_eq!(status.capabilities, library.capabilities());
     }
 }
@@ -273,7 +273,7 @@ fn what_changes_while_it_runs_is_noticed() {
     assert!(!library.capabilities().has(PeopleFilter));
     assert_eq!(world.found(&library, json!({"ocr": "words"})), ["one.jpg"]);
     // What comes back is seen by whoever follows, though nothing fails.
-    let _follower = library.start_following().unwrap();
+    let _follower = wait(async { library.start_following() });
     world.batch("ALTER TABLE asset_face RENAME COLUMN \"whoIsIt\" TO \"personId\"");
     let begun = Instant::now();
     while !library.capabilities().has(PeopleFilter) {

@@ -6,6 +6,7 @@ mod follow;
 mod items;
 mod layout;
 mod layouts;
+mod leaving;
 mod meaning;
 mod missing;
 mod people;

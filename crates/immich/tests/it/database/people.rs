@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use viewfinder_immich::{database::Database, library::Caller};
 
-use crate::database::world::{World, names, parse};
+use crate::database::world::{World, names, parse, wait};
 
 /// Two users of one cluster, each the other's partner, with a picture each that shows the same person: I call her Ana, the other Anita.
 struct Cluster {
@@ -41,7 +41,7 @@ impl Cluster {
 
     fn search(&self, user: Uuid, body: &Value) -> viewfinder_immich::library::Page {
         let request = parse(body);
-        self.library.search(&Caller { user, elevated: false }, &request).unwrap()
+        wait(self.library.search(&Caller { user, elevated: false }, &request)).unwrap()
     }
 
     fn found(&self, user: Uuid, body: &Value) -> Vec<String> {

@@ -11,7 +11,7 @@ use viewfinder_immich::{
 
 use crate::database::{
     backend::{WIDTH, direction},
-    world::{V1, World},
+    world::{V1, World, wait},
 };
 
 /// The first record of a table that was dumped from a real Immich, by its columns.
@@ -38,7 +38,7 @@ fn picture_bytes(_: Uuid) -> Result<Bytes, NoPreview> {
 }
 
 fn rerun(world: &World, library: &Database, kind: RerunKind, ids: &[Uuid]) -> Result<(), Error> {
-    library.rerun(&world.caller(), kind, ids, &picture_bytes)
+    wait(library.rerun(&world.caller(), kind, ids, &picture_bytes))
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn text_is_written_as_immich_writes_it() {
         assert!(world.found(&library, json!({"ocr": "old"})).is_empty());
         let generation =
             world.rows("SELECT xmin::text FROM viewfinder.immich_text", &[])[0].get::<_, String>(0);
-        library.follow().unwrap();
+        wait(library.follow()).unwrap();
         let after = world.rows("SELECT xmin::text FROM viewfinder.immich_text", &[])[0].get::<_, String>(0);
         assert_eq!(generation, after, "the follower has nothing to do");
     }
@@ -96,7 +96,7 @@ fn a_picture_without_text_loses_what_it_had() {
         let id = world.with_text("one.jpg", &["something old"]);
         world.sql("INSERT INTO ocr_search VALUES ($1, 'something old')", &[&id]);
         let library = world.open();
-        library.rerun(&world.caller(), RerunKind::Ocr, &[id], &|_| Ok(Bytes::new())).unwrap();
+        wait(library.rerun(&world.caller(), RerunKind::Ocr, &[id], &|_| Ok(Bytes::new()))).unwrap();
         assert_eq!((world.count("asset_ocr"), world.count("ocr_search")), (0, 0));
         assert_eq!(world.count("asset_job_status WHERE \"ocrAt\" IS NOT NULL"), 1);
         assert!(world.found(&library, json!({"ocr": "old"})).is_empty());
@@ -149,7 +149,7 @@ fn only_ones_own_pictures_are_done_again() {
         }
         assert_eq!(world.count("asset_ocr"), 0, "all or nothing");
         let elevated = Caller { elevated: true, ..world.caller() };
-        library.rerun(&elevated, RerunKind::Ocr, &[locked], &picture_bytes).unwrap();
+        wait(library.rerun(&elevated, RerunKind::Ocr, &[locked], &picture_bytes)).unwrap();
         rerun(&world, &library, RerunKind::Ocr, &[moving]).unwrap();
         assert_eq!(world.count("asset_ocr"), 2, "of the locked one; moving parts are passed over");
     }
@@ -160,9 +160,10 @@ fn a_preview_that_cannot_be_had_is_told() {
     for world in World::everywhere() {
         let id = world.with_text("one.jpg", &["kept"]);
         let library = world.open();
-        let error = library
-            .rerun(&world.caller(), RerunKind::Ocr, &[id], &|_| Err("no such file".to_owned().into()))
-            .unwrap_err();
+        let error = wait(
+            library.rerun(&world.caller(), RerunKind::Ocr, &[id], &|_| Err("no such file".to_owned().into())),
+        )
+        .unwrap_err();
         assert_eq!(error.to_string(), format!("the preview of {id} cannot be read: no such file"));
         assert_eq!(world.found(&library, json!({"ocr": "kept"})), ["one.jpg"]);
     }
@@ -177,6 +178,6 @@ fn an_immich_that_reads_no_text_gets_it_from_us() {
     assert!(world.found(&library, json!({"query": "ocr:invoice"})).is_empty());
     rerun(&world, &library, RerunKind::Ocr, &[id]).unwrap();
     assert_eq!(world.found(&library, json!({"query": "ocr:invoice"})), ["one.jpg"]);
-    library.follow().unwrap();
+    wait(library.follow()).unwrap();
     assert_eq!(world.found(&library, json!({"query": "ocr:invoice"})), ["one.jpg"], "and keeps it");
 }

@@ -5,7 +5,7 @@ use viewfinder_immich::{
     library::Caller,
 };
 
-use crate::database::world::{World, names, parse, sorted};
+use crate::database::world::{World, names, parse, sorted, wait};
 
 /// Pictures with the same text in every place where a picture can be, named by it; in each layout of tables.
 fn worlds() -> impl Iterator<Item = World> {
@@ -101,13 +101,13 @@ fn locked_pictures_are_their_owners_after_the_pin() {
     for world in worlds() {
         let library = world.open();
         let request = parse(&json!({"query": "ocr:findme", "visibility": "locked"}));
-        let refused = library.search(&world.caller(), &request);
+        let refused = wait(library.search(&world.caller(), &request));
         assert!(matches!(refused, Err(Error::NotElevated)), "{refused:?}");
         let caller = Caller { elevated: true, ..world.caller() };
-        assert_eq!(names(&library.search(&caller, &request).unwrap()), ["mine locked"]);
+        assert_eq!(names(&wait(library.search(&caller, &request)).unwrap()), ["mine locked"]);
         let request = parse(&json!({"query": "ocr:findme", "visibility": "timeline"}));
         assert_eq!(
-            sorted(names(&library.search(&caller, &request).unwrap())),
+            sorted(names(&wait(library.search(&caller, &request)).unwrap())),
             ["mine timeline", "partner timeline"]
         );
     }
@@ -134,7 +134,7 @@ fn in_v3_everything_but_locked_pictures_is_found_unless_asked_otherwise() {
         let request = parse(&json!({"query": "ocr:findme"}));
         let mut with_locked = open.to_vec();
         with_locked.insert(2, "mine locked");
-        assert_eq!(sorted(names(&library.search(&caller, &request).unwrap())), with_locked);
+        assert_eq!(sorted(names(&wait(library.search(&caller, &request)).unwrap())), with_locked);
     }
 }
 
@@ -145,8 +145,8 @@ fn what_others_search_is_theirs() {
         let stranger = world.rows("SELECT id FROM \"user\" WHERE name = 'stranger'", &[])[0].get(0);
         let request = parse(&json!({"query": "ocr:findme", "visibility": "timeline"}));
         let caller = Caller { user: stranger, elevated: false };
-        assert_eq!(names(&library.search(&caller, &request).unwrap()), ["stranger timeline"]);
+        assert_eq!(names(&wait(library.search(&caller, &request)).unwrap()), ["stranger timeline"]);
         let nobody = Caller { user: uuid::Uuid::max(), elevated: true };
-        assert!(library.search(&nobody, &request).unwrap().items.is_empty());
+        assert!(wait(library.search(&nobody, &request)).unwrap().items.is_empty());
     }
 }

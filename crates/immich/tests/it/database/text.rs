@@ -1,8 +1,11 @@
 //! Finding text.
 use serde_json::json;
-use viewfinder_immich::library::Next;
+use viewfinder_immich::{
+    database::{Database, DatabaseConfig},
+    library::Next,
+};
 
-use crate::database::world::World;
+use crate::database::world::{World, wait};
 
 #[test]
 fn exact_text_comes_before_parts_and_substrings() {
@@ -86,21 +89,21 @@ fn hidden_lines_are_not_found() {
 fn the_database_may_find_the_words() {
     for world in World::everywhere() {
         world.with_text("one.jpg", &["two invoices"]);
-        let config = viewfinder_immich::database::DatabaseConfig {
+        let config = DatabaseConfig {
             text_search_config: Some("english".into()),
             ..crate::database::world::config(&world.url, &world.answers)
         };
-        let library = viewfinder_immich::database::Database::open(config).unwrap();
-        while !library.follow().unwrap() {}
+        let library = wait(Database::open(config)).unwrap();
+        while !wait(library.follow()).unwrap() {}
         // Its stemmer knows that one is the other; the segmenter does not.
         assert_eq!(world.found(&library, json!({"query": "ocr:\"two\" ocr:invoices"})), ["one.jpg"]);
         let row = &world.rows("SELECT tokens::text FROM viewfinder.immich_text", &[])[0];
         assert!(row.get::<_, String>(0).contains("'invoic'"), "{row:?}");
-        let unknown = viewfinder_immich::database::DatabaseConfig {
+        let unknown = DatabaseConfig {
             text_search_config: Some("klingon".into()),
             ..crate::database::world::config(&world.url, &world.answers)
         };
-        let error = viewfinder_immich::database::Database::open(unknown).err().unwrap().to_string();
+        let error = wait(Database::open(unknown)).err().unwrap().to_string();
         assert!(error.contains("no text search configuration klingon"), "{error}");
     }
 }

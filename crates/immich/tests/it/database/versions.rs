@@ -7,7 +7,7 @@ use viewfinder_immich::{
 
 use crate::database::{
     backend::direction,
-    world::{V1, World, config, server},
+    world::{V1, World, config, server, wait},
 };
 
 #[test]
@@ -43,7 +43,7 @@ fn each_version_is_searched_with_every_filter() {
 #[test]
 fn what_is_no_immich_is_refused() {
     let url = server().new_database();
-    let error = Database::open(config(&url, &std::sync::Arc::default())).err().unwrap();
+    let error = wait(Database::open(config(&url, &std::sync::Arc::default()))).err().unwrap();
     assert!(matches!(error, Error::UnknownSchema(_)), "{error}");
     assert!(error.to_string().contains("there is no table asset"), "{error}");
     let made = server().sql(
@@ -82,7 +82,7 @@ fn an_update_of_immich_while_it_is_followed_is_noticed() {
          ALTER TABLE partners RENAME TO partner; ALTER TABLE users RENAME TO \"user\";
          ALTER TABLE albums_assets_assets RENAME TO album_asset; ALTER TABLE tags_closure RENAME TO tag_closure",
     );
-    let follower = library.start_following().unwrap();
+    let follower = wait(async { library.start_following() });
     let begun = std::time::Instant::now();
     while world.search(&library, json!({"query": "ocr:words"})).is_err() {
         assert!(begun.elapsed().as_secs() < 120, "it is not noticed");

@@ -1,8 +1,5 @@
 //! A small Immich: users, pictures, and what is known about them.
-use std::{
-    cell::RefCell,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use postgres::{Client, NoTls, types::ToSql};
 use serde_json::Value;
@@ -44,13 +41,17 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
 
+/// What comes of something asynchronous.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    runtime().block_on(future)
+}
+
 pub(crate) fn config(url: &str, answers: &Arc<Answers>) -> DatabaseConfig {
     DatabaseConfig {
         database_url: url.to_owned(),
         text_search_config: None,
         segmenter: segmenter(),
         backend: Arc::clone(answers) as _,
-        runtime: runtime().handle().clone(),
         ocr: ocr::Options::immich(0.5, 0.8, 736),
         similarity: Similarity::default(),
     }
@@ -64,7 +65,7 @@ pub(crate) struct World {
     pub(crate) me: Uuid,
     /// Whose tables it has, and where it is.
     name: String,
-    client: RefCell<Client>,
+    client: Mutex<Client>,
 }
 
 impl Drop for World {
@@ -107,7 +108,7 @@ impl World {
     fn at(url: String, name: String) -> Self {
         let client = Client::connect(&url, NoTls).unwrap();
         let mut world =
-            Self { url, answers: Arc::default(), me: Uuid::nil(), name, client: RefCell::new(client) };
+            Self { url, answers: Arc::default(), me: Uuid::nil(), name, client: Mutex::new(client) };
         world.me = world.user("me");
         world
     }
@@ -133,21 +134,25 @@ impl World {
         self.has("person", "personGroupId")
     }
 
+    fn client(&self) -> MutexGuard<'_, Client> {
+        self.client.lock().unwrap()
+    }
+
     /// After the server was away.
     pub(crate) fn reconnect(&self) {
-        *self.client.borrow_mut() = Client::connect(&self.url, NoTls).unwrap();
+        *self.client() = Client::connect(&self.url, NoTls).unwrap();
     }
 
     pub(crate) fn sql(&self, statement: &str, params: &[&(dyn ToSql + Sync)]) {
-        self.client.borrow_mut().execute(statement, params).unwrap();
+        self.client().execute(statement, params).unwrap();
     }
 
     pub(crate) fn batch(&self, statements: &str) {
-        self.client.borrow_mut().batch_execute(statements).unwrap();
+        self.client().batch_execute(statements).unwrap();
     }
 
     pub(crate) fn rows(&self, statement: &str, params: &[&(dyn ToSql + Sync)]) -> Vec<postgres::Row> {
-        self.client.borrow_mut().query(statement, params).unwrap()
+        self.client().query(statement, params).unwrap()
     }
 
     pub(crate) fn count(&self, of: &str) -> i64 {
@@ -325,8 +330,8 @@ impl World {
 
     /// Opens the library and takes everything over.
     pub(crate) fn open(&self) -> Database {
-        let library = Database::open(config(&self.url, &self.answers)).unwrap();
-        while !library.follow().unwrap() {}
+        let library = wait(Database::open(config(&self.url, &self.answers))).unwrap();
+        while !wait(library.follow()).unwrap() {}
         library
     }
 
@@ -336,7 +341,7 @@ impl World {
 
     #[expect(clippy::needless_pass_by_value, reason = "literals read better")]
     pub(crate) fn search(&self, library: &Database, body: Value) -> Result<Page, Error> {
-        library.search(&self.caller(), &parse(&body))
+        wait(library.search(&self.caller(), &parse(&body)))
     }
 
     /// Names of the pictures found, best first.

@@ -12,14 +12,14 @@ use viewfinder_immich::{
     library::{Page, SearchRequest, SearchRoute},
 };
 
-use crate::database::world::World;
+use crate::database::world::{World, wait};
 
 #[expect(clippy::needless_pass_by_value, reason = "literals read better")]
 fn search(world: &World, library: &Database, route: SearchRoute, body: Value) -> Result<Page, Error> {
-    library.search(
+    wait(library.search(
         &world.caller(),
         &SearchRequest::parse(route, &body).unwrap_or_else(|why| panic!("{body}: {why}")),
-    )
+    ))
 }
 
 /// Names of the pictures that `/search/metadata` gives.

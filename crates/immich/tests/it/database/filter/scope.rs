@@ -9,7 +9,7 @@ use viewfinder_immich::{
 use super::{album, found};
 use crate::database::{
     layout::Layout,
-    world::{World, names, sorted},
+    world::{World, names, sorted, wait},
 };
 
 /// Pictures of mine, a partner and a stranger, each in every place, named by it. Albums: one that is shared with me and has all of them,
@@ -117,14 +117,14 @@ fn albums_stand_in_for_owners() {
             ] {
                 let request =
                     SearchRequest::parse(SearchRoute::Metadata, &json!({"filter": filter})).unwrap();
-                let refused = library.search(&world.caller(), &request);
+                let refused = wait(library.search(&world.caller(), &request));
                 assert!(matches!(refused, Err(Error::NotUnderstood(_))), "{filter}: {refused:?}");
             }
         }
         world.sql("UPDATE album SET \"deletedAt\" = now() WHERE id = $1", &[&shared]);
         let body = json!({"filter": {"albumIds": {"any": [shared]}}});
         let request = SearchRequest::parse(SearchRoute::Metadata, &body).unwrap();
-        assert!(matches!(library.search(&world.caller(), &request), Err(Error::NotUnderstood(_))));
+        assert!(matches!(wait(library.search(&world.caller(), &request)), Err(Error::NotUnderstood(_))));
     }
 }
 
@@ -135,7 +135,7 @@ fn albums_of_tables_that_are_not_known_are_left_to_immich() {
     let library = world.open();
     let body = json!({"filter": {"albumIds": {"any": [shared]}, "ocr": {"matches": "findme"}}});
     let request = SearchRequest::parse(SearchRoute::Metadata, &body).unwrap();
-    assert!(matches!(library.search(&world.caller(), &request), Err(Error::NotUnderstood(_))));
+    assert!(matches!(wait(library.search(&world.caller(), &request)), Err(Error::NotUnderstood(_))));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn locked_pictures_need_the_pin_and_are_their_owners() {
         let elevated = Caller { elevated: true, ..world.caller() };
         let search = |caller: &Caller, filter: &Value| {
             let body = json!({"filter": filter});
-            library.search(caller, &SearchRequest::parse(SearchRoute::Metadata, &body).unwrap())
+            wait(library.search(caller, &SearchRequest::parse(SearchRoute::Metadata, &body).unwrap()))
         };
         for filter in [
             json!({"visibility": {"eq": "locked"}}),
