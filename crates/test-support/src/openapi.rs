@@ -161,7 +161,7 @@ fn shape<'a>(document: &'a Value, schemas: &[&'a Value]) -> Shape<'a> {
         let values = list(&schema["enum"]).chain(schema.get("const"));
         let values: Vec<_> = values.collect();
         shape.types.extend(values.iter().filter(|value| value.is_string()).map(|_| "string"));
-        shape.values.extend(values.iter().map(|value| value.to_string()));
+        shape.values.extend(values.iter().map(ToString::to_string));
         shape.types.extend(schema["type"].as_str());
         shape.types.extend(list(&schema["type"]).filter_map(Value::as_str));
         shape.required.extend(list(&schema["required"]).filter_map(Value::as_str));

@@ -19,7 +19,7 @@ use crate::{
 };
 
 const PROTOCOL: &str = "page";
-/// Sentences per request.
+/// Sentences per request; [`AnalyzeForm`] says so in figures, as its macro demands.
 const SENTENCES: usize = 16;
 /// Bytes of one, which comes back in the answer.
 const SENTENCE_BYTES: usize = 4096;
@@ -33,7 +33,7 @@ const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast
 struct AnalyzeForm {
     #[schema(format = Binary)]
     image: String,
-    #[schema(required = false, max_items = SENTENCES)]
+    #[schema(required = false, max_items = 16)]
     sentence: Vec<String>,
 }
 
