@@ -99,13 +99,13 @@ pub(super) fn keyed(
     refusal: &str,
     mut group: OpenApiRouter<Arc<App>>,
 ) -> OpenApiRouter<Arc<App>> {
-    let requirement = |scheme: &Option<&str>| match scheme {
-        Some(scheme) => SecurityRequirement::new(*scheme, [""; 0]),
+    let requirement = |scheme: Option<&str>| match scheme {
+        Some(scheme) => SecurityRequirement::new(scheme, [""; 0]),
         None => SecurityRequirement::default(),
     };
     for item in group.get_openapi_mut().paths.paths.values_mut() {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            operation.security = Some(keys.iter().map(requirement).collect());
+            operation.security = Some(keys.iter().copied().map(requirement).collect());
             operation.responses.responses.insert("401".to_owned(), Ref::from_response_name(refusal).into());
         }
     }

@@ -37,7 +37,7 @@ struct Health {
     /// Jobs being worked on.
     running: usize,
     models: Vec<LoadedModel>,
-    /// Asked for, not on this machine, and not to be fetched for a request (store.on_request).
+    /// Asked for, not on this machine, and not to be fetched for a request (`store.on_request`).
     refused_models: Vec<String>,
     nodes: Vec<NodeStatus>,
     uptime_s: u64,
@@ -134,7 +134,8 @@ pub(super) async fn metrics(State(app): Shared) -> Response {
 
 /// The ledger.
 #[derive(Serialize, ToSchema)]
-struct Failures {
+#[schema(as = Failures)]
+struct LedgerView {
     /// Entries there are.
     entries: usize,
     /// Entries kept at most; the oldest give way.
@@ -146,7 +147,7 @@ struct Failures {
 #[utoipa::path(
     get, path = "/api/failures", tag = "viewfinder",
     params(("limit" = Option<usize>, Query, description = "Entries at most")),
-    responses((status = 200, description = "The ledger", body = Failures), (status = 400, response = Error)),
+    responses((status = 200, description = "The ledger", body = LedgerView), (status = 400, response = Error)),
 )]
 pub(super) async fn failures(State(app): Shared, uri: Uri) -> Response {
     let limit = uri
@@ -158,7 +159,7 @@ pub(super) async fn failures(State(app): Shared, uri: Uri) -> Response {
         let message = "limit must be a whole number";
         return Failure::caller(StatusCode::BAD_REQUEST, "request_malformed", message).own();
     };
-    Json(Failures {
+    Json(LedgerView {
         entries: app.ledger.len(),
         capacity: app.config.failures.capacity,
         failures: app.ledger.newest(limit),
