@@ -106,6 +106,7 @@ pub struct Scored {
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Person {
     /// Number.
     pub id: PersonId,
@@ -117,10 +118,11 @@ pub struct Person {
 
 /// Counts, for progress and status pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Counts {
     /// Assets.
     pub assets: u64,
-    /// By kind, in the order of [`AnalysisKind::ALL`]: never, done, failed.
+    /// By kind, text, vectors and faces: never, done, failed.
     pub states: [[u64; 3]; 3],
 }
 

@@ -7,6 +7,7 @@ pub struct AssetId(pub i64);
 
 /// Number of a group of faces that are one person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PersonId(pub i64);
 
 /// SHA-256 of a file's bytes.
@@ -52,6 +53,7 @@ pub struct Asset {
 
 /// The kinds of analysis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AnalysisKind {
     /// Text recognition.
@@ -78,6 +80,7 @@ impl AnalysisKind {
 
 /// How far one kind of analysis of one asset is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase", tag = "state")]
 pub enum AnalysisState {
     /// Not tried yet, or to be done again.
@@ -105,6 +108,7 @@ pub enum AnalysisState {
 
 /// A line of text in a picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TextLine {
     /// What it says.
     pub text: String,

@@ -4,6 +4,7 @@ use crate::truncate::short;
 
 /// Who has to act on an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Fault {
     /// The request or the picture in it.

@@ -27,6 +27,7 @@ pub struct EngineStatus {
 
 /// A network in memory.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LoadedModel {
     /// Catalogue name.
     pub name: String,
@@ -40,6 +41,7 @@ pub struct LoadedModel {
 
 /// A node, for health and the status page.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NodeStatus {
     /// Its name in the configuration.
     pub name: String,

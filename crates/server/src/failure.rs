@@ -5,15 +5,17 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 use viewfinder_core::{ErrorCode, Fault, TaskError, short};
 use viewfinder_wire::BadVector;
+
+use crate::refusal::{Detail, Error, REQUEST_CODES, Reason};
 
 /// A request that got no answer, before a protocol puts it into its own words.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     pub(crate) status: StatusCode,
-    /// Stable and machine-readable: an [`ErrorCode`], or one of the constants here.
+    /// Stable and machine-readable: an [`ErrorCode`], or one of [`REQUEST_CODES`].
     pub(crate) code: &'static str,
     /// One line for people.
     pub(crate) message: String,
@@ -25,6 +27,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// The caller has to change the request. Of the message, the beginning is kept.
     pub(crate) fn caller(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        debug_assert!(REQUEST_CODES.contains(&code), "{code} is not described");
         Self { status, code, message: short(message.into()), fault: Fault::Caller, retry_after: None }
     }
 
@@ -53,26 +56,26 @@ impl Failure {
 
     /// `{"detail": …}`, the shape of both Python services.
     pub(crate) fn detail(&self) -> Response {
-        self.respond(&json!({"detail": self.message}))
+        self.respond(&Detail::sentence(&self.message))
     }
 
     /// Our own shape.
     pub(crate) fn own(&self) -> Response {
-        self.respond(&json!({"error": self.value()}))
+        self.respond(&Error { error: self.reason() })
     }
 
     /// The contents of our own shape.
-    pub(crate) fn value(&self) -> Value {
-        json!({
-            "code": self.code,
-            "message": self.message,
-            "fault": self.fault,
-            "retryable": self.retry_after.is_some(),
-        })
+    pub(crate) fn reason(&self) -> Reason {
+        Reason {
+            code: self.code,
+            fault: self.fault,
+            message: self.message.clone(),
+            retryable: self.retry_after.is_some(),
+        }
     }
 
     /// Any body, with the status, and what the log and the metrics want to know.
-    pub(crate) fn respond(&self, body: &Value) -> Response {
+    pub(crate) fn respond(&self, body: &impl Serialize) -> Response {
         self.mark((self.status, Json(body)).into_response())
     }
 

@@ -16,9 +16,6 @@ use subtle::ConstantTimeEq;
 
 use crate::{FailedAttempts, Peer, body::discard, failure::Failure, routes};
 
-/// Paths that want no key.
-const OPEN: [&str; 3] = ["/ping", "/ui/style.css", "/ui/script.js"];
-
 /// The cookie that stands for the key of an address.
 const COOKIE: &str = "viewfinder_key";
 
@@ -96,7 +93,7 @@ pub struct Admitted;
 #[derive(Clone)]
 pub(crate) struct KeyGuard {
     pub(crate) key: Key,
-    /// Beside [`OPEN`].
+    /// Beside those of our own routes.
     pub(crate) open: Arc<[&'static str]>,
     pub(crate) tries: Arc<FailedAttempts>,
 }
@@ -113,7 +110,7 @@ pub(crate) async fn guard(
         return next.run(request).await;
     }
     let path = request.uri().path();
-    if OPEN.contains(&path) || open.contains(&path) {
+    if routes::is_open(path) || open.contains(&path) {
         return next.run(request).await;
     }
     let peer = request.extensions().get().map(|Peer(peer)| *peer);

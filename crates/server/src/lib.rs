@@ -4,7 +4,10 @@
 //! machine-learning service, MT Photos' AI service, and our own operations and status page. A request goes through
 //! `observe` (id, span, log, metrics), shows the key of its address to `key` where there is one, is looked at by `foreign`, has its body read under limits by `body`, is understood by its protocol's
 //! module in `routes` with the types of `wire`, and is answered by a [`Backend`]. `failure` holds every way
-//! this can go wrong; each protocol says it in its own shape.
+//! this can go wrong; each protocol says it in its own shape, of which `refusal` has all.
+//!
+//! A handler declares its route: method, path, body and answers. The router, [`ROUTES`] and the interface's document
+//! come from there.
 //!
 //! No handler ever runs inference or waits for a lock on an async thread, so `/ping` answers at once while models
 //! load and all workers are busy.
@@ -24,6 +27,7 @@ mod log_limit;
 mod metric;
 mod multipart;
 mod observe;
+mod refusal;
 mod routes;
 mod server;
 mod stream;
@@ -34,6 +38,6 @@ pub use failed_attempts::FailedAttempts;
 pub use foreign::host_name;
 pub use key::{AddressKey, Admitted, BadKey, Key, guesses};
 pub use metric::install as install_metrics;
-pub use routes::{ROUTES, page_file};
+pub use routes::{ROUTES, operations, page_file};
 pub use server::Server;
 pub use stream::Peer;

@@ -6,12 +6,14 @@
 //!
 //! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium.
 //! [`FakeBackend`] stands in for an engine, [`TestServer`] for any server, encrypted with an [`Identity`] if need be. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
+//! [`openapi`] compares descriptions of an interface.
 
 mod allocation;
 mod backend;
 mod browser;
 pub mod checkpoint;
 pub mod made_up;
+pub mod openapi;
 pub mod pickle;
 mod postgres;
 mod postgres_package;

@@ -8,6 +8,7 @@ use std::{
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 use viewfinder_catalog::{AnalysisKind, AssetId, Store};
 use viewfinder_core::Backend;
 use viewfinder_index::{
@@ -29,24 +30,28 @@ pub(crate) enum Work {
 }
 
 /// A job as it is shown.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Job)]
 pub(crate) struct JobView {
     id: u64,
     kinds: Vec<AnalysisKind>,
     state: JobState,
     /// Assets to do, where that is known beforehand.
+    #[schema(required)]
     assets: Option<usize>,
     /// Assets done so far.
     done: u64,
     /// Of those, assets for which something failed for good.
     failed: u64,
     /// What stands in the way now, or ended it.
+    #[schema(required)]
     message: Option<String>,
     queued_ms: u64,
+    #[schema(required)]
     ended_ms: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum JobState {
     Queued,

@@ -1,9 +1,11 @@
-//! The page's files.
+//! The page and its files.
+use axum::response::Response;
+use viewfinder_server::page_file;
+
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// Name, type and contents of each file.
-pub(crate) const FILES: [(&str, &str, &str); 9] = [
-    ("/photos", "text/html; charset=utf-8", include_str!("page/index.html")),
+/// Name, type and contents of each file beside the page.
+pub(crate) const FILES: [(&str, &str, &str); 8] = [
     ("/photos/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
     ("/photos/main.js", JAVASCRIPT, include_str!("page/main.js")),
     ("/photos/api.js", JAVASCRIPT, include_str!("page/api.js")),
@@ -13,3 +15,12 @@ pub(crate) const FILES: [(&str, &str, &str); 9] = [
     ("/photos/viewer.js", JAVASCRIPT, include_str!("page/viewer.js")),
     ("/photos/words.js", JAVASCRIPT, include_str!("page/words.js")),
 ];
+
+/// The page.
+#[utoipa::path(
+    get, path = "/photos",
+    responses((status = 200, description = "Page", body = String, content_type = "text/html")),
+)]
+pub(crate) async fn page() -> Response {
+    page_file("text/html; charset=utf-8", include_str!("page/index.html"))
+}

@@ -7,15 +7,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::{
+    ToResponse, ToSchema,
+    openapi::{ContentBuilder, Ref, RefOr, Response as Described, ResponseBuilder},
+};
 use viewfinder_catalog::StoreError;
 use viewfinder_core::short;
 
 /// Why a request got no answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Problem {
     #[serde(serialize_with = "number")]
+    #[schema(value_type = u16)]
     pub(crate) status: StatusCode,
-    /// Stable and machine-readable.
+    /// Stable: `not_found`, `token_needed`, `key_missing`, `key_wrong`, `too_many_tries`, `query_invalid`,
+    /// `cursor_invalid`, `vector_missing`, `kind_unknown`, `line_unfit`, `name_unfit`, `body_invalid`, `body_slow`,
+    /// `parameter_invalid`, `file_gone`, `picture_unreadable`, `storage_busy`, `busy`, `catalogue_away`,
+    /// `catalogue_unusable`, `catalogue_damaged`, `internal`.
     pub(crate) code: &'static str,
     /// What kind of problem it is, the same for a code.
     pub(crate) title: &'static str,
@@ -23,6 +31,7 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
     /// The character of a query that it is about, counted from zero.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = usize)]
     pub(crate) character: Option<usize>,
 }
 
@@ -68,6 +77,14 @@ impl From<StoreError> for Problem {
             StoreError::Internal(_) => return Self::internal(error),
         };
         Self::new(status, error.code(), "The catalogue does not answer", error)
+    }
+}
+
+impl ToResponse<'static> for Problem {
+    fn response() -> (&'static str, RefOr<Described>) {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new().description("A problem");
+        ("Problem", response.content("application/problem+json", content.build()).into())
     }
 }
 

@@ -7,11 +7,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 use viewfinder_server::{AddressKey, FailedAttempts, Peer};
 
 use crate::{access::Access, extract::Body, problem::Problem};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Shown {
     key: String,
 }
@@ -23,7 +24,14 @@ pub(crate) struct Entrance {
     pub(crate) tries: Arc<FailedAttempts>,
 }
 
-/// `POST /api/v1/session`: gives the cookie that stands for the key of this address, or for the token where it has no key.
+/// Sign in a browser with the address's key.
+///
+/// Gives the cookie that stands for the key of this address, or for the token where it has no key.
+#[utoipa::path(
+    post, path = "/api/v1/session",
+    request_body = Shown,
+    responses((status = 204, description = "Done"), (status = "default", response = Problem)),
+)]
 pub(crate) async fn sign_in(
     State(Entrance { access, tries }): State<Entrance>,
     peer: Option<Extension<Peer>>,

@@ -1,18 +1,23 @@
 //! What the API shows of the catalogue.
 use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Asset, FaceRecord, PersonId, TextLine};
 
 /// An asset in a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Asset)]
 pub(crate) struct AssetView {
     id: i64,
     /// The file's name.
     name: String,
     path: String,
     bytes: u64,
+    #[schema(required)]
     width: Option<u32>,
+    #[schema(required)]
     height: Option<u32>,
     /// When it was taken, on the clock of the place: `2024-05-31T12:30:00`.
+    #[schema(required)]
     taken: Option<String>,
     analysis: Analyses,
     /// Address of a small picture; `&size=` chooses its longer side.
@@ -21,7 +26,7 @@ pub(crate) struct AssetView {
     file: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Analyses {
     ocr: AnalysisState,
     clip: AnalysisState,
@@ -29,7 +34,8 @@ struct Analyses {
 }
 
 /// An asset with what was found in it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FullAsset)]
 pub(crate) struct FullAssetView {
     #[serde(flatten)]
     pub(crate) asset: AssetView,
@@ -39,15 +45,18 @@ pub(crate) struct FullAssetView {
 }
 
 /// A face, without its vector: whoever has that can recognise the person elsewhere.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Face)]
 pub(crate) struct FaceView {
     #[serde(rename = "box")]
     corners: [f32; 4],
     score: f32,
+    #[schema(required)]
     person: Option<PersonId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PersonName)]
 pub(crate) struct PersonView {
     pub(crate) id: i64,
     pub(crate) name: String,

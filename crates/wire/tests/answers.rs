@@ -107,10 +107,14 @@ fn several_tasks_share_one_answer() {
 
 #[test]
 fn the_forks_boxes_are_corners_and_not_sizes() {
-    let lines = [line("合计", TILTED), line("9.90", [[1.0, 2.0], [3.0, 2.0], [3.0, 4.0], [1.0, 4.0]])];
+    let lines = legacy_gateway::Lines::new(&[
+        line("合计", TILTED),
+        line("9.90", [[1.0, 2.0], [3.0, 2.0], [3.0, 4.0], [1.0, 4.0]]),
+    ]);
     assert_eq!(
         json(&immich::Answer {
-            legacy_text: Some(legacy_gateway::TextAnswer::new(&lines)),
+            text: Some(immich::TextList::Joined(lines.joined())),
+            result: Some(lines),
             height: Some(480),
             width: Some(640),
             ..Default::default()

@@ -7,6 +7,7 @@ use crate::AssetId;
 
 /// Where the next page of a search begins. Opaque: take it from [`Results::next`](super::Results::next).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Cursor(pub String);
 

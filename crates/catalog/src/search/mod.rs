@@ -111,6 +111,7 @@ pub struct Hit {
 
 /// What made a picture a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Its text.
@@ -125,6 +126,7 @@ pub enum Reason {
 
 /// What people should know about results.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Note {
     /// Stable name.
     pub code: &'static str,

@@ -2,6 +2,13 @@
 use jiff::{Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, schema::Type},
+};
+use viewfinder_core::label;
+
+use crate::refusal::Code;
 
 /// Longest message, in characters.
 const LONGEST_MESSAGE: usize = 300;
@@ -24,19 +31,24 @@ pub struct Failed {
 }
 
 /// A task that failed for good, perhaps several times: same picture, task and code.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LedgerEntry)]
 pub struct Entry {
     /// When it failed first, to the second.
+    #[schema(value_type = String, format = DateTime)]
     pub first: Timestamp,
     /// When it failed last.
+    #[schema(value_type = String, format = DateTime)]
     pub last: Timestamp,
     /// How often it failed.
     pub count: u64,
     /// `ocr`, `facial-recognition` or `clip.visual`.
+    #[schema(schema_with = tasks)]
     pub task: String,
     /// The model that was asked for last.
     pub model: String,
     /// The stable code of the error.
+    #[schema(value_type = Code)]
     pub code: String,
     /// What was said last, in one line.
     pub message: String,
@@ -48,7 +60,14 @@ pub struct Entry {
     pub sha256: String,
     /// Id of the last request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     pub request: Option<String>,
+}
+
+/// The schema of the tasks that are asked about pictures.
+fn tasks() -> Object {
+    let tasks = [label::OCR, label::FACES, label::VISUAL];
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(tasks)).build()
 }
 
 impl Entry {

@@ -1,6 +1,6 @@
 //! What the page's panel asks: text, faces and similarities of one picture, in our own shape.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json,
@@ -8,14 +8,18 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_core::{Alpha, DecodeRules, Face, PictureRequest, PictureTask, TaskError, ocr};
 
 use super::{App, Shared, answers, upload};
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    refusal::{Error, Reason},
+};
 
 const PROTOCOL: &str = "page";
-/// Sentences per request.
+/// Sentences per request; [`AnalyzeForm`] says so in figures, as its macro demands.
 const SENTENCES: usize = 16;
 /// Bytes of one, which comes back in the answer.
 const SENTENCE_BYTES: usize = 4096;
@@ -23,9 +27,69 @@ const SENTENCE_BYTES: usize = 4096;
 /// A picture as a browser shows it.
 const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast, max_side: None };
 
-/// `POST /api/analyze`: part `image`, and any number of parts `sentence`.
+/// What is sent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form, which is read part by part")]
+struct AnalyzeForm {
+    #[schema(format = Binary)]
+    image: String,
+    #[schema(required = false, max_items = 16)]
+    sentence: Vec<String>,
+}
+
+/// What was found. Coordinates are pixels.
+#[derive(Serialize, ToSchema)]
+struct Analysis {
+    width: usize,
+    height: usize,
+    lines: Vec<ReadLine>,
+    faces: Vec<FoundFace>,
+    similarities: Vec<Similarity>,
+    /// By part, why it is empty.
+    problems: BTreeMap<&'static str, Reason>,
+}
+
+/// A line of text.
+#[derive(Serialize, ToSchema)]
+struct ReadLine {
+    text: String,
+    score: f64,
+    /// Its corners, clockwise from the text's upper left.
+    #[serde(rename = "box")]
+    corners: [[f64; 2]; 4],
+}
+
+/// A face.
+#[derive(Serialize, ToSchema)]
+struct FoundFace {
+    /// Left, top, right, bottom.
+    #[serde(rename = "box")]
+    bounds: [f64; 4],
+    score: f64,
+    landmarks: [[f64; 2]; 5],
+}
+
+/// How well a sentence describes the picture.
+#[derive(Serialize, ToSchema)]
+struct Similarity {
+    text: String,
+    /// The cosine of both vectors.
+    score: f64,
+}
+
+/// Text, faces and similarity to sentences of one picture.
 ///
 /// The picture is decoded once. Each question stands alone: a face model that is not there says so under `problems` and leaves the text be.
+#[utoipa::path(
+    post, path = "/api/analyze", tag = "viewfinder",
+    request_body(content = AnalyzeForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "Answer", body = Analysis),
+        (status = 400, response = Error), (status = 404, response = Error), (status = 408, response = Error),
+        (status = 413, response = Error), (status = 422, response = Error), (status = 500, response = Error),
+        (status = 503, response = Error),
+    ),
+)]
 pub(super) async fn analyze(State(app): Shared, request: Request) -> Response {
     match answer(&app, request).await {
         Ok(answer) => Json(answer).into_response(),
@@ -33,7 +97,7 @@ pub(super) async fn analyze(State(app): Shared, request: Request) -> Response {
     }
 }
 
-async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
+async fn answer(app: &Arc<App>, request: Request) -> Result<Analysis, Failure> {
     let upload = upload(app, request).await?;
     let malformed = |message: &str| Failure::caller(StatusCode::BAD_REQUEST, "request_malformed", message);
     let image = upload.form.bytes("image").ok_or_else(|| malformed("part \"image\" is missing"))?;
@@ -67,38 +131,59 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Value, Failure> {
         tokio::try_join!(app.picture(PROTOCOL, request), async { Ok(vectors(app, &sentences).await) })?;
 
     let mut answers = found.answers.into_iter();
-    let lines = answers::lines(answers.next()).map(|lines| lines.iter().map(line).collect());
-    let faces = answers::faces(answers.next()).map(|faces| faces.iter().map(face).collect());
+    let (lines, faces) = (answers::lines(answers.next()), answers::faces(answers.next()));
     let similarities = match vectors {
-        Ok(vectors) if vectors.is_empty() => Ok(json!([])),
+        Ok(vectors) if vectors.is_empty() => Ok(Vec::new()),
         Ok(vectors) => answers::vector(answers.next()).map(|picture| {
-            let similarity =
-                |(text, vector): (&&str, &Vec<f32>)| json!({"text": text, "score": viewfinder_core::cosine(&picture, vector)});
-            sentences.iter().zip(&vectors).map(similarity).collect()
+            let compared = sentences.iter().zip(vectors);
+            compared
+                .map(|(text, vector)| Similarity {
+                    text: (*text).to_owned(),
+                    score: viewfinder_core::cosine(&picture, &vector),
+                })
+                .collect()
         }),
         Err(error) => Err(error),
     };
-    let mut answer = json!({"width": found.width, "height": found.height, "problems": {}});
-    for (name, part) in [("lines", lines), ("faces", faces), ("similarities", similarities)] {
-        answer[name] = part.unwrap_or_else(|error: TaskError| {
-            answer["problems"][name] = Failure::from(error).value();
-            json!([])
-        });
+    let mut problems = BTreeMap::new();
+    Ok(Analysis {
+        width: found.width,
+        height: found.height,
+        lines: part("lines", lines, &mut problems).into_iter().map(ReadLine::from).collect(),
+        faces: part("faces", faces, &mut problems).iter().map(FoundFace::from).collect(),
+        similarities: part("similarities", similarities, &mut problems),
+        problems,
+    })
+}
+
+/// What was found, or nothing and the reason among the problems.
+fn part<T>(
+    name: &'static str,
+    found: Result<Vec<T>, TaskError>,
+    problems: &mut BTreeMap<&'static str, Reason>,
+) -> Vec<T> {
+    found.unwrap_or_else(|error| {
+        problems.insert(name, Failure::from(error).reason());
+        Vec::new()
+    })
+}
+
+impl From<ocr::Line> for ReadLine {
+    fn from(line: ocr::Line) -> Self {
+        Self { text: line.text, score: line.score, corners: line.corners.map(pixels) }
     }
-    Ok(answer)
 }
 
-fn line(line: &ocr::Line) -> Value {
-    json!({"text": line.text, "score": line.score, "box": line.corners.map(pixels)})
-}
-
-fn face(face: &Face) -> Value {
-    json!({"box": pixels(face.bounds), "score": f64::from(face.score), "landmarks": face.landmarks.map(pixels)})
+impl From<&Face> for FoundFace {
+    fn from(face: &Face) -> Self {
+        let (bounds, landmarks) = (pixels(face.bounds), face.landmarks.map(pixels));
+        Self { bounds, score: f64::from(face.score), landmarks }
+    }
 }
 
 /// Coordinates to a hundredth of a pixel, which is all that drawing needs.
-fn pixels<const N: usize>(coordinates: [f32; N]) -> Vec<f64> {
-    coordinates.iter().map(|coordinate| (f64::from(*coordinate) * 100.0).round() / 100.0).collect()
+fn pixels<const N: usize>(coordinates: [f32; N]) -> [f64; N] {
+    coordinates.map(|coordinate| (f64::from(coordinate) * 100.0).round() / 100.0)
 }
 
 /// The vectors of the sentences.

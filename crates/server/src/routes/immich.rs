@@ -12,19 +12,44 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
 use viewfinder_core::{Answer, DecodeRules, PictureRequest, PictureTask, TaskError, ocr};
 use viewfinder_wire::{
     immich::{self, Entries, EntriesError, FaceList, Task, TextDetection, TextList},
     legacy_gateway,
 };
 
-use super::{App, Shared, answers, upload};
-use crate::failure::Failure;
+use super::{App, Shared, answers, document::Refusals, upload};
+use crate::{
+    failure::Failure,
+    refusal::{Detail, DetailItem},
+};
 
 const PROTOCOL: &str = "immich";
 
-/// `POST /predict`.
+/// What is sent: tasks, and what they are about.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form, which is read part by part")]
+struct PredictForm {
+    /// JSON: {task: {type: {modelName, options?}}}
+    entries: String,
+    #[schema(format = Binary, required = false)]
+    image: String,
+    #[schema(required = false)]
+    text: String,
+}
+
+/// Answer the tasks in entries about an image or a text.
+#[utoipa::path(
+    post, path = "/predict", tag = "immich",
+    request_body(content = PredictForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "Answer", body = immich::Answer),
+        (status = 404, response = Detail),
+        Refusals,
+    ),
+)]
 pub(super) async fn predict(State(app): Shared, request: Request) -> Response {
     match answer(&app, request).await {
         Ok(answer) => Json(answer).into_response(),
@@ -42,9 +67,13 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<immich::Answer, Resp
     let form = &upload.form;
     let Some(entries) = form.text("entries").map_err(refused)? else {
         let failure = malformed("Field required");
-        return Err(failure.respond(&json!({"detail": [
-            {"type": "missing", "loc": ["body", "entries"], "msg": failure.message, "input": null}
-        ]})));
+        return Err(failure.respond(&Detail::item(DetailItem {
+            ctx: None,
+            input: Value::Null,
+            loc: json!(["body", "entries"]),
+            msg: failure.message.clone(),
+            kind: "missing",
+        })));
     };
     let entries = Entries::parse(entries).map_err(|error| entries_refused(&error))?;
     match (form.bytes("image"), form.text("text").map_err(refused)?) {
@@ -111,7 +140,9 @@ async fn picture(app: &App, mut entries: Entries, image: Bytes) -> Result<immich
         match found_one.map_err(refused)? {
             Answer::Text(lines) => {
                 if matches!(task, Task::LegacyText) {
-                    answer.legacy_text = Some(legacy_gateway::TextAnswer::new(&lines));
+                    let lines = legacy_gateway::Lines::new(&lines);
+                    answer.text = Some(TextList::Joined(lines.joined()));
+                    answer.result = Some(lines);
                 } else {
                     answer.text = Some(TextList::read(&lines, found.width, found.height));
                 }

@@ -1,12 +1,16 @@
-//! One module per protocol; this one joins them.
+//! One module per protocol; this one joins them. A handler declares its route, from which the router, the list of routes and
+//! the interface's document come (`document`).
 
 mod analyze;
 mod answers;
+mod document;
 mod immich;
 mod mt_photos;
 mod operations;
 mod page;
 
+pub(crate) use document::is_open;
+pub use document::{ROUTES, operations};
 #[cfg(feature = "fuzzing")]
 pub(crate) use mt_photos::sentence;
 pub use page::page_file;
@@ -20,15 +24,16 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
-use serde_json::json;
 use tokio::task::spawn_blocking;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use viewfinder_core::{
     Backend, EngineStatus, PictureAnswer, PictureRequest, PictureTask, SentenceRequest, TaskError, label,
     short,
 };
 
+use self::document::{OF_ADDRESS, OF_MT_PHOTOS, keyed};
 use crate::{
     FailedAttempts, GatewayConfig,
     body::Bodies,
@@ -40,29 +45,8 @@ use crate::{
     metric,
     multipart::Form,
     observe,
+    refusal::Detail,
 };
-
-/// Every route: method and path.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("GET", "/"),
-    ("GET", "/ping"),
-    ("POST", "/predict"),
-    ("POST", "/check"),
-    ("POST", "/ocr"),
-    ("POST", "/clip/img"),
-    ("POST", "/clip/txt"),
-    ("POST", "/represent"),
-    ("GET", "/face/check"),
-    ("POST", "/restart"),
-    ("POST", "/restart_v2"),
-    ("GET", "/health"),
-    ("GET", "/metrics"),
-    ("GET", "/api/openapi.json"),
-    ("POST", "/api/analyze"),
-    ("GET", "/api/failures"),
-    ("GET", "/ui/style.css"),
-    ("GET", "/ui/script.js"),
-];
 
 /// What handlers share.
 pub(crate) struct App {
@@ -200,27 +184,56 @@ fn outcome<T>(answer: Result<&T, &TaskError>) -> &'static str {
     answer.err().map_or("ok", |error| error.code.as_str())
 }
 
+/// Every route, by which keys it takes; what else there is to say of it stands at its handler.
+fn declared() -> OpenApiRouter<Arc<App>> {
+    let open = OpenApiRouter::default()
+        .routes(routes!(ping))
+        .routes(routes!(page::style))
+        .routes(routes!(page::script));
+    let told_by_detail = OpenApiRouter::default()
+        .routes(routes!(page::root))
+        .routes(routes!(immich::predict))
+        .routes(routes!(mt_photos::face_check));
+    let mt_photos = OpenApiRouter::default()
+        .routes(routes!(mt_photos::check))
+        .routes(routes!(mt_photos::text))
+        .routes(routes!(mt_photos::embed_picture))
+        .routes(routes!(mt_photos::embed_sentence))
+        .routes(routes!(mt_photos::faces))
+        .routes(routes!(mt_photos::restart))
+        .routes(routes!(mt_photos::restart_v2));
+    let own = OpenApiRouter::default()
+        .routes(routes!(operations::health))
+        .routes(routes!(operations::metrics))
+        .routes(routes!(operations::openapi))
+        .routes(routes!(analyze::analyze))
+        .routes(routes!(operations::failures));
+    OpenApiRouter::with_openapi(document::frame())
+        .merge(open)
+        .merge(keyed(&OF_ADDRESS, "Detail", told_by_detail))
+        .merge(keyed(&OF_MT_PHOTOS, "Detail", mt_photos))
+        .merge(keyed(&OF_ADDRESS, "Error", own))
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "describes a word")]
+enum Pong {
+    Pong,
+}
+
+/// Alive, whatever the models do.
+#[utoipa::path(
+    get, path = "/ping", tags = ["immich", "mt-photos"],
+    responses((status = 200, description = "pong", body = Pong, content_type = "text/plain")),
+)]
+async fn ping() -> &'static str {
+    "pong"
+}
+
 /// All protocols and `more` routes, behind a key if there is one.
 pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<KeyGuard>) -> Router {
-    let routes = Router::new()
-        .route("/", get(page::root))
-        .route("/ping", get(|| async { "pong" }))
-        .route("/predict", post(immich::predict))
-        .route("/check", post(mt_photos::check))
-        .route("/ocr", post(mt_photos::text))
-        .route("/clip/img", post(mt_photos::embed_picture))
-        .route("/clip/txt", post(mt_photos::embed_sentence))
-        .route("/represent", post(mt_photos::faces))
-        .route("/face/check", get(mt_photos::face_check))
-        .route("/restart", post(mt_photos::restart))
-        .route("/restart_v2", post(mt_photos::restart))
-        .route("/health", get(operations::health))
-        .route("/metrics", get(operations::metrics))
-        .route("/api/openapi.json", get(operations::openapi))
-        .route("/api/analyze", post(analyze::analyze))
-        .route("/api/failures", get(operations::failures))
-        .route("/ui/style.css", get(page::style))
-        .route("/ui/script.js", get(page::script))
+    let routes = Router::from(declared())
         .fallback(unknown)
         .method_not_allowed_fallback(|| async {
             not_here(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
@@ -258,7 +271,7 @@ async fn unknown(request: Request) -> Response {
 }
 
 fn not_here(status: StatusCode, detail: &str) -> Response {
-    (status, Json(json!({"detail": detail}))).into_response()
+    (status, Json(Detail::sentence(detail))).into_response()
 }
 
 /// Larger forms are taken apart on a thread that may take its time.

@@ -17,13 +17,21 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 use viewfinder_core::{DecodeRules, ErrorCode, PictureAnswer, PictureRequest, PictureTask, TaskError};
 use viewfinder_wire::mt_photos::{
-    CHECK, FaceAnswer, FaceCheck, Failed, LONGEST_SIDE, OUT_OF_RANGE, RESTARTED, TextAnswer, VectorAnswer,
+    CHECK, Check, FaceAnswer, FaceCheck, Failed, LONGEST_SIDE, OUT_OF_RANGE, RESTARTED, Restarted,
+    TextAnswer, VectorAnswer,
 };
 
-use super::{App, Shared, answers, upload};
-use crate::{Peer, body::discard, failure::Failure, key::Admitted};
+use super::{App, Shared, answers, document::Refusals, upload};
+use crate::{
+    Peer,
+    body::discard,
+    failure::Failure,
+    key::Admitted,
+    refusal::{Detail, DetailItem},
+};
 
 const PROTOCOL: &str = "mt-photos";
 
@@ -34,19 +42,53 @@ const SENTENCE_BYTES: usize = 64 << 10;
 /// Characters of what was sent that are told in a refusal.
 const TOLD: usize = 256;
 
-/// `POST /check`.
+/// A picture as it is sent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form, which is read part by part")]
+struct PictureForm {
+    #[schema(format = Binary)]
+    file: String,
+}
+
+/// A sentence as it is sent.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a body, whose faults are told as Python's service does")]
+struct Sentence {
+    text: String,
+}
+
+/// An answer about a picture.
+#[derive(ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes an answer, of which either is sent")]
+enum OrFailed<T> {
+    Found(T),
+    Failed(Failed),
+}
+
+/// Is the key right?
+#[utoipa::path(
+    post, path = "/check", tag = "mt-photos",
+    responses((status = 200, description = "Answer", body = Check), (status = 422, response = Detail)),
+)]
 pub(super) async fn check(State(app): Shared, request: Request) -> Response {
     finish(authorised(&app, request).await.map(|_| CHECK))
 }
 
-/// `GET /face/check`.
+/// Which face models are used.
+#[utoipa::path(
+    get, path = "/face/check", tag = "mt-photos",
+    responses((status = 200, description = "Answer", body = FaceCheck)),
+)]
 pub(super) async fn face_check(State(app): Shared) -> Response {
     Json(FaceCheck::new(&app.config.models.faces)).into_response()
 }
 
-/// `POST /restart` and `/restart_v2`: drops the models, returns their memory, keeps serving.
-///
-/// MT Photos' services start anew on `/restart_v2`, and the connection drops; here it is answered.
+/// Drop the models and return their memory; keep serving.
+#[utoipa::path(
+    post, path = "/restart", tag = "mt-photos",
+    responses((status = 200, description = "Answer", body = Restarted), (status = 422, response = Detail)),
+)]
 pub(super) async fn restart(State(app): Shared, request: Request) -> Response {
     if let Err(refused) = authorised(&app, request).await {
         return refused;
@@ -56,7 +98,23 @@ pub(super) async fn restart(State(app): Shared, request: Request) -> Response {
     Json(RESTARTED).into_response()
 }
 
-/// `POST /ocr`.
+/// As /restart.
+///
+/// MT Photos' services start anew, and the connection drops; here it is answered.
+#[utoipa::path(
+    post, path = "/restart_v2", tag = "mt-photos",
+    responses((status = 200, description = "Answer", body = Restarted), (status = 422, response = Detail)),
+)]
+pub(super) async fn restart_v2(app: Shared, request: Request) -> Response {
+    restart(app, request).await
+}
+
+/// Read the text in a picture.
+#[utoipa::path(
+    post, path = "/ocr", tag = "mt-photos",
+    request_body(content = PictureForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "The answer, or a message if the picture cannot be worked on", body = OrFailed<TextAnswer>), Refusals),
+)]
 pub(super) async fn text(State(app): Shared, request: Request) -> Response {
     let model = &app.config.models.ocr;
     let task = PictureTask::Text {
@@ -70,7 +128,12 @@ pub(super) async fn text(State(app): Shared, request: Request) -> Response {
     }))
 }
 
-/// `POST /clip/img`.
+/// Embed a picture.
+#[utoipa::path(
+    post, path = "/clip/img", tag = "mt-photos",
+    request_body(content = PictureForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "The answer, or a message if the picture cannot be worked on", body = OrFailed<VectorAnswer>), Refusals),
+)]
 pub(super) async fn embed_picture(State(app): Shared, request: Request) -> Response {
     let task = PictureTask::Embed { model: app.config.models.clip.clone() };
     let answer = picture(&app, request, task, None).await;
@@ -80,7 +143,12 @@ pub(super) async fn embed_picture(State(app): Shared, request: Request) -> Respo
     }))
 }
 
-/// `POST /represent`.
+/// Find and embed faces.
+#[utoipa::path(
+    post, path = "/represent", tag = "mt-photos",
+    request_body(content = PictureForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "The answer, or a message if the picture cannot be worked on", body = OrFailed<FaceAnswer>), Refusals),
+)]
 pub(super) async fn faces(State(app): Shared, request: Request) -> Response {
     let pack = &app.config.models.faces;
     let task = PictureTask::Faces {
@@ -95,7 +163,11 @@ pub(super) async fn faces(State(app): Shared, request: Request) -> Response {
     }))
 }
 
-/// `POST /clip/txt`.
+/// Embed a sentence.
+#[utoipa::path(
+    post, path = "/clip/txt", tag = "mt-photos", request_body = Sentence,
+    responses((status = 200, description = "Answer", body = VectorAnswer), Refusals),
+)]
 pub(super) async fn embed_sentence(State(app): Shared, request: Request) -> Response {
     finish(embedded(&app, request).await)
 }
@@ -126,13 +198,13 @@ fn read_text(body: &[u8]) -> Result<String, Response> {
     }
     let body: Value = serde_json::from_slice(body).map_err(|error| {
         let failure = unprocessable("JSON decode error");
-        failure.respond(&json!({"detail": [{
-            "type": "json_invalid",
-            "loc": ["body", offset(body, &error)],
-            "msg": failure.message,
-            "input": {},
-            "ctx": {"error": error.to_string()},
-        }]}))
+        failure.respond(&Detail::item(DetailItem {
+            ctx: Some(json!({"error": error.to_string()})),
+            input: json!({}),
+            loc: json!(["body", offset(body, &error)]),
+            msg: failure.message.clone(),
+            kind: "json_invalid",
+        }))
     })?;
     let Value::Object(fields) = &body else {
         let message = "Input should be a valid dictionary or object to extract fields from";
@@ -215,9 +287,9 @@ fn unprocessable(message: &str) -> Failure {
 }
 
 /// Status 422 with one item of detail.
-fn invalid(kind: &str, place: &Value, message: &str, input: &Value) -> Response {
-    let item = json!({"type": kind, "loc": place, "msg": message, "input": input});
-    unprocessable(message).respond(&json!({"detail": [item]}))
+fn invalid(kind: &'static str, place: &Value, message: &str, input: &Value) -> Response {
+    let (loc, msg, input) = (place.clone(), message.to_owned(), input.clone());
+    unprocessable(message).respond(&Detail::item(DetailItem { ctx: None, input, loc, msg, kind }))
 }
 
 /// A picture that cannot be worked on has status 200 and a message; anything else is a crash.

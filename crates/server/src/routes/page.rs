@@ -5,18 +5,32 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Only what this server sent may run or be shown, and nobody may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /`: the page for browsers, Immich's greeting for programs.
+/// What Immich's server looks for.
+#[derive(Serialize, ToSchema)]
+struct Greeting {
+    message: &'static str,
+}
+
+/// Greeting for programs, status page for browsers (Accept: text/html).
+#[utoipa::path(
+    get, path = "/", tag = "immich",
+    responses((
+        status = 200, description = "Greeting or page",
+        content((Greeting = "application/json"), (String = "text/html")),
+    )),
+)]
 pub(super) async fn root(headers: HeaderMap) -> Response {
     let mut response = if is_wanted(&headers) {
         page()
     } else {
-        Json(json!({"message": viewfinder_wire::immich::GREETING})).into_response()
+        Json(Greeting { message: viewfinder_wire::immich::GREETING }).into_response()
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response
@@ -33,12 +47,20 @@ pub(super) fn page() -> Response {
     page_file("text/html; charset=utf-8", include_str!("../page/index.html"))
 }
 
-/// `GET /ui/style.css`.
+/// Part of the status page.
+#[utoipa::path(
+    get, path = "/ui/style.css", tag = "viewfinder",
+    responses((status = 200, description = "Style", body = String, content_type = "text/css")),
+)]
 pub(super) async fn style() -> Response {
     page_file("text/css; charset=utf-8", include_str!("../page/style.css"))
 }
 
-/// `GET /ui/script.js`.
+/// Part of the status page.
+#[utoipa::path(
+    get, path = "/ui/script.js", tag = "viewfinder",
+    responses((status = 200, description = "Script", body = String, content_type = "text/javascript")),
+)]
 pub(super) async fn script() -> Response {
     page_file("text/javascript; charset=utf-8", include_str!("../page/script.js"))
 }

@@ -75,7 +75,7 @@ async fn the_interface_description_and_the_routes_agree() {
     let routed: BTreeSet<_> =
         ROUTES.iter().map(|(method, path)| ((*method).to_owned(), (*path).to_owned())).collect();
     assert_eq!(described, routed);
-    for (method, path) in ROUTES {
+    for (method, path) in ROUTES.iter() {
         let other = if *method == "GET" { "DELETE" } else { "GET" };
         let request =
             |method: &str| format!("{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n");
@@ -102,6 +102,15 @@ async fn the_interface_description_and_the_routes_agree() {
     for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }
+}
+
+#[tokio::test]
+async fn the_interface_description_says_all_that_it_ever_said() {
+    let (server, _) = Running::fake().await;
+    let (_, document) = server.get("/api/openapi.json").await.outcome();
+    let golden: Value = serde_json::from_str(include_str!("../golden/openapi.json")).unwrap();
+    let unsaid = viewfinder_test_support::openapi::unsaid(&golden, &document);
+    assert!(unsaid.is_empty(), "{}", unsaid.join("\n"));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use viewfinder_catalog::AssetId;
 
 use super::{Shared, to_the_end};
@@ -15,7 +16,12 @@ use crate::{
 /// Longer lines are refused, in characters.
 const LONGEST_LINE: usize = 1000;
 
-/// `GET /api/v1/assets/{id}`.
+/// Everything known about an asset.
+#[utoipa::path(
+    get, path = "/api/v1/assets/{id}",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "Done", body = FullAssetView), (status = "default", response = Problem)),
+)]
 pub(super) async fn asset(
     State(photos): Shared,
     Numbers([id]): Numbers<1>,
@@ -36,12 +42,17 @@ pub(super) async fn asset(
     Ok(Json(FullAssetView { asset: asset.into(), lines, faces, people }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Correction {
     text: String,
 }
 
-/// `PATCH /api/v1/assets/{id}/lines/{line}`: what a line really says.
+/// Correct a line of text by hand.
+#[utoipa::path(
+    patch, path = "/api/v1/assets/{id}/lines/{line}",
+    params(("id" = i64, Path), ("line" = usize, Path)), request_body = Correction,
+    responses((status = 200, description = "Done", body = FullAssetView), (status = "default", response = Problem)),
+)]
 pub(super) async fn correct(
     State(photos): Shared,
     Numbers([id, line]): Numbers<2>,

@@ -15,6 +15,7 @@ use axum::{
 use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
+use utoipa::IntoParams;
 use viewfinder_catalog::{Asset, AssetId};
 use viewfinder_index::{Converted, Unread};
 
@@ -31,12 +32,22 @@ const PIECE: u64 = 256 << 10;
 /// Addresses carry the content's hash: what is there never changes.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// Longer side in pixels: 320 or 1600.
+    #[param(default = 320)]
     size: Option<usize>,
 }
 
-/// `GET /api/v1/assets/{id}/thumbnail?size=`: a JPEG, at most so large; sizes are rounded up to those that are kept.
+/// A small picture.
+///
+/// At most so large; sizes are rounded up to those that are kept.
+#[utoipa::path(
+    get, path = "/api/v1/assets/{id}/thumbnail",
+    params(("id" = i64, Path), Wanted),
+    responses((status = 200, description = "JPEG", content(("image/jpeg"))), (status = "default", response = Problem)),
+)]
 pub(super) async fn thumbnail(
     State(photos): Shared,
     Numbers([id]): Numbers<1>,
@@ -65,7 +76,14 @@ pub(super) async fn thumbnail(
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], [(header::CACHE_CONTROL, FOR_EVER)], jpeg).into_response())
 }
 
-/// `GET /api/v1/assets/{id}/file`: the bytes as they lie on the disk, if they are those that the catalogue knows.
+/// The file itself.
+///
+/// The bytes as they lie on the disk, if they are those that the catalogue knows.
+#[utoipa::path(
+    get, path = "/api/v1/assets/{id}/file",
+    params(("id" = i64, Path)),
+    responses((status = 200, description = "The file", content(("application/octet-stream"))), (status = "default", response = Problem)),
+)]
 pub(super) async fn file(State(photos): Shared, Numbers([id]): Numbers<1>) -> Result<Response, Problem> {
     let asset = photos.asset(AssetId(id)).await?;
     let content_type = content_type(&asset.file.path);

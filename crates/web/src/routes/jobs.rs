@@ -3,6 +3,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use viewfinder_catalog::{AnalysisKind, AssetId};
 
 use super::{Photos, Shared, search, to_the_end};
@@ -16,16 +17,18 @@ use crate::{
 /// Assets that one request may have done again; more are a matter for the command line.
 const MOST: usize = 10_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct RerunOne {
+    #[schema(value_type = Vec<AnalysisKind>)]
     kinds: Vec<String>,
     /// Replace lines that a person corrected, too.
     #[serde(default)]
     replace_corrections: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct RerunMany {
+    #[schema(value_type = Vec<AnalysisKind>)]
     kinds: Vec<String>,
     /// Which: a search.
     query: String,
@@ -33,7 +36,7 @@ pub(super) struct RerunMany {
     replace_corrections: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Queued {
     /// Number of the job.
     job: u64,
@@ -41,12 +44,17 @@ pub(super) struct Queued {
     assets: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct AllJobs {
     jobs: Vec<JobView>,
 }
 
-/// `POST /api/v1/assets/{id}/rerun`.
+/// Do analyses of an asset again.
+#[utoipa::path(
+    post, path = "/api/v1/assets/{id}/rerun",
+    params(("id" = i64, Path)), request_body = RerunOne,
+    responses((status = 202, description = "Queued", body = Queued), (status = "default", response = Problem)),
+)]
 pub(super) async fn rerun_one(
     State(photos): Shared,
     Numbers([id]): Numbers<1>,
@@ -56,7 +64,12 @@ pub(super) async fn rerun_one(
     rerun(&photos, vec![asset.id], &kinds, replace_corrections).await
 }
 
-/// `POST /api/v1/rerun`.
+/// Do analyses of all assets that a query finds again.
+#[utoipa::path(
+    post, path = "/api/v1/rerun",
+    request_body = RerunMany,
+    responses((status = 202, description = "Queued", body = Queued), (status = "default", response = Problem)),
+)]
 pub(super) async fn rerun_many(
     State(photos): Shared,
     Body(RerunMany { kinds, query, replace_corrections }): Body<RerunMany>,
@@ -65,7 +78,11 @@ pub(super) async fn rerun_many(
     rerun(&photos, assets, &kinds, replace_corrections).await
 }
 
-/// `GET /api/v1/jobs`.
+/// Jobs, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/jobs",
+    responses((status = 200, description = "Done", body = AllJobs), (status = "default", response = Problem)),
+)]
 pub(super) async fn jobs(State(photos): Shared) -> Json<AllJobs> {
     Json(AllJobs { jobs: photos.jobs.all() })
 }

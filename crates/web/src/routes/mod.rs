@@ -1,20 +1,19 @@
 //! The routes, and what they share.
 mod assets;
+mod document;
 mod files;
 mod jobs;
 mod people;
 mod search;
 mod status;
 
+pub use document::{ROUTES, open_paths};
+
 use std::{path::PathBuf, sync::Arc};
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
-    routing::{get, patch, post},
-};
+use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
 use tokio_util::sync::CancellationToken;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store};
 use viewfinder_core::Backend;
 use viewfinder_image::Limits;
@@ -30,26 +29,6 @@ use crate::{
     storage::{Storage, StorageLimits},
     thumbnail::Thumbnails,
 };
-
-/// Every route: method and path.
-pub const ROUTES: &[(&str, &str)] = &[
-    ("GET", "/photos"),
-    ("GET", "/api/v1/search"),
-    ("GET", "/api/v1/assets/{id}"),
-    ("GET", "/api/v1/assets/{id}/similar"),
-    ("GET", "/api/v1/assets/{id}/thumbnail"),
-    ("GET", "/api/v1/assets/{id}/file"),
-    ("PATCH", "/api/v1/assets/{id}/lines/{line}"),
-    ("POST", "/api/v1/assets/{id}/rerun"),
-    ("POST", "/api/v1/rerun"),
-    ("GET", "/api/v1/people"),
-    ("PATCH", "/api/v1/people/{id}"),
-    ("GET", "/api/v1/jobs"),
-    ("GET", "/api/v1/failures"),
-    ("GET", "/api/v1/status"),
-    ("POST", "/api/v1/session"),
-    ("GET", "/api/v1/openapi.json"),
-];
 
 /// Bodies are lines of text, names and queries.
 const BODY_BYTES: usize = 64 << 10;
@@ -139,38 +118,45 @@ async fn to_the_end<T: Send + 'static>(
     tokio::spawn(change).await.map_err(Problem::internal)?
 }
 
+/// Routes that show photos, or change what is known about them.
+fn guarded() -> OpenApiRouter<Arc<Photos>> {
+    OpenApiRouter::default()
+        .routes(routes!(search::search))
+        .routes(routes!(assets::asset))
+        .routes(routes!(search::similar))
+        .routes(routes!(files::thumbnail))
+        .routes(routes!(files::file))
+        .routes(routes!(assets::correct))
+        .routes(routes!(jobs::rerun_one))
+        .routes(routes!(jobs::rerun_many))
+        .routes(routes!(people::people))
+        .routes(routes!(people::name))
+        .routes(routes!(jobs::jobs))
+        .routes(routes!(status::failures))
+        .routes(routes!(status::status))
+}
+
+/// Routes that show nothing of anybody's photos, and so want no key.
+fn open() -> OpenApiRouter<Entrance> {
+    OpenApiRouter::default().routes(routes!(session::sign_in)).routes(routes!(status::openapi))
+}
+
+/// The page, which wants no key either.
+fn page() -> OpenApiRouter {
+    OpenApiRouter::default().routes(routes!(page::page))
+}
+
 /// All routes.
 pub fn router(photos: Arc<Photos>) -> Router {
     let entrance = Entrance { access: Arc::new(photos.config.access.clone()), tries: Arc::default() };
-    let api = Router::new()
-        .route("/api/v1/search", get(search::search))
-        .route("/api/v1/assets/{id}", get(assets::asset))
-        .route("/api/v1/assets/{id}/similar", get(search::similar))
-        .route("/api/v1/assets/{id}/thumbnail", get(files::thumbnail))
-        .route("/api/v1/assets/{id}/file", get(files::file))
-        .route("/api/v1/assets/{id}/lines/{line}", patch(assets::correct))
-        .route("/api/v1/assets/{id}/rerun", post(jobs::rerun_one))
-        .route("/api/v1/rerun", post(jobs::rerun_many))
-        .route("/api/v1/people", get(people::people))
-        .route("/api/v1/people/{id}", patch(people::name))
-        .route("/api/v1/jobs", get(jobs::jobs))
-        .route("/api/v1/failures", get(status::failures))
-        .route("/api/v1/status", get(status::status))
+    let guarded = Router::from(guarded())
         .layer(middleware::from_fn_with_state(entrance.clone(), access::guard))
         .with_state(photos);
-    let open = Router::new()
-        .route("/api/v1/session", post(session::sign_in))
-        .with_state(entrance.clone())
-        .route("/api/v1/openapi.json", get(status::openapi));
-    let page = page::FILES.into_iter().fold(Router::new(), |router, (path, content_type, text)| {
+    let page = page::FILES.into_iter().fold(Router::from(page()), |router, (path, content_type, text)| {
         router.route(path, get(move || async move { page_file(content_type, text) }))
     });
-    api.merge(open)
+    guarded
+        .merge(Router::from(open()).with_state(entrance.clone()))
         .merge(page.route_layer(middleware::from_fn_with_state(entrance, access::take_token)))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-}
-
-/// The paths that show nothing of anybody's photos, and so want no key.
-pub fn open_paths() -> impl Iterator<Item = &'static str> {
-    page::FILES.into_iter().map(|(path, ..)| path).chain(["/api/v1/session", "/api/v1/openapi.json"])
 }

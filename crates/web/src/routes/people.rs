@@ -1,6 +1,7 @@
 //! People, and what they are called.
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use viewfinder_catalog::{Person, PersonId};
 
 use super::{Shared, to_the_end};
@@ -12,22 +13,31 @@ use crate::{
 /// Longer names are refused, in characters.
 const LONGEST_NAME: usize = 200;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Everybody {
     people: Vec<Person>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub(super) struct Name {
     name: String,
 }
 
-/// `GET /api/v1/people`.
+/// Persons, those with most faces first.
+#[utoipa::path(
+    get, path = "/api/v1/people",
+    responses((status = 200, description = "Done", body = Everybody), (status = "default", response = Problem)),
+)]
 pub(super) async fn people(State(photos): Shared) -> Result<Json<Everybody>, Problem> {
     Ok(Json(Everybody { people: photos.store().people().await? }))
 }
 
-/// `PATCH /api/v1/people/{id}`.
+/// Name a person.
+#[utoipa::path(
+    patch, path = "/api/v1/people/{id}",
+    params(("id" = i64, Path)), request_body = Name,
+    responses((status = 204, description = "Done"), (status = "default", response = Problem)),
+)]
 pub(super) async fn name(
     State(photos): Shared,
     Numbers([id]): Numbers<1>,

@@ -1,6 +1,7 @@
 //! Searches.
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use viewfinder_catalog::{
     AssetId,
     search::{Cursor, Hit, LineMatch, MOST_HITS, MatchQuality, Note, Page, Reason, Results, SearchError},
@@ -17,39 +18,54 @@ use crate::{
 const USUAL: usize = 60;
 const MOST: usize = 200;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// Words, or the query language.
     #[serde(default)]
     q: String,
+    /// Hits on a page.
+    #[param(minimum = 1, maximum = 200, default = 60)]
     limit: Option<usize>,
+    /// From the page before.
     cursor: Option<String>,
 }
 
 /// A page of hits, best first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Results)]
 pub(super) struct ResultsView {
     hits: Vec<HitView>,
+    /// Cursor of the next page.
+    #[schema(required)]
     next: Option<Cursor>,
     /// Hits on all pages; none where nothing was searched for.
+    #[schema(required)]
     found: Option<usize>,
     notes: Vec<Note>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hit)]
 struct HitView {
     asset: AssetView,
     /// Relevance, 0 to 1.
     score: f32,
     reason: Reason,
+    /// Cosine of query and picture.
+    #[schema(required)]
     similarity: Option<f32>,
     /// How well the text fits.
+    #[schema(required)]
     closeness: Option<MatchQuality>,
     /// Lines to show and to highlight.
     lines: Vec<LineView>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundLine)]
 struct LineView {
+    /// Place in the asset's lines.
     line: usize,
     text: String,
     #[serde(rename = "box")]
@@ -58,7 +74,12 @@ struct LineView {
     marks: Vec<[usize; 2]>,
 }
 
-/// `GET /api/v1/search`.
+/// Search; without a query, all assets, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/search",
+    params(Wanted),
+    responses((status = 200, description = "Done", body = ResultsView), (status = "default", response = Problem)),
+)]
 pub(super) async fn search(
     State(photos): Shared,
     Parameters(Wanted { q, limit, cursor }): Parameters<Wanted>,
@@ -67,7 +88,12 @@ pub(super) async fn search(
     Ok(Json(photos.config.searcher.search(&q, &page).await?.into()))
 }
 
-/// `GET /api/v1/assets/{id}/similar`.
+/// Assets that show something similar.
+#[utoipa::path(
+    get, path = "/api/v1/assets/{id}/similar",
+    params(("id" = i64, Path), ("limit" = Option<usize>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "Done", body = ResultsView), (status = "default", response = Problem)),
+)]
 pub(super) async fn similar(
     State(photos): Shared,
     Numbers([id]): Numbers<1>,

@@ -1,20 +1,16 @@
 //! How far everything is.
-use axum::{
-    Json,
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, extract::State};
 use serde::Serialize;
+use utoipa::{ToSchema, openapi::OpenApi};
 use viewfinder_catalog::Counts;
 
-use super::Shared;
+use super::{Shared, document::DOCUMENT};
 use crate::{problem::Problem, view::AssetView};
 
 /// Failures that are listed.
 const FAILURES: usize = 500;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Status {
     version: &'static str,
     counts: Counts,
@@ -27,7 +23,7 @@ pub(super) struct Status {
     revision: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Models {
     ocr: String,
     clip: String,
@@ -35,12 +31,16 @@ struct Models {
     sentences: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Failures {
     assets: Vec<AssetView>,
 }
 
-/// `GET /api/v1/status`.
+/// How far the analysis is.
+#[utoipa::path(
+    get, path = "/api/v1/status",
+    responses((status = 200, description = "Done", body = Status), (status = "default", response = Problem)),
+)]
 pub(super) async fn status(State(photos): Shared) -> Result<Json<Status>, Problem> {
     let (counts, revision) = (photos.store().counts().await?, photos.store().revision().await?);
     let config = &photos.config;
@@ -62,13 +62,21 @@ pub(super) async fn status(State(photos): Shared) -> Result<Json<Status>, Proble
     }))
 }
 
-/// `GET /api/v1/failures`.
+/// Assets for which something failed for good.
+#[utoipa::path(
+    get, path = "/api/v1/failures",
+    responses((status = 200, description = "Done", body = Failures), (status = "default", response = Problem)),
+)]
 pub(super) async fn failures(State(photos): Shared) -> Result<Json<Failures>, Problem> {
     let assets = photos.store().failures(FAILURES).await?;
     Ok(Json(Failures { assets: assets.into_iter().map(AssetView::from).collect() }))
 }
 
-/// `GET /api/v1/openapi.json`.
-pub(super) async fn openapi() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json")).into_response()
+/// This document.
+#[utoipa::path(
+    get, path = "/api/v1/openapi.json",
+    responses((status = 200, description = "OpenAPI", body = Object)),
+)]
+pub(super) async fn openapi() -> Json<&'static OpenApi> {
+    Json(&DOCUMENT)
 }

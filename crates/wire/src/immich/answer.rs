@@ -1,28 +1,36 @@
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{BadVector, legacy_gateway};
 use viewfinder_core::{Face, ocr::Line, ocr::Region};
 
 /// The body of a successful `/predict`: one key per task, then the size of the picture.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = ImmichAnswer)]
 pub struct Answer {
-    /// A vector as text, see [`Answer::vector`].
+    /// A vector: a JSON array of numbers, as text.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     pub clip: Option<String>,
-    /// Faces.
+    /// Faces: a list with detection and recognition; parallel arrays with detection alone.
     #[serde(rename = "facial-recognition", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = FaceList)]
     pub faces: Option<FaceList>,
-    /// Text.
+    /// Text: parallel arrays, or one string for the legacy gateway's clients.
     #[serde(rename = "ocr", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = TextList)]
     pub text: Option<TextList>,
-    /// Text for the forked Immich, in place of `text`.
-    #[serde(flatten)]
-    pub legacy_text: Option<legacy_gateway::TextAnswer>,
+    /// Only beside [`TextList::Joined`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = legacy_gateway::Lines)]
+    pub result: Option<legacy_gateway::Lines>,
     /// Height of the picture in pixels; absent for sentences.
     #[serde(rename = "imageHeight", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = usize)]
     pub height: Option<usize>,
     /// Width of the picture in pixels; absent for sentences.
     #[serde(rename = "imageWidth", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = usize)]
     pub width: Option<usize>,
 }
 
@@ -39,7 +47,7 @@ impl Answer {
 }
 
 /// What was found out about faces.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum FaceList {
     /// Detection and recognition.
@@ -49,7 +57,7 @@ pub enum FaceList {
 }
 
 /// A face with its vector.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct RecognisedFace {
     #[serde(rename = "boundingBox")]
     bounds: Bounds,
@@ -58,7 +66,7 @@ pub struct RecognisedFace {
 }
 
 /// Integral values: the server inserts them into integer columns, and one fraction fails the whole job.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 struct Bounds {
     x1: f32,
     y1: f32,
@@ -67,7 +75,7 @@ struct Bounds {
 }
 
 /// Faces without vectors, as parallel arrays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct DetectedFaces {
     boxes: Vec<[f32; 4]>,
     scores: Vec<f32>,
@@ -104,17 +112,19 @@ impl FaceList {
 }
 
 /// What was found out about text.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum TextList {
     /// Detection and recognition.
     Read(ReadText),
     /// Detection alone.
     Detected(DetectedText),
+    /// For the legacy gateway's clients: all texts, joined by one space.
+    Joined(String),
 }
 
 /// Lines of text as parallel arrays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct ReadText {
     /// What each line says.
     pub text: Vec<String>,
@@ -130,7 +140,7 @@ pub struct ReadText {
 }
 
 /// Text regions as parallel arrays, corners in pixels.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct DetectedText {
     boxes: Vec<[[f32; 2]; 4]>,
     scores: Vec<f32>,

@@ -6,6 +6,7 @@
 //! line, as in the cuda version.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     BadVector,
@@ -15,7 +16,8 @@ use crate::{
 use viewfinder_core::{Face, ocr::Line};
 
 /// The body of `/check`, as the onnx version answers it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = MtCheck)]
 pub struct Check {
     result: &'static str,
     title: &'static str,
@@ -32,7 +34,8 @@ pub const CHECK: Check = Check {
 };
 
 /// The body of `/restart` and `/restart_v2`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = MtRestarted)]
 pub struct Restarted {
     result: &'static str,
 }
@@ -41,8 +44,11 @@ pub struct Restarted {
 pub const RESTARTED: Restarted = Restarted { result: "pass" };
 
 /// The body of a picture that could not be worked on. MT Photos' services say so with status 200.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = MtFailed)]
 pub struct Failed {
+    /// Empty.
+    #[schema(value_type = Vec<Value>)]
     result: [(); 0],
     msg: String,
 }
@@ -61,20 +67,21 @@ pub const LONGEST_SIDE: u32 = 10_000;
 pub const OUT_OF_RANGE: &str = "height or width out of range";
 
 /// The body of `/ocr`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = MtText)]
 pub struct TextAnswer {
     result: TextColumns,
 }
 
 /// Parallel arrays; every number is a string.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 struct TextColumns {
     texts: Vec<String>,
     scores: Vec<String>,
     boxes: Vec<TextBox>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 struct TextBox {
     x: String,
     y: String,
@@ -102,7 +109,8 @@ impl TextAnswer {
 }
 
 /// The body of `/clip/img` and `/clip/txt`: components as strings of 16 decimals, not normalised.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = MtVector)]
 pub struct VectorAnswer {
     result: Vec<String>,
 }
@@ -118,14 +126,15 @@ impl VectorAnswer {
 }
 
 /// The body of `/represent`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = MtFaces)]
 pub struct FaceAnswer {
     detector_backend: String,
     recognition_model: String,
     result: Vec<Represented>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 struct Represented {
     /// Of unit length.
     embedding: Vec<f64>,
@@ -133,7 +142,7 @@ struct Represented {
     face_confidence: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 struct Area {
     x: i64,
     y: i64,
@@ -177,7 +186,8 @@ fn unit(vector: &[f32]) -> Result<Vec<f64>, BadVector> {
 }
 
 /// The body of `/face/check`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[schema(as = MtFaceCheck)]
 pub struct FaceCheck {
     title: &'static str,
     link: &'static str,
