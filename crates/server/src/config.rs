@@ -8,7 +8,7 @@ use crate::Key;
 /// The key MT Photos' own services start with, and so its users' default. Known to everybody.
 pub const DEFAULT_API_KEY: &str = "mt_photos_ai_extra";
 
-/// Everything the gateway can be told.
+/// Everything the server can be told.
 #[derive(Clone)]
 pub struct GatewayConfig {
     /// Addresses to listen on; every one offers every protocol.

@@ -11,7 +11,7 @@ use viewfinder_core::ocr::Line;
 /// the picture, which it left out, is in the answer, so that the boxes can be placed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TextAnswer {
-    /// All texts, joined by one space: what the fork searches.
+    /// All texts, joined by one space: what that Immich searches.
     ocr: String,
     result: Parts,
 }

@@ -1,4 +1,4 @@
-//! The router behind the gateway, over real sockets: what callers see of it.
+//! The router behind the server, over real sockets: what callers see of it.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,7 +14,7 @@ use viewfinder_server::{GatewayConfig, Server};
 
 use crate::{DOWN, Fake, Mood, equals, faces, picture, route, router, sentence};
 
-/// A gateway in front of a router. It lives as long as the test.
+/// A server in front of a router. It lives as long as the test.
 pub(crate) async fn serve(router: Arc<Router>) -> SocketAddr {
     let config = GatewayConfig {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],

@@ -10,7 +10,7 @@ use viewfinder_test_support::{FakeBackend, Response, TestServer};
 
 use crate::support::{KEY, ask, backend, config, listen, node, sentence};
 
-/// A gateway that wants the key.
+/// A server that wants the key.
 async fn locked() -> (std::net::SocketAddr, Arc<FakeBackend>) {
     let fake = Arc::new(backend());
     let listen = vec![Listen { key: Some(Key::new(KEY).unwrap()), ..listen() }];

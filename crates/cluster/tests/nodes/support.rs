@@ -97,7 +97,7 @@ pub(crate) fn listen() -> Listen {
     SocketAddr::from(([127, 0, 0, 1], 0)).into()
 }
 
-/// A gateway in front of a fake. It lives as long as the test.
+/// A server in front of a fake. It lives as long as the test.
 pub(crate) async fn gateway() -> (SocketAddr, Arc<FakeBackend>) {
     let fake = Arc::new(backend());
     let config = GatewayConfig { listen: vec![listen()], api_key: KEY.into(), ..GatewayConfig::default() };
