@@ -45,7 +45,7 @@ enum Subject {
     Clip,
     /// Searches in made-up catalogues of 100,000 pictures.
     Catalogue,
-    /// What a gateway adds to a node's answer, and how much it forwards.
+    /// What a server in front adds to a node's answer, and how much it forwards.
     Forwarding,
     /// What the companion's proxy adds to direct access, and its memory with large bodies.
     Proxy,

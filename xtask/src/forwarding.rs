@@ -1,4 +1,4 @@
-//! What a gateway adds to a node's answer, and how many questions a second it forwards.
+//! What a server in front adds to a node's answer, and how many questions a second it forwards.
 
 use std::{
     fmt::Write as _,

@@ -57,7 +57,7 @@ enum Chore {
     Attack(attack::Arguments),
     /// Search every parser of foreign bytes for inputs that break it, led by coverage.
     Fuzz(fuzz::Arguments),
-    /// Break two nodes behind a gateway in every way, one after the other, and watch that no picture is lost.
+    /// Break two nodes behind a server in every way, one after the other, and watch that no picture is lost.
     Drill(drill::Arguments),
 }
 

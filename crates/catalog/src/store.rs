@@ -159,8 +159,9 @@ pub trait Store: Source {
 
     // Findings
 
-    /// Records outcomes, all or none. Corrected lines survive a new text; see [`corrected`](crate::TextLine::corrected). Known faces stay known where a
-    /// new face without a person lies over one. After a failure, what was found before stays.
+    /// Records outcomes, all or none. Corrected lines survive a new text; see [`corrected`](crate::TextLine::corrected).
+    /// Known faces stay known where a new face without a person lies over one. After a failure, what was found before
+    /// stays.
     async fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError>;
 
     /// Marks analyses as never done, so that they are done again. What was found stays searchable until then, but for vectors

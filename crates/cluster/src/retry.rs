@@ -31,7 +31,7 @@ struct Task {
     /// Engines that cannot do it at all.
     unsuited: HashSet<String>,
     /// What engines held against the picture.
-    complaints: Vec<TaskError>,
+    rejections: Vec<TaskError>,
     /// When engines broke over it.
     crashes: Vec<Crash>,
     /// What stood in its way last.
@@ -47,7 +47,7 @@ struct Crash {
 
 impl Task {
     fn is_open(&self) -> bool {
-        self.answer.is_none() && self.failure.is_none() && self.complaints.len() < ENOUGH
+        self.answer.is_none() && self.failure.is_none() && self.rejections.len() < ENOUGH
     }
 }
 
@@ -107,7 +107,7 @@ impl RetryState {
     fn failed(&mut self, at: usize, member: &EngineState, AttemptError { error, class }: &AttemptError) {
         let task = &mut self.tasks[at];
         match class {
-            FailureClass::BadPicture => task.complaints.push(error.clone()),
+            FailureClass::BadPicture => task.rejections.push(error.clone()),
             FailureClass::Unsuited => drop(task.unsuited.insert(member.name.clone())),
             FailureClass::Crashed => {
                 task.crashes.push(Crash { engine: member.name.clone(), done: member.done() });
@@ -129,7 +129,7 @@ impl RetryState {
         for task in self.tasks.iter_mut().filter(|task| task.is_open()) {
             let last = task.last.as_ref().unwrap_or(&self.last.0);
             let hopeless = engines.iter().all(|member| task.unsuited.contains(&member.name));
-            if hopeless || !task.complaints.is_empty() {
+            if hopeless || !task.rejections.is_empty() {
                 task.failure = Some(last.clone());
             } else if task.crashes.iter().filter(did_others).count() >= ENOUGH {
                 let message = format!("engines break over this picture and not over others: {last}");
@@ -170,8 +170,8 @@ impl Task {
             return Ok(answer);
         }
         // What the first said of the picture is as good as what the second did, and better than what others lack.
-        if !self.complaints.is_empty() {
-            return Err(self.complaints.swap_remove(0));
+        if !self.rejections.is_empty() {
+            return Err(self.rejections.swap_remove(0));
         }
         let nothing = || TaskError::new(ErrorCode::Internal, "a task got no answer");
         Err(self.failure.or(self.last).unwrap_or_else(nothing))

@@ -42,7 +42,7 @@ pub struct RouterConfig {
 /// Gives tasks to engines.
 pub struct Router {
     local: Arc<dyn Backend>,
-    members: BTreeMap<String, Arc<EngineState>>,
+    engines: BTreeMap<String, Arc<EngineState>>,
     routes: Routes,
     hold: HoldQueue,
     /// Counts changes of engines' states.
@@ -60,60 +60,65 @@ impl Router {
         let news = watch::Sender::new(0);
         let member =
             |name: &str, engine| Arc::new(EngineState::new(name, engine, config.thresholds, news.clone()));
-        let mut members = BTreeMap::new();
+        let mut engines = BTreeMap::new();
         for (name, engine) in nodes {
             let member = member(&name, engine);
             tokio::spawn(watch_member(Arc::downgrade(&member)));
-            members.insert(name, member);
+            engines.insert(name, member);
         }
         let engine: Arc<dyn EngineClient> = Arc::new(LocalEngine(Arc::clone(&local)));
-        members.insert(LOCAL.to_owned(), member(LOCAL, engine));
+        engines.insert(LOCAL.to_owned(), member(LOCAL, engine));
         let hold = HoldQueue::new(config.hold);
-        Self { local, members, routes: config.routes, hold, news }
+        Self { local, engines, routes: config.routes, hold, news }
     }
 
     /// The engine to ask next: of the best rank that has one which is up, was not asked yet, and may do what is open.
-    fn choose(&self, route: &Route, course: &RetryState, tasks: &[PictureTask]) -> Option<&Arc<EngineState>> {
-        let kind = WorkKind::of(course.open().map(|at| &tasks[at]));
+    fn choose(
+        &self,
+        route: &Route,
+        attempt: &RetryState,
+        tasks: &[PictureTask],
+    ) -> Option<&Arc<EngineState>> {
+        let kind = WorkKind::of(attempt.open().map(|at| &tasks[at]));
         route.iter().find_map(|rank| {
-            let members: Vec<_> = rank
+            let engines: Vec<_> = rank
                 .iter()
-                .filter_map(|name| self.members.get(name))
-                .filter(|member| member.is_up() && course.may_ask(&member.name))
+                .filter_map(|name| self.engines.get(name))
+                .filter(|member| member.is_up() && attempt.may_ask(&member.name))
                 .collect();
-            let loads: Vec<_> = members.iter().map(|member| &member.load).collect();
-            balance::choose(&loads, kind).map(|index| members[index])
+            let loads: Vec<_> = engines.iter().map(|member| &member.load).collect();
+            balance::choose(&loads, kind).map(|index| engines[index])
         })
     }
 
     /// Tasks of one route: given to engines, and held, until they are answered or nothing can help.
     async fn give(&self, request: PictureRequest, route: &Route) -> Result<PictureAnswer, TaskError> {
         let deadline = Instant::now() + self.hold.limits.time;
-        let engines: Vec<_> = route.iter().flatten().filter_map(|name| self.members.get(name)).collect();
+        let engines: Vec<_> = route.iter().flatten().filter_map(|name| self.engines.get(name)).collect();
         let mut news = self.news.subscribe();
         let mut held: Option<HeldRequest<'_>> = None;
-        let mut course = RetryState::new(request.tasks.len());
+        let mut attempt = RetryState::new(request.tasks.len());
         let mut pause = SHORTEST_PAUSE;
         loop {
             news.mark_unchanged();
-            while let Some(member) = self.choose(route, &course, &request.tasks) {
-                course.ask(member, &request).await;
+            while let Some(member) = self.choose(route, &attempt, &request.tasks) {
+                attempt.ask(member, &request).await;
             }
-            course.settle(&engines);
-            if course.open().next().is_none() {
+            attempt.settle(&engines);
+            if attempt.open().next().is_none() {
                 if let Some(held) = &mut held {
                     held.taken();
                 }
-                return course.end();
+                return attempt.end();
             }
             if held.is_none() {
-                match self.hold.enter(request.bytes.len(), course.obstacle()) {
+                match self.hold.enter(request.bytes.len(), attempt.obstacle()) {
                     Ok(place) => held = Some(place),
-                    Err(error) => return course.give_up(&error),
+                    Err(error) => return attempt.give_up(&error),
                 }
             }
             // One that is full, or failed once, is asked again soon; those that are down tell when they are back.
-            let soon = engines.iter().any(|member| member.is_up() && course.suits(&member.name));
+            let soon = engines.iter().any(|member| member.is_up() && attempt.suits(&member.name));
             let wait = if soon { pause } else { self.hold.limits.time };
             tokio::select! {
                 _ = news.changed() => pause = SHORTEST_PAUSE,
@@ -123,10 +128,10 @@ impl Router {
                 if let Some(held) = &mut held {
                     held.expired();
                 }
-                let message = format!("no engine could take the picture in time: {}", course.obstacle());
-                return course.give_up(&TaskError::new(ErrorCode::Busy, message));
+                let message = format!("no engine could take the picture in time: {}", attempt.obstacle());
+                return attempt.give_up(&TaskError::new(ErrorCode::Busy, message));
             }
-            course.ask_again();
+            attempt.ask_again();
         }
     }
 
@@ -136,7 +141,7 @@ impl Router {
         let (up, down): (Vec<_>, Vec<_>) = route
             .iter()
             .flatten()
-            .filter_map(|name| self.members.get(name))
+            .filter_map(|name| self.engines.get(name))
             .partition(|member| member.is_up());
         // Should none be up, one may have come back a moment ago.
         let mut waiting = up.into_iter().chain(down.into_iter().take(1)).cloned();
@@ -213,7 +218,7 @@ impl Backend for Router {
     }
 
     fn nodes(&self) -> Vec<NodeStatus> {
-        let others = self.members.values().filter(|member| member.name != LOCAL);
+        let others = self.engines.values().filter(|member| member.name != LOCAL);
         others
             .map(|member| NodeStatus {
                 name: member.name.clone(),

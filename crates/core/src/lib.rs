@@ -1,8 +1,10 @@
 //! The question at the bottom: what is in this picture?
 //!
 //! Whoever asks writes [`PictureTask`]s; whatever answers is a [`Backend`]: the engine in this process, other machines, or
-//! both. A failed task says with its [`ErrorCode`] who has to act and, with the code's [`ErrorScope`], what else will fail for the
-//! same reason. Nothing here knows how tasks are done or how they travel.
+//! both. A failed task says with its [`ErrorCode`] who has to act and, with the code's [`ErrorScope`], what else will fail
+//! for the same reason. [`ocr`] is what can be said about reading text, [`label`] what tasks are called, [`trace`] which
+//! request it all belongs to. Nothing here knows how tasks are done, or how they travel but for the HTTP status of a code
+//! and the headers of a trace.
 
 mod answer;
 mod backend;

@@ -1,5 +1,6 @@
-//! Connections, under whatever HTTP is spoken on them: [`listen`] and [`accept`] for servers, [`Connector`] for clients. `connection_limit` bounds a
-//! server's connections, and says who leaves when they run short; `proxy` passes what it does not answer on to one server.
+//! Connections, under whatever HTTP is spoken on them: [`listen`] and [`accept`] for servers, [`Connector`] for clients.
+//! `connection_limit` bounds a server's connections, and says who leaves when they run short; [`proxy`] passes what its
+//! handler does not answer on to one server.
 
 mod connection;
 mod connection_limit;

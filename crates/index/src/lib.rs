@@ -3,9 +3,9 @@
 //! [`index()`] does it all, one step after the other:
 //! [`scan()`] compares folders (`walk`) with the catalogue and records what is new, changed, moved or gone, with hashes
 //! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed, reads it from
-//! [`Pictures`], for files with the system's [`Tools`] for what Viewfinder does not decode itself, asks a [`Backend`](viewfinder_core::Backend) about it
-//! (`analyse`), records what it `found` (`record`) and puts faces together (`people`). [`Watch`] tells which folders
-//! change.
+//! [`Pictures`], for files with the system's [`Tools`] for what Viewfinder does not decode itself, asks a
+//! [`Backend`](viewfinder_core::Backend) about it (`analyse`), records what it `found` (`record`) and puts faces together
+//! (`people`). [`Watch`] tells which folders change.
 //!
 //! The catalogue is always right about what it says is done: whatever ends a run loses at most the batch in flight, and
 //! the next run goes on from there.

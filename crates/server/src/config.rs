@@ -8,9 +8,9 @@ use crate::Key;
 /// The key MT Photos' own services start with, and so its users' default. Known to everybody.
 pub const DEFAULT_API_KEY: &str = "mt_photos_ai_extra";
 
-/// Everything the gateway can be told.
+/// Everything the server can be told.
 #[derive(Clone)]
-pub struct GatewayConfig {
+pub struct ServerConfig {
     /// Addresses to listen on; every one offers every protocol.
     pub listen: Vec<Listen>,
     /// Names by which browsers may ask, beside addresses and names of local networks; `*` stands for any.
@@ -32,9 +32,9 @@ pub struct GatewayConfig {
 }
 
 /// Without the key.
-impl fmt::Debug for GatewayConfig {
+impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GatewayConfig")
+        f.debug_struct("ServerConfig")
             .field("listen", &self.listen)
             .field("models", &self.models)
             .field("profiles", &self.profiles)
@@ -107,7 +107,7 @@ pub struct Limits {
     pub connections: usize,
 }
 
-impl Default for GatewayConfig {
+impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from(([0_u16; 8], 3003)).into()],

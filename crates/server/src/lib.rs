@@ -2,9 +2,12 @@
 //!
 //! [`Server`] listens on any number of addresses and offers all protocols on each ([`ROUTES`]): Immich's
 //! machine-learning service, MT Photos' AI service, and our own operations and status page. A request goes through
-//! `observe` (id, span, log, metrics), shows the key of its address to `key` where there is one, is looked at by `foreign`, has its body read under limits by `body`, is understood by its protocol's
-//! module in `routes` with the types of `wire`, and is answered by a [`Backend`]. `failure` holds every way
-//! this can go wrong; each protocol says it in its own shape, of which `refusal` has all.
+//! `observe` (id, span, log, metrics), shows the key of its address to `key` where there is one (`failed_attempts` slows
+//! guesses), is looked at by `foreign`, has its body read under limits by `body`, is understood by its protocol's
+//! module in `routes` with the types of `wire`, and is answered by a [`Backend`](viewfinder_core::Backend). `failure`
+//! holds every way this can go wrong; each protocol says it in its own shape, of which `refusal` has all. [`ledger`] keeps the tasks about
+//! pictures that failed for good. `stream` ends connections whose client is slow to fetch its answer; `log_limit`
+//! and `key_refusal_log` bound what requests write into the log.
 //!
 //! A handler declares its route: method, path, body and answers. The router, [`ROUTES`] and the interface's document
 //! come from there.
@@ -33,7 +36,7 @@ mod server;
 mod stream;
 
 pub use body::discard;
-pub use config::{DEFAULT_API_KEY, GatewayConfig, Limits, Listen, Models, Profiles};
+pub use config::{DEFAULT_API_KEY, ServerConfig, Limits, Listen, Models, Profiles};
 pub use failed_attempts::FailedAttempts;
 pub use foreign::host_name;
 pub use key::{AddressKey, Admitted, BadKey, Key, guesses};

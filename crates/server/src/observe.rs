@@ -61,7 +61,7 @@ fn tell(app: &App, status: u16, ms: u64, failure: Option<&Failure>, peer: Option
     };
     let Failure { code, message, fault, .. } = failure;
     if failure.status == StatusCode::UNAUTHORIZED {
-        app.knocks.one_more(peer, failure);
+        app.key_refusals.one_more(peer, failure);
         tracing::debug!(status, ms, code, "failed");
         return;
     }

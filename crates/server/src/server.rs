@@ -14,7 +14,7 @@ use viewfinder_core::Backend;
 use viewfinder_http::{BindError, Connection, accept, listen};
 
 use crate::{
-    DEFAULT_API_KEY, GatewayConfig, Key, Limits, Listen,
+    DEFAULT_API_KEY, ServerConfig, Key, Limits, Listen,
     failed_attempts::FailedAttempts,
     key::KeyGuard,
     metric,
@@ -36,7 +36,7 @@ pub struct Server {
 
 impl Server {
     /// Listens on every configured address.
-    pub async fn bind(config: GatewayConfig, backend: Arc<dyn Backend>) -> Result<Self, BindError> {
+    pub async fn bind(config: ServerConfig, backend: Arc<dyn Backend>) -> Result<Self, BindError> {
         let mut listeners = Vec::with_capacity(config.listen.len());
         for Listen { address, key } in &config.listen {
             listeners.push((listen(*address).await?, key.clone()));
@@ -83,7 +83,7 @@ impl Server {
 
     /// Serves until `stop` is cancelled, then accepts no more, lets running work finish, and returns.
     ///
-    /// Tells whether everything finished within [`GatewayConfig::drain`]; what did not is cut off.
+    /// Tells whether everything finished within [`ServerConfig::drain`]; what did not is cut off.
     pub async fn run(self, stop: CancellationToken) -> bool {
         let limits = self.app.config.limits;
         let drain = self.app.config.drain;

@@ -4,9 +4,10 @@
 //! workspace; several test binaries may ask at the same time. Nothing is skipped where a file cannot be had: the test
 //! fails and says what to do.
 //!
-//! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`] a real Chromium.
-//! [`FakeBackend`] stands in for an engine, [`TestServer`] for any server, encrypted with an [`Identity`] if need be. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`] pickles by instruction.
-//! [`openapi`] compares descriptions of an interface.
+//! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`]
+//! a real Chromium. [`FakeBackend`] stands in for an engine, [`TestServer`] for any server, encrypted with an
+//! [`Identity`] if need be. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`]
+//! pickles by instruction. [`openapi`] compares descriptions of an interface.
 
 mod allocation;
 mod backend;

@@ -22,7 +22,7 @@ const WAITING: usize = 1000;
 
 /// What to do.
 #[derive(Clone, Debug)]
-pub(crate) enum Work {
+pub(crate) enum JobKind {
     /// These analyses of these assets.
     Rerun { kinds: Vec<AnalysisKind>, assets: Vec<AssetId> },
     /// Whatever was never done of these kinds.
@@ -68,7 +68,7 @@ pub(crate) struct Full;
 /// The jobs, and the thread of work that does them.
 pub(crate) struct Jobs {
     list: Arc<Mutex<List>>,
-    queue: mpsc::Sender<(u64, Work)>,
+    queue: mpsc::Sender<(u64, JobKind)>,
 }
 
 #[derive(Default)]
@@ -92,14 +92,14 @@ impl Jobs {
     /// Starts working, until asked to stop. Must be called within a Tokio runtime.
     pub(crate) fn start(means: Means) -> Self {
         let list = Arc::new(Mutex::new(List::default()));
-        let (queue, mut waiting) = mpsc::channel::<(u64, Work)>(WAITING);
+        let (queue, mut waiting) = mpsc::channel::<(u64, JobKind)>(WAITING);
         let shown = Arc::clone(&list);
         tokio::spawn(async move {
             while let Some((id, work)) = waiting.recv().await {
                 if means.stop.is_cancelled() {
                     return;
                 }
-                let told = Told { list: Arc::clone(&shown), id };
+                let told = JobProgress { list: Arc::clone(&shown), id };
                 told.change(|job| job.state = JobState::Running);
                 let result = work.run(&means, &told).await;
                 told.change(|job| job.end(result));
@@ -109,14 +109,14 @@ impl Jobs {
     }
 
     /// Adds a job, and tells its number.
-    pub(crate) fn add(&self, work: Work) -> Result<u64, Full> {
+    pub(crate) fn add(&self, work: JobKind) -> Result<u64, Full> {
         let place = self.queue.try_reserve().map_err(|_| Full)?;
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         list.last += 1;
         let id = list.last;
         let (kinds, assets) = match &work {
-            Work::Rerun { kinds, assets } => (kinds.clone(), Some(assets.len())),
-            Work::Pending { kinds } => (kinds.clone(), None),
+            JobKind::Rerun { kinds, assets } => (kinds.clone(), Some(assets.len())),
+            JobKind::Pending { kinds } => (kinds.clone(), None),
         };
         list.jobs.push_front(JobView {
             id,
@@ -143,8 +143,8 @@ impl Jobs {
     }
 }
 
-impl Work {
-    async fn run(self, means: &Means, told: &Told) -> Result<(), IndexError> {
+impl JobKind {
+    async fn run(self, means: &Means, told: &JobProgress) -> Result<(), IndexError> {
         let (kinds, scope) = match self {
             Self::Rerun { kinds, assets } => {
                 (kinds, Scope::Assets(assets.into_iter().collect::<HashSet<_>>()))
@@ -180,12 +180,12 @@ fn first(problems: &Problems) -> Option<String> {
 
 /// Changes one job's entry as its work goes on.
 #[derive(Clone)]
-struct Told {
+struct JobProgress {
     list: Arc<Mutex<List>>,
     id: u64,
 }
 
-impl Told {
+impl JobProgress {
     fn change(&self, change: impl FnOnce(&mut JobView)) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(job) = list.jobs.iter_mut().find(|job| job.id == self.id) {
@@ -194,7 +194,7 @@ impl Told {
     }
 }
 
-impl Listener for Told {
+impl Listener for JobProgress {
     fn tell(&self, event: Event) {
         self.change(|job| match event {
             Event::Analysed => {

@@ -19,7 +19,7 @@ pub(crate) struct Shown {
 
 /// Who may sign in, and who has tried.
 #[derive(Clone)]
-pub(crate) struct Entrance {
+pub(crate) struct SignIn {
     pub(crate) access: Arc<Access>,
     pub(crate) tries: Arc<FailedAttempts>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Entrance {
     responses((status = 204, description = "Done"), (status = "default", response = Problem)),
 )]
 pub(crate) async fn sign_in(
-    State(Entrance { access, tries }): State<Entrance>,
+    State(SignIn { access, tries }): State<SignIn>,
     peer: Option<Extension<Peer>>,
     key: Option<Extension<AddressKey>>,
     headers: HeaderMap,

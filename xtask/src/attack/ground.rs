@@ -24,7 +24,7 @@ pub(super) struct Ground {
     program: PathBuf,
     server: Server,
     _immich: Immich,
-    /// Of the gateway, and of the companion: ports, since one half comes by IPv4 and the other by IPv6.
+    /// Of the server, and of the companion: ports, since one half comes by IPv4 and the other by IPv6.
     pub(super) ports: [u16; 2],
     /// The word that opens the page of photos.
     pub(super) token: String,

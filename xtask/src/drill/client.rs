@@ -43,7 +43,7 @@ impl Question {
         Ok(Self { name, body, answer: serde_json::from_str(&answer)? })
     }
 
-    /// Asks the gateway; an error is a lost job.
+    /// Asks the server in front; an error is a lost job.
     fn ask(&self, gateway: &str) -> Result<()> {
         let answer = http::predict(gateway, &self.body)?;
         let answer: Value = serde_json::from_str(&answer).context("the answer is no JSON")?;

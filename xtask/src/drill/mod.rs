@@ -1,6 +1,6 @@
-//! Two nodes behind a gateway, broken in every way, one after the other, while a client asks as Immich's server does.
+//! Two nodes behind a server, broken in every way, one after the other, while a client asks as Immich's server does.
 //!
-//! No picture may be lost or answered wrongly, sentences stay quick while one node is well, the gateway's memory stays
+//! No picture may be lost or answered wrongly, sentences stay quick while one node is well, that server's memory stays
 //! bounded, and a node that returns gets work at once. How the nodes share the work is measured first.
 
 mod client;
@@ -76,7 +76,7 @@ const SENTENCES_P99: Duration = Duration::from_millis(300);
 const FIRST_WORK: Duration = Duration::from_secs(2);
 const EQUAL_SHARE: std::ops::RangeInclusive<f64> = 0.45..=0.55;
 const THIRD: std::ops::RangeInclusive<f64> = 0.25..=0.45;
-/// The gateway's memory at most, and how much more its mean may be in the last quarter than in the first.
+/// The memory at most of the server in front, and how much more its mean may be in the last quarter than in the first.
 const MEMORY: u64 = 256 << 20;
 const GROWTH: f64 = 1.2;
 
@@ -157,7 +157,7 @@ impl Node {
     }
 }
 
-/// The gateway, which answers nothing by itself.
+/// The server in front, which answers nothing by itself.
 struct Gateway {
     installation: Installation,
     server: Server,
@@ -181,7 +181,7 @@ impl Gateway {
         Ok(Self { installation, server })
     }
 
-    /// Is a node up, and working for the gateway?
+    /// Is a node up, and working for the server in front?
     fn gives_work(&self, node: &str) -> Result<bool> {
         let health: Value = serde_json::from_str(&http::get(&self.installation.address(), "/health")?)?;
         let nodes = health["nodes"].as_array().context("no nodes in /health")?;
@@ -326,7 +326,7 @@ fn break_in_turns(
     Ok(ended)
 }
 
-/// The gateway's memory, every second.
+/// The memory of the server in front, every second.
 fn watch_memory(gateway: &Gateway, course: &Course) -> Result<Vec<u64>> {
     let mut samples = Vec::new();
     while !course.over.load(Ordering::Relaxed) {

@@ -3,8 +3,8 @@
 //! The parts that know of no table of the catalogue are public, for whoever keeps text in another form: connections, the `tsvector` of
 //! lines, text queries, and how well they fit.
 //!
-//! All tables are in the schema `viewfinder`, so that any database will do, one of another program's included. See "The
-//! catalogue" in ARCHITECTURE.md for what lies where and why.
+//! All tables are in the schema `viewfinder`, so that any database will do, one of another program's included.
+//! `docs/design/catalogue.md` says what lies where and why.
 mod address;
 mod error;
 mod expression;

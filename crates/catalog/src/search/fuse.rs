@@ -17,8 +17,8 @@ pub struct Similarity {
 }
 
 impl Default for Similarity {
-    /// Found in a simulation; see "Searching" in ARCHITECTURE.md. The weight lets no picture without text pass one that has all
-    /// words in one line.
+    /// Found in a simulation; see `docs/design/search.md`. The weight lets no picture without text pass one that has
+    /// all words in one line.
     fn default() -> Self {
         Self { floor: 2.5, share: 0.6, weight: 0.8 }
     }

@@ -149,8 +149,8 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
     }
 }
 
-/// Both lists as one, best first; of the same relevance, the more similar and then the newer ones first. Without `alone`, pictures that only show it are
-/// no hits.
+/// Both lists as one, best first; of the same relevance, the more similar and then the newer ones first. Without `alone`,
+/// pictures that only show it are no hits.
 fn fused(text: Vec<TextHit>, similar: Vec<(Scored, f32)>, alone: bool) -> Vec<Ranked> {
     let mut all: HashMap<AssetId, Ranked> = HashMap::with_capacity(text.len() + similar.len());
     for TextHit { asset, relevance, found } in text {

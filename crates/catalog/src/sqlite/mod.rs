@@ -1,8 +1,8 @@
 //! The catalogue in one SQLite file.
 //!
 //! One connection writes, a few read; SQLite's write-ahead log lets them work at the same time, and lets other
-//! programs open the file beside this one. SQLite blocks: `file` is the catalogue as it is asked on a thread that may wait, and what stands
-//! here puts questions there. See "The catalogue" in ARCHITECTURE.md for what lies where and why.
+//! programs open the file beside this one. SQLite blocks: `file` is the catalogue as it is asked on a thread that may
+//! wait, and what stands here puts questions there. `docs/design/catalogue.md` says what lies where and why.
 mod connections;
 mod expression;
 mod file;

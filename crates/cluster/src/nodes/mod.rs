@@ -1,10 +1,11 @@
-//! Clients of other engines ("nodes"), which answer in the engine's own types.
+//! Clients of other engines ("nodes"), which answer in `core`'s own types.
 //!
 //! A [`Node`] speaks one of three protocols ([`NodeKind`]) and turns a [`PictureRequest`] or a [`SentenceRequest`]
 //! into HTTP requests and their answers back, so that a router can send any task to any node. Requests go through
-//! `client`, over connections that are kept; `form` frames a picture without copying it; `refusal` understands how
-//! peers say no; `immich` and `mt_photos` know the protocols, with the types of `wire`. Every way this
-//! can go wrong is a [`NodeError`].
+//! `client`, over connections that are kept, to the endpoints of `address`; `form` frames a picture without copying it.
+//! `picture` reads its header, and refuses a peer that would turn it otherwise than asked. `immich` and `mt_photos` know
+//! the protocols, with the types of `wire`; `words` turns tasks into Immich's, `found` puts answers together, `refusal`
+//! understands how peers say no. Every way this can go wrong is a [`NodeError`].
 //!
 //! What a protocol leaves out: vectors come without landmarks from faces that are recognised (zero), MT Photos' lines
 //! have one score for both and upright corners, and neither protocol names an OCR profile: a node uses its own.

@@ -1,4 +1,4 @@
-//! Each protocol's clients in front of each other's services: a request goes through gateway, router and node, and the
+//! Each protocol's clients in front of each other's services: a request goes through server, router and node, and the
 //! service's answer comes back in the client's own format. Services answer as their contracts say.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -53,7 +53,7 @@ fn service(answers: Vec<(&'static str, Value)>) -> SocketAddr {
     server.address
 }
 
-/// A gateway whose only engine is this service.
+/// A server whose only engine is this service.
 async fn in_front_of(kind: NodeKind, service: SocketAddr) -> SocketAddr {
     let node = Node::new(NodeConfig {
         name: "service".into(),

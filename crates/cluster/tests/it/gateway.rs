@@ -1,4 +1,4 @@
-//! The router behind the gateway, over real sockets: what callers see of it.
+//! The router behind the server, over real sockets: what callers see of it.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -10,15 +10,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use viewfinder_cluster::{FailureClass, HoldLimits, Router};
 use viewfinder_core::{Backend as _, ErrorCode};
-use viewfinder_server::{GatewayConfig, Server};
+use viewfinder_server::{Server, ServerConfig};
 
 use crate::{DOWN, Fake, Mood, equals, faces, picture, route, router, sentence};
 
-/// A gateway in front of a router. It lives as long as the test.
+/// A server in front of a router. It lives as long as the test.
 pub(crate) async fn serve(router: Arc<Router>) -> SocketAddr {
-    let config = GatewayConfig {
+    let config = ServerConfig {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
-        ..GatewayConfig::default()
+        ..ServerConfig::default()
     };
     let server = Server::bind(config, router).await.unwrap();
     let address = server.addresses()[0];

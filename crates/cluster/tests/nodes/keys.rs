@@ -5,17 +5,17 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use viewfinder_cluster::nodes::{Node, NodeError, NodeKind, Secret};
 use viewfinder_core::ErrorCode;
-use viewfinder_server::{GatewayConfig, Key, Listen, Server};
+use viewfinder_server::{Key, Listen, Server, ServerConfig};
 use viewfinder_test_support::{FakeBackend, Response, TestServer};
 
 use crate::support::{KEY, ask, backend, config, listen, node, sentence};
 
-/// A gateway that wants the key.
+/// A server that wants the key.
 async fn locked() -> (std::net::SocketAddr, Arc<FakeBackend>) {
     let fake = Arc::new(backend());
     let listen = vec![Listen { key: Some(Key::new(KEY).unwrap()), ..listen() }];
     let server =
-        Server::bind(GatewayConfig { listen, ..GatewayConfig::default() }, fake.clone()).await.unwrap();
+        Server::bind(ServerConfig { listen, ..ServerConfig::default() }, fake.clone()).await.unwrap();
     let address = server.addresses()[0];
     tokio::spawn(server.run(CancellationToken::new()));
     (address, fake)

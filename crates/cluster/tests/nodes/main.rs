@@ -1,4 +1,4 @@
-//! Nodes against our own gateway, recorded answers, and peers that misbehave.
+//! Nodes against our own server, recorded answers, and peers that misbehave.
 
 mod answers;
 mod captured;

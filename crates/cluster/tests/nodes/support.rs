@@ -9,7 +9,7 @@ use viewfinder_core::{
     Alpha, DecodeRules, ErrorCode, Face, PictureAnswer, PictureRequest, PictureTask, SentenceRequest,
     TaskError, ocr,
 };
-use viewfinder_server::{GatewayConfig, Listen, Server};
+use viewfinder_server::{Listen, Server, ServerConfig};
 use viewfinder_test_support::{Contents, FakeBackend};
 
 pub(crate) const KEY: &str = "s3cret-key";
@@ -97,10 +97,10 @@ pub(crate) fn listen() -> Listen {
     SocketAddr::from(([127, 0, 0, 1], 0)).into()
 }
 
-/// A gateway in front of a fake. It lives as long as the test.
+/// A server in front of a fake. It lives as long as the test.
 pub(crate) async fn gateway() -> (SocketAddr, Arc<FakeBackend>) {
     let fake = Arc::new(backend());
-    let config = GatewayConfig { listen: vec![listen()], api_key: KEY.into(), ..GatewayConfig::default() };
+    let config = ServerConfig { listen: vec![listen()], api_key: KEY.into(), ..ServerConfig::default() };
     let server = Server::bind(config, fake.clone()).await.unwrap();
     let address = server.addresses()[0];
     tokio::spawn(server.run(CancellationToken::new()));

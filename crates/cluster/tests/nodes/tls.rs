@@ -9,7 +9,7 @@ use viewfinder_test_support::{Authority, Identity, TestServer};
 
 use crate::support::{ask, config, gateway};
 
-/// A real gateway behind encryption.
+/// A real server behind encryption.
 async fn serve(identity: &Identity) -> SocketAddr {
     let (plain, _) = gateway().await;
     TestServer::encrypted(plain, identity).address

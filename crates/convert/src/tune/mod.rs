@@ -32,8 +32,8 @@ use crate::{
 /// not be overwritten in place while it is in use.
 ///
 /// Each rewriting looks for its own pattern, so it can be given any model: upsampling heads as text detectors end
-/// with (`upsampling`), joined maps whose channels do not suit the processor (`blocks`), vision transformers that answer with their class token (`class_token`), and large weights
-/// (`in_place`).
+/// with (`upsampling`), joined maps whose channels do not suit the processor (`blocks`), vision transformers that answer
+/// with their class token (`class_token`), and large weights (`in_place`).
 pub fn tune(file: &Path) -> Result<Option<Vec<u8>>, OnnxError> {
     let bytes = Bytes::from(fs::read(file).map_err(io_at(file))?);
     let not = |reason: String| OnnxError::NotAModel { path: file.to_owned(), reason };

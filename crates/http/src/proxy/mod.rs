@@ -4,9 +4,10 @@
 //! Bodies are streams in both directions: a chunk is read when the other side has taken the one before, so memory does
 //! not depend on their size. Nothing is limited in time but connecting and the arrival of a request's head.
 //!
-//! `headers` says what is changed on the way, and `target` what is encoded in a request's target; `expect` lets the server decide whether a body shall come, `tunnel` joins
-//! the two connections of a web socket, and `link` and `linger` see to it that an answer which comes before the request
-//! was read is not lost when a connection closes.
+//! `reverse` is the [`Proxy`], and `upstream` the server behind it. `headers` says what is changed on the way, and
+//! `target` what is encoded in a request's target; `expect` lets the server decide whether a body shall come, `tunnel`
+//! joins the two connections of a web socket, and `link` and `linger` see to it that an answer which comes before the
+//! request was read is not lost when a connection closes. `warning_throttle` keeps requests from filling the log.
 
 mod body;
 mod config;

@@ -143,7 +143,8 @@ impl Database {
         self.schema().capabilities.clone()
     }
 
-    /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. If there are no pictures any more, or the database cannot be asked, what was known before stays.
+    /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. If there are no
+    /// pictures any more, or the database cannot be asked, what was known before stays.
     async fn refresh_schema(&self) -> Result<(), Error> {
         *self.looked() = Instant::now();
         let schema = probe(self.pool()).await?;

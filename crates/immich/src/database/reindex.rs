@@ -37,12 +37,13 @@ pub struct Progress {
 }
 
 impl Database {
-    /// Reads pictures, or makes their vectors, and writes what Immich would; only those that the filters of `only` let through: paths,
-    /// days, people. `tell` is called after each picture, with its failure if it
-    /// failed, and returns whether to go on.
+    /// Reads pictures, or makes their vectors, and writes what Immich would; only those that the filters of `only` let
+    /// through: paths, days, people. `tell` is called after each picture, with its failure if it failed, and returns
+    /// whether to go on.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if `only` has words to search for; [`Error::Missing`] if this Immich lacks what it takes; what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
+    /// [`Error::Unsupported`] if `only` has words to search for; [`Error::Missing`] if this Immich lacks what it takes;
+    /// what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
     pub async fn reindex(
         &self,
         kind: RerunKind,

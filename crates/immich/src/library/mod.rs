@@ -1,7 +1,8 @@
 //! What may be asked of an Immich's library, and how searches say what they look for.
 //!
-//! [`Library`] is the question; `request` reads the bodies of searches, in the first shape (`flat`) and in the second
-//! (`structured`), as far as they are understood in full.
+//! [`Library`] is the question, and [`Capabilities`] are what of it can be answered. `request` reads the bodies of
+//! searches, in the first shape (`flat`) and in the second (`structured`, whose pages begin at a `cursor`), as far as they
+//! are understood in full. `warning_throttle` keeps searches and jobs from filling the log.
 
 mod base64;
 mod capability;

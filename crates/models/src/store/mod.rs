@@ -266,7 +266,8 @@ impl Store {
         Ok(out)
     }
 
-    /// Every published model with what is here of it, the variants that were made, and those that only a cache in Immich's layout knows at the end. Reads no file contents but small settings.
+    /// Every published model with what is here of it, the variants that were made, and those that only a cache in Immich's
+    /// layout knows at the end. Reads no file contents but small settings.
     pub fn list(&self) -> Vec<ModelStatus> {
         let inner = &*self.inner;
         let status = |entry: &ModelEntry| ModelStatus {

@@ -35,7 +35,7 @@ use viewfinder_core::{
 
 use self::document::{OF_ADDRESS, OF_MT_PHOTOS, keyed};
 use crate::{
-    FailedAttempts, GatewayConfig,
+    FailedAttempts, ServerConfig,
     body::Bodies,
     failure::Failure,
     foreign,
@@ -50,9 +50,9 @@ use crate::{
 
 /// What handlers share.
 pub(crate) struct App {
-    pub(crate) config: GatewayConfig,
+    pub(crate) config: ServerConfig,
     pub(crate) bodies: Bodies,
-    pub(crate) knocks: KeyRefusalLog,
+    pub(crate) key_refusals: KeyRefusalLog,
     pub(crate) lines: LogLimiter,
     /// Wrong keys for MT Photos' protocol.
     pub(crate) tries: FailedAttempts,
@@ -67,16 +67,16 @@ type HealthPart = Box<dyn Fn() -> serde_json::Value + Send + Sync>;
 type Shared = State<Arc<App>>;
 
 impl App {
-    pub(crate) fn new(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
+    pub(crate) fn new(config: ServerConfig, backend: Arc<dyn Backend>) -> Self {
         metric::recorder();
         let bodies = Bodies::new(config.limits);
-        let (knocks, lines, tries) =
+        let (key_refusals, lines, tries) =
             (KeyRefusalLog::default(), LogLimiter::default(), FailedAttempts::default());
         let ledger = Arc::new(Ledger::open(config.failures.clone()));
         Self {
             config,
             bodies,
-            knocks,
+            key_refusals,
             lines,
             tries,
             health: Vec::new(),

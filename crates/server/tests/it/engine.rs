@@ -1,4 +1,4 @@
-//! The real engine behind the gateway: real pictures, real networks, compared with Immich's own server.
+//! The real engine behind the server: real pictures, real networks, compared with Immich's own server.
 
 use std::sync::{Arc, OnceLock};
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use viewfinder_core::{ErrorCode, TaskError};
-use viewfinder_server::{GatewayConfig, Key, Listen, ROUTES};
+use viewfinder_server::{Key, Listen, ROUTES, ServerConfig};
 
 use crate::support::{Response, Running, backend, config};
 
@@ -70,7 +70,7 @@ async fn a_name_that_nobody_gave_is_no_way_in_for_browsers() {
 async fn whoever_shows_the_key_may_use_any_name() {
     let key = Some(Key::new("the-right-key").unwrap());
     let listen = vec![Listen { key, ..config().listen[0].clone() }];
-    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(backend())).await;
+    let server = Running::start(ServerConfig { listen, ..config() }, Arc::new(backend())).await;
     let headers = ["host: ml.example.com", "api-key: the-right-key"];
     assert_eq!(ask(&server, "GET /api/failures", &headers).await.status, 200);
 }
@@ -79,7 +79,7 @@ async fn whoever_shows_the_key_may_use_any_name() {
 async fn whoever_guesses_keys_is_told_to_wait_and_the_right_key_goes_on() {
     let key = Some(Key::new("the-right-key").unwrap());
     let listen = vec![Listen { key, ..config().listen[0].clone() }];
-    let keyed = GatewayConfig { listen, ..config() };
+    let keyed = ServerConfig { listen, ..config() };
     let server = Running::start(keyed.clone(), Arc::new(backend())).await;
     let show = async |key: &str| ask(&server, "GET /health", &["host: x", &format!("api-key: {key}")]).await;
     // The same again is a mistake and no guess.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use viewfinder_core::{ErrorCode, PictureTask, ocr};
-use viewfinder_server::GatewayConfig;
+use viewfinder_server::ServerConfig;
 
 use crate::support::{FORM, Part, Running, backend, config, form_body, post, read};
 
@@ -221,7 +221,7 @@ async fn the_forked_immichs_request_has_the_forked_immichs_answer() {
 
 #[tokio::test]
 async fn the_ocr_profile_is_configurable_and_thresholds_stay_the_requests() {
-    let mut config: GatewayConfig = config();
+    let mut config: ServerConfig = config();
     config.profiles.immich = ocr::Profile::Viewfinder;
     let fake = std::sync::Arc::new(backend());
     let server = Running::start(config, fake.clone()).await;

@@ -68,7 +68,7 @@ async fn several_addresses_offer_everything() {
 #[tokio::test]
 async fn a_taken_address_is_named() {
     let (server, fake) = Running::fake().await;
-    let config = viewfinder_server::GatewayConfig { listen: vec![server.address.into()], ..config() };
+    let config = viewfinder_server::ServerConfig { listen: vec![server.address.into()], ..config() };
     let error = Server::bind(config, fake).await.err().expect("the address is taken").to_string();
     assert!(error.contains(&server.address.to_string()), "{error}");
 }

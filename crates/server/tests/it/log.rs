@@ -9,7 +9,7 @@ use serde_json::json;
 use tracing::Level;
 
 use viewfinder_core::ErrorCode;
-use viewfinder_server::{GatewayConfig, Key, Listen};
+use viewfinder_server::{Key, Listen, ServerConfig};
 
 use crate::support::{Part, Running, backend, config, lack};
 
@@ -100,7 +100,7 @@ async fn a_crowd_without_the_key_is_one_line_which_holds_no_key() {
     let (log, _guard) = Log::start(Level::INFO);
     let key = Some(Key::new("the-right-key").unwrap());
     let listen = vec![Listen { key, ..config().listen[0].clone() }];
-    let server = Running::start(GatewayConfig { listen, ..config() }, Arc::new(backend())).await;
+    let server = Running::start(ServerConfig { listen, ..config() }, Arc::new(backend())).await;
     for _ in 0..20 {
         assert_eq!(server.post("/check", &["api-key: a-wrong-key"], b"").await.status, 401);
         assert_eq!(server.post("/check", &["api-key: the-right-key"], b"").await.status, 200);

@@ -1,4 +1,4 @@
-//! The gateway over real sockets.
+//! The server over real sockets.
 
 mod browser;
 mod crowd;

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use viewfinder_core::{Backend, ErrorCode, Face, PictureTask, TaskError, ocr};
-use viewfinder_server::{GatewayConfig, Server};
+use viewfinder_server::{Server, ServerConfig};
 use viewfinder_test_support::{Contents, FakeBackend};
 
 /// Generous, so that only a hang trips it.
@@ -55,16 +55,16 @@ pub(crate) struct Running {
     task: JoinHandle<bool>,
 }
 
-pub(crate) fn config() -> GatewayConfig {
-    GatewayConfig {
+pub(crate) fn config() -> ServerConfig {
+    ServerConfig {
         listen: vec![SocketAddr::from(([127, 0, 0, 1], 0)).into()],
         api_key: "secret".into(),
-        ..GatewayConfig::default()
+        ..ServerConfig::default()
     }
 }
 
 impl Running {
-    pub(crate) async fn start(config: GatewayConfig, backend: Arc<dyn Backend>) -> Self {
+    pub(crate) async fn start(config: ServerConfig, backend: Arc<dyn Backend>) -> Self {
         Self::of(Server::bind(config, backend).await.unwrap())
     }
 

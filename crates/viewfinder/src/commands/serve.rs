@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use viewfinder_core::ErrorCode;
 use viewfinder_engine::Engine;
 use viewfinder_models::{ModelEntry, Role};
-use viewfinder_server::{GatewayConfig, Limits, Models, Profiles, Server, ledger::LedgerConfig};
+use viewfinder_server::{Limits, Models, Profiles, Server, ServerConfig, ledger::LedgerConfig};
 
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
@@ -57,7 +57,7 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     let engine = Engine::new(wiring::serving_engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
     let backend = routing::backend(config, &engine)?;
-    let mut server = Server::bind(gateway_config(config, connections.served)?, Arc::clone(&backend))
+    let mut server = Server::bind(server_config(config, connections.served)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
     let photos = photos::start(loaded, &engine, &backend, &stop).await;
@@ -188,10 +188,10 @@ fn tell_of_photos(server: &Server, token: &str) {
     }
 }
 
-fn gateway_config(config: &Config, connections: usize) -> Result<GatewayConfig, Failure> {
+fn server_config(config: &Config, connections: usize) -> Result<ServerConfig, Failure> {
     let listen = listen::addresses(config).map_err(Failure::Usage)?;
     let whole = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
-    Ok(GatewayConfig {
+    Ok(ServerConfig {
         listen,
         hosts: config.server.hosts.clone(),
         api_key: config.api_key.reveal().to_owned(),

@@ -5,8 +5,8 @@
 //! `unclip`); put them in reading order (`layout`); straighten each line (`crop`); turn those that are upside down
 //! (`classify`); read them (`recognize`). All that differs between profiles is data, in `recipe`.
 //!
-//! Profile [`Viewfinder`](viewfinder_core::ocr::Profile::Viewfinder) reads quickly first, and a second time, with more care, only where the first
-//! reading cannot be trusted (`trust`); `merge` makes one answer of both.
+//! Profile [`Viewfinder`](viewfinder_core::ocr::Profile::Viewfinder) reads quickly first, and a second time, with more
+//! care, only where the first reading cannot be trusted (`second_pass`); `merge` makes one answer of both.
 //!
 //! Networks are those of PP-OCR v4, v5 and v6.
 

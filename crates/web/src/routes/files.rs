@@ -34,7 +34,7 @@ const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=3153600
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
+pub(super) struct ThumbnailParameters {
     /// Longer side in pixels: 320 or 1600.
     #[param(default = 320)]
     size: Option<usize>,
@@ -45,13 +45,13 @@ pub(super) struct Wanted {
 /// At most so large; sizes are rounded up to those that are kept.
 #[utoipa::path(
     get, path = "/api/v1/assets/{id}/thumbnail",
-    params(("id" = i64, Path), Wanted),
+    params(("id" = i64, Path), ThumbnailParameters),
     responses((status = 200, description = "JPEG", content(("image/jpeg"))), (status = "default", response = Problem)),
 )]
 pub(super) async fn thumbnail(
     State(photos): Shared,
     Numbers([id]): Numbers<1>,
-    Parameters(Wanted { size }): Parameters<Wanted>,
+    Parameters(ThumbnailParameters { size }): Parameters<ThumbnailParameters>,
 ) -> Result<Response, Problem> {
     let asset = photos.asset(AssetId(id)).await?;
     let wanted = size.unwrap_or(SIZES[0]);

@@ -9,7 +9,7 @@ use viewfinder_catalog::{AnalysisKind, AssetId};
 use super::{Photos, Shared, search, to_the_end};
 use crate::{
     extract::{Body, Numbers},
-    jobs::{JobView, Work},
+    jobs::{JobKind, JobView},
     problem::Problem,
     view::kind,
 };
@@ -110,7 +110,7 @@ async fn rerun(
         }
         shared
             .jobs
-            .add(Work::Rerun { kinds, assets })
+            .add(JobKind::Rerun { kinds, assets })
             .map_err(|full| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many jobs", full))
     })
     .await?;

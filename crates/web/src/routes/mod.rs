@@ -22,7 +22,7 @@ use viewfinder_server::page_file;
 
 use crate::{
     access::{self, Access},
-    jobs::{Jobs, Means, Work},
+    jobs::{JobKind, Jobs, Means},
     page,
     problem::Problem,
     session::{self, Entrance},
@@ -95,7 +95,7 @@ impl Photos {
         let StorageLimits { places, read_time, make_time } = config.storage;
         let (reading, making) = (Storage::new(places, read_time), Storage::new(at_once, make_time));
         let photos = Self { config, thumbnails, reading, making, jobs };
-        if photos.jobs.add(Work::Pending { kinds: photos.config.kinds.clone() }).is_err() {
+        if photos.jobs.add(JobKind::Pending { kinds: photos.config.kinds.clone() }).is_err() {
             tracing::error!("what was left undone is not taken up");
         }
         Arc::new(photos)

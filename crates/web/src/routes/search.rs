@@ -20,7 +20,7 @@ const MOST: usize = 200;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Wanted {
+pub(super) struct SearchParameters {
     /// Words, or the query language.
     #[serde(default)]
     q: String,
@@ -77,12 +77,12 @@ struct LineView {
 /// Search; without a query, all assets, newest first.
 #[utoipa::path(
     get, path = "/api/v1/search",
-    params(Wanted),
+    params(SearchParameters),
     responses((status = 200, description = "Done", body = ResultsView), (status = "default", response = Problem)),
 )]
 pub(super) async fn search(
     State(photos): Shared,
-    Parameters(Wanted { q, limit, cursor }): Parameters<Wanted>,
+    Parameters(SearchParameters { q, limit, cursor }): Parameters<SearchParameters>,
 ) -> Result<Json<ResultsView>, Problem> {
     let page = page(limit, cursor);
     Ok(Json(photos.config.searcher.search(&q, &page).await?.into()))
@@ -97,7 +97,7 @@ pub(super) async fn search(
 pub(super) async fn similar(
     State(photos): Shared,
     Numbers([id]): Numbers<1>,
-    Parameters(Wanted { limit, cursor, .. }): Parameters<Wanted>,
+    Parameters(SearchParameters { limit, cursor, .. }): Parameters<SearchParameters>,
 ) -> Result<Json<ResultsView>, Problem> {
     let page = page(limit, cursor);
     Ok(Json(photos.config.searcher.similar(AssetId(id), &page).await?.into()))
