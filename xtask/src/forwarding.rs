@@ -39,7 +39,7 @@ const RATE: f64 = 3_000.0;
 pub(crate) fn bench(dry_run: bool) -> Result<()> {
     provide(&[Need::Pip, Need::LoadGenerator, Need::Assembler])?;
     process::run(cargo().args(["build", "--release", "--package", "viewfinder"]))?;
-    let example = ["--package", "viewfinder-nodes", "--example", "instant"];
+    let example = ["--package", "viewfinder-cluster", "--example", "instant"];
     process::run(cargo().args(["build", "--release"]).args(example))?;
 
     let folder = workspace().join("target/forwarding");

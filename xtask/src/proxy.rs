@@ -46,7 +46,7 @@ const GROWTH: u64 = 16 << 20;
 pub(crate) fn bench(dry_run: bool) -> Result<()> {
     provide(&[Need::Pip, Need::LoadGenerator, Need::Assembler])?;
     process::run(cargo().args(["build", "--release", "--package", "viewfinder"]))?;
-    let example = ["--package", "viewfinder-proxy", "--example", "origin"];
+    let example = ["--package", "viewfinder-http", "--example", "origin"];
     process::run(cargo().args(["build", "--release"]).args(example))?;
 
     let folder = workspace().join("target/proxy");

@@ -1,5 +1,5 @@
 //! A node that answers every question at once with the same vector, so that only what stands in front of it takes time:
-//! `cargo run --release --package viewfinder-nodes --example instant -- PORT`.
+//! `cargo run --release --package viewfinder-cluster --example instant -- PORT`.
 
 use std::convert::Infallible;
 

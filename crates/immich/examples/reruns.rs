@@ -27,7 +27,7 @@ use viewfinder_http::proxy::{Body, Limits, ProxyConfig, Server, Visitor, full};
 use viewfinder_immich::{
     client::Client,
     companion::{Companion, CompanionConfig},
-    library::{AsCaller, Caller, Capabilities, Library, LibraryError, Page, RerunKind, SearchRoute},
+    library::{Caller, Capabilities, ImmichAsCaller, Library, LibraryError, Page, RerunKind, SearchRoute},
 };
 
 const SEARCH: Duration = Duration::from_millis(20);
@@ -48,7 +48,7 @@ impl Library for Slow {
         _: &Caller,
         _: SearchRoute,
         _: &Value,
-        _: &dyn AsCaller,
+        _: &dyn ImmichAsCaller,
     ) -> Result<Page, LibraryError> {
         sleep(SEARCH).await;
         Ok(Page::default())
@@ -63,7 +63,7 @@ impl Library for Slow {
         _: &Caller,
         _: RerunKind,
         assets: &[Uuid],
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<(), LibraryError> {
         for asset in assets {
             let preview = immich.preview(*asset).await;

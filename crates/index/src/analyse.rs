@@ -23,7 +23,7 @@ use viewfinder_core::{
 use crate::{
     Event, FileKind, IndexError, Listener, Pictures, Problems,
     found::finding,
-    record::{Done, write},
+    record::{AnalysedFile, write},
     retry::retry,
     source::Unread,
     tools::Converted,
@@ -149,7 +149,7 @@ struct Context {
 /// How one asset's job ended.
 struct Ended {
     path: String,
-    done: Option<Done>,
+    done: Option<AnalysedFile>,
     changed: bool,
     /// Troubles that are not recorded: code and message.
     troubles: Vec<(String, String)>,
@@ -174,7 +174,7 @@ pub(crate) async fn analyse(
     };
     let context =
         Arc::new(Context { analysis, backend, listener, bytes: Semaphore::new(HELD_BYTES as usize) });
-    let mut feed = Feed::new(Arc::clone(&context), store, stop.clone(), complete);
+    let mut feed = AssetQueue::new(Arc::clone(&context), store, stop.clone(), complete);
     let result = run(&context, &mut feed, stop, sender).await;
     let written = writer.await.map_err(|error| IndexError::Internal(error.to_string()))?;
     // If the catalogue failed, that is why the rest ended.
@@ -184,9 +184,9 @@ pub(crate) async fn analyse(
 
 async fn run(
     context: &Arc<Context>,
-    feed: &mut Feed,
+    feed: &mut AssetQueue,
     stop: &CancellationToken,
-    sender: mpsc::UnboundedSender<Done>,
+    sender: mpsc::UnboundedSender<AnalysedFile>,
 ) -> Result<Analysed, IndexError> {
     let mut analysed = Analysed::default();
     let mut jobs = JoinSet::new();
@@ -231,7 +231,7 @@ async fn run(
 
 impl Analysed {
     /// Counts an end and hands on what there is to record. False if nobody records any more.
-    fn take(&mut self, ended: Ended, sender: &mpsc::UnboundedSender<Done>) -> bool {
+    fn take(&mut self, ended: Ended, sender: &mpsc::UnboundedSender<AnalysedFile>) -> bool {
         for (code, message) in ended.troubles {
             self.problems.add(&code, &ended.path, message);
         }
@@ -270,7 +270,7 @@ enum Next {
 /// Assets that wait, each once in a run, or once more if its file changed meanwhile.
 ///
 /// The catalogue is gone through by number, again and again while it still grows: a changed file keeps its number.
-struct Feed {
+struct AssetQueue {
     context: Arc<Context>,
     store: Arc<dyn Store>,
     stop: CancellationToken,
@@ -285,7 +285,7 @@ struct Feed {
     exhausted: bool,
 }
 
-impl Feed {
+impl AssetQueue {
     fn new(
         context: Arc<Context>,
         store: Arc<dyn Store>,
@@ -376,7 +376,7 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
         Ok(Err(Unread::Bad { code, message })) => {
             let error = TaskError::new(code, message);
             let outcomes = kinds.iter().map(|kind| context.outcome(&asset, *kind, failure(*kind, &error)));
-            ended.done = Some(Done { outcomes: outcomes.collect(), file: None });
+            ended.done = Some(AnalysedFile { outcomes: outcomes.collect(), file: None });
         }
         Ok(Ok(picture)) => context.ask(&asset, kinds, &picture, &mut ended).await,
     }
@@ -390,7 +390,7 @@ fn failure(kind: AnalysisKind, error: &TaskError) -> Finding {
 impl Context {
     /// Asks about a picture until every kind has an answer, is refused for good, or cannot be had.
     async fn ask(&self, asset: &Asset, mut kinds: Vec<AnalysisKind>, picture: &Converted, ended: &mut Ended) {
-        let mut done = Done::default();
+        let mut done = AnalysedFile::default();
         let mut pause = PAUSES[0];
         let mut tries = 0;
         while !kinds.is_empty() {

@@ -16,7 +16,7 @@ use crate::{
     content::{HEAD, of_content},
     exif_time,
     tools::Subject,
-    walk::Stamp,
+    walk::FileStamp,
 };
 
 /// Bytes read at a time from files that are not held as a whole.
@@ -45,7 +45,7 @@ pub(crate) fn head(file: &mut File) -> io::Result<Vec<u8>> {
 /// their size in pixels is left to the analysis.
 pub(crate) fn describe(
     path: &str,
-    stamp: Stamp,
+    stamp: FileStamp,
     tools: &Tools,
     max_bytes: u64,
     links: Links,
@@ -75,11 +75,11 @@ pub(crate) fn describe(
         };
         (hash, Properties { taken_ms, ..Properties::default() })
     };
-    if Stamp::of(&file.metadata()?) != stamp {
+    if FileStamp::of(&file.metadata()?) != stamp {
         return Ok(None);
     }
     properties.taken_ms = properties.taken_ms.or(Some(stamp.modified_ns / 1_000_000));
-    let Stamp { size, modified_ns } = stamp;
+    let FileStamp { size, modified_ns } = stamp;
     Ok(Some((FileRecord { path: path.to_owned(), size, modified_ns, hash }, properties)))
 }
 

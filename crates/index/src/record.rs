@@ -17,7 +17,7 @@ const BATCH_TIME: Duration = Duration::from_secs(2);
 
 /// One file, analysed.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct AnalysedFile {
     /// What was found.
     pub(crate) outcomes: Vec<Outcome>,
     /// The file with its size in pixels, where only the analysis could tell it.
@@ -27,7 +27,7 @@ pub(crate) struct Done {
 /// Records what comes until no more can come.
 pub(crate) async fn write(
     store: &dyn Store,
-    mut done: UnboundedReceiver<Done>,
+    mut done: UnboundedReceiver<AnalysedFile>,
     stop: &CancellationToken,
     listener: &dyn Listener,
 ) -> Result<(), StoreError> {

@@ -18,7 +18,7 @@ use crate::{
     blocking::blocking,
     properties::describe,
     retry::retry,
-    walk::{Stamp, Walked, walk},
+    walk::{FileStamp, WalkResult, walk},
 };
 
 /// Files recorded in one transaction, at most.
@@ -99,7 +99,7 @@ pub async fn scan(
         gone.push((root, looked));
     }
     // A file that moved, be it from one folder to another, has given its findings on by now.
-    for (root, Looked { unread, missing }) in gone {
+    for (root, CheckedFolders { unread, missing }) in gone {
         run.forget(root, unread, missing).await?;
     }
     run.scanned.complete = true;
@@ -124,7 +124,7 @@ struct Batch {
 }
 
 /// What a folder was found not to hold.
-struct Looked {
+struct CheckedFolders {
     /// What was not looked into, and said so.
     unread: Vec<PathBuf>,
     missing: Vec<Missing>,
@@ -138,9 +138,9 @@ struct Missing {
 
 impl Run<'_> {
     /// One folder, through to its end unless it was asked to stop.
-    async fn root(&mut self, root: &Path) -> Result<Option<Looked>, IndexError> {
+    async fn root(&mut self, root: &Path) -> Result<Option<CheckedFolders>, IndexError> {
         let (there, walked) = self.walk(root).await?;
-        let Some(Walked { mut files, unread }) = walked else { return Ok(None) };
+        let Some(WalkResult { mut files, unread }) = walked else { return Ok(None) };
         self.listener.tell(Event::Walked { files: files.len() as u64 });
         let mut changed = Vec::new();
         let mut missing = Vec::new();
@@ -151,7 +151,7 @@ impl Run<'_> {
             self.scanned.problems.add("folder_missing", root.to_string_lossy(), "there is no such folder");
         }
         // What is left was never seen. In order, so that two runs give the same numbers.
-        let mut new: Vec<(String, Stamp)> = files.into_iter().collect();
+        let mut new: Vec<(String, FileStamp)> = files.into_iter().collect();
         new.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         changed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let waiting = (new.len() + changed.len()) as u64;
@@ -165,11 +165,11 @@ impl Run<'_> {
         }
         self.flush().await?;
         // One that was not read to its end may have moved as well.
-        Ok((!self.stop.is_cancelled()).then_some(Looked { unread, missing }))
+        Ok((!self.stop.is_cancelled()).then_some(CheckedFolders { unread, missing }))
     }
 
     /// Is there such a folder, and what is in it? Nothing if it was asked to stop.
-    async fn walk(&mut self, root: &Path) -> Result<(bool, Option<Walked>), IndexError> {
+    async fn walk(&mut self, root: &Path) -> Result<(bool, Option<WalkResult>), IndexError> {
         let (scan, stop, root) = (Arc::clone(&self.scan), self.stop.clone(), root.to_owned());
         let (there, walked, problems) = blocking(move || {
             let Scan { within, roots, links, .. } = &*scan;
@@ -178,7 +178,7 @@ impl Run<'_> {
             let walked = if there {
                 walk(&root, within, roots, *links, &stop, &mut problems)
             } else {
-                Some(Walked::default())
+                Some(WalkResult::default())
             };
             (there, walked, problems)
         })
@@ -201,8 +201,8 @@ impl Run<'_> {
     async fn compare(
         &mut self,
         folder: &str,
-        files: &mut HashMap<String, Stamp>,
-        changed: &mut Vec<(String, Stamp, ContentHash)>,
+        files: &mut HashMap<String, FileStamp>,
+        changed: &mut Vec<(String, FileStamp, ContentHash)>,
         missing: &mut Vec<Missing>,
     ) -> Result<(), IndexError> {
         let mut waiting = 0;
@@ -238,7 +238,12 @@ impl Run<'_> {
     }
 
     /// A file that is new, or whose size or time is not what it was when it had the hash `was`.
-    async fn look(&mut self, path: String, stamp: Stamp, was: Option<ContentHash>) -> Result<(), IndexError> {
+    async fn look(
+        &mut self,
+        path: String,
+        stamp: FileStamp,
+        was: Option<ContentHash>,
+    ) -> Result<(), IndexError> {
         if is_fresh(stamp, self.scan.settle) {
             self.scanned.unsettled += 1;
             return Ok(());
@@ -410,7 +415,7 @@ fn is_gone(path: &str, links: Links) -> bool {
 }
 
 /// Did it change in the last moments, or, by a clock that is wrong, in the next ones?
-fn is_fresh(stamp: Stamp, settle: Duration) -> bool {
+fn is_fresh(stamp: FileStamp, settle: Duration) -> bool {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let age = now.as_nanos() as i128 - i128::from(stamp.modified_ns);
     age.unsigned_abs() < settle.as_nanos()

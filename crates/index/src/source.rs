@@ -21,7 +21,7 @@ use crate::{
     content::of_content,
     properties::{hash, hash_in_pieces, head},
     tools::{Converted, Subject, ToolError},
-    walk::Stamp,
+    walk::FileStamp,
 };
 
 /// Why an asset cannot be asked about.
@@ -135,13 +135,13 @@ impl Files {
 impl Originals for Files {
     fn open(&self, asset: &Asset) -> Result<File, Unread> {
         let mut file = open(Path::new(&asset.file.path), self.links)?;
-        let (stamp, known) = (Stamp::of(&file.metadata()?), known(asset));
+        let (stamp, known) = (FileStamp::of(&file.metadata()?), known(asset));
         let head = head(&mut file)?;
         if of_content(&head).is_none() {
             return Err(no_media());
         }
         // A library that was copied back has other times and the same content, which tells as long as reading it twice costs little.
-        let touched = Stamp { modified_ns: known.modified_ns, ..stamp };
+        let touched = FileStamp { modified_ns: known.modified_ns, ..stamp };
         if stamp != known
             && (touched != known
                 || stamp.size > self.max_bytes
@@ -179,13 +179,13 @@ impl Originals for Files {
     }
 }
 
-fn known(asset: &Asset) -> Stamp {
-    Stamp { size: asset.file.size, modified_ns: asset.file.modified_ns }
+fn known(asset: &Asset) -> FileStamp {
+    FileStamp { size: asset.file.size, modified_ns: asset.file.modified_ns }
 }
 
 /// Is it as the catalogue knows it, by its size and time?
 fn check(file: &File, asset: &Asset) -> Result<(), Unread> {
-    if Stamp::of(&file.metadata()?) == known(asset) { Ok(()) } else { Err(Unread::Changed) }
+    if FileStamp::of(&file.metadata()?) == known(asset) { Ok(()) } else { Err(Unread::Changed) }
 }
 
 fn no_media() -> Unread {
@@ -222,7 +222,7 @@ mod tests {
             let path = self.root.join(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, content).unwrap();
-            let Stamp { size, modified_ns } = Stamp::of(&fs::metadata(&path).unwrap());
+            let FileStamp { size, modified_ns } = FileStamp::of(&fs::metadata(&path).unwrap());
             let path = path.to_str().unwrap().to_owned();
             Asset {
                 id: AssetId(1),

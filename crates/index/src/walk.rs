@@ -20,14 +20,14 @@ use crate::{
 
 /// Size and time of a file, as the file system tells them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub(crate) struct FileStamp {
     /// Bytes.
     pub(crate) size: u64,
     /// Nanoseconds since 1970 of the last change.
     pub(crate) modified_ns: i64,
 }
 
-impl Stamp {
+impl FileStamp {
     /// Of a file's metadata. Times before 1970 are negative; a file system without times gives 0.
     pub(crate) fn of(metadata: &fs::Metadata) -> Self {
         let nanos = |duration: std::time::Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
@@ -42,9 +42,9 @@ impl Stamp {
 
 /// What a walk found.
 #[derive(Debug, Default)]
-pub(crate) struct Walked {
+pub(crate) struct WalkResult {
     /// Pictures and videos by their path.
-    pub(crate) files: HashMap<String, Stamp>,
+    pub(crate) files: HashMap<String, FileStamp>,
     /// Folders that could not be read, and links that are not followed: nothing is known about what is there.
     pub(crate) unread: Vec<PathBuf>,
 }
@@ -60,15 +60,15 @@ pub(crate) fn walk(
     links: Links,
     stop: &CancellationToken,
     problems: &mut Problems,
-) -> Option<Walked> {
-    let gate = Arc::new(Gate {
+) -> Option<WalkResult> {
+    let gate = Arc::new(WalkFilter {
         roots: roots.to_vec(),
         within: within.to_vec(),
         links,
-        seen: Mutex::new(Seen {
+        seen: Mutex::new(VisitedFolders {
             rules: Rules::new(links, roots.to_vec()),
             problems: Problems::default(),
-            walked: Walked::default(),
+            walked: WalkResult::default(),
         }),
     });
     // Rules hold for all below them, those of folders above the root too.
@@ -85,7 +85,7 @@ pub(crate) fn walk(
             if stop.is_cancelled() {
                 return None;
             }
-            let Seen { problems, walked, .. } = &mut *gate.seen();
+            let VisitedFolders { problems, walked, .. } = &mut *gate.seen();
             match entry {
                 Ok(entry) if is_within(entry.path(), within) => take(&entry, links, walked, problems),
                 Ok(_) => {}
@@ -93,7 +93,7 @@ pub(crate) fn walk(
             }
         }
     }
-    let Seen { problems: found, walked, .. } = &mut *gate.seen();
+    let VisitedFolders { problems: found, walked, .. } = &mut *gate.seen();
     problems.merge(std::mem::take(found));
     Some(std::mem::take(walked))
 }
@@ -104,22 +104,22 @@ fn is_within(path: &Path, folders: &[PathBuf]) -> bool {
 }
 
 /// Decides what is worth a look.
-struct Gate {
+struct WalkFilter {
     roots: Vec<PathBuf>,
     within: Vec<PathBuf>,
     links: Links,
-    seen: Mutex<Seen>,
+    seen: Mutex<VisitedFolders>,
 }
 
-struct Seen {
+struct VisitedFolders {
     rules: Rules,
     problems: Problems,
-    walked: Walked,
+    walked: WalkResult,
 }
 
-impl Gate {
+impl WalkFilter {
     /// One thread walks; after a panic nothing is shown of what it saw.
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, VisitedFolders> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -157,7 +157,7 @@ impl Gate {
             && (is_folder || FileKind::of_name(link).is_some())
             && is_within(link, &self.within)
         {
-            let Seen { problems, walked, .. } = &mut *self.seen();
+            let VisitedFolders { problems, walked, .. } = &mut *self.seen();
             walked.unread.push(link.to_owned());
             let message = format!(
                 "it leads out of the indexed folders, to {}: index that folder too, set index.follow_links, or name the link in {RULES}",
@@ -170,7 +170,7 @@ impl Gate {
 
     /// Reads a folder's rules. If nobody can tell what is to be left out, what lies in `whole` is left as it is.
     fn enter(&self, folder: &Path, whole: &Path) -> bool {
-        let Seen { rules, problems, walked } = &mut *self.seen();
+        let VisitedFolders { rules, problems, walked } = &mut *self.seen();
         let entered = rules.enter(folder);
         if let Err(error) = &entered {
             walked.unread.push(whole.to_owned());
@@ -194,7 +194,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-fn take(entry: &DirEntry, links: Links, walked: &mut Walked, problems: &mut Problems) {
+fn take(entry: &DirEntry, links: Links, walked: &mut WalkResult, problems: &mut Problems) {
     let path = entry.path();
     if !entry.file_type().is_some_and(|kind| kind.is_file()) || !is_media(path, links) {
         return;
@@ -204,7 +204,7 @@ fn take(entry: &DirEntry, links: Links, walked: &mut Walked, problems: &mut Prob
         return;
     };
     match entry.metadata() {
-        Ok(metadata) => drop(walked.files.insert(name.to_owned(), Stamp::of(&metadata))),
+        Ok(metadata) => drop(walked.files.insert(name.to_owned(), FileStamp::of(&metadata))),
         // It went while we looked.
         Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => {}
         Err(error) => problems.add("file_unreadable", name, error.to_string()),
@@ -221,7 +221,7 @@ fn is_media(path: &Path, links: Links) -> bool {
 }
 
 /// Notes a part of the tree that could not be walked.
-fn refuse(error: &ignore::Error, root: &Path, walked: &mut Walked, problems: &mut Problems) {
+fn refuse(error: &ignore::Error, root: &Path, walked: &mut WalkResult, problems: &mut Problems) {
     let at = path_of(error).unwrap_or(root);
     if is_loop(error) || is_dangling_link(error, at) {
         return;

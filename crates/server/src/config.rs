@@ -62,7 +62,7 @@ impl From<SocketAddr> for Listen {
     }
 }
 
-/// Models for requests that name none: MT Photos, the seed stack's fork, the status page.
+/// Models for requests that name none: MT Photos, the forked Immich, the status page.
 #[derive(Clone, Debug)]
 pub struct Models {
     /// Reads text.
@@ -80,7 +80,7 @@ pub struct Models {
 pub struct Profiles {
     /// Immich's `/predict`. Thresholds come with each request.
     pub immich: Profile,
-    /// MT Photos' `/ocr` and the seed stack's fork.
+    /// MT Photos' `/ocr` and the forked Immich.
     pub mt_photos: Profile,
     /// The status page's panel.
     pub page: Profile,

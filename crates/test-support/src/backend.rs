@@ -32,7 +32,7 @@ impl Default for Contents {
     }
 }
 
-type Look = Box<dyn Fn(&PictureRequest) -> Contents + Send + Sync>;
+type Look = Box<dyn Fn(&PictureRequest) -> Result<Contents, TaskError> + Send + Sync>;
 type Understand = Box<dyn Fn(&SentenceRequest) -> Vec<f32> + Send + Sync>;
 type Refuse = Box<dyn Fn(&PictureTask) -> Option<TaskError> + Send + Sync>;
 type Ask<Q, A> = Box<dyn Fn(Q) -> AnswerFuture<'static, A> + Send + Sync>;
@@ -92,7 +92,9 @@ impl FakeBackend {
     }
 
     /// One that looks at each picture.
-    pub fn looking(look: impl Fn(&PictureRequest) -> Contents + Send + Sync + 'static) -> Self {
+    pub fn looking(
+        look: impl Fn(&PictureRequest) -> Result<Contents, TaskError> + Send + Sync + 'static,
+    ) -> Self {
         Self { look: Some(Box::new(look)), ..Self::default() }
     }
 
@@ -220,7 +222,7 @@ impl Backend for FakeBackend {
                 return ask(request).await;
             }
             let seen = match &self.look {
-                Some(look) => look(&request),
+                Some(look) => look(&request)?,
                 None => self.contents.lock().unwrap().clone(),
             };
             let [width, height] = seen.size;

@@ -21,7 +21,7 @@ pub struct Browser {
     session: Option<String>,
     count: u64,
     /// Exceptions and refusals the page ran into.
-    pub complaints: Vec<Value>,
+    pub warnings: Vec<Value>,
 }
 
 impl Browser {
@@ -57,7 +57,7 @@ impl Browser {
             _profile: profile,
             session: None,
             count: 0,
-            complaints: Vec::new(),
+            warnings: Vec::new(),
         };
         let target = browser.command("Target.createTarget", json!({"url": "about:blank"})).await;
         let attach = json!({"targetId": target["targetId"], "flatten": true});
@@ -88,7 +88,7 @@ impl Browser {
                     return message["result"].clone();
                 }
                 if matches!(message["method"].as_str(), Some("Runtime.exceptionThrown" | "Log.entryAdded")) {
-                    self.complaints.push(message);
+                    self.warnings.push(message);
                 }
             }
         })

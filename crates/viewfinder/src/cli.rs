@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Serve Immich, MT Photos and the inference gateway's clients
+    /// Serve Immich and MT Photos
     Serve(ServeArgs),
     /// Read the text in pictures
     Ocr(OcrArgs),

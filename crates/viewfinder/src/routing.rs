@@ -1,4 +1,4 @@
-//! From the configuration to the router: nodes, routes, and what the seed stack's variables stand for.
+//! From the configuration to the router: nodes, routes, and what the older Go gateway's variables stand for.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::config::{self, Config, NodeEntry};
 use crate::failure::Failure;
 use crate::keys;
 
-/// The nodes of the inference gateway's variables.
+/// The nodes of the older Go gateway's variables.
 const IMMICH: &str = "immich";
 const MT_PHOTOS: &str = "mt-photos";
 
@@ -71,7 +71,7 @@ fn connected(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
     })?)
 }
 
-/// Nodes and routes as configured. The inference gateway's variables add a node each and, where no route says otherwise,
+/// Nodes and routes as configured. The older Go gateway's variables add a node each and, where no route says otherwise,
 /// its routing: text and CLIP to MT Photos, the rest to Immich's server.
 fn plan(config: &Config) -> anyhow::Result<(Vec<NodeEntry>, BTreeMap<String, Route>)> {
     let mut nodes = config.nodes.clone();

@@ -1,4 +1,4 @@
-//! The seed stack's gateway in front of its fork of Immich: one shape of OCR answer that only the fork reads.
+//! The older Go gateway in front of a forked Immich: one shape of OCR answer that only this Immich reads.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,10 +8,10 @@ use viewfinder_core::ocr::Line;
 
 /// What answers `{"ocr":{"recognition":{"modelName":"ocr"}}}`, beside all its texts in one string.
 ///
-/// The seed's gateway put width and height into `x2` and `y2`; these are corners, as the names say. The size of
+/// That gateway put width and height into `x2` and `y2`; these are corners, as the names say. The size of
 /// the picture, which it left out, is in the answer, so that the boxes can be placed.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = LegacyLines, description = "Only for clients of the legacy gateway")]
+#[schema(as = LegacyLines, description = "Only for the forked Immich")]
 pub struct Lines {
     texts: Vec<String>,
     /// Strings of two decimals.

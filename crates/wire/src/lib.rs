@@ -1,4 +1,4 @@
-//! Foreign protocols as plain types: Immich, MT Photos, and the seed stack's legacy gateway.
+//! Foreign protocols as plain types: Immich, MT Photos, and the older Go gateway.
 //!
 //! Each protocol reads requests into plain types and writes answers from `core`'s lines, faces and vectors, in the
 //! number formats its clients expect. For those who ask instead of answer, Immich's and MT Photos' go the other way

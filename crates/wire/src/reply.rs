@@ -121,3 +121,16 @@ pub(crate) fn finite<'a>(values: impl IntoIterator<Item = &'a f32>) -> Result<()
         Err(BadReply::new("a box or a score is not finite"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_expected_is_told() {
+        let vector = serde_json::from_str::<Vector>("{}").unwrap_err().to_string();
+        assert!(vector.starts_with("invalid type: map, expected a vector"), "{vector}");
+        let number = serde_json::from_str::<Number>("[]").unwrap_err().to_string();
+        assert!(number.starts_with("invalid type: sequence, expected a number"), "{number}");
+    }
+}

@@ -86,7 +86,7 @@ fn missing_options_have_immichs_defaults_and_unknown_ones_are_ignored() {
 }
 
 #[test]
-fn the_seed_forks_request_is_told_apart() {
+fn the_forked_immichs_request_is_told_apart() {
     assert_eq!(parse(&json!({"ocr": {"recognition": {"modelName": "ocr"}}})), Ok(vec![Task::LegacyText]));
     assert!(matches!(
         parse(&json!({"ocr": {"detection": {"modelName": "ocr"}, "recognition": {"modelName": "ocr"}}}))

@@ -6,7 +6,7 @@ use viewfinder_core::{
     ocr::{Line, Region},
 };
 use viewfinder_wire::{
-    immich::{Answer, FaceList, FoundFaces, FoundText, Reply, TextList},
+    immich::{Answer, FaceList, FoundFaces, FoundText, Reply, TextList, is_greeting},
     mt_photos::{self, FaceAnswer, Failed, ReplyError, TextAnswer, VectorAnswer},
 };
 
@@ -203,6 +203,61 @@ fn answers_that_are_none_are_refused_without_a_quote() {
 }
 
 #[test]
+fn columns_of_different_lengths_are_refused_whichever_of_them_it_is() {
+    // This column has an item, and the others have none.
+    let lone = |names: &[&str], name: &str, item: &str| -> String {
+        let column = |key: &&str| format!("{key:?}:[{}]", if *key == name { item } else { "" });
+        names.iter().map(column).collect::<Vec<_>>().join(",")
+    };
+    let found = ["texts", "scores", "boxes"];
+    for (name, item) in
+        [("texts", r#""a""#), ("scores", "1"), ("boxes", r#"{"x":1,"y":1,"width":1,"height":1}"#)]
+    {
+        let body = format!(r#"{{"result":{{{}}}}}"#, lone(&found, name, item));
+        let error = mt_photos::read_text(body.as_bytes()).expect_err(&body);
+        assert!(
+            matches!(&error, ReplyError::Bad(bad) if bad.to_string().starts_with("there are not as many")),
+            "{body}"
+        );
+    }
+    let refused = |body: &str| {
+        let error = Reply::parse(body.as_bytes()).expect_err(body).to_string();
+        assert!(error.starts_with("there are not as many"), "{body}: {error}");
+    };
+    let read = ["text", "box", "boxScore", "textScore"];
+    for (name, item) in
+        [("text", r#""a""#), ("box", "1,2,3,4,5,6,7,8"), ("box", "1"), ("boxScore", "1"), ("textScore", "1")]
+    {
+        refused(&format!(r#"{{"ocr":{{{}}}}}"#, lone(&read, name, item)));
+    }
+    let detected = ["boxes", "scores", "landmarks"];
+    for (name, item) in
+        [("boxes", "[1,2,3,4]"), ("scores", "1"), ("landmarks", "[[1,1],[2,2],[3,3],[4,4],[5,5]]")]
+    {
+        refused(&format!(r#"{{"facial-recognition":{{{}}}}}"#, lone(&detected, name, item)));
+    }
+    for (name, item) in [("boxes", "[[1,1],[2,1],[2,2],[1,2]]"), ("scores", "1")] {
+        refused(&format!(r#"{{"ocr":{{{}}}}}"#, lone(&["boxes", "scores"], name, item)));
+    }
+}
+
+#[test]
+fn greetings_are_known() {
+    assert!(
+        is_greeting(br#"{"message":"Immich ML"}"#) && is_greeting(br#" {"message": "Immich ML", "a": 1}"#)
+    );
+    for body in [
+        &b""[..],
+        b"Immich ML",
+        br#"{"message":"pong"}"#,
+        br#"{"message":"immich ml"}"#,
+        br#"["Immich ML","a"]"#,
+    ] {
+        assert!(!is_greeting(body), "{}", body.escape_ascii());
+    }
+}
+
+#[test]
 fn messages_are_failures_and_no_empty_results() {
     let failed = bytes(&Failed::new("no picture"));
     let expected = ReplyError::Failed("no picture".into());
@@ -213,10 +268,12 @@ fn messages_are_failures_and_no_empty_results() {
 
 #[test]
 fn small_differences_between_versions_are_read() {
-    // Scores as numbers, and a box whose height came out negative.
-    let body = r#"{"result":{"texts":["x"],"scores":[0.987],"boxes":[{"x":"10.0","y":"20.0","width":5,"height":"-4.0"}]}}"#;
+    // Scores as numbers, and boxes whose width or height came out negative.
+    let body = r#"{"result":{"texts":["x","y"],"scores":[0.987,1],"boxes":[
+        {"x":"10.0","y":"20.0","width":5,"height":"-4.0"}, {"x":10,"y":20,"width":-5,"height":4}]}}"#;
     let lines = mt_photos::read_text(body.as_bytes()).unwrap();
     assert_eq!(lines[0].corners, [[10.0, 16.0], [15.0, 16.0], [15.0, 20.0], [10.0, 20.0]]);
+    assert_eq!(lines[1].corners, [[5.0, 20.0], [10.0, 20.0], [10.0, 24.0], [5.0, 24.0]]);
     assert_eq!((lines[0].score, lines[0].region_score), (0.987, 0.987));
     let body = r#"{"result":[{"embedding":[1,2],"facial_area":{"x":1,"y":2,"w":3,"h":4,"left_eye":[1,2]},"face_confidence":0.5}]}"#;
     assert_eq!(mt_photos::read_faces(body.as_bytes()).unwrap()[0].bounds, [1.0, 2.0, 4.0, 6.0]);

@@ -2,7 +2,7 @@
 use tokio_postgres::types::ToSql;
 
 use super::{
-    Cutter,
+    Tokenizer,
     text::{GRAM_MARK, quoted},
     transaction::storable,
 };
@@ -31,9 +31,9 @@ impl Sql {
     }
 
     /// The expression as a `tsquery` that knows no order, for an index that knows none either. The expression must be cleaned.
-    pub(super) fn query(&mut self, cutter: &Cutter, expr: &TextExpr) -> String {
+    pub(super) fn query(&mut self, tokenizer: &Tokenizer, expr: &TextExpr) -> String {
         match expr {
-            TextExpr::Word(word) => self.word(cutter, word),
+            TextExpr::Word(word) => self.word(tokenizer, word),
             // Grams bear a mark instead of asking for their weight: the index does not know of weights.
             TextExpr::Letters(text) => {
                 let (grams, prefix) = gram_phrase(&letters(text)).unwrap_or_default();
@@ -47,14 +47,14 @@ impl Sql {
                 let end = if prefix { ":*" } else { "" };
                 format!("{}::text::tsquery", self.param(lexemes.join(" & ") + end))
             }
-            TextExpr::All(parts) => self.join(parts, " && ", |sql, part| sql.query(cutter, part)),
-            TextExpr::Any(parts) => self.join(parts, " || ", |sql, part| sql.query(cutter, part)),
+            TextExpr::All(parts) => self.join(parts, " && ", |sql, part| sql.query(tokenizer, part)),
+            TextExpr::Any(parts) => self.join(parts, " || ", |sql, part| sql.query(tokenizer, part)),
         }
     }
 
-    fn word(&mut self, cutter: &Cutter, word: &str) -> String {
+    fn word(&mut self, tokenizer: &Tokenizer, word: &str) -> String {
         let own = self.param(quoted(word));
-        match &cutter.config {
+        match &tokenizer.config {
             None => format!("{own}::text::tsquery"),
             // Its words may begin and end elsewhere than ours, and have another form: each of ours is looked for as it is and as the
             // configuration has it.
@@ -67,35 +67,35 @@ impl Sql {
 
     /// What the index cannot tell: whether letters stand one after the other. Words need not be words here, but the index has seen to that,
     /// as far as it matters: where they are only some letters, a search that takes those comes next. The expression must be cleaned.
-    fn letters(&mut self, cutter: &Cutter, expr: &TextExpr, row: &str) -> String {
+    fn letters(&mut self, tokenizer: &Tokenizer, expr: &TextExpr, row: &str) -> String {
         match expr {
             TextExpr::Letters(text) => format!("strpos({row}.letters, {}) > 0", self.param(text.clone())),
             TextExpr::Word(word) => {
                 let text = self.param(word.clone());
                 let as_it_is = format!("strpos({row}.letters, {text}) > 0");
-                if cutter.config.is_none() {
+                if tokenizer.config.is_none() {
                     return as_it_is;
                 }
-                format!("({as_it_is} OR {row}.tokens @@ {})", self.word(cutter, word))
+                format!("({as_it_is} OR {row}.tokens @@ {})", self.word(tokenizer, word))
             }
-            TextExpr::All(parts) => self.join(parts, " AND ", |sql, part| sql.letters(cutter, part, row)),
-            TextExpr::Any(parts) => self.join(parts, " OR ", |sql, part| sql.letters(cutter, part, row)),
+            TextExpr::All(parts) => self.join(parts, " AND ", |sql, part| sql.letters(tokenizer, part, row)),
+            TextExpr::Any(parts) => self.join(parts, " OR ", |sql, part| sql.letters(tokenizer, part, row)),
         }
     }
 
     /// The expression as a condition on a row, of that name, with the columns `tokens`, of type `tsvector`, and `letters`; none if it can
     /// match nothing.
-    pub fn text(&mut self, cutter: &Cutter, expr: &TextExpr, row: &str) -> Option<String> {
+    pub fn text(&mut self, tokenizer: &Tokenizer, expr: &TextExpr, row: &str) -> Option<String> {
         let expr = expr.cleaned()?;
-        let query = self.query(cutter, &expr);
-        Some(self.fits(cutter, &expr, &query, row))
+        let query = self.query(tokenizer, &expr);
+        Some(self.fits(tokenizer, &expr, &query, row))
     }
 
     /// The same for an expression that is cleaned, and whose [`Self::query`] is at hand.
-    pub(super) fn fits(&mut self, cutter: &Cutter, expr: &TextExpr, query: &str, row: &str) -> String {
+    pub(super) fn fits(&mut self, tokenizer: &Tokenizer, expr: &TextExpr, query: &str, row: &str) -> String {
         let mut condition = format!("{row}.tokens @@ {query}");
         if has_order(expr) {
-            condition = format!("{condition} AND {}", self.letters(cutter, expr, row));
+            condition = format!("{condition} AND {}", self.letters(tokenizer, expr, row));
         }
         condition
     }
@@ -111,7 +111,7 @@ impl Sql {
     }
 
     /// Conditions on rows of `asset`, each with `AND` before it.
-    pub(super) fn conditions(&mut self, cutter: &Cutter, filter: &Filter) -> String {
+    pub(super) fn conditions(&mut self, tokenizer: &Tokenizer, filter: &Filter) -> String {
         let mut conditions = String::new();
         let mut add = |condition: String| {
             conditions.push_str(" AND ");
@@ -134,7 +134,7 @@ impl Sql {
             let group = self.param(group.iter().map(|person| person.0).collect::<Vec<i64>>());
             add(format!("asset.id IN (SELECT face.asset FROM face WHERE face.person = ANY({group}))"));
         }
-        if let Some(without) = filter.without.as_ref().and_then(|expr| self.text(cutter, expr, "t")) {
+        if let Some(without) = filter.without.as_ref().and_then(|expr| self.text(tokenizer, expr, "t")) {
             add(format!("asset.id NOT IN (SELECT t.asset FROM tokens t WHERE {without})"));
         }
         if let Some(among) = &filter.among {

@@ -3,7 +3,7 @@ use pgvector::Vector;
 use tokio_postgres::Row;
 
 use super::{
-    Cutter, files, people,
+    Tokenizer, files, people,
     schema::touch,
     text,
     transaction::{Result, Transaction, at_most, storable},
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{AnalysisKind, Asset, AssetId, Counts, Finding, Outcome};
 
-pub(super) async fn record(tx: &Transaction, cutter: &Cutter, outcomes: &[Outcome]) -> Result<()> {
+pub(super) async fn record(tx: &Transaction, tokenizer: &Tokenizer, outcomes: &[Outcome]) -> Result<()> {
     for outcome in outcomes {
         let id = outcome.asset.0;
         let same = tx
@@ -22,7 +22,7 @@ pub(super) async fn record(tx: &Transaction, cutter: &Cutter, outcomes: &[Outcom
         }
         let kind = match &outcome.finding {
             Finding::Text(lines) => {
-                text::replace(tx, cutter, id, lines).await?;
+                text::replace(tx, tokenizer, id, lines).await?;
                 AnalysisKind::Ocr
             }
             Finding::Embedding(vector) => {

@@ -29,7 +29,7 @@ use crate::{
 };
 pub use expression::Sql;
 pub use pool::Pool;
-pub use schema::{bring_up, require_config};
+pub use schema::{migrate, require_config};
 pub use search::{TextSearch, use_index};
 pub use text::letters_of;
 pub use transaction::{Params, Result, Transaction, at_most, storable};
@@ -65,11 +65,11 @@ macro_rules! one_step {
 /// A catalogue in a database.
 pub struct PostgresStore {
     pool: Pool,
-    cutter: Cutter,
+    tokenizer: Tokenizer,
 }
 
 /// What cuts text into tokens.
-pub struct Cutter {
+pub struct Tokenizer {
     /// This program's segmenter.
     pub segmenter: Arc<Segmenter>,
     /// The database's configuration for words, beside the segmenter.
@@ -86,16 +86,16 @@ impl PostgresStore {
     pub async fn open(config: &PostgresConfig, segmenter: Arc<Segmenter>) -> Result<Self, StoreError> {
         let pool = Pool::new(&config.url)?;
         let tx = pool.write().await?;
-        schema::migrate(&tx).await?;
+        schema::prepare(&tx).await?;
         tx.commit().await?;
-        let cutter = Cutter { segmenter, config: config.text_search_config.clone() };
+        let tokenizer = Tokenizer { segmenter, config: config.text_search_config.clone() };
         let tx = pool.write().await?;
-        if let Some(config) = &cutter.config {
+        if let Some(config) = &tokenizer.config {
             schema::require_config(&tx, config).await?;
         }
-        text::note_version(&tx, &cutter).await?;
+        text::note_version(&tx, &tokenizer).await?;
         tx.commit().await?;
-        Ok(Self { pool, cutter })
+        Ok(Self { pool, tokenizer })
     }
 }
 
@@ -107,11 +107,11 @@ impl Source for PostgresStore {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
-        one_step!(self.pool.read(), tx => search::find_text(&tx, &self.cutter, expr, filter, limit))
+        one_step!(self.pool.read(), tx => search::find_text(&tx, &self.tokenizer, expr, filter, limit))
     }
 
     fn finds_other_forms(&self) -> bool {
-        self.cutter.config.is_some()
+        self.tokenizer.config.is_some()
     }
 
     async fn nearest(
@@ -121,7 +121,7 @@ impl Source for PostgresStore {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
-        one_step!(self.pool.read(), tx => search::nearest(&tx, &self.cutter, model, vector, filter, limit))
+        one_step!(self.pool.read(), tx => search::nearest(&tx, &self.tokenizer, model, vector, filter, limit))
     }
 
     async fn background(&self, model: &str, vector: &[f32], count: usize) -> Result<Vec<f32>, StoreError> {
@@ -164,7 +164,7 @@ impl Store for PostgresStore {
     }
 
     async fn record(&self, outcomes: &[Outcome]) -> Result<(), StoreError> {
-        one_step!(self.pool.write(), tx => findings::record(&tx, &self.cutter, outcomes))
+        one_step!(self.pool.write(), tx => findings::record(&tx, &self.tokenizer, outcomes))
     }
 
     async fn forget(
@@ -176,7 +176,7 @@ impl Store for PostgresStore {
         let tx = self.pool.write().await?;
         findings::forget(&tx, kind, ids).await?;
         if kind == AnalysisKind::Ocr && discard_corrections {
-            text::undo_corrections(&tx, &self.cutter, ids).await?;
+            text::undo_corrections(&tx, &self.tokenizer, ids).await?;
         }
         tx.commit().await
     }
@@ -203,7 +203,7 @@ impl Store for PostgresStore {
     }
 
     async fn correct(&self, id: AssetId, line: usize, corrected: &str) -> Result<bool, StoreError> {
-        one_step!(self.pool.write(), tx => text::correct(&tx, &self.cutter, id, line, corrected))
+        one_step!(self.pool.write(), tx => text::correct(&tx, &self.tokenizer, id, line, corrected))
     }
 
     async fn embedding(&self, id: AssetId) -> Result<Option<(String, Vec<f32>)>, StoreError> {
@@ -220,7 +220,7 @@ impl Store for PostgresStore {
         after: Option<AssetId>,
         limit: usize,
     ) -> Result<Vec<AssetId>, StoreError> {
-        one_step!(self.pool.read(), tx => search::browse(&tx, &self.cutter, filter, after, limit))
+        one_step!(self.pool.read(), tx => search::browse(&tx, &self.tokenizer, filter, after, limit))
     }
 
     async fn people(&self) -> Result<Vec<Person>, StoreError> {
@@ -271,6 +271,6 @@ impl Store for PostgresStore {
     }
 
     async fn refresh_text(&self, limit: usize) -> Result<u64, StoreError> {
-        one_step!(self.pool.write(), tx => text::refresh(&tx, &self.cutter, limit))
+        one_step!(self.pool.write(), tx => text::refresh(&tx, &self.tokenizer, limit))
     }
 }

@@ -116,16 +116,16 @@ UPDATE state SET segmentation = '';
 const LOG: &str = "migration";
 
 /// Brings the catalogue's tables to the newest format.
-pub(super) async fn migrate(tx: &Transaction) -> Result<()> {
+pub(super) async fn prepare(tx: &Transaction) -> Result<()> {
     if format(tx, LOG).await? == 0 {
         provide_pgvector(tx).await?;
     }
-    bring_up(tx, LOG, STEPS).await
+    migrate(tx, LOG, STEPS).await
 }
 
 /// Brings tables in the schema `viewfinder` to their newest format; `log` is the table that tells which they have. `steps` lead from one
 /// format to the next, the first to format 1.
-pub async fn bring_up(tx: &Transaction, log: &str, steps: &[&str]) -> Result<()> {
+pub async fn migrate(tx: &Transaction, log: &str, steps: &[&str]) -> Result<()> {
     let found = format(tx, log).await?;
     let known = steps.len() as i64;
     if found > known {

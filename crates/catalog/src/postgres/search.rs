@@ -3,7 +3,7 @@ use pgvector::Vector;
 use tokio_postgres::Row;
 
 use super::{
-    Cutter,
+    Tokenizer,
     expression::Sql,
     transaction::{Result, Transaction, at_most},
     vectors,
@@ -22,14 +22,14 @@ const CANDIDATES: usize = 4000;
 
 pub(super) async fn find_text(
     tx: &Transaction,
-    cutter: &Cutter,
+    tokenizer: &Tokenizer,
     expr: &TextExpr,
     filter: &Filter,
     limit: usize,
 ) -> Result<Vec<Scored>> {
     let mut sql = Sql::default();
-    let Some(search) = TextSearch::new(&mut sql, cutter, expr, "tokens") else { return Ok(Vec::new()) };
-    let conditions = sql.conditions(cutter, filter);
+    let Some(search) = TextSearch::new(&mut sql, tokenizer, expr, "tokens") else { return Ok(Vec::new()) };
+    let conditions = sql.conditions(tokenizer, filter);
     let asset = if conditions.is_empty() { "" } else { "JOIN asset ON asset.id = tokens.asset" };
     let candidates = format!(
         "SELECT tokens.asset, tokens.size FROM tokens {asset} WHERE {}{conditions}",
@@ -50,10 +50,10 @@ pub struct TextSearch {
 
 impl TextSearch {
     /// None for an expression that can match nothing. `row` is the name of the table's row in [`Self::condition`].
-    pub fn new(sql: &mut Sql, cutter: &Cutter, expr: &TextExpr, row: &str) -> Option<Self> {
+    pub fn new(sql: &mut Sql, tokenizer: &Tokenizer, expr: &TextExpr, row: &str) -> Option<Self> {
         let expr = expr.cleaned()?;
-        let query = sql.query(cutter, &expr);
-        let condition = sql.fits(cutter, &expr, &query, row);
+        let query = sql.query(tokenizer, &expr);
+        let condition = sql.fits(tokenizer, &expr, &query, row);
         Some(Self { query, condition })
     }
 
@@ -86,7 +86,7 @@ pub async fn use_index(tx: &Transaction) -> Result<()> {
 
 pub(super) async fn nearest(
     tx: &Transaction,
-    cutter: &Cutter,
+    tokenizer: &Tokenizer,
     model: &str,
     query: &[f32],
     filter: &Filter,
@@ -95,7 +95,7 @@ pub(super) async fn nearest(
     let width = query.len();
     let Some(model) = vectors::model(tx, model, width).await? else { return Ok(Vec::new()) };
     let mut count = Sql::default();
-    let conditions = count.conditions(cutter, filter);
+    let conditions = count.conditions(tokenizer, filter);
     // More than the index holds at once are not looked for through it either.
     let one_by_one = limit > vectors::BREADTH.1
         || !conditions.is_empty() && {
@@ -106,7 +106,7 @@ pub(super) async fn nearest(
         };
     let mut sql = Sql::default();
     let vector = sql.param(Vector::from(query.to_vec()));
-    let conditions = sql.conditions(cutter, filter);
+    let conditions = sql.conditions(tokenizer, filter);
     let statement = if one_by_one {
         // Materialized, so that the index is not asked, which would walk past most rows.
         format!(
@@ -154,13 +154,13 @@ pub(super) async fn background(
 
 pub(super) async fn browse(
     tx: &Transaction,
-    cutter: &Cutter,
+    tokenizer: &Tokenizer,
     filter: &Filter,
     after: Option<AssetId>,
     limit: usize,
 ) -> Result<Vec<AssetId>> {
     let mut sql = Sql::default();
-    let mut conditions = sql.conditions(cutter, filter);
+    let mut conditions = sql.conditions(tokenizer, filter);
     if let Some(after) = after {
         let row = tx.row("SELECT taken_ms FROM asset WHERE id = $1", &[&after.0]).await?;
         let Some(taken) = row.map(|row| row.get::<_, i64>(0)) else { return Ok(Vec::new()) };

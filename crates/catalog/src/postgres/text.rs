@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 use tokio_postgres::Row;
 
 use super::{
-    Cutter,
+    Tokenizer,
     expression::Sql,
     schema::touch,
     transaction::{Result, Transaction, at_most, storable},
@@ -22,17 +22,17 @@ const LAST_PLACE: usize = 16_383;
 pub(super) const GRAM_MARK: &str = "+";
 
 /// Remembers which segmenter cuts texts from now on. If it is another than before, all texts are to be cut anew.
-pub(super) async fn note_version(tx: &Transaction, cutter: &Cutter) -> Result<()> {
+pub(super) async fn note_version(tx: &Transaction, tokenizer: &Tokenizer) -> Result<()> {
     tx.execute(
         "UPDATE state SET segmentation = $1, refreshed_up_to = 0 WHERE segmentation <> $1",
-        &[&cutter.version()],
+        &[&tokenizer.version()],
     )
     .await?;
     Ok(())
 }
 
 /// Cuts some more texts anew; returns how many assets with text are left.
-pub(super) async fn refresh(tx: &Transaction, cutter: &Cutter, limit: usize) -> Result<u64> {
+pub(super) async fn refresh(tx: &Transaction, tokenizer: &Tokenizer, limit: usize) -> Result<u64> {
     let from: Option<i64> = tx.one("SELECT refreshed_up_to FROM state FOR UPDATE", &[]).await?;
     let Some(from) = from else { return Ok(0) };
     let rows = tx
@@ -43,7 +43,7 @@ pub(super) async fn refresh(tx: &Transaction, cutter: &Cutter, limit: usize) -> 
         .await?;
     let assets: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     for (asset, lines) in assets.iter().zip(stored(tx, &assets).await?) {
-        index(tx, cutter, *asset, &lines).await?;
+        index(tx, tokenizer, *asset, &lines).await?;
     }
     let up_to = assets.last().copied().unwrap_or(i64::MAX);
     let left: i64 = tx.one("SELECT count(DISTINCT asset) FROM line WHERE asset > $1", &[&up_to]).await?;
@@ -53,9 +53,14 @@ pub(super) async fn refresh(tx: &Transaction, cutter: &Cutter, limit: usize) -> 
 }
 
 /// Replaces the text of an asset by what a machine read. Corrections stay.
-pub(super) async fn replace(tx: &Transaction, cutter: &Cutter, asset: i64, read: &[TextLine]) -> Result<()> {
+pub(super) async fn replace(
+    tx: &Transaction,
+    tokenizer: &Tokenizer,
+    asset: i64,
+    read: &[TextLine],
+) -> Result<()> {
     let lines = merge(read, of_one(tx, asset).await?);
-    write(tx, cutter, asset, &lines).await
+    write(tx, tokenizer, asset, &lines).await
 }
 
 /// Forgets the text of an asset.
@@ -73,7 +78,7 @@ pub(super) async fn lines(tx: &Transaction, ids: &[AssetId]) -> Result<Vec<Vec<T
 
 pub(super) async fn correct(
     tx: &Transaction,
-    cutter: &Cutter,
+    tokenizer: &Tokenizer,
     id: AssetId,
     place: usize,
     text: &str,
@@ -81,13 +86,13 @@ pub(super) async fn correct(
     let mut lines = of_one(tx, id.0).await?;
     let Some(line) = lines.get_mut(place) else { return Ok(false) };
     line.correct(text);
-    write(tx, cutter, id.0, &lines).await?;
+    write(tx, tokenizer, id.0, &lines).await?;
     touch(tx).await?;
     Ok(true)
 }
 
 /// Puts corrected lines back to what the machine read.
-pub(super) async fn undo_corrections(tx: &Transaction, cutter: &Cutter, ids: &[AssetId]) -> Result<()> {
+pub(super) async fn undo_corrections(tx: &Transaction, tokenizer: &Tokenizer, ids: &[AssetId]) -> Result<()> {
     for id in ids {
         let mut lines = of_one(tx, id.0).await?;
         let mut any = false;
@@ -95,7 +100,7 @@ pub(super) async fn undo_corrections(tx: &Transaction, cutter: &Cutter, ids: &[A
             any |= line.undo();
         }
         if any {
-            write(tx, cutter, id.0, &lines).await?;
+            write(tx, tokenizer, id.0, &lines).await?;
         }
     }
     Ok(())
@@ -128,7 +133,7 @@ fn stored_line(row: &Row) -> StoredLine {
     StoredLine { line, read }
 }
 
-async fn write(tx: &Transaction, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
+async fn write(tx: &Transaction, tokenizer: &Tokenizer, asset: i64, lines: &[StoredLine]) -> Result<()> {
     tx.execute("DELETE FROM line WHERE asset = $1", &[&asset]).await?;
     let texts: Vec<String> = lines.iter().map(|stored| storable(&stored.line.text)).collect();
     let scores: Vec<f32> = lines.iter().map(|stored| stored.line.score).collect();
@@ -144,15 +149,15 @@ async fn write(tx: &Transaction, cutter: &Cutter, asset: i64, lines: &[StoredLin
              AS line(text, score, read_text, read_score, place)",
         &[&asset, &texts, &scores, &corners, &read_texts, &read_scores],
     ).await?;
-    index(tx, cutter, asset, lines).await
+    index(tx, tokenizer, asset, lines).await
 }
 
-async fn index(tx: &Transaction, cutter: &Cutter, asset: i64, lines: &[StoredLine]) -> Result<()> {
+async fn index(tx: &Transaction, tokenizer: &Tokenizer, asset: i64, lines: &[StoredLine]) -> Result<()> {
     let texts: Vec<&str> = lines.iter().map(|stored| stored.line.text.as_str()).collect();
     tx.execute("DELETE FROM tokens WHERE asset = $1", &[&asset]).await?;
     let mut sql = Sql::default();
     let asset = sql.param(asset);
-    if let Some(vector) = cutter.vector(&mut sql, &texts) {
+    if let Some(vector) = tokenizer.vector(&mut sql, &texts) {
         let letters = sql.param(letters_of(&texts));
         let statement =
             format!("INSERT INTO tokens (asset, tokens, letters) VALUES ({asset}, {vector}, {letters})");
@@ -161,7 +166,7 @@ async fn index(tx: &Transaction, cutter: &Cutter, asset: i64, lines: &[StoredLin
     Ok(())
 }
 
-impl Cutter {
+impl Tokenizer {
     /// What tokens depend on: of another version, they do not fit to queries of this one.
     pub fn version(&self) -> String {
         let version = self.segmenter.version();
@@ -189,11 +194,11 @@ pub fn letters_of(lines: &[&str]) -> String {
 
 /// The tokens of lines as text of a `tsvector`: words have weight A, grams B. Each kind counts its own places, and leaves one out
 /// between lines, so that no phrase crosses them.
-fn vector_text(cutter: &Cutter, lines: &[&str]) -> String {
+fn vector_text(tokenizer: &Tokenizer, lines: &[&str]) -> String {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut word, mut gram) = (0, 0);
     for line in lines {
-        let tokens = cutter.segmenter.line(line);
+        let tokens = tokenizer.segmenter.line(line);
         let grams = tokens.grams.into_iter().map(|gram| format!("{GRAM_MARK}{gram}")).collect();
         for (place, weight, tokens) in [(&mut word, 'A', tokens.words), (&mut gram, 'B', grams)] {
             for token in tokens {

@@ -77,7 +77,7 @@ const FILTERS: [(&str, &str); 4] =
 const LONGEST_PREFIX: usize = 32;
 
 /// Where something is wrong, in bytes, and what.
-type Wrong = (usize, Problem);
+type ParseError = (usize, Problem);
 
 struct Parser<'a> {
     text: &'a str,
@@ -88,7 +88,7 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn run(&mut self) -> Result<(), Wrong> {
+    fn run(&mut self) -> Result<(), ParseError> {
         if let Some((byte, _)) = self.text.char_indices().nth(LONGEST_QUERY) {
             return Err((byte, Problem::TooLong));
         }
@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
     }
 
     /// One prefix, word or phrase.
-    fn item(&mut self) -> Result<(), Wrong> {
+    fn item(&mut self) -> Result<(), ParseError> {
         let start = self.at;
         if self.excludes() {
             self.at += self.rest().chars().next().map_or(0, char::len_utf8);
@@ -125,7 +125,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn filter(&mut self, prefix: &'static str, start: usize) -> Result<(), Wrong> {
+    fn filter(&mut self, prefix: &'static str, start: usize) -> Result<(), ParseError> {
         if !self.skip_space() {
             let example = FILTERS.iter().find(|(name, _)| *name == prefix).map_or("", |(_, example)| example);
             return Err((start, Problem::NoValue { prefix, example }));
@@ -175,7 +175,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a word, or a phrase in quotation marks; tells whether it was one.
-    fn value(&mut self) -> Result<(String, bool), Wrong> {
+    fn value(&mut self) -> Result<(String, bool), ParseError> {
         let start = self.at;
         let rest = self.rest();
         let first = rest.chars().next().unwrap_or_default();

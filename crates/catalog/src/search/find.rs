@@ -5,7 +5,7 @@ use crate::text::{Gap, Letter, is_cjk, is_number};
 
 /// How something stands in a line, worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fit {
+pub(super) enum MatchKind {
     /// With a few wrong letters.
     Mistaken,
     /// Inside a word or number.
@@ -22,7 +22,7 @@ pub(super) struct Found {
     /// Letters of the line.
     pub(super) range: Range<usize>,
     /// How.
-    pub(super) fit: Fit,
+    pub(super) fit: MatchKind,
 }
 
 /// The best place of `needle` in `line`, and the first of those; `needle` is not empty.
@@ -39,11 +39,11 @@ pub(super) fn find(needle: &[Letter], line: &[Letter]) -> Option<Found> {
             continue;
         }
         let fit = if whole {
-            Fit::Whole
+            MatchKind::Whole
         } else if starts {
-            Fit::Start
+            MatchKind::Start
         } else {
-            Fit::Inside
+            MatchKind::Inside
         };
         if best.as_ref().is_none_or(|best| best.fit < fit) {
             best = Some(Found { range, fit });
@@ -135,7 +135,7 @@ pub(super) fn find_mistaken(needle: &[Letter], line: &[Letter]) -> Option<Found>
             best = Some((mistakes, start..at + 1));
         }
     }
-    best.map(|(_, range)| Found { range, fit: Fit::Mistaken })
+    best.map(|(_, range)| Found { range, fit: MatchKind::Mistaken })
 }
 
 #[cfg(test)]
@@ -145,32 +145,32 @@ mod tests {
     use super::*;
     use crate::text::letters;
 
-    fn fit(needle: &str, line: &str) -> Option<Fit> {
+    fn fit(needle: &str, line: &str) -> Option<MatchKind> {
         find(&letters(needle), &letters(line)).map(|found| found.fit)
     }
 
     #[test]
     fn borders_make_the_difference() {
         for (needle, line, expected) in [
-            ("car", "The Car, again", Some(Fit::Whole)),
-            ("car", "a cartoon", Some(Fit::Start)),
-            ("car", "scarf", Some(Fit::Inside)),
-            ("car", "scarf car", Some(Fit::Whole)),
-            ("号", "发票号码", Some(Fit::Whole)),
-            ("12345", "京A·12345", Some(Fit::Whole)),
-            ("2345", "京A·12345", Some(Fit::Inside)),
-            ("1299", "¥1,299.00", Some(Fit::Whole)),
-            ("20240105", "2024-01-05", Some(Fit::Whole)),
-            ("024-01", "2024-01-05", Some(Fit::Inside)),
+            ("car", "The Car, again", Some(MatchKind::Whole)),
+            ("car", "a cartoon", Some(MatchKind::Start)),
+            ("car", "scarf", Some(MatchKind::Inside)),
+            ("car", "scarf car", Some(MatchKind::Whole)),
+            ("号", "发票号码", Some(MatchKind::Whole)),
+            ("12345", "京A·12345", Some(MatchKind::Whole)),
+            ("2345", "京A·12345", Some(MatchKind::Inside)),
+            ("1299", "¥1,299.00", Some(MatchKind::Whole)),
+            ("20240105", "2024-01-05", Some(MatchKind::Whole)),
+            ("024-01", "2024-01-05", Some(MatchKind::Inside)),
             ("tonly", "exit only", None),
             ("4.99", "49.90", None),
-            ("4.99", "134.99", Some(Fit::Inside)),
+            ("4.99", "134.99", Some(MatchKind::Inside)),
             ("0313", "06-03 13:27", None),
-            ("13812345678", "138 1234 5678", Some(Fit::Whole)),
-            ("exitonly", "exit only", Some(Fit::Whole)),
-            ("no parking", "noparking", Some(Fit::Whole)),
-            ("北至", "重庆北 至 厦门", Some(Fit::Whole)),
-            ("sn", "SN0012", Some(Fit::Whole)),
+            ("13812345678", "138 1234 5678", Some(MatchKind::Whole)),
+            ("exitonly", "exit only", Some(MatchKind::Whole)),
+            ("no parking", "noparking", Some(MatchKind::Whole)),
+            ("北至", "重庆北 至 厦门", Some(MatchKind::Whole)),
+            ("sn", "SN0012", Some(MatchKind::Whole)),
         ] {
             assert_eq!(fit(needle, line), expected, "{needle} in {line}");
         }

@@ -2,8 +2,8 @@
 use serde::Serialize;
 
 use super::{
-    find::{Fit, Found, find, find_mistaken},
-    wanted::{Needle, Wanted},
+    find::{Found, MatchKind, find, find_mistaken},
+    wanted::{SearchTerm, TextQuery},
 };
 use crate::{
     TextLine,
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Closeness {
+pub enum MatchQuality {
     /// Some of the words.
     SomeWords,
     /// All words, some of them with mistakes of reading.
@@ -29,7 +29,7 @@ pub enum Closeness {
     Phrase,
 }
 
-impl Closeness {
+impl MatchQuality {
     /// The least and the largest relevance. A closer fit is always more relevant.
     fn range(self) -> (f32, f32) {
         match self {
@@ -48,7 +48,7 @@ impl Closeness {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TextMatch {
     /// How well it fits.
-    pub closeness: Closeness,
+    pub closeness: MatchQuality,
     /// Words as the picture has them, in the order of the query.
     pub words: Vec<String>,
     /// Lines with a match, in their order.
@@ -71,7 +71,7 @@ pub struct LineMatch {
 
 /// How much is forgiven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Leniency {
+pub(super) enum Tolerance {
     /// Nothing.
     Exact,
     /// Matches inside of words.
@@ -85,14 +85,14 @@ pub(super) enum Leniency {
 /// Judges the text of a picture: its relevance from 0 to 1, and what was found. None if it does not fit. `score` is the
 /// store's, as a part of the best one's.
 pub(super) fn judge(
-    wanted: &Wanted,
+    wanted: &TextQuery,
     lines: &[TextLine],
-    leniency: Leniency,
+    leniency: Tolerance,
     score: f32,
 ) -> Option<(f32, TextMatch)> {
     let texts: Vec<Vec<Letter>> = lines.iter().map(|line| letters(&line.text)).collect();
     let mut marks = Marks { texts: &texts, lines, of_line: vec![Vec::new(); texts.len()], words: Vec::new() };
-    let mut closeness = Closeness::Phrase;
+    let mut closeness = MatchQuality::Phrase;
     let (mut found_letters, mut all_letters) = (0, 0);
     // Lines that have everything so far.
     let mut common: Vec<usize> = (0..texts.len()).collect();
@@ -104,11 +104,11 @@ pub(super) fn judge(
             all_letters += needle.letters.len();
         }
         let Some(places) = places else {
-            if needle.exact || decides && leniency < Leniency::SomeWords {
+            if needle.exact || decides && leniency < Tolerance::SomeWords {
                 return None;
             }
             if decides {
-                closeness = Closeness::SomeWords;
+                closeness = MatchQuality::SomeWords;
             }
             continue;
         };
@@ -124,15 +124,15 @@ pub(super) fn judge(
     if 2 * found_letters < all_letters || found_letters == 0 {
         return None;
     }
-    if closeness > Closeness::Picture && wanted.needles.len() > 1 {
+    if closeness > MatchQuality::Picture && wanted.needles.len() > 1 {
         let phrase =
-            |text: &Vec<Letter>| find(&wanted.whole, text).is_some_and(|found| found.fit == Fit::Whole);
+            |text: &Vec<Letter>| find(&wanted.whole, text).is_some_and(|found| found.fit == MatchKind::Whole);
         closeness = if texts.iter().any(phrase) {
-            Closeness::Phrase
+            MatchQuality::Phrase
         } else if common.is_empty() {
-            Closeness::Picture
+            MatchQuality::Picture
         } else {
-            Closeness::Line
+            MatchQuality::Line
         };
     }
     let (least, most) = closeness.range();
@@ -142,18 +142,18 @@ pub(super) fn judge(
 
 /// Where a needle stands.
 struct Places {
-    closeness: Closeness,
+    closeness: MatchQuality,
     /// Lines, and places in them.
     found: Vec<(usize, Found)>,
 }
 
 impl Places {
-    fn of(needle: &Needle, texts: &[Vec<Letter>], leniency: Leniency) -> Option<Self> {
+    fn of(needle: &SearchTerm, texts: &[Vec<Letter>], leniency: Tolerance) -> Option<Self> {
         let mut found = everywhere(texts, |line| find(&needle.letters, line));
         let best = found.iter().map(|(_, found)| found.fit).max();
-        if best == Some(Fit::Whole) {
-            found.retain(|(_, found)| found.fit == Fit::Whole);
-            return Some(Self { closeness: Closeness::Phrase, found });
+        if best == Some(MatchKind::Whole) {
+            found.retain(|(_, found)| found.fit == MatchKind::Whole);
+            return Some(Self { closeness: MatchQuality::Phrase, found });
         }
         if needle.exact {
             return None;
@@ -163,22 +163,23 @@ impl Places {
                 .parts
                 .iter()
                 .map(|part| {
-                    let found =
-                        everywhere(texts, |line| find(part, line).filter(|found| found.fit == Fit::Whole));
+                    let found = everywhere(texts, |line| {
+                        find(part, line).filter(|found| found.fit == MatchKind::Whole)
+                    });
                     (!found.is_empty()).then_some(found)
                 })
                 .collect();
             if let Some(parts) = parts {
-                return Some(Self { closeness: Closeness::Picture, found: parts.concat() });
+                return Some(Self { closeness: MatchQuality::Picture, found: parts.concat() });
             }
         }
-        if leniency >= Leniency::Inside && best.is_some() {
+        if leniency >= Tolerance::Inside && best.is_some() {
             found.retain(|(_, found)| Some(found.fit) == best);
-            return Some(Self { closeness: Closeness::Inside, found });
+            return Some(Self { closeness: MatchQuality::Inside, found });
         }
-        if leniency >= Leniency::Mistakes {
+        if leniency >= Tolerance::Mistakes {
             found = everywhere(texts, |line| find_mistaken(&needle.letters, line));
-            return (!found.is_empty()).then_some(Self { closeness: Closeness::Mistakes, found });
+            return (!found.is_empty()).then_some(Self { closeness: MatchQuality::Mistakes, found });
         }
         None
     }
@@ -224,7 +225,7 @@ impl Marks<'_> {
         self.of_line.iter().zip(self.texts).map(of).fold(0.0, f32::max)
     }
 
-    fn into_match(self, closeness: Closeness) -> TextMatch {
+    fn into_match(self, closeness: MatchQuality) -> TextMatch {
         let marked = self.of_line.iter().enumerate().filter(|(_, marks)| !marks.is_empty());
         let lines = marked.map(|(line, marks)| LineMatch {
             line,

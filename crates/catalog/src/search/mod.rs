@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub use cursor::{Cursor, Page};
 pub use fuse::{Similarity, fuse};
-pub use judge::{Closeness, LineMatch, TextMatch};
+pub use judge::{LineMatch, MatchQuality, TextMatch};
 pub use rank::{Ranked, Ranker, excluded};
 pub use source::Source;
 
@@ -30,7 +30,7 @@ use crate::{
 };
 use cursor::{From, Position};
 use rank::MOST_SIMILAR;
-use wanted::Wanted;
+use wanted::TextQuery;
 
 /// The most hits of a search, over all pages.
 pub const MOST_HITS: usize = 1000;
@@ -170,14 +170,14 @@ impl Searcher {
         if parsed.terms.is_empty() {
             return self.browse(&filter, query, position, limit, notes).await;
         }
-        let wanted = Wanted::of(&parsed, &self.segmenter).map(Arc::new);
+        let wanted = TextQuery::of(&parsed, &self.segmenter).map(Arc::new);
         let ranker = Ranker {
             source: self.store.as_ref(),
             segmenter: &self.segmenter,
             embedder: self.embedder.as_deref(),
             similarity: self.similarity,
         };
-        let mut ranked = ranker.rank_wanted(&parsed, wanted.as_ref(), filter, &mut notes).await?;
+        let mut ranked = ranker.rank_text(&parsed, wanted.as_ref(), filter, &mut notes).await?;
         ranked.truncate(MOST_HITS);
         self.page(ranked, wanted.as_ref(), query, position, limit, notes).await
     }
@@ -268,7 +268,7 @@ impl Searcher {
     async fn page(
         &self,
         ranked: Vec<Ranked>,
-        wanted: Option<&Arc<Wanted>>,
+        wanted: Option<&Arc<TextQuery>>,
         query: &str,
         position: Position,
         limit: usize,

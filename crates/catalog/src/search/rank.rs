@@ -4,9 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::join;
 
 use super::{
-    Closeness, Embedder, Note, QueryVector, Similarity, Source, TextMatch, fuse,
+    Embedder, MatchQuality, Note, QueryVector, Similarity, Source, TextMatch, fuse,
     text::{self, TextHit},
-    wanted::{self, Wanted},
+    wanted::{self, TextQuery},
 };
 use crate::{
     AssetId, Filter, Scored, StoreError, TextExpr,
@@ -57,17 +57,17 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
     /// Everything that fits the query's words, best first; nothing for a query without words. What the query filters by must be in
     /// `filter` already. Which of those that fit alike come first may change: order them, then take [`MOST_HITS`](super::MOST_HITS).
     pub async fn rank(&self, query: &Query, filter: Filter) -> Result<(Vec<Ranked>, Vec<Note>), StoreError> {
-        let wanted = Wanted::of(query, self.segmenter).map(Arc::new);
+        let wanted = TextQuery::of(query, self.segmenter).map(Arc::new);
         let mut notes = Vec::new();
-        let ranked = self.rank_wanted(query, wanted.as_ref(), filter, &mut notes).await?;
+        let ranked = self.rank_text(query, wanted.as_ref(), filter, &mut notes).await?;
         Ok((ranked, notes))
     }
 
     /// All hits, best first.
-    pub(super) async fn rank_wanted(
+    pub(super) async fn rank_text(
         &self,
         query: &Query,
-        wanted: Option<&Arc<Wanted>>,
+        wanted: Option<&Arc<TextQuery>>,
         mut filter: Filter,
         notes: &mut Vec<Note>,
     ) -> Result<Vec<Ranked>, StoreError> {
@@ -101,7 +101,7 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
 
     async fn text(
         &self,
-        wanted: Option<&Arc<Wanted>>,
+        wanted: Option<&Arc<TextQuery>>,
         filter: &Filter,
         some_words: bool,
         notes: &mut Vec<Note>,
@@ -109,7 +109,7 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
         let Some(wanted) = wanted else { return Ok(Vec::new()) };
         let hits = text::find(self.source, wanted, filter, some_words).await?;
         let closeness = |hit: &TextHit| hit.found.as_ref().map(|found| found.closeness);
-        if hits.first().is_some_and(|hit| closeness(hit) == Some(Closeness::SomeWords)) {
+        if hits.first().is_some_and(|hit| closeness(hit) == Some(MatchQuality::SomeWords)) {
             notes.push(Note::new("some_words", "no text has all of the words; these have some of them"));
         }
         Ok(hits)

@@ -6,8 +6,8 @@ use std::{
 
 use super::{
     MOST_HITS, Ranked, Source,
-    judge::{Closeness, Leniency, TextMatch, judge},
-    wanted::Wanted,
+    judge::{MatchQuality, TextMatch, Tolerance, judge},
+    wanted::TextQuery,
 };
 use crate::{AssetId, Filter, Scored, StoreError, TextLine, blocking::blocking};
 
@@ -38,7 +38,7 @@ pub(super) struct TextHit {
 /// Pictures with fitting text, in no order. With `some_words`, missing words are forgiven where nothing else is found.
 pub(super) async fn find<S: Source + ?Sized>(
     source: &S,
-    wanted: &Arc<Wanted>,
+    wanted: &Arc<TextQuery>,
     filter: &Filter,
     some_words: bool,
 ) -> Result<Vec<TextHit>, StoreError> {
@@ -47,24 +47,24 @@ pub(super) async fn find<S: Source + ?Sized>(
     let inside = wanted.inside();
     let is_new = inside != exactly; // it is the same for Chinese
     let steps = [
-        (Leniency::Exact, Some(exactly)),
-        (Leniency::Inside, is_new.then_some(inside)),
-        (Leniency::Mistakes, wanted.mistaken()),
-        (Leniency::SomeWords, wanted.some().filter(|_| some_words)),
+        (Tolerance::Exact, Some(exactly)),
+        (Tolerance::Inside, is_new.then_some(inside)),
+        (Tolerance::Mistakes, wanted.mistaken()),
+        (Tolerance::SomeWords, wanted.some().filter(|_| some_words)),
     ];
     let other_forms = source.finds_other_forms() && !wanted.needles.iter().any(|needle| needle.exact);
     let mut seen = HashSet::new();
     for (leniency, expr) in steps {
-        if hits.len() >= ENOUGH || (leniency == Leniency::SomeWords && !hits.is_empty()) {
+        if hits.len() >= ENOUGH || (leniency == Tolerance::SomeWords && !hits.is_empty()) {
             break;
         }
         let Some(expr) = expr else { continue };
         let found_before = hits.len();
         // What the unread ones count: below all that were read and fit as well. With mistakes, only reading tells.
         let unread = match leniency {
-            Leniency::Exact => Some(0.5),
-            Leniency::Inside => Some(0.3),
-            Leniency::Mistakes | Leniency::SomeWords => None,
+            Tolerance::Exact => Some(0.5),
+            Tolerance::Inside => Some(0.3),
+            Tolerance::Mistakes | Tolerance::SomeWords => None,
         };
         let limit = if unread.is_some() { MOST_HITS } else { RANKED };
         let proposals = source.find_text(&expr, filter, limit).await?;
@@ -79,12 +79,12 @@ pub(super) async fn find<S: Source + ?Sized>(
             if let Some((relevance, found)) = judged {
                 seen.insert(asset);
                 hits.push(TextHit { asset, relevance, found: Some(found) });
-            } else if leniency == Leniency::Exact && other_forms {
+            } else if leniency == Tolerance::Exact && other_forms {
                 seen.insert(asset);
                 hits.push(TextHit { asset, relevance: OTHER_FORM * score / best, found: None });
             }
         }
-        if leniency == Leniency::Mistakes && found_before > 0 {
+        if leniency == Tolerance::Mistakes && found_before > 0 {
             drop_other_words(&mut hits);
         }
         let Some(most) = unread else { continue };
@@ -101,7 +101,7 @@ pub(super) async fn find<S: Source + ?Sized>(
 /// Drops hits with a mistake that many pictures have: then it is none, but another word, such as `while` beside `white`.
 fn drop_other_words(hits: &mut Vec<TextHit>) {
     let words = |hit: &TextHit| {
-        let found = hit.found.as_ref().filter(|found| found.closeness == Closeness::Mistakes)?;
+        let found = hit.found.as_ref().filter(|found| found.closeness == MatchQuality::Mistakes)?;
         Some(found.words.join(" ").to_lowercase())
     };
     let mut pictures: HashMap<String, usize> = HashMap::new();
@@ -114,7 +114,7 @@ fn drop_other_words(hits: &mut Vec<TextHit>) {
 /// Reads the lines of those that were not read yet.
 pub(super) async fn explain<S: Source + ?Sized>(
     source: &S,
-    wanted: &Arc<Wanted>,
+    wanted: &Arc<TextQuery>,
     shown: &mut [Ranked],
 ) -> Result<(), StoreError> {
     let mut unread: Vec<&mut Ranked> =
@@ -124,7 +124,7 @@ pub(super) async fn explain<S: Source + ?Sized>(
         return Ok(());
     }
     let scores = vec![0.0; ids.len()];
-    let judged = judge_all(wanted, source.lines(&ids).await?, Leniency::Mistakes, scores).await?;
+    let judged = judge_all(wanted, source.lines(&ids).await?, Tolerance::Mistakes, scores).await?;
     for (ranked, judged) in unread.iter_mut().zip(judged) {
         ranked.text = judged.map(|(_, found)| found);
     }
@@ -133,9 +133,9 @@ pub(super) async fn explain<S: Source + ?Sized>(
 
 /// Judges several texts, each with the store's score, away from the threads that answer: some pictures are full of text.
 async fn judge_all(
-    wanted: &Arc<Wanted>,
+    wanted: &Arc<TextQuery>,
     texts: Vec<Vec<TextLine>>,
-    leniency: Leniency,
+    leniency: Tolerance,
     scores: Vec<f32>,
 ) -> Result<Vec<Option<(f32, TextMatch)>>, StoreError> {
     if texts.is_empty() {

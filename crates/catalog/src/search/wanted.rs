@@ -13,7 +13,7 @@ const FEW_WORDS: usize = 4;
 
 /// A word or phrase to find.
 #[derive(Clone, Debug)]
-pub(super) struct Needle {
+pub(super) struct SearchTerm {
     /// Its letters; at least one.
     pub(super) letters: Vec<Letter>,
     /// The words that it consists of, for something written without spaces; none if it is one word.
@@ -26,28 +26,28 @@ pub(super) struct Needle {
 
 /// What to find in text: at least one needle.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct TextQuery {
     /// In the order of the query.
-    pub(super) needles: Vec<Needle>,
+    pub(super) needles: Vec<SearchTerm>,
     /// All words in one, those too that only join others.
     pub(super) whole: Vec<Letter>,
 }
 
-impl Wanted {
+impl TextQuery {
     /// None if the query asks for no letters in text.
     pub(super) fn of(query: &Query, segmenter: &Segmenter) -> Option<Self> {
         let terms = query.terms.iter().filter(|term| term.scope != Scope::Meaning);
-        let mut needles: Vec<Needle> = terms.filter_map(|term| Needle::of(term, segmenter)).collect();
+        let mut needles: Vec<SearchTerm> = terms.filter_map(|term| SearchTerm::of(term, segmenter)).collect();
         let whole: Vec<Letter> = needles.iter().flat_map(|needle| needle.letters.clone()).collect();
         // In sentences that say what a picture shows, some words only join others.
-        if !needles.iter().all(Needle::only_joins) {
+        if !needles.iter().all(SearchTerm::only_joins) {
             needles.retain(|needle| !needle.only_joins());
         }
         (!whole.is_empty()).then_some(Self { needles, whole })
     }
 
     /// The needles that decide: those that must be there, or all.
-    pub(super) fn deciding(&self) -> impl Iterator<Item = &Needle> {
+    pub(super) fn deciding(&self) -> impl Iterator<Item = &SearchTerm> {
         let any = self.any_required();
         self.needles.iter().filter(move |needle| needle.required || !any)
     }
@@ -58,7 +58,7 @@ impl Wanted {
 
     /// Pictures that have it word for word.
     pub(super) fn exactly(&self) -> TextExpr {
-        let all = all(self.deciding().map(Needle::exactly).collect());
+        let all = all(self.deciding().map(SearchTerm::exactly).collect());
         // Those that have it in one go come first: the phrase counts as one more rare word.
         match (self.needles.len(), self.any_required()) {
             (2.., false) => TextExpr::Any(vec![all, phrase(&self.whole)]),
@@ -73,15 +73,15 @@ impl Wanted {
 
     /// Pictures that may have it with mistakes; none if no mistake is allowed in it.
     pub(super) fn mistaken(&self) -> Option<TextExpr> {
-        let deciding: Vec<&Needle> = self.deciding().collect();
-        if !deciding.iter().any(|needle| needle.forgives() > 0) {
+        let deciding: Vec<&SearchTerm> = self.deciding().collect();
+        if !deciding.iter().any(|needle| needle.tolerates() > 0) {
             return None;
         }
         if deciding.len() > FEW_WORDS {
             // A third of a long query stands somewhere as it is.
             return Some(TextExpr::Any(pieces(&self.whole, 3).map(phrase).collect()));
         }
-        let of = |needle: &&Needle| match needle.forgives() {
+        let of = |needle: &&SearchTerm| match needle.tolerates() {
             0 => phrase(&needle.letters),
             // Of one more piece than mistakes, one is right.
             mistakes => TextExpr::Any(pieces(&needle.letters, mistakes + 1).map(phrase).collect()),
@@ -91,13 +91,13 @@ impl Wanted {
 
     /// Pictures that have some of it; none for a single word.
     pub(super) fn some(&self) -> Option<TextExpr> {
-        let deciding: Vec<&Needle> = self.deciding().collect();
+        let deciding: Vec<&SearchTerm> = self.deciding().collect();
         let loose = deciding.len() > 1 && !deciding.iter().any(|needle| needle.exact);
-        loose.then(|| TextExpr::Any(deciding.into_iter().map(Needle::exactly).collect()))
+        loose.then(|| TextExpr::Any(deciding.into_iter().map(SearchTerm::exactly).collect()))
     }
 }
 
-impl Needle {
+impl SearchTerm {
     fn of(term: &Term, segmenter: &Segmenter) -> Option<Self> {
         let mut letters = letters(&term.text);
         letters.first_mut()?.gap = Gap::Space;
@@ -132,7 +132,7 @@ impl Needle {
         TextExpr::Word(text_of(&self.letters))
     }
 
-    fn forgives(&self) -> usize {
+    fn tolerates(&self) -> usize {
         if self.exact { 0 } else { super::find::allowed_mistakes(&self.letters) }
     }
 }

@@ -123,7 +123,7 @@ impl Matrix {
         let query = narrow(query);
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut best = Best::new(count);
+            let mut best = TopK::new(count);
             while let Some(block) = self.blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
                 block.scan(&query, allowed, &mut best);
             }
@@ -147,7 +147,7 @@ impl Matrix {
 }
 
 impl Block {
-    fn scan(&self, query: &[i16], allowed: Option<&IdSet>, best: &mut Best) {
+    fn scan(&self, query: &[i16], allowed: Option<&IdSet>, best: &mut TopK) {
         let rows = self.values.chunks_exact(query.len());
         for ((id, scale), row) in self.ids.iter().zip(&self.scales).zip(rows) {
             if allowed.is_none_or(|allowed| allowed.contains(*id)) {
@@ -158,14 +158,14 @@ impl Block {
 }
 
 /// Collects the rows with the largest scores.
-struct Best {
+struct TopK {
     count: usize,
     /// Rows below this are none of the best.
     least: f32,
     rows: Vec<(f32, i64)>,
 }
 
-impl Best {
+impl TopK {
     fn new(count: usize) -> Self {
         Self { count, least: f32::NEG_INFINITY, rows: Vec::new() }
     }

@@ -7,8 +7,8 @@ use std::sync::{
 use viewfinder_catalog::{
     Store,
     search::{
-        Closeness, Cursor, EmbedError, Embedder, Page, QueryVector, Reason, Results, SearchError, Searcher,
-        Similarity,
+        Cursor, EmbedError, Embedder, MatchQuality, Page, QueryVector, Reason, Results, SearchError,
+        Searcher, Similarity,
     },
 };
 
@@ -86,7 +86,7 @@ fn hits_explain_themselves(place: &dyn Place) {
     let [hit] = &results.hits[..] else { panic!("{results:?}") };
     assert_eq!((hit.asset.id, hit.reason, hit.similarity), (id, Reason::Text, None));
     let text = hit.text.as_ref().unwrap();
-    assert_eq!(text.closeness, Closeness::Line);
+    assert_eq!(text.closeness, MatchQuality::Line);
     assert_eq!(text.words, ["Vitamin", "60"]);
     let marked: Vec<Vec<&str>> = text
         .lines

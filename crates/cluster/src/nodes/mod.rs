@@ -9,8 +9,8 @@
 //! What a protocol leaves out: vectors come without landmarks from faces that are recognised (zero), MT Photos' lines
 //! have one score for both and upright corners, and neither protocol names an OCR profile: a node uses its own.
 //!
-//! [`PictureRequest`]: viewfinder_engine::PictureRequest
-//! [`SentenceRequest`]: viewfinder_engine::SentenceRequest
+//! [`PictureRequest`]: viewfinder_core::PictureRequest
+//! [`SentenceRequest`]: viewfinder_core::SentenceRequest
 
 mod address;
 mod body;

@@ -152,7 +152,7 @@ async fn immich_is_answered_by_mt_photos() {
     let textual = br#"{"clip":{"textual":{"modelName":"m"}}}"#;
     let answer = post(address, "/predict", &[("entries", textual), ("text", b"a cat")]).await;
     assert_eq!(answer, json!({"clip": "[0.33059192,-1.5]"}));
-    // The inference gateway's fork, by corners and not by sizes.
+    // The forked Immich, by corners and not by sizes.
     let answer = post(
         address,
         "/predict",

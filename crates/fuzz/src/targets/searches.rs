@@ -22,7 +22,7 @@ pub(super) fn run(input: &[u8]) {
     assert_eq!(fuzzing::probe(&probe), probe);
     // A search without a filter, an order and a cursor is of the other shape.
     assert!(!is_structured(&body) || is_structured(&probe));
-    if let Some(said) = fuzzing::rephrase(body, "words") {
+    if let Some(said) = fuzzing::rewrite_query(body, "words") {
         assert!(fuzzing::has_own_text(&said));
     }
 }

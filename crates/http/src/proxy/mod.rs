@@ -9,7 +9,6 @@
 //! was read is not lost when a connection closes.
 
 mod body;
-mod complaints;
 mod config;
 mod connector;
 mod expect;
@@ -23,11 +22,12 @@ mod server;
 mod target;
 mod tunnel;
 mod upstream;
+mod warning_throttle;
 
 pub use body::{Body, empty, full};
-pub use complaints::Complaints;
 pub use config::{ConfigError, Limits, ProxyConfig};
 pub use metric::describe as describe_metrics;
 pub use reverse::Proxy;
 pub use server::{Server, Visitor};
 pub use upstream::UpstreamError;
+pub use warning_throttle::WarningThrottle;

@@ -4,7 +4,7 @@ use http_body_util::BodyExt as _;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Version, header::ACCEPT};
 
 use crate::proxy::{
-    Body, Complaints, ConfigError, ProxyConfig, UpstreamError, Visitor, empty, expect, failure, headers,
+    Body, ConfigError, ProxyConfig, UpstreamError, Visitor, WarningThrottle, empty, expect, failure, headers,
     metric::{self, InFlight},
     tunnel,
     upstream::Upstream,
@@ -17,7 +17,7 @@ pub struct Proxy {
     down: AtomicBool,
     /// Was it said that it is down, and not yet that it is up again?
     told: AtomicBool,
-    complaints: Complaints<&'static str>,
+    warnings: WarningThrottle<&'static str>,
 }
 
 impl Proxy {
@@ -27,7 +27,7 @@ impl Proxy {
             upstream: Upstream::new(config)?,
             down: AtomicBool::new(false),
             told: AtomicBool::new(false),
-            complaints: Complaints::default(),
+            warnings: WarningThrottle::default(),
         })
     }
 
@@ -119,7 +119,7 @@ impl Proxy {
             Err(error) => {
                 metric::failed(error);
                 self.down.store(true, Ordering::Relaxed);
-                if let Some(often) = self.complaints.hear(error.label()) {
+                if let Some(often) = self.warnings.hear(error.label()) {
                     self.told.store(true, Ordering::Relaxed);
                     tracing::warn!(%error, "the server behind the proxy does not answer{often}");
                 } else {

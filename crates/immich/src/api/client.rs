@@ -134,21 +134,10 @@ fn good(asked: Asked) -> Result<Bytes, ClientError> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::{Read as _, Write as _},
-        net::{SocketAddr, TcpListener},
-        sync::Arc,
-        thread,
-    };
-
-    use rcgen::{CertificateParams, KeyPair};
-    use rustls::{
-        ServerConfig, ServerConnection, StreamOwned,
-        crypto::ring,
-        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
-    };
+    use std::net::SocketAddr;
 
     use viewfinder_http::proxy::ProxyConfig;
+    use viewfinder_test_support::{Identity, Response, TestServer};
 
     use super::*;
 
@@ -156,36 +145,9 @@ mod tests {
 
     /// A server with a certificate for 127.0.0.1 that signs itself, as PEM. It answers as if it were asked for the user.
     fn server() -> (Vec<u8>, SocketAddr) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)
-            .unwrap();
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        thread::spawn(move || {
-            for tcp in listener.incoming() {
-                let mut stream =
-                    StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), tcp.unwrap());
-                let body = format!("{{\"id\":\"{USER}\"}}");
-                let length = body.len();
-                let answer =
-                    format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
-                // A client that does not trust it leaves.
-                if stream.read(&mut [0; 4096]).is_ok() {
-                    let _ = stream.write_all(answer.as_bytes());
-                    stream.conn.send_close_notify();
-                    let _ = stream.flush();
-                }
-            }
-        });
-        (certificate.pem().into_bytes(), address)
+        let plain = TestServer::saying(Response::json(format!("{{\"id\":\"{USER}\"}}")));
+        let identity = Identity::self_signed("127.0.0.1");
+        (identity.pem(), TestServer::encrypted(plain.address, &identity).address)
     }
 
     #[tokio::test]

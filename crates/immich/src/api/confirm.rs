@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{api::filters::MetadataFilters, library::AsCaller};
+use crate::{api::filters::MetadataFilters, library::ImmichAsCaller};
 
 /// Pictures asked about at once.
 const CHUNK: usize = 24;
@@ -81,7 +81,7 @@ impl Ranking {
         &mut self,
         places: std::ops::Range<usize>,
         filters: &MetadataFilters,
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
         deadline: Instant,
     ) -> Result<(Vec<Value>, bool), String> {
         if let Some(list) = self.list(filters, immich).await? {
@@ -123,7 +123,7 @@ impl Ranking {
     async fn list(
         &self,
         filters: &MetadataFilters,
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<Option<HashMap<Uuid, Value>>, String> {
         if self.ranked.len() <= CHUNK || !filters.narrow {
             return Ok(None);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[async_trait]
-    impl AsCaller for Even {
+    impl ImmichAsCaller for Even {
         async fn preview(&self, _: Uuid) -> Result<Bytes, String> {
             Err("nobody asks".to_owned())
         }

@@ -22,8 +22,8 @@ use crate::{
     },
     client::Client,
     library::{
-        AsCaller, Caller, Capabilities, Complaints, Library, LibraryError, Page, RerunKind, SearchRequest,
-        SearchRoute,
+        Caller, Capabilities, ImmichAsCaller, Library, LibraryError, Page, RerunKind, SearchRequest,
+        SearchRoute, WarningThrottle,
     },
     rest::rest,
 };
@@ -73,7 +73,7 @@ pub struct ApiLibrary {
     config: Arc<ApiConfig>,
     accounts: Accounts,
     rankings: Rankings,
-    complaints: Arc<Complaints>,
+    warnings: Arc<WarningThrottle>,
     places: Arc<Semaphore>,
 }
 
@@ -92,7 +92,7 @@ impl ApiLibrary {
             config,
             accounts,
             rankings: Rankings::default(),
-            complaints: Arc::default(),
+            warnings: Arc::default(),
             places: Arc::new(Semaphore::new(RANKINGS)),
         }
     }
@@ -103,10 +103,10 @@ impl ApiLibrary {
         let broke = |message: String| LibraryError::Failed { code: "internal", message };
         let place = Arc::clone(&self.places).acquire_owned().await;
         let place = place.map_err(|error| broke(error.to_string()))?;
-        let (config, complaints) = (Arc::clone(&self.config), Arc::clone(&self.complaints));
+        let (config, warnings) = (Arc::clone(&self.config), Arc::clone(&self.warnings));
         let request = request.clone();
         let ranked = tokio::spawn(async move {
-            let ranked = account.rank(&config, &request, &complaints).await;
+            let ranked = account.rank(&config, &request, &warnings).await;
             drop(place);
             ranked
         });
@@ -115,7 +115,7 @@ impl ApiLibrary {
 
     fn account(&self, caller: &Caller) -> Result<Arc<Account>, LibraryError> {
         let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(&caller.user).cloned();
-        known.ok_or_else(|| LibraryError::NotUnderstood("no API key of this user is configured".to_owned()))
+        known.ok_or_else(|| LibraryError::Unsupported("no API key of this user is configured".to_owned()))
     }
 }
 
@@ -195,9 +195,9 @@ impl Library for ApiLibrary {
         caller: &Caller,
         route: SearchRoute,
         body: &Value,
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<Page, LibraryError> {
-        let left = |why: &str| LibraryError::NotUnderstood(why.to_owned());
+        let left = |why: &str| LibraryError::Unsupported(why.to_owned());
         let deadline = Instant::now() + self.config.search_time;
         let request = SearchRequest::parse(route, body)?;
         let filters = MetadataFilters::of(caller, route, body).map_err(left)?;
@@ -234,7 +234,7 @@ impl Library for ApiLibrary {
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
-        _: &dyn AsCaller,
+        _: &dyn ImmichAsCaller,
     ) -> Result<(), LibraryError> {
         // The key may be asked about still, as after a start: what was begun goes on later.
         let away = |_| LibraryError::Failed {

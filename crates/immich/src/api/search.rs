@@ -10,7 +10,7 @@ use viewfinder_core::SentenceRequest;
 
 use crate::{
     api::{account::Account, library::ApiConfig, listed::id_of, rerun::failed},
-    library::{Complaints, LibraryError, SearchRequest, Who},
+    library::{LibraryError, SearchRequest, WarningThrottle, Who},
 };
 
 impl Account {
@@ -19,7 +19,7 @@ impl Account {
         &self,
         config: &ApiConfig,
         request: &SearchRequest,
-        complaints: &Complaints,
+        warnings: &WarningThrottle,
     ) -> Result<Vec<Uuid>, LibraryError> {
         let query = request.query();
         let embedder = Words { config, language: request.language() };
@@ -45,7 +45,7 @@ impl Account {
             if ranked.is_empty() {
                 return Err(LibraryError::Failed { code: "engine", message: note.message.clone() });
             }
-            if let Some(often) = complaints.hear(("text_only", Who::User(self.user))) {
+            if let Some(often) = warnings.hear(("text_only", Who::User(self.user))) {
                 tracing::warn!(reason = note.message, "only text was searched{often}");
             }
         }

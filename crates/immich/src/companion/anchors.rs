@@ -43,7 +43,7 @@ pub(crate) struct Anchors(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    seen: BTreeMap<Capability, Seen>,
+    seen: BTreeMap<Capability, AnchorRecord>,
     version: Option<String>,
     /// When Immich was last asked for its version.
     asked: Option<Instant>,
@@ -51,14 +51,14 @@ struct State {
 
 /// One place, in the page of one version.
 #[derive(Default)]
-struct Seen {
+struct AnchorRecord {
     missing: bool,
     version: Option<String>,
 }
 
 /// What the script tells.
 #[derive(Default)]
-struct Told {
+struct AnchorReport {
     found: Vec<Capability>,
     missing: Vec<Capability>,
 }
@@ -105,9 +105,9 @@ fn is_of_same_site(headers: &HeaderMap) -> bool {
     headers.get(SITE).is_none_or(|site| site == "same-origin")
 }
 
-async fn told(read: &Read) -> Option<Told> {
+async fn told(read: &Read) -> Option<AnchorReport> {
     let body = read.object().await?;
-    let mut told = Told::default();
+    let mut told = AnchorReport::default();
     for (key, value) in &body {
         let list = match key.as_str() {
             "missing" => &mut told.missing,
@@ -152,7 +152,7 @@ impl Anchors {
         due
     }
 
-    fn hear(&self, told: &Told) {
+    fn hear(&self, told: &AnchorReport) {
         let mut state = self.lock();
         for capability in &told.missing {
             state.seen(*capability).missing = true;
@@ -171,16 +171,16 @@ impl Anchors {
 
 impl State {
     /// One place in the page of this version. Another version has another page, of which nothing is known yet.
-    fn seen(&mut self, capability: Capability) -> &mut Seen {
+    fn seen(&mut self, capability: Capability) -> &mut AnchorRecord {
         let seen = self.seen.entry(capability).or_default();
         if seen.version != self.version {
-            *seen = Seen { version: self.version.clone(), ..Seen::default() };
+            *seen = AnchorRecord { version: self.version.clone(), ..AnchorRecord::default() };
         }
         seen
     }
 }
 
-fn reason(capability: Capability, seen: &Seen) -> String {
+fn reason(capability: Capability, seen: &AnchorRecord) -> String {
     let immich = seen.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
     let place = if capability == Capability::Marks { "picture" } else { "menu bar" };
     format!("the page of Immich{immich} has no {place} that Viewfinder knows")
@@ -199,8 +199,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_told_alike_for_each_version_until_it_is_found() {
         let anchors = Anchors::default();
-        let missing = Told { missing: vec![Capability::SelectionMenu], ..Told::default() };
-        let found = Told { found: vec![Capability::SelectionMenu], ..Told::default() };
+        let missing = AnchorReport { missing: vec![Capability::SelectionMenu], ..AnchorReport::default() };
+        let found = AnchorReport { found: vec![Capability::SelectionMenu], ..AnchorReport::default() };
         let told = |words: &str| {
             let loss = "the menu of a selection has no entries of Viewfinder";
             vec![(Capability::SelectionMenu, format!("{loss}: the page of Immich{words}"))]

@@ -14,7 +14,7 @@ use viewfinder_http::proxy::Visitor;
 use crate::{
     client::{Answer, Client},
     companion::Companion,
-    library::AsCaller,
+    library::ImmichAsCaller,
 };
 
 /// Questions of one search at once: more would keep other people's requests waiting in Immich.
@@ -98,7 +98,7 @@ fn preview_of(answer: Answer) -> Result<Bytes, PreviewError> {
 }
 
 #[async_trait]
-impl AsCaller for Sender {
+impl ImmichAsCaller for Sender {
     async fn preview(&self, asset: Uuid) -> Result<Bytes, String> {
         self.fetch_preview(asset).await.map_err(|error| error.to_string())
     }

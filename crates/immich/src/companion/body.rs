@@ -69,7 +69,7 @@ fn without_text(filter: &mut Value) {
 }
 
 /// A search for text in the words of Immich's own search for files; none if there is no way to say it.
-pub(crate) fn rephrase(mut body: Map<String, Value>, text: &str) -> Option<Map<String, Value>> {
+pub(crate) fn rewrite_query(mut body: Map<String, Value>, text: &str) -> Option<Map<String, Value>> {
     let structured = is_structured(&body);
     body.remove("query");
     if !structured {
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_search_for_text_is_said_in_the_shape_that_it_has() {
-        let said = |body: Value| rephrase(object(body), "a").map(Value::Object);
+        let said = |body: Value| rewrite_query(object(body), "a").map(Value::Object);
         assert_eq!(said(json!({"query": "ocr:a", "page": 2})), Some(json!({"ocr": "a", "page": 2})));
         assert_eq!(
             said(json!({"query": "ocr:a", "language": "en", "filter": {"city": {"eq": "Rome"}}})),

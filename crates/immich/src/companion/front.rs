@@ -13,18 +13,19 @@ use crate::{
         features,
         jobs::{self, Queue},
         page,
-        places::{Places, Room},
-        read::Desk,
+        places::{Places, UserLimiter},
+        read::RequestAdmission,
         script,
         search::{self, Route},
     },
     library::{
-        AsCaller, Caller, Capabilities, Capability, Complaints, Library, LibraryError, Page, SearchRoute,
+        Caller, Capabilities, Capability, ImmichAsCaller, Library, LibraryError, Page, SearchRoute,
+        WarningThrottle,
     },
 };
 
 /// Searches of the library. Each holds what it asks.
-const SEARCHES: Room = Room { all: 16, of_user: 6, waiting: 16 };
+const SEARCHES: UserLimiter = UserLimiter { all: 16, of_user: 6, waiting: 16 };
 
 /// What a companion can be told.
 pub struct CompanionConfig {
@@ -51,9 +52,9 @@ pub struct Companion {
     pub(crate) jobs: Option<Arc<Queue>>,
     pub(crate) anchors: Anchors,
     script: bool,
-    pub(crate) desk: Desk,
+    pub(crate) admission: RequestAdmission,
     searches: Places,
-    pub(crate) complaints: Complaints,
+    pub(crate) warnings: WarningThrottle,
 }
 
 /// How a companion is, for `/health`.
@@ -72,7 +73,7 @@ impl Companion {
     pub fn new(config: CompanionConfig) -> Self {
         let CompanionConfig { client, library, time, preview_time, jobs, script } = config;
         let jobs = library.as_ref().map(|library| Arc::new(Queue::open(Arc::clone(library), jobs)));
-        let (searches, complaints) = (Places::new(SEARCHES), Complaints::default());
+        let (searches, warnings) = (Places::new(SEARCHES), WarningThrottle::default());
         Self {
             client,
             library,
@@ -81,9 +82,9 @@ impl Companion {
             jobs,
             anchors: Anchors::default(),
             script,
-            desk: Desk::new(),
+            admission: RequestAdmission::new(),
             searches,
-            complaints,
+            warnings,
         }
     }
 
@@ -163,7 +164,7 @@ impl Companion {
         caller: &Caller,
         route: SearchRoute,
         body: &Value,
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<Page, LibraryError> {
         let failed = |message: &str| LibraryError::Failed { code: "internal", message: message.to_owned() };
         let library = self.library.as_ref().ok_or_else(|| failed("there is no library"))?;

@@ -21,6 +21,6 @@ pub fn probe(search: &Body) -> Body {
 }
 
 /// The search in the words of Immich's own.
-pub fn rephrase(search: Body, text: &str) -> Option<Body> {
-    body::rephrase(search, text)
+pub fn rewrite_query(search: Body, text: &str) -> Option<Body> {
+    body::rewrite_query(search, text)
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Immich's word on a request.
-pub(crate) enum Verdict {
+pub(crate) enum Authorization {
     /// It would answer this caller; with its answer to the probe.
     Granted(Caller, Value),
     /// It refuses, in these words.
@@ -33,7 +33,7 @@ pub(crate) struct Probe {
 }
 
 /// Sends a probe as the caller, and asks who that is, all at once.
-pub(crate) async fn judge(client: &Client, visitor: &Visitor, parts: &Parts, probe: &Probe) -> Verdict {
+pub(crate) async fn judge(client: &Client, visitor: &Visitor, parts: &Parts, probe: &Probe) -> Authorization {
     let (probed, user, session) = tokio::join!(
         client.as_sender(visitor, parts, Method::POST, probe.path, Some(&probe.body)),
         client.as_sender(visitor, parts, Method::GET, "/api/users/me", None),
@@ -42,29 +42,29 @@ pub(crate) async fn judge(client: &Client, visitor: &Visitor, parts: &Parts, pro
     );
     let probed = match probed {
         Ok(answer) => answer,
-        Err(error) => return Verdict::Unclear(error),
+        Err(error) => return Authorization::Unclear(error),
     };
     if !probe.granted.contains(&probed.status) {
         return if probed.status.is_client_error() {
-            Verdict::Refused(Box::new(probed.relay()))
+            Authorization::Refused(Box::new(probed.relay()))
         } else {
-            Verdict::Unclear(format!("{} answers {}", probe.path, probed.status))
+            Authorization::Unclear(format!("{} answers {}", probe.path, probed.status))
         };
     }
     let user = match user {
         Ok(answer) if probe.needs_user && answer.status.is_client_error() => {
-            return Verdict::Refused(Box::new(answer.relay()));
+            return Authorization::Refused(Box::new(answer.relay()));
         }
         Ok(answer) => answer,
-        Err(error) => return Verdict::Unclear(error),
+        Err(error) => return Authorization::Unclear(error),
     };
     let id = user.json().and_then(|user| Uuid::parse_str(user.get("id")?.as_str()?).ok());
     let Some(user) = id else {
-        return Verdict::Unclear(format!("/api/users/me answers {} and no id", user.status));
+        return Authorization::Unclear(format!("/api/users/me answers {} and no id", user.status));
     };
     let elevated = session.ok().and_then(|answer| answer.json()?.get("isElevated")?.as_bool());
     let answer = probed.json().unwrap_or_default();
-    Verdict::Granted(Caller { user, elevated: elevated.unwrap_or(false) }, answer)
+    Authorization::Granted(Caller { user, elevated: elevated.unwrap_or(false) }, answer)
 }
 
 /// Who asks, by Immich's word, where nothing else has to be allowed; or its refusal.
@@ -74,16 +74,16 @@ pub(crate) async fn user(
     visitor: &Visitor,
 ) -> Result<Uuid, Response<Body>> {
     let asked = companion.client.as_sender(visitor, parts, Method::GET, "/api/users/me", None);
-    let asked = timeout(companion.time, asked).await.map_err(|_| nobody_said())?;
-    let answer = asked.map_err(|_| nobody_said())?;
+    let asked = timeout(companion.time, asked).await.map_err(|_| unauthorized())?;
+    let answer = asked.map_err(|_| unauthorized())?;
     if answer.status.is_client_error() {
         return Err(answer.relay());
     }
     let id = answer.json().and_then(|user| Uuid::parse_str(user.get("id")?.as_str()?).ok());
-    id.ok_or_else(nobody_said)
+    id.ok_or_else(unauthorized)
 }
 
 /// Immich's word on a caller is missing.
-pub(crate) fn nobody_said() -> Response<Body> {
+pub(crate) fn unauthorized() -> Response<Body> {
     reply::coded(StatusCode::BAD_GATEWAY, "unclear", "Immich does not say who asks")
 }

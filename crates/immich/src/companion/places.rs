@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 /// How many there are.
 #[derive(Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct UserLimiter {
     /// At once; more wait.
     pub(crate) all: usize,
     /// Of one user at once.
@@ -21,7 +21,7 @@ pub(crate) struct Room {
 
 /// Places, of which nobody has all.
 pub(crate) struct Places {
-    room: Room,
+    room: UserLimiter,
     all: Arc<Semaphore>,
     users: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Place {
 }
 
 impl Places {
-    pub(crate) fn new(room: Room) -> Self {
+    pub(crate) fn new(room: UserLimiter) -> Self {
         Self { room, all: Arc::new(Semaphore::new(room.all)), users: Mutex::default() }
     }
 
@@ -64,7 +64,7 @@ mod tests {
     const ALL: usize = 16;
     const OF_USER: usize = 6;
     const WAITING: usize = 16;
-    const ROOM: Room = Room { all: ALL, of_user: OF_USER, waiting: WAITING };
+    const ROOM: UserLimiter = UserLimiter { all: ALL, of_user: OF_USER, waiting: WAITING };
 
     #[test]
     fn nobody_takes_all_places_and_who_leaves_waits_for_none() {

@@ -25,7 +25,7 @@ use crate::{
     client::gather,
     companion::{
         Companion, judge,
-        places::{Place, Places, Room},
+        places::{Place, Places, UserLimiter},
         reply,
     },
 };
@@ -39,17 +39,17 @@ const SMALL_BYTES: usize = 16 << 10;
 const SMALL_VALUES: usize = 256;
 /// Requests at once, of those and of others. A small one takes up to 0.1 MB with its copies, another one 30 MB.
 const SMALL_AT_ONCE: usize = 128;
-const LARGE: Room = Room { all: 6, of_user: 2, waiting: 4 };
+const LARGE: UserLimiter = UserLimiter { all: 6, of_user: 2, waiting: 4 };
 /// So long one may take to come: Immich, which has a time of its own, is not asked before, and others wait for room.
 const BODY_TIME: Duration = Duration::from_secs(15);
 
 /// Room for requests that are read.
-pub(crate) struct Desk {
+pub(crate) struct RequestAdmission {
     small: Arc<Semaphore>,
     large: Places,
 }
 
-impl Desk {
+impl RequestAdmission {
     pub(crate) fn new() -> Self {
         Self { small: Arc::new(Semaphore::new(SMALL_AT_ONCE)), large: Places::new(LARGE) }
     }
@@ -126,7 +126,7 @@ impl Read {
             };
             body = match read {
                 Ok(bytes) if values(&bytes) <= SMALL_VALUES => {
-                    return Self::beside(&companion.desk.small, companion.time, parts, bytes).await;
+                    return Self::beside(&companion.admission.small, companion.time, parts, bytes).await;
                 }
                 Ok(bytes) => full(bytes),
                 Err(body) => body,
@@ -159,7 +159,7 @@ impl Read {
             Ok(user) => user,
             Err(refusal) => return Err(unread(Why::Stranger(Box::new(refusal)), parts, body)),
         };
-        let Ok(Some(place)) = timeout(companion.time, companion.desk.large.take(user)).await else {
+        let Ok(Some(place)) = timeout(companion.time, companion.admission.large.take(user)).await else {
             return Err(unread(Why::Full, parts, body));
         };
         match timeout(BODY_TIME, whole(&mut parts, body, REQUEST_BYTES)).await {

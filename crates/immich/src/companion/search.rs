@@ -16,7 +16,7 @@ use crate::{
         Companion,
         as_caller::Sender,
         body::{self, has_own_text, is_prefixed, own_text, text_in_query},
-        judge::{Probe, Verdict, judge},
+        judge::{Authorization, Probe, judge},
         metric,
         read::Read,
         reply,
@@ -30,7 +30,7 @@ use crate::{
 pub(crate) enum Route {
     /// One of Immich's.
     Immich(SearchRoute),
-    /// By text: the route of the seed's fork of Immich, which a stock Immich lacks.
+    /// By text: the route of the forked Immich, which a stock Immich lacks.
     Ocr,
 }
 
@@ -112,14 +112,15 @@ pub(crate) async fn answer(
     let outcome = match left {
         Left::Untold(outcome) => outcome,
         Left::Told(outcome, why, who) => {
-            if let Some(often) = companion.complaints.hear((outcome, who)) {
+            if let Some(often) = companion.warnings.hear((outcome, who)) {
                 tracing::warn!(route = route.label(), why, "a search is left to Immich{often}");
             }
             outcome
         }
     };
     metric::ended(route.label(), outcome);
-    let request = rephrased(companion, route, &read, body, visitor).await.unwrap_or_else(|| read.again());
+    let request =
+        rewritten_query(companion, route, &read, body, visitor).await.unwrap_or_else(|| read.again());
     companion.client.proxy().forward(request, visitor).await
 }
 
@@ -160,9 +161,9 @@ async fn ours(
         needs_user: false,
     };
     let (caller, probed) = match judge(&companion.client, visitor, &read.parts, &probe).await {
-        Verdict::Granted(caller, answer) => (caller, answer),
-        Verdict::Refused(response) => return Ok(("refused", *response)),
-        Verdict::Unclear(why) => return Err(Left::Told("unclear", why, visitor.into())),
+        Authorization::Granted(caller, answer) => (caller, answer),
+        Authorization::Refused(response) => return Ok(("refused", *response)),
+        Authorization::Unclear(why) => return Err(Left::Told("unclear", why, visitor.into())),
     };
     // What an Immich's answers have, it has: the second shape came with `nextCursor`.
     let mut cursors = probed.pointer("/assets/nextCursor").is_some();
@@ -183,7 +184,7 @@ async fn ours(
     let immich = Sender::new(companion, &read.parts, visitor);
     match companion.search(&caller, route.searches(), &question, &immich).await {
         Ok(page) => Ok(("answered", reply::json(&read.parts.headers, &response(route, page, cursors)))),
-        Err(LibraryError::NotUnderstood(why)) => {
+        Err(LibraryError::Unsupported(why)) => {
             tracing::debug!(route = route.label(), why, "left to Immich");
             Err(Left::Untold("not_understood"))
         }
@@ -219,7 +220,7 @@ fn question(route: Route, body: &Map<String, Value>) -> Map<String, Value> {
         // Immich ignores it here; to a library it would be another kind of search.
         body.remove("query");
         if let Some(text) = text {
-            body = body::rephrase(body.clone(), &text).unwrap_or(body);
+            body = body::rewrite_query(body.clone(), &text).unwrap_or(body);
         }
     }
     if route == Route::Ocr {
@@ -259,7 +260,7 @@ fn response(route: Route, page: Page, cursors: bool) -> Value {
 
 /// A search for text that was left to Immich, in the words of an Immich that can search for text. `None` if it is better
 /// sent as it came.
-async fn rephrased(
+async fn rewritten_query(
     companion: &Companion,
     route: Route,
     read: &Read,
@@ -280,7 +281,7 @@ async fn rephrased(
     if !has_text(companion, read, visitor).await? {
         return None;
     }
-    let mut body = body::rephrase(body, &text)?;
+    let mut body = body::rewrite_query(body, &text)?;
     if route != Route::Immich(SearchRoute::Metadata) {
         body.entry("size").or_insert(json!(SIZE));
     }

@@ -7,9 +7,9 @@ use crate::{
         schema::{Rules, Schema},
     },
     library::{
-        Caller, Capability, NotUnderstood, SearchRequest,
+        Caller, Capability, SearchRequest, Unsupported,
         filters::{Filters, Visibility, needs_of_query},
-        request::Allows,
+        request::AssetFilter,
         structured,
     },
 };
@@ -26,11 +26,11 @@ pub(crate) fn require(request: &SearchRequest, schema: &Schema, caller: Caller) 
     for alternative in &request.alternatives {
         require_words(&alternative.query, schema)?;
         let locked = match &alternative.allows {
-            Allows::Flat(filters) => {
+            AssetFilter::Flat(filters) => {
                 require_flat(filters, request.is_metadata(), schema)?;
                 filters.visibility == Some(Visibility::Locked)
             }
-            Allows::Structured(filter) => {
+            AssetFilter::Structured(filter) => {
                 require_structured(filter, schema)?;
                 filter.asks_for_locked()
             }
@@ -58,7 +58,7 @@ fn require_flat(filters: &Filters, metadata: bool, schema: &Schema) -> Result<()
         return Err(converted().into());
     }
     if schema.rules == Rules::V3 && metadata && !filters.albums.is_empty() {
-        return Err(NotUnderstood::new("in v3, albums widen a search to pictures of others").into());
+        return Err(Unsupported::new("in v3, albums widen a search to pictures of others").into());
     }
     Ok(())
 }
@@ -71,6 +71,6 @@ fn require_structured(filter: &structured::Filter, schema: &Schema) -> Result<()
     Ok(())
 }
 
-fn converted() -> NotUnderstood {
-    NotUnderstood::new("this Immich does not tell which videos were converted")
+fn converted() -> Unsupported {
+    Unsupported::new("this Immich does not tell which videos were converted")
 }

@@ -19,14 +19,14 @@ const KEPT: usize = 100;
 const FRESH: Duration = Duration::from_secs(600);
 
 /// What answers.
-pub(crate) struct Asker {
+pub(crate) struct QueryEmbedder {
     pub(crate) backend: Arc<dyn Backend>,
     /// How text is read, but for the thresholds, which Immich's settings say.
     pub(crate) ocr: ocr::Options,
     pub(crate) sentences: Mutex<VecDeque<(SentenceRequest, Vec<f32>, Instant)>>,
 }
 
-impl Asker {
+impl QueryEmbedder {
     /// The vector of a sentence, as the model gives it.
     pub(crate) async fn sentence(&self, request: &SentenceRequest) -> Result<Vec<f32>, TaskError> {
         let kept = || self.sentences.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,7 @@ use uuid::Uuid;
 use viewfinder_catalog::StoreError;
 use viewfinder_core::{ErrorScope, TaskError};
 
-use crate::library::{Capability, LibraryError, NotUnderstood};
+use crate::library::{Capability, LibraryError, Unsupported};
 
 /// Why the library could not do something. The companion lets Immich answer instead where it can.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +23,7 @@ pub enum Error {
     },
     /// The request asks for something that this version of Immich answers in its own way.
     #[error(transparent)]
-    NotUnderstood(#[from] NotUnderstood),
+    Unsupported(#[from] Unsupported),
     /// Plain words found nothing: no text, and nothing that is similar enough. Immich shows what comes nearest.
     #[error("nothing was found")]
     NothingFound,
@@ -73,7 +73,7 @@ impl Error {
             Self::Store(_) => "database_unusable",
             Self::UnknownSchema(_) => "schema_unknown",
             Self::Missing { .. } => "capability_missing",
-            Self::NotUnderstood(_) => "not_understood",
+            Self::Unsupported(_) => "not_understood",
             Self::NothingFound => "nothing_found",
             Self::NotElevated => "not_elevated",
             Self::NotYours(_) => "not_yours",
@@ -91,8 +91,8 @@ impl From<Error> for LibraryError {
     fn from(error: Error) -> Self {
         match error {
             // Search by meaning is off in Immich, too, which says so better.
-            Error::NotUnderstood(_) | Error::NotElevated | Error::NoMeaning(_) => {
-                LibraryError::NotUnderstood(error.to_string())
+            Error::Unsupported(_) | Error::NotElevated | Error::NoMeaning(_) => {
+                LibraryError::Unsupported(error.to_string())
             }
             Error::NothingFound => LibraryError::NothingFound,
             Error::NotYours(_) => LibraryError::NotYours,

@@ -12,7 +12,7 @@ use crate::{
     },
     library::{
         filters::{Days, Filters},
-        structured::Together,
+        structured::MatchCount,
     },
 };
 
@@ -90,7 +90,7 @@ impl Filters {
     /// All of the people, albums and tags must be there, each by itself or, for tags, by one below it.
     fn add_memberships(&self, schema: &Schema, sql: &mut Sql, to: &mut Vec<String>) {
         if !self.people.is_empty() {
-            to.push(people::with(schema, sql, &self.people, Together::All));
+            to.push(people::with(schema, sql, &self.people, MatchCount::All));
         }
         let [album_asset, album, asset_in_album] = &schema.album_asset;
         if !self.albums.is_empty() {

@@ -26,7 +26,7 @@ const SLICE: usize = 500;
 
 /// How following goes, for the status.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct FollowerState {
     /// When everything that had changed was last known.
     pub(crate) fresh: Option<Instant>,
     /// Why it is not now.
@@ -61,11 +61,11 @@ impl Database {
             match self.follow().await {
                 Ok(done) => {
                     caught_up = done;
-                    let mut pulse = self.pulse();
-                    if pulse.trouble.take().is_some() {
+                    let mut follower_state = self.follower_state();
+                    if follower_state.trouble.take().is_some() {
                         tracing::info!("following Immich's changes again");
                     }
-                    pulse.fresh = Some(begun);
+                    follower_state.fresh = Some(begun);
                 }
                 Err(error) => self.note(&error).await,
             }
@@ -76,7 +76,7 @@ impl Database {
     /// Tells a trouble once, and looks at the tables again where they may have changed.
     async fn note(&self, error: &Error) {
         let text = error.to_string();
-        let known = self.pulse().trouble.replace(text);
+        let known = self.follower_state().trouble.replace(text);
         if known.is_none() {
             tracing::warn!(%error, "Immich's changes cannot be followed now; trying again");
         }
@@ -103,7 +103,7 @@ impl Database {
         tx.commit().await?;
         let (changed, read, has_text): (SystemTime, SystemTime, bool) =
             row.map_or((UNIX_EPOCH, UNIX_EPOCH, false), |row| (row.get(0), row.get(1), row.get(2)));
-        self.pulse().has_text = has_text;
+        self.follower_state().has_text = has_text;
         // Each is tried, whatever befalls the others.
         let pictures = if schema.changes { self.take_changes(&schema, changed).await } else { Ok(()) };
         let readings = if schema.readings { self.take_readings(&schema, read).await } else { Ok(()) };
@@ -116,7 +116,7 @@ impl Database {
 
     /// Is there text of any picture, as of the last look? Returns at once.
     pub fn has_text(&self) -> bool {
-        self.pulse().has_text
+        self.follower_state().has_text
     }
 
     /// Takes over pictures that were changed since.
@@ -155,7 +155,7 @@ impl Database {
         .await?;
         let count = |at: usize| counts.first().and_then(|row| row.get::<_, Option<i64>>(at)).unwrap_or(0);
         let counted = [count(0), count(1)];
-        if self.pulse().counted == Some(counted) {
+        if self.follower_state().counted == Some(counted) {
             return Ok(());
         }
         let statement = format!(
@@ -172,7 +172,7 @@ impl Database {
             tx.execute("UPDATE viewfinder.immich_state SET read_up_to = $1", &[&up_to]).await?;
             tx.commit().await?;
         }
-        self.pulse().counted = Some(counted);
+        self.follower_state().counted = Some(counted);
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl Database {
             let Some(their) = theirs.get(id) else {
                 // Read by us, or about to be read again by Immich: only the cut may be old.
                 if let Some(own) = own.filter(|own| !own.current) {
-                    own.text.write(tx, self.cutter(), *id, own.read_at).await?;
+                    own.text.write(tx, self.tokenizer(), *id, own.read_at).await?;
                 }
                 continue;
             };
@@ -260,8 +260,8 @@ impl Database {
             let same = |own: &&Own| own.read_at == at && (their.lines == 0 || own.text == their.text);
             match own.filter(same) {
                 Some(own) if own.current => {}
-                Some(own) => own.text.write(tx, self.cutter(), *id, at).await?,
-                None => their.text.write(tx, self.cutter(), *id, at).await?,
+                Some(own) => own.text.write(tx, self.tokenizer(), *id, at).await?,
+                None => their.text.write(tx, self.tokenizer(), *id, at).await?,
             }
         }
         Ok(())

@@ -8,16 +8,17 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     database::{Database, DatabaseConfig, Error, Follower, MediaFolder, MediaPreviews, NoPreview, Previews},
     library::{
-        AsCaller, Caller, Capabilities, Library, LibraryError, Page, RerunKind, SearchRequest, SearchRoute,
+        Caller, Capabilities, ImmichAsCaller, Library, LibraryError, Page, RerunKind, SearchRequest,
+        SearchRoute,
     },
     rest::rest,
 };
-use tokio_util::sync::CancellationToken;
 
 /// Between two tries to open a database.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -109,7 +110,7 @@ async fn read_once(
 }
 
 /// Previews that Immich gives to the caller.
-struct AsCallers<'a>(&'a dyn AsCaller);
+struct AsCallers<'a>(&'a dyn ImmichAsCaller);
 
 #[async_trait]
 impl Previews for AsCallers<'_> {
@@ -125,12 +126,12 @@ impl Library for DatabaseLibrary {
         caller: &Caller,
         route: SearchRoute,
         body: &Value,
-        _: &dyn AsCaller,
+        _: &dyn ImmichAsCaller,
     ) -> Result<Page, LibraryError> {
         let request = SearchRequest::parse(route, body)?;
         self.database()?.search(caller, &request).await.map_err(|error| match error {
             // Immich answers such searches itself.
-            Error::Missing { reason, .. } => LibraryError::NotUnderstood(reason),
+            Error::Missing { reason, .. } => LibraryError::Unsupported(reason),
             other => other.into(),
         })
     }
@@ -144,7 +145,7 @@ impl Library for DatabaseLibrary {
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<(), LibraryError> {
         let database = self.database()?;
         let done = match &self.media {

@@ -11,7 +11,7 @@ use crate::{
     database::{
         schema::Schema,
         single::{one, rows},
-        source::Allowed,
+        source::AlternativeSource,
     },
     library::order::{By, Order},
 };
@@ -19,7 +19,7 @@ use crate::{
 /// What may be in a list.
 pub(crate) enum List<'a> {
     /// What any of these allow; at least one.
-    Allowed(&'a [&'a Allowed<'a>]),
+    AlternativeSource(&'a [&'a AlternativeSource<'a>]),
     /// These, all of which are allowed.
     Hits(&'a [Uuid]),
 }
@@ -27,7 +27,7 @@ pub(crate) enum List<'a> {
 impl List<'_> {
     fn condition(&self, sql: &mut Sql) -> String {
         let all: Vec<String> = match self {
-            Self::Allowed(all) => {
+            Self::AlternativeSource(all) => {
                 all.iter().map(|allowed| allowed.conditions_with(&allowed.without(), sql)).collect()
             }
             Self::Hits(ids) => vec![format!("asset.id = ANY({})", sql.param(ids.to_vec()))],

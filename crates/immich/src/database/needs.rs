@@ -37,8 +37,8 @@ pub(crate) const ASSET_IN: &str = "assetId|assetsId";
 pub(crate) const TAG_OF_ASSET: &str = "tagId|tagsId";
 
 /// Columns of a table, and what is lost if one is missing.
-pub(crate) struct Need {
-    pub(crate) when: When,
+pub(crate) struct Requirement {
+    pub(crate) when: RequiredIn,
     pub(crate) table: &'static str,
     pub(crate) columns: &'static [&'static str],
     pub(crate) lost: &'static [Capability],
@@ -46,7 +46,7 @@ pub(crate) struct Need {
 
 /// In which Immich something is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(crate) enum RequiredIn {
     Always,
     BeforeV3,
     /// Pictures can be edited (v2.5).
@@ -59,17 +59,21 @@ pub(crate) enum When {
     Reads,
 }
 
-const fn always(table: &'static str, columns: &'static [&'static str], lost: &'static [Capability]) -> Need {
-    when(When::Always, table, columns, lost)
-}
-
-const fn when(
-    when: When,
+const fn always(
     table: &'static str,
     columns: &'static [&'static str],
     lost: &'static [Capability],
-) -> Need {
-    Need { when, table, columns, lost }
+) -> Requirement {
+    when(RequiredIn::Always, table, columns, lost)
+}
+
+const fn when(
+    when: RequiredIn,
+    table: &'static str,
+    columns: &'static [&'static str],
+    lost: &'static [Capability],
+) -> Requirement {
+    Requirement { when, table, columns, lost }
 }
 
 const SEARCHES: &[Capability] = &[TextSearch, MeaningSearch, HybridSearch];
@@ -78,7 +82,7 @@ const PEOPLE: &[Capability] = &[PeopleFilter, PeopleInAnswers];
 const REDO: &[Capability] = &[RedoText, RedoVectors];
 
 /// All of it. The first that is missing gives the reason.
-pub(crate) const NEEDS: &[Need] = &[
+pub(crate) const NEEDS: &[Requirement] = &[
     always(ASSET, &["id"], &[TextSearch, MeaningSearch, HybridSearch, RedoText, RedoVectors, FollowChanges]),
     always(
         ASSET,
@@ -90,22 +94,22 @@ pub(crate) const NEEDS: &[Need] = &[
     always(ASSET, item::PLAIN, SEARCHES),
     always(ASSET, item::TIMES, SEARCHES),
     always(ASSET, item::BYTES, SEARCHES),
-    when(When::BeforeV3, ASSET, item::DEVICE, SEARCHES),
-    when(When::Edits, ASSET, item::SIZE, SEARCHES),
+    when(RequiredIn::BeforeV3, ASSET, item::DEVICE, SEARCHES),
+    when(RequiredIn::Edits, ASSET, item::SIZE, SEARCHES),
     always(EXIF, &["assetId"], &[Exif]),
     always(EXIF, item::EXIF, &[Exif]),
     always(EXIF, item::EXIF_TIMES, &[Exif]),
     always(FACE, &["assetId", "deletedAt"], PEOPLE),
     // An edit hides faces and text.
-    when(When::Edits, FACE, &["isVisible"], PEOPLE),
-    when(When::Persons, FACE, &["personId"], PEOPLE),
-    when(When::Groups, FACE, &["personGroupId"], PEOPLE),
-    when(When::Persons, PERSON, &["id"], PEOPLE),
-    when(When::Groups, PERSON, &["personGroupId"], PEOPLE),
+    when(RequiredIn::Edits, FACE, &["isVisible"], PEOPLE),
+    when(RequiredIn::Persons, FACE, &["personId"], PEOPLE),
+    when(RequiredIn::Groups, FACE, &["personGroupId"], PEOPLE),
+    when(RequiredIn::Persons, PERSON, &["id"], PEOPLE),
+    when(RequiredIn::Groups, PERSON, &["personGroupId"], PEOPLE),
     always(PERSON, &["ownerId"], &[PeopleFilter]),
-    when(When::Groups, PERSON, &["ownerId"], &[PeopleInAnswers]),
+    when(RequiredIn::Groups, PERSON, &["ownerId"], &[PeopleInAnswers]),
     always(PERSON, &["name"], PEOPLE),
-    when(When::BeforeV3, FACE, item::FACE, &[PeopleInAnswers]),
+    when(RequiredIn::BeforeV3, FACE, item::FACE, &[PeopleInAnswers]),
     always(PERSON, item::PERSON, &[PeopleInAnswers]),
     always(PERSON, item::PERSON_TIMES, &[PeopleInAnswers]),
     always(ALBUM_ASSET, &[ALBUM_OF_ASSET, ASSET_IN], &[AlbumFilter]),
@@ -116,29 +120,29 @@ pub(crate) const NEEDS: &[Need] = &[
     always(SETTINGS, &["key", "value"], MEANING),
     // Which pictures can be done: those with a preview.
     always(FILE, &["assetId", "type", "path"], REDO),
-    when(When::Edits, FILE, &["isEdited"], REDO),
-    when(When::Reads, JOB_STATUS, &["assetId", "ocrAt"], &[RedoText, FollowChanges]),
+    when(RequiredIn::Edits, FILE, &["isEdited"], REDO),
+    when(RequiredIn::Reads, JOB_STATUS, &["assetId", "ocrAt"], &[RedoText, FollowChanges]),
     when(
-        When::Reads,
+        RequiredIn::Reads,
         OCR,
         &["id", "assetId", "x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4", "textScore", "text"],
         &[RedoText, FollowChanges],
     ),
-    when(When::Edits, OCR, &["isVisible"], &[FollowChanges]),
-    when(When::Reads, OCR, &["boxScore"], &[RedoText]),
-    when(When::Reads, OCR_SEARCH, &["assetId", "text"], &[RedoText]),
+    when(RequiredIn::Edits, OCR, &["isVisible"], &[FollowChanges]),
+    when(RequiredIn::Reads, OCR, &["boxScore"], &[RedoText]),
+    when(RequiredIn::Reads, OCR_SEARCH, &["assetId", "text"], &[RedoText]),
     always(ASSET, &["updateId"], &[FollowChanges]),
 ];
 
 /// Tables and columns that are there.
 #[derive(Debug, Default)]
-pub(crate) struct Seen {
+pub(crate) struct FoundColumns {
     columns: HashMap<String, HashSet<String>>,
     /// The type of the length of a video.
     pub(crate) duration: String,
 }
 
-impl Seen {
+impl FoundColumns {
     /// Looks at the tables that are needed.
     pub(crate) async fn look(tx: &Transaction) -> Sql<Self> {
         let names: Vec<&str> = NEEDS.iter().flat_map(|need| need.table.split('|')).collect();
@@ -179,7 +183,7 @@ impl Seen {
     }
 
     /// The first that is missing, in words.
-    pub(crate) fn missing(&self, need: &Need) -> Option<String> {
+    pub(crate) fn missing(&self, need: &Requirement) -> Option<String> {
         let Some(table) = self.table(need.table) else {
             return Some(format!("this Immich has no table {}", newest(need.table)));
         };

@@ -5,15 +5,17 @@ use std::{
 
 use viewfinder_catalog::{
     StoreError,
-    postgres::{Cutter, Pool, require_config},
+    postgres::{Pool, Tokenizer, require_config},
     search::Similarity,
     text::Segmenter,
 };
 use viewfinder_core::{Backend, ocr};
 
 use crate::{
-    database::{Error, ask::Asker, follow::Pulse, schema::Schema, settings::Settings, tables},
-    library::{Capabilities, Complaints},
+    database::{
+        Error, ask::QueryEmbedder, follow::FollowerState, schema::Schema, settings::Settings, tables,
+    },
+    library::{Capabilities, WarningThrottle},
 };
 
 /// A statement that failed makes us look at the tables at once, but no more often than this.
@@ -43,13 +45,13 @@ pub struct Database(Arc<Inner>);
 
 struct Inner {
     pool: Pool,
-    cutter: Cutter,
-    asker: Asker,
+    tokenizer: Tokenizer,
+    embedder: QueryEmbedder,
     schema: Mutex<Arc<Schema>>,
     looked: Mutex<Instant>,
-    pulse: Mutex<Pulse>,
+    follower_state: Mutex<FollowerState>,
     similarity: Similarity,
-    complaints: Complaints,
+    warnings: WarningThrottle,
 }
 
 /// What could be done with an Immich whose database is here, and why not the rest. Nothing is made in it.
@@ -77,17 +79,18 @@ impl Database {
     pub async fn open(config: DatabaseConfig) -> Result<Self, Error> {
         let pool = Pool::new(&config.database_url)?;
         let schema = probe(&pool).await?;
-        let cutter = Cutter { segmenter: config.segmenter, config: config.text_search_config };
-        let asker = Asker { backend: config.backend, ocr: config.ocr, sentences: Mutex::default() };
+        let tokenizer = Tokenizer { segmenter: config.segmenter, config: config.text_search_config };
+        let embedder =
+            QueryEmbedder { backend: config.backend, ocr: config.ocr, sentences: Mutex::default() };
         let database = Self(Arc::new(Inner {
             pool,
-            cutter,
-            asker,
+            tokenizer,
+            embedder,
             schema: Mutex::new(Arc::new(schema)),
             looked: Mutex::new(Instant::now()),
-            pulse: Mutex::default(),
+            follower_state: Mutex::default(),
             similarity: config.similarity,
-            complaints: Complaints::default(),
+            warnings: WarningThrottle::default(),
         }));
         database.prepare().await?;
         Ok(database)
@@ -95,13 +98,13 @@ impl Database {
 
     /// Makes our own tables, or updates them.
     async fn prepare(&self) -> Result<(), Error> {
-        let cutter = self.cutter();
+        let tokenizer = self.tokenizer();
         let tx = self.pool().write().await?;
-        if let Some(config) = &cutter.config {
+        if let Some(config) = &tokenizer.config {
             require_config(&tx, config).await?;
         }
         tables::prepare(&tx).await?;
-        tables::note_segmentation(&tx, &cutter.version()).await?;
+        tables::note_segmentation(&tx, &tokenizer.version()).await?;
         Ok(tx.commit().await?)
     }
 
@@ -109,25 +112,25 @@ impl Database {
         &self.0.pool
     }
 
-    pub(crate) fn cutter(&self) -> &Cutter {
-        &self.0.cutter
+    pub(crate) fn tokenizer(&self) -> &Tokenizer {
+        &self.0.tokenizer
     }
 
-    pub(crate) fn asker(&self) -> &Asker {
-        &self.0.asker
+    pub(crate) fn embedder(&self) -> &QueryEmbedder {
+        &self.0.embedder
     }
 
     pub(crate) fn similarity(&self) -> Similarity {
         self.0.similarity
     }
 
-    pub(crate) fn complaints(&self) -> &Complaints {
-        &self.0.complaints
+    pub(crate) fn warnings(&self) -> &WarningThrottle {
+        &self.0.warnings
     }
 
     /// How following goes.
-    pub(crate) fn pulse(&self) -> MutexGuard<'_, Pulse> {
-        self.0.pulse.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn follower_state(&self) -> MutexGuard<'_, FollowerState> {
+        self.0.follower_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How Immich's tables are called, as of the last look.
@@ -141,7 +144,7 @@ impl Database {
     }
 
     /// Looks at Immich's tables again: it may have been updated, or its vectors may have another width. If there are no pictures any more, or the database cannot be asked, what was known before stays.
-    async fn look_again(&self) -> Result<(), Error> {
+    async fn refresh_schema(&self) -> Result<(), Error> {
         *self.looked() = Instant::now();
         let schema = probe(self.pool()).await?;
         *self.0.schema.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schema);
@@ -152,7 +155,7 @@ impl Database {
     pub(crate) async fn look_after(&self, pause: Duration) {
         if self.looked().elapsed() >= pause {
             // A database that is away has not changed; the next try tells.
-            let _ = self.look_again().await;
+            let _ = self.refresh_schema().await;
         }
     }
 
@@ -160,7 +163,7 @@ impl Database {
     pub(crate) async fn look_after_failure(&self, error: &Error) {
         if matches!(error, Error::Store(StoreError::Internal(_))) && self.looked().elapsed() >= LOOK_PAUSE {
             // What cannot be read or made now is told by the next try.
-            let _ = self.look_again().await;
+            let _ = self.refresh_schema().await;
             let _ = self.prepare().await;
         }
     }

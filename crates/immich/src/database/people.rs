@@ -2,7 +2,7 @@
 use uuid::Uuid;
 use viewfinder_catalog::postgres::{Sql, storable};
 
-use crate::{database::schema::Schema, library::structured::Together};
+use crate::{database::schema::Schema, library::structured::MatchCount};
 
 /// How an Immich keeps people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn any(schema: &Schema) -> String {
 }
 
 /// A condition on rows of `asset`: which of the people with these ids are to be seen.
-pub(crate) fn with(schema: &Schema, sql: &mut Sql, ids: &[Uuid], together: Together) -> String {
+pub(crate) fn with(schema: &Schema, sql: &mut Sql, ids: &[Uuid], together: MatchCount) -> String {
     let [of_face, _] = schema.people.columns();
     let mut different = ids.to_vec();
     different.sort_unstable();
@@ -43,10 +43,10 @@ pub(crate) fn with(schema: &Schema, sql: &mut Sql, ids: &[Uuid], together: Toget
     let count = different.len();
     let (ids, faces, face) = (sql.param(different), faces(schema), &schema.face);
     let having = match together {
-        Together::All => format!("GROUP BY f.\"assetId\" HAVING count(DISTINCT f.\"{of_face}\") = {count}"),
-        Together::Any | Together::None => String::new(),
+        MatchCount::All => format!("GROUP BY f.\"assetId\" HAVING count(DISTINCT f.\"{of_face}\") = {count}"),
+        MatchCount::Any | MatchCount::None => String::new(),
     };
-    let not = if together == Together::None { "NOT " } else { "" };
+    let not = if together == MatchCount::None { "NOT " } else { "" };
     format!(
         "asset.id {not}IN (SELECT f.\"assetId\" FROM {face} AS f
              WHERE f.\"{of_face}\" = ANY({ids}) AND {faces} {having})"

@@ -10,7 +10,7 @@ use crate::{
     database::{
         Database, Error, Previews, filters::add_of_query, rerun::needed, schema::Schema, single::rows,
     },
-    library::{NotUnderstood, RerunKind, filters::needs_of_query},
+    library::{RerunKind, Unsupported, filters::needs_of_query},
 };
 
 /// Pictures asked for at a time.
@@ -42,7 +42,7 @@ impl Database {
     /// failed, and returns whether to go on.
     ///
     /// # Errors
-    /// [`Error::NotUnderstood`] if `only` has words to search for; [`Error::Missing`] if this Immich lacks what it takes; what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
+    /// [`Error::Unsupported`] if `only` has words to search for; [`Error::Missing`] if this Immich lacks what it takes; what would befall every picture, such as [`Error::Width`]: pictures that fail by themselves are counted.
     pub async fn reindex(
         &self,
         kind: RerunKind,
@@ -53,7 +53,7 @@ impl Database {
     ) -> Result<Progress, Error> {
         if !only.terms.is_empty() || !only.without.is_empty() {
             return Err(
-                NotUnderstood::new("pictures are chosen by path, day and person here, not by words").into()
+                Unsupported::new("pictures are chosen by path, day and person here, not by words").into()
             );
         }
         let schema = self.schema();

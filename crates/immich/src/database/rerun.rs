@@ -131,12 +131,12 @@ impl Database {
             NoPreview::OfAll(reason) => Error::MediaAway(reason),
         })?;
         let Some((width, model)) = vectors else {
-            let read = self.asker().text(&settings.ocr, bytes).await?;
+            let read = self.embedder().text(&settings.ocr, bytes).await?;
             let tx = self.pool().write().await?;
             self.write_text(&tx, &schema, id, read).await?;
             return Ok(tx.commit().await?);
         };
-        let vector = self.asker().vector(&model, bytes).await?;
+        let vector = self.embedder().vector(&model, bytes).await?;
         if vector.len() != width {
             return Err(Error::Width { model, vector: vector.len(), column: width });
         }
@@ -203,7 +203,7 @@ impl Database {
             ).await?;
             read_at = Some(at);
         }
-        OwnText { texts, scores, corners }.write(tx, self.cutter(), id, read_at).await
+        OwnText { texts, scores, corners }.write(tx, self.tokenizer(), id, read_at).await
     }
 }
 

@@ -7,7 +7,7 @@ use viewfinder_catalog::postgres::{Result as Sql, Transaction};
 use crate::{
     database::{
         Error, item,
-        needs::{self, IMMICH, NEEDS, Need, Seen, When, newest},
+        needs::{self, FoundColumns, IMMICH, NEEDS, RequiredIn, Requirement, newest},
         people::People,
         vectors::{Vectors, vectors},
     },
@@ -75,7 +75,7 @@ pub(crate) enum Rules {
 impl Schema {
     /// Looks at a database; none if it has no pictures of an Immich.
     pub(crate) async fn probe(tx: &Transaction) -> Sql<Option<Self>> {
-        let seen = Seen::look(tx).await?;
+        let seen = FoundColumns::look(tx).await?;
         if seen.table(needs::ASSET).is_none() {
             return Ok(None);
         }
@@ -83,7 +83,7 @@ impl Schema {
         Ok(Some(Self::of(&seen, vectors)))
     }
 
-    fn of(seen: &Seen, vectors: Option<Vectors>) -> Self {
+    fn of(seen: &FoundColumns, vectors: Option<Vectors>) -> Self {
         let name = |names| seen.table(names).unwrap_or_else(|| newest(names));
         let table = |names| format!("{IMMICH}.\"{}\"", name(names));
         let has = |table, column| seen.has(table, column);
@@ -103,13 +103,13 @@ impl Schema {
         let ocr = seen.table(needs::OCR).or(seen.table(needs::OCR_SEARCH)).is_some()
             || has(needs::JOB_STATUS, "ocrAt");
         let sized = item::SIZE.iter().any(|column| has(needs::ASSET, column));
-        let applies = |need: &&Need| match need.when {
-            When::Always => true,
-            When::BeforeV3 => rules != Rules::V3,
-            When::Edits => sized,
-            When::Persons => people == People::Persons,
-            When::Groups => people == People::Groups,
-            When::Reads => ocr,
+        let applies = |need: &&Requirement| match need.when {
+            RequiredIn::Always => true,
+            RequiredIn::BeforeV3 => rules != Rules::V3,
+            RequiredIn::Edits => sized,
+            RequiredIn::Persons => people == People::Persons,
+            RequiredIn::Groups => people == People::Groups,
+            RequiredIn::Reads => ocr,
         };
         let mut capabilities = Capabilities::default();
         let mut readings = ocr;

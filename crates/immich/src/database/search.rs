@@ -20,9 +20,11 @@ use crate::{
         schema::Schema,
         scope::Scope,
         settings::Settings,
-        source::{Allowed, Known},
+        source::{AlternativeSource, Known},
     },
-    library::{Caller, NotUnderstood, Page, SearchRequest, SearchRoute, Who, order::Order, request::Allows},
+    library::{
+        Caller, Page, SearchRequest, SearchRoute, Unsupported, Who, order::Order, request::AssetFilter,
+    },
 };
 
 impl Database {
@@ -50,14 +52,16 @@ impl Database {
         let settings = Settings::read(&tx, &schema).await?;
         tx.commit().await?;
         if !readable {
-            return Err(NotUnderstood::new("an album is not the caller's to look into").into());
+            return Err(Unsupported::new("an album is not the caller's to look into").into());
         }
-        let searched: Vec<Allowed<'_>> = request
+        let searched: Vec<AlternativeSource<'_>> = request
             .alternatives
             .iter()
-            .map(|alternative| Allowed::new(self.pool(), &schema, self.cutter(), &scope, alternative))
+            .map(|alternative| {
+                AlternativeSource::new(self.pool(), &schema, self.tokenizer(), &scope, alternative)
+            })
             .collect();
-        let (with_words, without): (Vec<&Allowed<'_>>, Vec<&Allowed<'_>>) =
+        let (with_words, without): (Vec<&AlternativeSource<'_>>, Vec<&AlternativeSource<'_>>) =
             searched.iter().partition(|allowed| !allowed.alternative.query.terms.is_empty());
         let hits = if with_words.is_empty() {
             None
@@ -65,7 +69,7 @@ impl Database {
             let vector = self.vector(&schema, &settings, request).await?;
             Some(self.hits(&schema, (caller, request), &with_words, &without, vector).await?)
         };
-        let list = hits.as_deref().map_or(List::Allowed(&without), List::Hits);
+        let list = hits.as_deref().map_or(List::AlternativeSource(&without), List::Hits);
         let places = request.places();
         let (ids, total) = match request.route {
             SearchRoute::Statistics => (Vec::new(), self.counted(&schema, &list).await?),
@@ -106,7 +110,7 @@ impl Database {
     async fn counted(&self, schema: &Schema, list: &List<'_>) -> Result<usize, Error> {
         Ok(match list {
             List::Hits(hits) => hits.len(),
-            List::Allowed(_) => list.count(self.pool(), schema).await?,
+            List::AlternativeSource(_) => list.count(self.pool(), schema).await?,
         })
     }
 
@@ -115,15 +119,16 @@ impl Database {
         &self,
         schema: &Schema,
         (caller, request): (&Caller, &SearchRequest),
-        with_words: &[&Allowed<'_>],
-        without: &[&Allowed<'_>],
+        with_words: &[&AlternativeSource<'_>],
+        without: &[&AlternativeSource<'_>],
         (vector, trouble): (Option<QueryVector>, Option<Error>),
     ) -> Result<Vec<Uuid>, Error> {
         let mut hits = self.ranked(with_words, vector.as_ref()).await?;
         if !without.is_empty() && hits.len() < MOST_HITS {
             let known: HashSet<Uuid> = hits.iter().copied().collect();
-            let others =
-                List::Allowed(without).part(self.pool(), schema, Order::NEWEST, &(0..MOST_HITS)).await?;
+            let others = List::AlternativeSource(without)
+                .part(self.pool(), schema, Order::NEWEST, &(0..MOST_HITS))
+                .await?;
             hits.extend(others.into_iter().filter(|id| !known.contains(id)));
             hits.truncate(MOST_HITS);
         }
@@ -131,7 +136,7 @@ impl Database {
             if hits.is_empty() {
                 return Err(error);
             }
-            if let Some(often) = self.complaints().hear(("text_only", Who::from(caller))) {
+            if let Some(often) = self.warnings().hear(("text_only", Who::from(caller))) {
                 tracing::warn!(%error, "only text was searched{often}");
             }
         }
@@ -144,7 +149,7 @@ impl Database {
     /// What the words of any have found, best first; of those that fit alike, newer ones first.
     async fn ranked(
         &self,
-        with_words: &[&Allowed<'_>],
+        with_words: &[&AlternativeSource<'_>],
         vector: Option<&QueryVector>,
     ) -> Result<Vec<Uuid>, Error> {
         let mut best: HashMap<Uuid, (f32, f32, Known)> = HashMap::new();
@@ -163,13 +168,13 @@ impl Database {
 
     async fn rank(
         &self,
-        allowed: &Allowed<'_>,
+        allowed: &AlternativeSource<'_>,
         vector: Option<&QueryVector>,
     ) -> Result<Vec<(f32, f32, Known)>, Error> {
         let embedder = AtHand(vector);
         let ranker = Ranker {
             source: allowed,
-            segmenter: &self.cutter().segmenter,
+            segmenter: &self.tokenizer().segmenter,
             embedder: Some(&embedder),
             similarity: self.similarity(),
         };
@@ -205,7 +210,7 @@ impl Database {
     ) -> Result<QueryVector, Error> {
         let (width, model) = Self::vectors(schema, settings)?;
         let request = SentenceRequest { model: model.clone(), text, language };
-        let vector = self.asker().sentence(&request).await?;
+        let vector = self.embedder().sentence(&request).await?;
         if vector.len() != width {
             return Err(Error::Width { model, vector: vector.len(), column: width });
         }
@@ -232,7 +237,7 @@ fn order(one: &(f32, f32, Known), other: &(f32, f32, Known)) -> std::cmp::Orderi
 fn albums(request: &SearchRequest) -> Vec<Uuid> {
     let mut albums = Vec::new();
     for alternative in &request.alternatives {
-        if let Allows::Structured(filter) = &alternative.allows {
+        if let AssetFilter::Structured(filter) = &alternative.allows {
             albums.extend(filter.albums());
         }
     }

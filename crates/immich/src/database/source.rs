@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 use viewfinder_catalog::{
     AssetId, Filter, Scored, StoreError, TextExpr, TextLine,
-    postgres::{Cutter, Pool, Result, Sql, TextSearch, Transaction, at_most, use_index},
+    postgres::{Pool, Result, Sql, TextSearch, Tokenizer, Transaction, at_most, use_index},
     search::{Source, excluded},
 };
 
@@ -23,7 +23,7 @@ use crate::{
         single::rows,
         vectors::{Index, Vectors},
     },
-    library::request::{Allows, Alternative},
+    library::request::{Alternative, AssetFilter},
 };
 
 /// Up to this many allowed pictures are compared one by one; more are looked for through the index.
@@ -32,10 +32,10 @@ const FEW: usize = 2500;
 const BROADEST: usize = 1000;
 
 /// The pictures that one of a request's alternatives may find.
-pub(crate) struct Allowed<'a> {
+pub(crate) struct AlternativeSource<'a> {
     pub(crate) pool: &'a Pool,
     pub(crate) schema: &'a Schema,
-    pub(crate) cutter: &'a Cutter,
+    pub(crate) tokenizer: &'a Tokenizer,
     pub(crate) scope: &'a Scope,
     pub(crate) alternative: &'a Alternative,
     names: Mutex<Names>,
@@ -69,15 +69,15 @@ impl Names {
     }
 }
 
-impl<'a> Allowed<'a> {
+impl<'a> AlternativeSource<'a> {
     pub(crate) fn new(
         pool: &'a Pool,
         schema: &'a Schema,
-        cutter: &'a Cutter,
+        tokenizer: &'a Tokenizer,
         scope: &'a Scope,
         alternative: &'a Alternative,
     ) -> Self {
-        Self { pool, schema, cutter, scope, alternative, names: Mutex::default() }
+        Self { pool, schema, tokenizer, scope, alternative, names: Mutex::default() }
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
@@ -93,11 +93,11 @@ impl<'a> Allowed<'a> {
     pub(crate) fn conditions(&self, sql: &mut Sql) -> String {
         let mut conditions = Vec::new();
         match &self.alternative.allows {
-            Allows::Flat(filters) => {
+            AssetFilter::Flat(filters) => {
                 self.scope.add(filters.visibility, self.schema.rules, sql, &mut conditions);
                 filters.add(self.schema, sql, &mut conditions);
             }
-            Allows::Structured(filter) => filter.add(self.schema, self.scope, sql, &mut conditions),
+            AssetFilter::Structured(filter) => filter.add(self.schema, self.scope, sql, &mut conditions),
         }
         let user = Some(self.scope.caller.user);
         add_of_query(&self.alternative.query, self.schema, sql, &mut conditions, user);
@@ -112,7 +112,7 @@ impl<'a> Allowed<'a> {
     /// The same, with those of the ranking.
     pub(crate) fn conditions_with(&self, filter: &Filter, sql: &mut Sql) -> String {
         let mut conditions = self.conditions(sql);
-        if let Some(without) = filter.without.as_ref().and_then(|expr| sql.text(self.cutter, expr, "n")) {
+        if let Some(without) = filter.without.as_ref().and_then(|expr| sql.text(self.tokenizer, expr, "n")) {
             conditions.push_str(&format!(
                 " AND NOT EXISTS (SELECT FROM viewfinder.immich_text AS n WHERE n.asset = asset.id AND {without})"
             ));
@@ -192,7 +192,7 @@ impl<'a> Allowed<'a> {
 }
 
 #[async_trait]
-impl Source for Allowed<'_> {
+impl Source for AlternativeSource<'_> {
     async fn find_text(
         &self,
         expr: &TextExpr,
@@ -200,7 +200,9 @@ impl Source for Allowed<'_> {
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
         let mut sql = Sql::default();
-        let Some(search) = TextSearch::new(&mut sql, self.cutter, expr, "t") else { return Ok(Vec::new()) };
+        let Some(search) = TextSearch::new(&mut sql, self.tokenizer, expr, "t") else {
+            return Ok(Vec::new());
+        };
         let conditions = self.conditions_with(filter, &mut sql);
         let candidates = format!(
             "SELECT t.asset, t.size, a.taken FROM viewfinder.immich_text AS t, LATERAL (
@@ -217,7 +219,7 @@ impl Source for Allowed<'_> {
     }
 
     fn finds_other_forms(&self) -> bool {
-        self.cutter.config.is_some()
+        self.tokenizer.config.is_some()
     }
 
     async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {

@@ -92,8 +92,11 @@ impl Database {
         let there = "asset.\"deletedAt\" IS NULL AND asset.visibility <> 'hidden'";
         let taken_over = self.count("viewfinder.immich_text").await?;
         let (lag_s, trouble) = {
-            let pulse = self.pulse();
-            (pulse.fresh.map(|fresh| fresh.elapsed()).as_ref().map(Duration::as_secs), pulse.trouble.clone())
+            let follower_state = self.follower_state();
+            (
+                follower_state.fresh.map(|fresh| fresh.elapsed()).as_ref().map(Duration::as_secs),
+                follower_state.trouble.clone(),
+            )
         };
         Ok(Status {
             immich: match schema.rules {

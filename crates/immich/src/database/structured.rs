@@ -9,7 +9,7 @@ use crate::{
         schema::Schema,
         scope::Scope,
     },
-    library::structured::{Branch, Column, Condition, Filter, Flag, Members, Operand, Test, Together},
+    library::structured::{Branch, Column, Condition, Filter, Flag, MatchCount, Members, Operand, Test},
 };
 
 impl Filter {
@@ -141,7 +141,13 @@ fn flag_sql(schema: &Schema, flag: Flag, yes: bool) -> String {
     if yes { condition } else { format!("NOT ({condition})") }
 }
 
-fn members_sql(schema: &Schema, sql: &mut Sql, members: Members, together: Together, ids: &[Uuid]) -> String {
+fn members_sql(
+    schema: &Schema,
+    sql: &mut Sql,
+    members: Members,
+    together: MatchCount,
+    ids: &[Uuid],
+) -> String {
     let mut different = ids.to_vec();
     different.sort_unstable();
     different.dedup();
@@ -167,10 +173,10 @@ fn members_sql(schema: &Schema, sql: &mut Sql, members: Members, together: Toget
             (rows, format!("t.{asset}"), "c.id_ancestor".to_owned())
         }
     };
-    let not = if together == Together::None { "NOT " } else { "" };
+    let not = if together == MatchCount::None { "NOT " } else { "" };
     let all = match together {
-        Together::All => format!(" GROUP BY {asset} HAVING count(DISTINCT {counted}) = {count}"),
-        Together::Any | Together::None => String::new(),
+        MatchCount::All => format!(" GROUP BY {asset} HAVING count(DISTINCT {counted}) = {count}"),
+        MatchCount::Any | MatchCount::None => String::new(),
     };
     format!("asset.id {not}IN (SELECT {asset} FROM {rows}{all})")
 }

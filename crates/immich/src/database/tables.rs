@@ -2,7 +2,7 @@
 use std::time::SystemTime;
 
 use uuid::Uuid;
-use viewfinder_catalog::postgres::{Cutter, Result, Sql, Transaction, bring_up, letters_of, storable};
+use viewfinder_catalog::postgres::{Result, Sql, Tokenizer, Transaction, letters_of, migrate, storable};
 
 /// What brings the tables from one format to the next. Never change an entry that was released: add one.
 ///
@@ -45,7 +45,7 @@ UPDATE viewfinder.immich_state SET segmentation = '';
 
 /// Makes the tables, or brings them to the newest format.
 pub(crate) async fn prepare(tx: &Transaction) -> Result<()> {
-    bring_up(tx, "immich_migration", STEPS).await
+    migrate(tx, "immich_migration", STEPS).await
 }
 
 /// A row of `immich_text`.
@@ -62,7 +62,7 @@ impl OwnText {
     pub(crate) async fn write(
         &self,
         tx: &Transaction,
-        cutter: &Cutter,
+        tokenizer: &Tokenizer,
         asset: Uuid,
         read_at: Option<SystemTime>,
     ) -> Result<()> {
@@ -71,7 +71,7 @@ impl OwnText {
         let texts = sql.param(self.texts.iter().map(|text| storable(text)).collect::<Vec<_>>());
         let (scores, corners) = (sql.param(self.scores.clone()), sql.param(self.corners.clone()));
         let lines: Vec<&str> = self.texts.iter().map(String::as_str).collect();
-        let tokens = cutter.vector(&mut sql, &lines).unwrap_or_else(|| "NULL::tsvector".into());
+        let tokens = tokenizer.vector(&mut sql, &lines).unwrap_or_else(|| "NULL::tsvector".into());
         let letters = sql.param(letters_of(&lines));
         tx.execute(
             &format!(

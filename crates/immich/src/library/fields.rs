@@ -7,7 +7,7 @@ use jiff::{
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::library::NotUnderstood;
+use crate::library::Unsupported;
 
 /// The keys of an object.
 #[derive(Clone, Copy)]
@@ -15,10 +15,10 @@ pub(crate) struct Fields<'a>(pub(crate) &'a Map<String, Value>);
 
 impl Fields<'_> {
     /// Are all of its keys among these?
-    pub(crate) fn require_known(self, known: &[&[&str]]) -> Result<(), NotUnderstood> {
+    pub(crate) fn require_known(self, known: &[&[&str]]) -> Result<(), Unsupported> {
         let is_known = |key: &str| known.iter().any(|list| list.contains(&key));
         match self.0.keys().find(|key| !is_known(key)) {
-            Some(key) => Err(NotUnderstood::new(format!("{key} is not known"))),
+            Some(key) => Err(Unsupported::new(format!("{key} is not known"))),
             None => Ok(()),
         }
     }
@@ -28,23 +28,23 @@ impl Fields<'_> {
         self,
         name: &str,
         read: impl FnOnce(&Value) -> Option<T>,
-    ) -> Result<Option<T>, NotUnderstood> {
+    ) -> Result<Option<T>, Unsupported> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         read(value).map(Some).ok_or_else(|| strange(name))
     }
 
-    pub(crate) fn text(self, name: &str) -> Result<Option<String>, NotUnderstood> {
+    pub(crate) fn text(self, name: &str) -> Result<Option<String>, Unsupported> {
         self.value(name, |value| value.as_str().map(str::to_owned))
     }
 
     /// A text; null is none.
-    pub(crate) fn words(self, name: &str) -> Result<Option<String>, NotUnderstood> {
+    pub(crate) fn words(self, name: &str) -> Result<Option<String>, Unsupported> {
         Ok(self.nullable(name)?.flatten())
     }
 
     /// Not there, null, or a text.
     #[expect(clippy::option_option, reason = "not to be there, and to be null, are two things")]
-    pub(crate) fn nullable(self, name: &str) -> Result<Option<Option<String>>, NotUnderstood> {
+    pub(crate) fn nullable(self, name: &str) -> Result<Option<Option<String>>, Unsupported> {
         if self.is_null(name) {
             return Ok(Some(None));
         }
@@ -56,7 +56,7 @@ impl Fields<'_> {
         self.0.get(name).is_some_and(Value::is_null)
     }
 
-    pub(crate) fn flag(self, name: &str) -> Result<Option<bool>, NotUnderstood> {
+    pub(crate) fn flag(self, name: &str) -> Result<Option<bool>, Unsupported> {
         self.value(name, Value::as_bool)
     }
 
@@ -64,27 +64,27 @@ impl Fields<'_> {
         self,
         name: &str,
         range: std::ops::RangeInclusive<i64>,
-    ) -> Result<Option<i64>, NotUnderstood> {
+    ) -> Result<Option<i64>, Unsupported> {
         self.value(name, |value| value.as_i64().filter(|number| range.contains(number)))
     }
 
-    pub(crate) fn one_of(self, name: &str, known: &[&str]) -> Result<Option<String>, NotUnderstood> {
+    pub(crate) fn one_of(self, name: &str, known: &[&str]) -> Result<Option<String>, Unsupported> {
         self.value(name, |value| value.as_str().filter(|text| known.contains(text)).map(str::to_owned))
     }
 
-    pub(crate) fn id(self, name: &str) -> Result<Option<Uuid>, NotUnderstood> {
+    pub(crate) fn id(self, name: &str) -> Result<Option<Uuid>, Unsupported> {
         self.value(name, id)
     }
 
-    pub(crate) fn ids(self, name: &str) -> Result<Vec<Uuid>, NotUnderstood> {
+    pub(crate) fn ids(self, name: &str) -> Result<Vec<Uuid>, Unsupported> {
         let read = |value: &Value| value.as_array()?.iter().map(id).collect();
         Ok(self.value(name, read)?.unwrap_or_default())
     }
 }
 
 /// That a value is of another kind.
-pub(crate) fn strange(name: &str) -> NotUnderstood {
-    NotUnderstood::new(format!("the value of {name} is not of the expected kind"))
+pub(crate) fn strange(name: &str) -> Unsupported {
+    Unsupported::new(format!("the value of {name} is not of the expected kind"))
 }
 
 /// An id as Immich writes it.

@@ -3,10 +3,10 @@ use serde_json::{Map, Value};
 use viewfinder_catalog::query::Query;
 
 use crate::library::{
-    NotUnderstood, SearchRequest, SearchRoute,
+    SearchRequest, SearchRoute, Unsupported,
     fields::{Fields, instant},
     filters::{Days, Filters, Visibility},
-    request::{Allows, Alternative, MOST, Paging, default_size},
+    request::{Alternative, AssetFilter, MOST, Paging, default_size},
     words,
 };
 
@@ -67,19 +67,19 @@ fn known(route: SearchRoute) -> &'static [&'static [&'static str]] {
 }
 
 /// Reads a body.
-pub(crate) fn parse(route: SearchRoute, body: &Map<String, Value>) -> Result<SearchRequest, NotUnderstood> {
+pub(crate) fn parse(route: SearchRoute, body: &Map<String, Value>) -> Result<SearchRequest, Unsupported> {
     let fields = Fields(body);
     fields.require_known(known(route))?;
     if fields.words("queryAssetId")?.is_some() {
-        return Err(NotUnderstood::new("what is similar to a picture is Immich's to say"));
+        return Err(Unsupported::new("what is similar to a picture is Immich's to say"));
     }
     // A web page of v1.134 sends it always.
     if fields.flag("isVisible")? == Some(false) {
-        return Err(NotUnderstood::new("isVisible is not true"));
+        return Err(Unsupported::new("isVisible is not true"));
     }
     let has_people = matches!(route, SearchRoute::Metadata | SearchRoute::Random);
     if has_people && fields.flag("withStacked")? == Some(false) {
-        return Err(NotUnderstood::new("withStacked is false"));
+        return Err(Unsupported::new("withStacked is false"));
     }
     let size = fields.number("size", 1..=MOST)?.map_or(default_size(route), |size| size as usize);
     let page = fields.number("page", 1..=i64::from(u32::MAX) / MOST)?.map_or(1, |page| page as usize);
@@ -88,7 +88,7 @@ pub(crate) fn parse(route: SearchRoute, body: &Map<String, Value>) -> Result<Sea
         SearchRoute::Random | SearchRoute::Statistics => Paging::None,
     };
     let query = words::required(query(route, fields)?)?;
-    let allows = Allows::Flat(Box::new(filters(route, fields)?));
+    let allows = AssetFilter::Flat(Box::new(filters(route, fields)?));
     Ok(SearchRequest {
         route,
         alternatives: vec![Alternative { query, allows }],
@@ -103,16 +103,16 @@ pub(crate) fn parse(route: SearchRoute, body: &Map<String, Value>) -> Result<Sea
 }
 
 /// The words of `query` and of `ocr`, which are all for text.
-fn query(route: SearchRoute, fields: Fields<'_>) -> Result<Query, NotUnderstood> {
+fn query(route: SearchRoute, fields: Fields<'_>) -> Result<Query, Unsupported> {
     let text = words::read_text(&fields.words("ocr")?.unwrap_or_default())?;
     match fields.words("query")? {
         None => Ok(text),
         Some(query) if route == SearchRoute::Smart => Ok(words::both(words::read(&query)?, text)),
-        Some(_) => Err(NotUnderstood::new("query is for another route")),
+        Some(_) => Err(Unsupported::new("query is for another route")),
     }
 }
 
-fn filters(route: SearchRoute, fields: Fields<'_>) -> Result<Filters, NotUnderstood> {
+fn filters(route: SearchRoute, fields: Fields<'_>) -> Result<Filters, Unsupported> {
     let metadata = |name: &str| if route == SearchRoute::Metadata { fields.text(name) } else { Ok(None) };
     Ok(Filters {
         library: if fields.is_null("libraryId") { None } else { fields.id("libraryId")? },
@@ -165,7 +165,7 @@ fn filters(route: SearchRoute, fields: Fields<'_>) -> Result<Filters, NotUnderst
     })
 }
 
-fn days(fields: Fields<'_>, name: &str) -> Result<Days, NotUnderstood> {
+fn days(fields: Fields<'_>, name: &str) -> Result<Days, Unsupported> {
     let time = |end: &str| fields.value(&format!("{name}{end}"), |value| instant(value.as_str()?));
     Ok(Days { before: time("Before")?, after: time("After")? })
 }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[expect(clippy::needless_pass_by_value, reason = "literals read better")]
-    fn parse(body: Value) -> Result<SearchRequest, NotUnderstood> {
+    fn parse(body: Value) -> Result<SearchRequest, Unsupported> {
         let smart = body.get("query").is_some_and(Value::is_string);
         SearchRequest::parse(if smart { SearchRoute::Smart } else { SearchRoute::Metadata }, &body)
     }
@@ -265,7 +265,7 @@ mod tests {
             "query": "a", "city": null, "make": "Canon", "rating": null, "tagIds": null, "libraryId": null,
             "takenAfter": "2024-01-01", "takenBefore": "2024-02-01T10:00:00.000+02:00", "isVisible": true,
         }));
-        let Allows::Flat(filters) = request.unwrap().alternatives.remove(0).allows else { panic!() };
+        let AssetFilter::Flat(filters) = request.unwrap().alternatives.remove(0).allows else { panic!() };
         assert_eq!(filters.exif, [("city", None), ("make", Some("Canon".into()))]);
         assert_eq!((filters.rating, filters.tags, filters.library), (Some(None), None, None));
         assert_eq!(filters.taken.after.unwrap().to_string(), "2024-01-01T00:00:00Z");

@@ -5,10 +5,10 @@
 
 mod base64;
 mod capability;
-mod complaints;
 mod cursor;
 mod fields;
 mod flat;
+mod warning_throttle;
 mod words;
 
 pub(crate) mod filters;
@@ -23,8 +23,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use capability::{Capabilities, Capability};
-pub use complaints::{Complaints, Who};
-pub use request::{NotUnderstood, SearchRequest, is_structured};
+pub use request::{SearchRequest, Unsupported, is_structured};
+pub use warning_throttle::{WarningThrottle, Who};
 
 /// Who asks, as Immich has confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Caller {
     pub elevated: bool,
 }
 
-/// What can be done again for a picture. Named as the seed's fork of Immich names such jobs.
+/// What can be done again for a picture. Named as the forked Immich names such jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RerunKind {
     /// Its text.
@@ -84,7 +84,7 @@ pub enum Next {
 pub enum LibraryError {
     /// The request has something in it that only Immich can answer.
     #[error("{0}")]
-    NotUnderstood(String),
+    Unsupported(String),
     /// Plain words found nothing: no text, and nothing that is similar enough. Immich shows what comes nearest.
     #[error("nothing was found")]
     NothingFound,
@@ -112,7 +112,7 @@ pub enum LibraryError {
 
 /// Immich, asked in the caller's own name. Reasons are one line.
 #[async_trait]
-pub trait AsCaller: Send + Sync {
+pub trait ImmichAsCaller: Send + Sync {
     /// The preview of an asset, as Immich made it; the unedited one, as Immich itself analyses it.
     async fn preview(&self, asset: Uuid) -> Result<Bytes, String>;
 
@@ -129,7 +129,7 @@ pub trait Library: Send + Sync + 'static {
         caller: &Caller,
         route: SearchRoute,
         body: &Value,
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<Page, LibraryError>;
 
     /// May the caller have all of these done again? They must exist and be the caller's own.
@@ -141,7 +141,7 @@ pub trait Library: Send + Sync + 'static {
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<(), LibraryError>;
 
     /// What it can do right now, and why it cannot do the rest. Returns at once.

@@ -1,7 +1,7 @@
 //! The order of hits that a request asks for.
 use serde_json::Value;
 
-use crate::library::{NotUnderstood, fields::Fields};
+use crate::library::{Unsupported, fields::Fields};
 
 /// By what, and which way; pictures without it come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ impl Order {
     pub(crate) const NEWEST: Self = Self { by: By::Taken, ascending: false };
 
     /// Reads `orderBy`.
-    pub(crate) fn parse(value: &Value) -> Result<Self, NotUnderstood> {
-        let Value::Object(order) = value else { return Err(NotUnderstood::new("orderBy is no object")) };
+    pub(crate) fn parse(value: &Value) -> Result<Self, Unsupported> {
+        let Value::Object(order) = value else { return Err(Unsupported::new("orderBy is no object")) };
         let fields = Fields(order);
         fields.require_known(&[&["field", "direction"]])?;
         let by = fields.value("field", |field| {

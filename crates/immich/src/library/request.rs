@@ -43,12 +43,12 @@ pub struct SearchRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Alternative {
     pub(crate) query: Query,
-    pub(crate) allows: Allows,
+    pub(crate) allows: AssetFilter,
 }
 
 /// Which pictures may be found.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Allows {
+pub(crate) enum AssetFilter {
     Flat(Box<Filters>),
     Structured(structured::Filter),
 }
@@ -66,10 +66,10 @@ impl SearchRequest {
     /// Reads the body of a search, of either shape.
     ///
     /// # Errors
-    /// [`NotUnderstood`] for a key that is not known here, a value of another kind than expected, and whatever Immich answers better itself: it
+    /// [`Unsupported`] for a key that is not known here, a value of another kind than expected, and whatever Immich answers better itself: it
     /// alone says what is wrong with a request.
-    pub fn parse(route: SearchRoute, body: &Value) -> Result<Self, NotUnderstood> {
-        let Value::Object(body) = body else { return Err(NotUnderstood::new("the body is no object")) };
+    pub fn parse(route: SearchRoute, body: &Value) -> Result<Self, Unsupported> {
+        let Value::Object(body) = body else { return Err(Unsupported::new("the body is no object")) };
         if is_structured(body) { structured::parse(route, body) } else { flat::parse(route, body) }
     }
 
@@ -126,16 +126,16 @@ pub fn is_structured(body: &Map<String, Value>) -> bool {
 /// A search that is better left to Immich; the reason in a few words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("left to Immich: {0}")]
-pub struct NotUnderstood(pub(crate) String);
+pub struct Unsupported(pub(crate) String);
 
-impl NotUnderstood {
+impl Unsupported {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
         Self(reason.into())
     }
 }
 
-impl From<NotUnderstood> for LibraryError {
-    fn from(why: NotUnderstood) -> Self {
-        Self::NotUnderstood(why.to_string())
+impl From<Unsupported> for LibraryError {
+    fn from(why: Unsupported) -> Self {
+        Self::Unsupported(why.to_string())
     }
 }

@@ -1,15 +1,15 @@
 //! The words of a request.
 use viewfinder_catalog::query::{Query, Scope};
 
-use crate::library::NotUnderstood;
+use crate::library::Unsupported;
 
 /// Reads words in the query language.
-pub(crate) fn read(text: &str) -> Result<Query, NotUnderstood> {
-    Query::parse(text.trim()).map_err(|error| NotUnderstood::new(error.to_string()))
+pub(crate) fn read(text: &str) -> Result<Query, Unsupported> {
+    Query::parse(text.trim()).map_err(|error| Unsupported::new(error.to_string()))
 }
 
 /// Reads words that are all for text.
-pub(crate) fn read_text(text: &str) -> Result<Query, NotUnderstood> {
+pub(crate) fn read_text(text: &str) -> Result<Query, Unsupported> {
     let mut query = read(text)?;
     for term in &mut query.terms {
         term.scope = Scope::Text;
@@ -43,9 +43,9 @@ pub(crate) fn is_plain(query: &Query) -> bool {
 }
 
 /// The query, if it asks for anything.
-pub(crate) fn required(query: Query) -> Result<Query, NotUnderstood> {
+pub(crate) fn required(query: Query) -> Result<Query, Unsupported> {
     if asks_nothing(&query) {
-        return Err(NotUnderstood::new("there are no words to search for"));
+        return Err(Unsupported::new("there are no words to search for"));
     }
     Ok(query)
 }

@@ -1,4 +1,4 @@
-//! Immich's machine-learning protocol, and the one request of the seed stack's fork.
+//! Immich's machine-learning protocol, and the one request of the forked Immich.
 //!
 //! Errors have the statuses of Immich's service where it checks; where it would crash with 500 for what is the
 //! caller's fault, the status is a 4xx and the body says why. Its server treats every status but 2xx alike.

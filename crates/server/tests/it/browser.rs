@@ -91,11 +91,8 @@ async fn the_page_shows_status_text_faces_and_similarity() {
     browser.until(&format!("{first}.querySelectorAll('span')[1].textContent"), json!("<b>bold</b>")).await;
     assert_eq!(browser.value("document.querySelectorAll('#failures b').length").await, 0);
     // The one failed request is logged by the browser itself; nothing else went wrong.
-    let complaints: Vec<_> = browser
-        .complaints
-        .iter()
-        .filter(|complaint| !complaint.to_string().contains("/api/analyze"))
-        .collect();
+    let complaints: Vec<_> =
+        browser.warnings.iter().filter(|complaint| !complaint.to_string().contains("/api/analyze")).collect();
     assert!(complaints.is_empty(), "{complaints:?}");
 }
 
@@ -149,7 +146,7 @@ async fn the_page_speaks_chinese_and_fits_a_phone() {
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser.until("document.querySelectorAll('#overlay polygon').length", json!(2)).await;
     assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -194,5 +191,5 @@ async fn the_page_tells_what_a_companion_cannot_do_and_why() {
     browser.until("document.getElementById('badge').textContent", json!("Listo")).await;
     assert_eq!(browser.value("document.getElementById('companion').hidden").await, true);
     assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }

@@ -193,7 +193,7 @@ async fn a_request_for_nothing_tells_the_size() {
 }
 
 #[tokio::test]
-async fn the_seed_forks_request_has_the_seed_forks_answer() {
+async fn the_forked_immichs_request_has_the_forked_immichs_answer() {
     let (server, fake) = Running::fake().await;
     let answer =
         server.predict(&json!({"ocr": {"recognition": {"modelName": "ocr"}}}), b"jpeg").await.outcome();

@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
+use tracing::Level;
 use viewfinder_server::ledger::{Failed, Ledger, LedgerConfig, read};
+
+use crate::log::Log;
 
 fn failed(task: &'static str, code: &'static str) -> Failed {
     Failed { task, model: "m".into(), code, message: "it is no picture".into(), engine: "local".into() }
@@ -111,6 +114,60 @@ fn broken_lines_break_nothing() {
         let whole = fs::read_to_string(&path).unwrap();
         assert!(whole.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{whole}");
     }
+}
+
+#[test]
+fn a_file_is_written_anew_at_twice_the_entries_and_no_sooner_than_at_64_lines() {
+    for (capacity, most) in [(2, 64), (32, 64), (33, 66)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("failures.jsonl");
+        let lines = || fs::read_to_string(&path).unwrap().lines().count();
+        let open = ledger(capacity, Some(&path));
+        for picture in 1..=most {
+            enter(&open, picture);
+            assert_eq!(lines(), usize::from(picture), "{capacity}");
+        }
+        enter(&open, 255);
+        assert_eq!(lines(), capacity);
+        // The lines of before count, too.
+        let again = ledger(capacity, Some(&path));
+        for picture in 1..=most {
+            enter(&again, picture);
+            assert!(lines() <= usize::from(most), "{capacity}");
+        }
+    }
+}
+
+#[test]
+fn a_last_line_without_its_end_is_no_place_to_go_on_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failures.jsonl");
+    enter(&ledger(10, Some(&path)), 1);
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 1]).unwrap();
+    let after = ledger(10, Some(&path));
+    assert_eq!(after.len(), 1);
+    enter(&after, 2);
+    assert_eq!(read(&path).unwrap(), after.newest(10));
+    assert_eq!(after.len(), 2);
+}
+
+#[test]
+fn broken_lines_are_told_and_whole_ones_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("failures.jsonl");
+    let (log, _guard) = Log::start(Level::WARN);
+    enter(&ledger(10, Some(&path)), 1);
+    ledger(10, Some(&path));
+    assert_eq!(log.text(), "");
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, [&text[..], b"{\n{\n"].concat()).unwrap();
+    ledger(10, Some(&path));
+    assert!(
+        log.text().contains("2 broken lines in ") && log.text().contains(" are passed over"),
+        "{}",
+        log.text()
+    );
 }
 
 #[test]

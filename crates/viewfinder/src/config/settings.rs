@@ -15,7 +15,7 @@ use super::value::{
 settings! {
     Config {
         /// Addresses to listen on, as HOST:PORT. All protocols answer on each of them.
-        /// Usual ports: 3003 for Immich, 8060 for MT Photos, 8080 for the inference gateway.
+        /// Usual ports: 3003 for Immich, 8060 for MT Photos, 8080 for the older Go gateway.
         listen: Vec<String> = vec!["[::]:3003".to_owned()],
             ("VIEWFINDER_LISTEN", flag "listen" Serve,
             aliases [
@@ -85,7 +85,7 @@ settings! {
 
     /// How text is read.
     [ocr] OcrSettings {
-        /// OCR model of the command line, of MT Photos and of the inference gateway. Immich names its own.
+        /// OCR model of the command line, of MT Photos and of the older Go gateway. Immich names its own.
         model: String = "PP-OCRv6_small".to_owned(),
             ("VIEWFINDER_OCR_MODEL");
         /// Rules of the command line's and the status page's OCR: viewfinder, rapidocr or immich.
@@ -242,7 +242,7 @@ settings! {
 
     /// What differs for MT Photos' requests.
     [mt_photos] MtPhotosSettings {
-        /// OCR rules for MT Photos and the inference gateway.
+        /// OCR rules for MT Photos and the older Go gateway.
         ocr_profile: OcrProfile = OcrProfile::RapidOcr,
             ("VIEWFINDER_MT_PHOTOS_OCR_PROFILE");
     }

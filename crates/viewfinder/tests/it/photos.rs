@@ -470,7 +470,7 @@ async fn the_page_searches_shows_copies_corrects_and_reads_again() {
     browser.until("document.getElementById('problem').hidden", json!(false)).await;
     assert_eq!(browser.value("document.getElementById('query').selectionStart").await, 0);
     let complaints: Vec<_> =
-        browser.complaints.iter().filter(|complaint| !complaint.to_string().contains("/api/v1/")).collect();
+        browser.warnings.iter().filter(|complaint| !complaint.to_string().contains("/api/v1/")).collect();
     assert!(complaints.is_empty(), "{complaints:?}");
 }
 

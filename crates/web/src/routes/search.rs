@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use viewfinder_catalog::{
     AssetId,
-    search::{Closeness, Cursor, Hit, LineMatch, MOST_HITS, Note, Page, Reason, Results, SearchError},
+    search::{Cursor, Hit, LineMatch, MOST_HITS, MatchQuality, Note, Page, Reason, Results, SearchError},
 };
 
 use super::{Photos, Shared};
@@ -57,7 +57,7 @@ struct HitView {
     similarity: Option<f32>,
     /// How well the text fits.
     #[schema(required)]
-    closeness: Option<Closeness>,
+    closeness: Option<MatchQuality>,
     /// Lines to show and to highlight.
     lines: Vec<LineView>,
 }

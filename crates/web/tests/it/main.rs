@@ -1,6 +1,16 @@
 //! The routes of pictures over a real catalogue, with disks that are not as they should be.
 #![cfg(unix)]
 
+mod access;
+mod assets;
+mod files;
+mod http;
+mod jobs;
+mod library;
+mod people;
+mod search;
+mod status;
+
 use std::{
     fs::{self, File},
     net::SocketAddr,
@@ -21,50 +31,20 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{
-    Asset, SqliteStore, Store,
+    AnalysisKind, Asset, SqliteStore, Store,
     search::{Searcher, Similarity},
     text::Segmenter,
 };
-use viewfinder_core::{AnswerFuture, Backend, EngineStatus, PictureAnswer, PictureRequest, SentenceRequest};
+use viewfinder_core::Backend;
 use viewfinder_image::{Limits, RgbImage, encode};
 use viewfinder_index::{
     Converted, Event, Files, Links, Listener, Models, Originals, Pictures, Scan, Tools, Unread, scan,
 };
 use viewfinder_server::Key;
+use viewfinder_test_support::FakeBackend;
 use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits, router};
 
 const TOKEN: &str = "token";
-
-/// Nothing is analysed here.
-struct Nobody;
-
-impl Backend for Nobody {
-    fn picture(&self, _: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
-        Box::pin(std::future::pending())
-    }
-
-    fn sentence(&self, _: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
-        Box::pin(std::future::pending())
-    }
-
-    fn status(&self) -> EngineStatus {
-        EngineStatus {
-            ready: Ok(()),
-            runtime_version: None,
-            provider: "cpu".to_owned(),
-            fallback: None,
-            workers: 1,
-            threads: 1,
-            queued_pictures: 0,
-            queued_sentences: 0,
-            running: 0,
-            models: Vec::new(),
-            refused_models: Vec::new(),
-        }
-    }
-
-    fn unload(&self) {}
-}
 
 struct Silent;
 
@@ -94,21 +74,40 @@ impl Originals for Stuck {
     }
 }
 
+/// What a server over pictures has, unless a test says otherwise: their files, and nobody who analyses them.
+struct Setup {
+    pictures: Option<Arc<dyn Originals>>,
+    storage: StorageLimits,
+    backend: Arc<dyn Backend>,
+    /// What is analysed.
+    kinds: Vec<AnalysisKind>,
+    /// Are small pictures kept?
+    keep: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            pictures: None,
+            storage: StorageLimits::default(),
+            backend: Arc::new(FakeBackend::default().closed()),
+            kinds: vec![],
+            keep: false,
+        }
+    }
+}
+
 /// A folder of pictures, its catalogue, and a server over both.
 struct World {
     folder: TempDir,
-    _catalogue: TempDir,
+    catalogue: TempDir,
     store: Arc<SqliteStore>,
     address: SocketAddr,
 }
 
 impl World {
     /// With these pictures and videos, whose content is given.
-    async fn new(
-        files: &[(&str, &[u8])],
-        pictures: Option<Arc<dyn Originals>>,
-        storage: StorageLimits,
-    ) -> Self {
+    async fn new(files: &[(&str, &[u8])], Setup { pictures, storage, backend, kinds, keep }: Setup) -> Self {
         let (folder, catalogue) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
         let store =
@@ -140,23 +139,23 @@ impl World {
         let photos = Photos::start(PhotosConfig {
             store: Arc::clone(&store) as Arc<dyn Store>,
             searcher: Arc::new(searcher),
-            backend: Arc::new(Nobody),
+            backend,
             models: Models { ocr: model(), clip: model(), faces: model(), face_min_score: 0.5 },
             sentence_model: model(),
-            kinds: vec![],
+            kinds,
             same_person: 0.5,
             pictures,
             storage,
             limits: Limits::default(),
-            thumbnails: None,
-            thumbnail_bytes: 0,
+            thumbnails: keep.then(|| catalogue.path().join("thumbnails")),
+            thumbnail_bytes: 1 << 20,
             access: Access::Token(Key::new(TOKEN).unwrap()),
             stop: CancellationToken::new(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router(photos)).await.unwrap() });
-        Self { folder, _catalogue: catalogue, store, address }
+        Self { folder, catalogue, store, address }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -215,7 +214,7 @@ async fn a_file_is_served_only_as_the_catalogue_knows_it() {
     let names = ["plain.png", "long.png", "link.png", "pipe.png", "changed.png", "sub/moved.png"];
     let files: Vec<_> =
         names.map(|name| (name, if name == "long.png" { &long[..] } else { &png[..] })).into();
-    let world = World::new(&files, None, StorageLimits::default()).await;
+    let world = World::new(&files, Setup::default()).await;
     for name in names {
         let (status, _, body) = world.ask(name, "file").await;
         assert!(status == 200 && body == if name == "long.png" { &long[..] } else { &png[..] }, "{name}");
@@ -242,7 +241,7 @@ async fn a_file_is_served_only_as_the_catalogue_knows_it() {
 async fn text_that_bears_a_pictures_name_is_not_shown() {
     let secret: &[u8] = b"root:x:0:0:root:/root:/bin/bash\n";
     let files = [("passwd.jpg", secret), ("passwd.mp4", secret), ("passwd.nef", secret)];
-    let world = World::new(&files, None, StorageLimits::default()).await;
+    let world = World::new(&files, Setup::default()).await;
     for (name, _) in files {
         for what in ["file", "thumbnail"] {
             let (status, code, body) = world.ask(name, what).await;
@@ -262,7 +261,9 @@ async fn a_disk_that_hangs_is_told_and_holds_up_nothing_else() {
         make_time: Duration::from_millis(50),
     };
     let png = picture();
-    let world = World::new(&[("x.png", &png)], Some(disk), limits).await;
+    let world =
+        World::new(&[("x.png", &png)], Setup { pictures: Some(disk), storage: limits, ..Setup::default() })
+            .await;
     for _ in 0..20 {
         for what in ["file", "thumbnail"] {
             let (status, code, _) = world.ask("x.png", what).await;

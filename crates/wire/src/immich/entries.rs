@@ -41,7 +41,7 @@ pub enum Task {
         /// The recogniser.
         recognition: Option<TextRecognition>,
     },
-    /// Read text as the seed stack's fork of Immich asks for it: `{"ocr":{"recognition":{"modelName":"ocr"}}}`.
+    /// Read text as the forked Immich asks for it: `{"ocr":{"recognition":{"modelName":"ocr"}}}`.
     LegacyText,
 }
 
@@ -106,7 +106,7 @@ pub(super) const TEXT: &str = "ocr";
 /// Characters of a reason that are kept.
 const REASON: usize = 200;
 
-/// Model name of the one OCR request the seed stack's fork sends.
+/// Model name of the one OCR request the forked Immich sends.
 const LEGACY_MODEL: &str = "ocr";
 
 impl Entries {

@@ -285,3 +285,26 @@ impl<'de> Deserialize<'de> for Scalar {
 fn shortened(name: &str) -> String {
     name.chars().take(64).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::value::{BytesDeserializer, Error};
+
+    use super::*;
+
+    #[test]
+    fn what_was_expected_is_told() {
+        let told = |text: &str| serde_json::from_str::<RawEntries>(text).unwrap_err().to_string();
+        for (text, expected) in [
+            ("7", "expected an object of tasks"),
+            (r#"{"clip":7}"#, "expected an object of types"),
+            (r#"{"clip":{"visual":7}}"#, "expected an object with modelName"),
+            (r#"{"clip":{"visual":{"options":7}}}"#, "expected an object of options"),
+        ] {
+            assert!(told(text).contains(expected), "{}", told(text));
+        }
+        // JSON has nothing that is no value.
+        let error = Scalar::deserialize(BytesDeserializer::<Error>::new(&[7])).unwrap_err();
+        assert!(error.to_string().ends_with("expected a value"), "{error}");
+    }
+}

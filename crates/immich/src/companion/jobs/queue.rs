@@ -11,9 +11,9 @@ use tokio::{sync::watch, task::spawn_blocking, time::timeout_at};
 use uuid::Uuid;
 
 use super::{
-    book::{Book, NextTask, Refusal},
     file,
     job::End,
+    table::{JobTable, NextTask, Refusal},
     task::{Outcome, Task},
 };
 use crate::{
@@ -47,7 +47,7 @@ struct Shared {
 }
 
 struct State {
-    book: Book,
+    table: JobTable,
     closed: bool,
     /// The version that is in the file.
     written: u64,
@@ -80,13 +80,13 @@ impl Queue {
     /// Goes on with the jobs of a file. Within a Tokio runtime.
     pub(crate) fn open(library: Arc<dyn Library>, file: Option<PathBuf>) -> Self {
         let jobs = file.as_deref().map(file::read).unwrap_or_default();
-        let mut book = Book::new(jobs, library.reruns_as_caller());
-        book.prune(now());
-        let waiting = book.waiting_for_owners();
+        let mut table = JobTable::new(jobs, library.reruns_as_caller());
+        table.prune(now());
+        let waiting = table.waiting_for_owners();
         if waiting > 0 {
             tracing::info!("{waiting} pictures wait for their users to open Immich again");
         }
-        let state = State { book, closed: false, written: 0, write_from: Instant::now(), told: false };
+        let state = State { table, closed: false, written: 0, write_from: Instant::now(), told: false };
         let shared = Arc::new(Shared {
             library,
             file,
@@ -113,10 +113,10 @@ impl Queue {
         into: Option<Uuid>,
         sender: &Arc<Sender>,
     ) -> Result<Added, Refusal> {
-        let (id, already) = self.shared.change(|book| {
-            book.prune(now());
-            let (id, already) = book.add(caller, kind, assets, into, now())?;
-            book.lend(caller.user, sender, (!already && into.is_none()).then_some(id));
+        let (id, already) = self.shared.change(|table| {
+            table.prune(now());
+            let (id, already) = table.add(caller, kind, assets, into, now())?;
+            table.lend(caller.user, sender, (!already && into.is_none()).then_some(id));
             Ok((id, already))
         })?;
         if !already {
@@ -128,25 +128,25 @@ impl Queue {
     /// What a user is told of a job.
     pub(crate) fn told(&self, user: Uuid, id: Uuid) -> Option<Value> {
         let mut state = self.shared.lock();
-        state.book.prune(now());
-        state.book.told(user, id)
+        state.table.prune(now());
+        state.table.told(user, id)
     }
 
     /// What a user is told of all jobs.
     pub(crate) fn told_all(&self, user: Uuid) -> Value {
         let mut state = self.shared.lock();
-        state.book.prune(now());
-        state.book.told_all(user)
+        state.table.prune(now());
+        state.table.told_all(user)
     }
 
     /// Credentials for jobs of a user that wait for some.
     pub(crate) fn lend(&self, user: Uuid, sender: &Arc<Sender>) {
-        self.shared.change(|book| book.lend(user, sender, None));
+        self.shared.change(|table| table.lend(user, sender, None));
     }
 
     /// Stops a job of a user's.
     pub(crate) async fn stop(&self, user: Uuid, id: Uuid) {
-        self.shared.change(|book| book.stop(user, id, now()));
+        self.shared.change(|table| table.stop(user, id, now()));
         self.shared.tell_of_ends();
         self.shared.write_apart().await;
     }
@@ -154,7 +154,7 @@ impl Queue {
     /// Waits until nobody has a picture of an ended job in hand.
     pub(crate) async fn settle(&self, id: Uuid) {
         let mut ends = self.shared.ends.subscribe();
-        while !self.shared.lock().book.is_settled(id) {
+        while !self.shared.lock().table.is_settled(id) {
             if ends.changed().await.is_err() {
                 return;
             }
@@ -165,7 +165,7 @@ impl Queue {
     pub(crate) async fn end(&self, id: Uuid) -> Option<(End, Option<String>)> {
         let mut ends = self.shared.ends.subscribe();
         loop {
-            if let Some(end) = self.shared.lock().book.ended(id) {
+            if let Some(end) = self.shared.lock().table.ended(id) {
                 return Some(end);
             }
             ends.changed().await.ok()?;
@@ -193,11 +193,11 @@ impl Shared {
     }
 
     /// Changes the book.
-    fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut JobTable) -> T) -> T {
         let mut state = self.lock();
-        let result = change(&mut state.book);
+        let result = change(&mut state.table);
         for kind in [RerunKind::Ocr, RerunKind::Clip] {
-            metric::pictures_wait(kind, state.book.waiting(kind));
+            metric::pictures_wait(kind, state.table.waiting(kind));
         }
         drop(state);
         self.wake.send_replace(());
@@ -245,7 +245,7 @@ impl Shared {
         }
         let now = Instant::now();
         let mut until = None;
-        if self.file.is_some() && state.written < state.book.version() {
+        if self.file.is_some() && state.written < state.table.version() {
             if state.write_from <= now {
                 // The other one need not.
                 state.write_from = now + WRITTEN_EVERY;
@@ -253,7 +253,7 @@ impl Shared {
             }
             until = Some(state.write_from);
         }
-        match state.book.next(now) {
+        match state.table.next(now) {
             NextTask::Task(task) => Turn::Task(task),
             NextTask::Wait(other) => Turn::Wait(until.into_iter().chain(other).min()),
         }
@@ -267,7 +267,7 @@ impl Shared {
             }
             other => tracing::debug!(job = %task.job, ?other, "a job pauses"),
         }
-        let counted = self.change(|book| book.finish(task, outcome, Instant::now(), now()));
+        let counted = self.change(|table| table.finish(task, outcome, Instant::now(), now()));
         if let Some(good) = counted {
             metric::picture_ended(task.kind, good);
         }
@@ -287,10 +287,10 @@ impl Shared {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (version, jobs) = {
             let state = self.lock();
-            if state.written == state.book.version() {
+            if state.written == state.table.version() {
                 return;
             }
-            (state.book.version(), state.book.jobs())
+            (state.table.version(), state.table.jobs())
         };
         let written = file::write(path, &jobs);
         let mut state = self.lock();

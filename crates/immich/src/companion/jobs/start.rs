@@ -9,12 +9,12 @@ use tokio::time::timeout;
 use uuid::Uuid;
 use viewfinder_http::proxy::{Body, Visitor};
 
-use super::{Queue, book::Refusal, immich::PATH, queue::Added};
+use super::{Queue, immich::PATH, queue::Added, table::Refusal};
 use crate::{
     companion::{
         Companion,
         as_caller::Sender,
-        judge::{Probe, Verdict, judge, nobody_said},
+        judge::{Authorization, Probe, judge, unauthorized},
         read::Read,
         reply,
     },
@@ -26,14 +26,14 @@ pub(super) type Refused = (&'static str, Box<Response<Body>>);
 
 /// What a job of ours is called.
 #[derive(Deserialize)]
-struct Named {
+struct JobName {
     name: RerunKind,
 }
 
 /// What it is to do.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wanted {
+struct NewJob {
     asset_ids: Vec<Uuid>,
     /// The job that they are added to.
     job: Option<Uuid>,
@@ -41,7 +41,7 @@ struct Wanted {
 
 /// What a job of ours does; none if it is one of Immich's.
 pub(super) async fn kind(read: &Read) -> Option<RerunKind> {
-    read.parse::<Named>().await.map(|named| named.name)
+    read.parse::<JobName>().await.map(|named| named.name)
 }
 
 /// Makes a job of a request's pictures, or adds them to one, if Immich lets the caller start jobs and all of the pictures are the
@@ -55,7 +55,7 @@ pub(super) async fn start(
 ) -> Result<(Uuid, Added), Refused> {
     let caller = allowed(companion, &read.parts, visitor).await?;
     let wanted = read.parse().await;
-    let Wanted { asset_ids: assets, job: into } =
+    let NewJob { asset_ids: assets, job: into } =
         wanted.ok_or_else(|| refused("each value in assetIds must be a UUID, and so must job"))?;
     let needed = match kind {
         RerunKind::Ocr => Capability::RedoText,
@@ -83,7 +83,7 @@ pub(super) async fn start(
         Ok(Err(reason)) => Err(too_much(reason)),
         Err(error) => {
             if let LibraryError::Failed { code, message } = &error
-                && let Some(often) = companion.complaints.hear((code, (&caller).into()))
+                && let Some(often) = companion.warnings.hear((code, (&caller).into()))
             {
                 tracing::warn!(code, message, "a job cannot be started{often}");
             }
@@ -107,14 +107,14 @@ pub(super) async fn allowed(
         needs_user: true,
     };
     let judged = timeout(companion.time, judge(&companion.client, visitor, parts, &probe)).await;
-    match judged.unwrap_or_else(|_| Verdict::Unclear("Immich does not answer in time".to_owned())) {
-        Verdict::Granted(caller, _) => Ok(caller),
-        Verdict::Refused(response) => Err(("refused", response)),
-        Verdict::Unclear(why) => {
-            if let Some(often) = companion.complaints.hear(("unclear_job", visitor.into())) {
+    match judged.unwrap_or_else(|_| Authorization::Unclear("Immich does not answer in time".to_owned())) {
+        Authorization::Granted(caller, _) => Ok(caller),
+        Authorization::Refused(response) => Err(("refused", response)),
+        Authorization::Unclear(why) => {
+            if let Some(often) = companion.warnings.hear(("unclear_job", visitor.into())) {
                 tracing::warn!(why, "a job cannot be judged{often}");
             }
-            Err(("unclear", Box::new(nobody_said())))
+            Err(("unclear", Box::new(unauthorized())))
         }
     }
 }
@@ -133,7 +133,7 @@ fn not_yours(error: &LibraryError) -> Refused {
             let message = "Not found or no asset.update access";
             refusal("refused", StatusCode::BAD_REQUEST, "not_yours", message)
         }
-        LibraryError::NotUnderstood(_) | LibraryError::NothingFound => refused(&error.to_string()),
+        LibraryError::Unsupported(_) | LibraryError::NothingFound => refused(&error.to_string()),
         LibraryError::Failed { code, message } | LibraryError::Picture { code, message } => {
             refusal(code, StatusCode::SERVICE_UNAVAILABLE, code, message)
         }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     companion::as_caller::{PreviewError, Sender},
-    library::{AsCaller, Caller, Library, LibraryError, RerunKind},
+    library::{Caller, ImmichAsCaller, Library, LibraryError, RerunKind},
 };
 
 /// One picture of a job.
@@ -54,7 +54,7 @@ impl Task {
             (Err(_), Some(PreviewError::Refused(words))) => Outcome::Refused(words),
             (Err(_), Some(PreviewError::Away(why))) => Outcome::Later(why),
             // What is not understood is no fault of a picture either: a feature is off, or a key's owner is not known yet.
-            (Err(LibraryError::Failed { message, .. } | LibraryError::NotUnderstood(message)), None) => {
+            (Err(LibraryError::Failed { message, .. } | LibraryError::Unsupported(message)), None) => {
                 Outcome::Later(message)
             }
             (Err(error), _) => Outcome::Failed(error.to_string()),
@@ -75,7 +75,7 @@ impl Listened<'_> {
 }
 
 #[async_trait]
-impl AsCaller for Listened<'_> {
+impl ImmichAsCaller for Listened<'_> {
     async fn preview(&self, asset: Uuid) -> Result<Bytes, String> {
         let sender = self.sender.ok_or("nobody's credentials are at hand")?;
         sender.fetch_preview(asset).await.map_err(|error| {

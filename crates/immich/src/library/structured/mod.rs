@@ -11,7 +11,7 @@ pub(crate) use parse::parse;
 
 /// How many of some people, albums or tags a picture must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Together {
+pub(crate) enum MatchCount {
     All,
     Any,
     None,
@@ -37,7 +37,7 @@ pub(crate) enum Condition {
     Column(Column, Test),
     Flag(Flag, bool),
     /// Which of these the picture must belong to, or show.
-    Members(Members, Together, Vec<Uuid>),
+    Members(Members, MatchCount, Vec<Uuid>),
     /// Of the path of the converted video, if there is one.
     Video(Vec<Test>),
 }
@@ -100,7 +100,7 @@ impl Branch {
     /// Are all of its pictures in albums that are named? Then it does not matter whose they are.
     pub(crate) fn is_confined(&self) -> bool {
         self.0.iter().any(|condition| {
-            matches!(condition, Condition::Members(Members::Albums, Together::Any | Together::All, _))
+            matches!(condition, Condition::Members(Members::Albums, MatchCount::Any | MatchCount::All, _))
         })
     }
 }

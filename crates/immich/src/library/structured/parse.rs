@@ -8,11 +8,11 @@ use super::{
     fields::{Field, Values, field},
 };
 use crate::library::{
-    NotUnderstood, SearchRequest, SearchRoute, cursor,
+    SearchRequest, SearchRoute, Unsupported, cursor,
     fields::{Fields, id, strange},
     order::Order,
-    request::{Allows, Alternative, MOST, Paging, default_size},
-    structured::Together,
+    request::{Alternative, AssetFilter, MOST, Paging, default_size},
+    structured::MatchCount,
     words,
 };
 
@@ -37,11 +37,11 @@ fn known(route: SearchRoute) -> &'static [&'static str] {
 type Read = (Branch, Option<Query>);
 
 /// Reads a body.
-pub(crate) fn parse(route: SearchRoute, body: &Map<String, Value>) -> Result<SearchRequest, NotUnderstood> {
+pub(crate) fn parse(route: SearchRoute, body: &Map<String, Value>) -> Result<SearchRequest, Unsupported> {
     let fields = Fields(body);
     fields.require_known(&[known(route)])?;
     if body.contains_key("queryAssetId") {
-        return Err(NotUnderstood::new("what is similar to a picture is Immich's to say"));
+        return Err(Unsupported::new("what is similar to a picture is Immich's to say"));
     }
     let query = match route {
         SearchRoute::Smart => Some(words::read(&fields.text("query")?.unwrap_or_default())?),
@@ -84,7 +84,7 @@ fn alternatives(
     let all = [query, top_words].into_iter().flatten().reduce(words::both).unwrap_or_default();
     let alternative = |words: Option<Query>, any: Vec<Branch>| Alternative {
         query: words.map_or_else(|| all.clone(), |words| words::both(all.clone(), words)),
-        allows: Allows::Structured(Filter { top: top.clone(), any, unstacked }),
+        allows: AssetFilter::Structured(Filter { top: top.clone(), any, unstacked }),
     };
     if branches.is_empty() {
         return vec![alternative(None, Vec::new())];
@@ -101,29 +101,29 @@ fn alternatives(
     alternatives
 }
 
-fn read_filter(filter: &Map<String, Value>) -> Result<(Read, Vec<Read>), NotUnderstood> {
+fn read_filter(filter: &Map<String, Value>) -> Result<(Read, Vec<Read>), Unsupported> {
     let top = read_branch(filter.iter().filter(|(name, _)| *name != "or"))?;
     let Some(branches) = filter.get("or") else { return Ok((top, Vec::new())) };
     let branches = branches.as_array().filter(|list| (1..=BRANCHES).contains(&list.len()));
     let branches = branches.ok_or_else(|| strange("or"))?.iter().map(|branch| match branch {
         Value::Object(branch) if !branch.is_empty() => read_branch(branch.iter()),
-        _ => Err(NotUnderstood::new("a branch of or is empty, or none")),
+        _ => Err(Unsupported::new("a branch of or is empty, or none")),
     });
     let branches: Vec<Read> = branches.collect::<Result<_, _>>()?;
     if branches.iter().filter(|(_, words)| words.is_some()).count() > SEARCHES {
-        return Err(NotUnderstood::new(format!("more than {SEARCHES} branches of or have words")));
+        return Err(Unsupported::new(format!("more than {SEARCHES} branches of or have words")));
     }
     Ok((top, branches))
 }
 
-fn read_branch<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Result<Read, NotUnderstood> {
+fn read_branch<'a>(fields: impl Iterator<Item = (&'a String, &'a Value)>) -> Result<Read, Unsupported> {
     let (mut branch, mut words) = (Branch::default(), None);
     for (name, operators) in fields {
         let field =
-            field(name).ok_or_else(|| NotUnderstood::new(format!("{name} is not known in a filter")))?;
+            field(name).ok_or_else(|| Unsupported::new(format!("{name} is not known in a filter")))?;
         let Value::Object(operators) = operators else { return Err(strange(name)) };
         if operators.is_empty() {
-            return Err(NotUnderstood::new(format!("{name} has no operator")));
+            return Err(Unsupported::new(format!("{name} has no operator")));
         }
         match field {
             Field::Words => words = Some(read_words(operators).ok_or_else(|| strange(name))??),
@@ -147,9 +147,9 @@ fn conditions(field: Field, operators: &Map<String, Value>) -> Option<Vec<Condit
         Field::Members(members) => {
             let condition = |(operator, value): (&String, &Value)| {
                 let together = match operator.as_str() {
-                    "any" => Together::Any,
-                    "all" => Together::All,
-                    "none" => Together::None,
+                    "any" => MatchCount::Any,
+                    "all" => MatchCount::All,
+                    "none" => MatchCount::None,
                     _ => return None,
                 };
                 let ids: Vec<Uuid> = value.as_array()?.iter().map(id).collect::<Option<_>>()?;
@@ -161,7 +161,7 @@ fn conditions(field: Field, operators: &Map<String, Value>) -> Option<Vec<Condit
     })
 }
 
-fn read_words(operators: &Map<String, Value>) -> Option<Result<Query, NotUnderstood>> {
+fn read_words(operators: &Map<String, Value>) -> Option<Result<Query, Unsupported>> {
     let words = only(operators, "matches")?.as_str()?;
     Some(words::read_text(words).and_then(words::required))
 }

@@ -42,7 +42,7 @@ fn pictures_are_read_and_found_by_their_user_and_nobody_else() {
         ("ann", json!({"queryAssetId": bakery})),
     ] {
         let found = running.search(key, &body);
-        assert!(matches!(found, Err(LibraryError::NotUnderstood(_))), "{body}: {found:?}");
+        assert!(matches!(found, Err(LibraryError::Unsupported(_))), "{body}: {found:?}");
     }
 }
 
@@ -71,7 +71,7 @@ fn filters_and_pages_are_immichs() {
     assert_eq!(found(json!({"query": "ocr:bakery", "id": all[2]})).len(), 3);
     for route in [SearchRoute::Random, SearchRoute::Statistics] {
         let left = running.search_at(route, "ann", &json!({"ocr": "bakery"}));
-        assert!(matches!(left, Err(LibraryError::NotUnderstood(_))), "{left:?}");
+        assert!(matches!(left, Err(LibraryError::Unsupported(_))), "{left:?}");
     }
 }
 
@@ -127,7 +127,7 @@ fn the_second_shape_is_answered_as_far_as_keys_reach() {
         json!({"filter": {"ocr": bakery}, "page": 2}),
     ] {
         let left = running.search("ann", &body);
-        assert!(matches!(left, Err(LibraryError::NotUnderstood(_))), "{body}: {left:?}");
+        assert!(matches!(left, Err(LibraryError::Unsupported(_))), "{body}: {left:?}");
     }
 }
 
@@ -250,5 +250,5 @@ fn a_key_that_is_none_offers_nothing() {
     let capabilities = running.library.capabilities();
     assert!(!capabilities.has(Capability::TextSearch) && capabilities.has(Capability::Marks));
     let found = running.search("ann", &json!({"query": "ocr:bakery"}));
-    assert!(matches!(found, Err(LibraryError::NotUnderstood(_))), "{found:?}");
+    assert!(matches!(found, Err(LibraryError::Unsupported(_))), "{found:?}");
 }

@@ -22,7 +22,7 @@ use viewfinder_http::proxy::ProxyConfig;
 use viewfinder_immich::{
     api::{ApiConfig, ApiLibrary},
     client::Client,
-    library::{AsCaller, Caller, Library as _, LibraryError, Next, RerunKind, SearchRoute},
+    library::{Caller, ImmichAsCaller, Library as _, LibraryError, Next, RerunKind, SearchRoute},
 };
 use viewfinder_index::Models;
 use viewfinder_models::{Role, StoreConfig};
@@ -164,7 +164,7 @@ impl Asker<'_> {
 }
 
 #[async_trait]
-impl AsCaller for Asker<'_> {
+impl ImmichAsCaller for Asker<'_> {
     async fn preview(&self, _: Uuid) -> Result<Bytes, String> {
         Err("previews are read with the library's own key".to_owned())
     }

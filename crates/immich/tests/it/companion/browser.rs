@@ -108,7 +108,7 @@ async fn a_photos_menu_gets_two_entries_that_look_and_work_like_their_neighbours
         .value("document.querySelectorAll('[data-viewfinder=close]').forEach((close) => close.click())")
         .await;
     browser.until("document.querySelectorAll('[data-viewfinder=toast]').length", json!(0)).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn the_entries_speak_the_pages_language_and_come_back_when_the_menu_is_mad
     // The choice of the settings wins over the page's attribute.
     browser.value("localStorage.setItem('lang', '\"zh_Hans\"'); build()").await;
     browser.until(entries, json!(["重新生成 OCR 数据", "重新生成 CLIP 向量"])).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn the_entries_are_lit_by_the_mouse_and_by_the_keys_as_immichs_are() {
     assert_eq!(browser.value(lit).await, json!(["Download", "Regenerate CLIP vectors"]));
     browser.value(&mouse("mouseleave")).await;
     assert_eq!(browser.value(lit).await, json!(["Download"]));
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 /// What a selection's menu offers.
@@ -245,7 +245,7 @@ async fn a_selection_in_sight_is_done_again() {
         let others = "document.querySelectorAll('#context-menu-album [data-viewfinder]').length";
         assert_eq!(browser.value(others).await, 0);
     }
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -299,7 +299,7 @@ async fn a_selection_out_of_sight_is_asked_of_immichs_page_and_sent_in_parts() {
         browser.until("told", json!(["done"])).await;
         assert_eq!(running.immich.asked().pop().unwrap().body["name"], "regenerate-thumbnail");
     }
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -361,7 +361,7 @@ async fn a_job_is_told_wherever_immich_is_opened_until_it_is_stopped() {
     browser.until(TOAST, json!(stopped)).await;
     let asked = json!([{"method": "DELETE", "path": format!("{JOBS}/job-1"), "body": null}]);
     assert_eq!(browser.value("jobRoutes.asked()").await, asked);
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -387,7 +387,7 @@ async fn a_closed_note_stays_closed_and_the_jobs_end_is_told() {
     browser.until("jobRoutes.polls", json!(1)).await;
     browser.value("new Promise((done) => setTimeout(done, 100))").await;
     assert_eq!(browser.value(TOAST).await, json!([]));
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -406,7 +406,7 @@ async fn what_runs_already_is_said_to_run_already() {
         ["Regenerate OCR data", "This is already running"]
     ]);
     browser.until(notes, expected).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -438,7 +438,7 @@ async fn jobs_are_asked_for_by_sessions_only_and_seldom_by_hidden_pages() {
         )
         .await;
     browser.until(TOAST, json!(["Regenerate OCR data…", "4,000 of 5,210 done, 2 failed"])).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -472,7 +472,7 @@ async fn a_phone_shows_notes_and_entries_whole() {
         return left >= 0 && right <= innerWidth
             && entry.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2)); })";
     assert_eq!(browser.value(entries).await, json!([true, true]));
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -491,7 +491,7 @@ async fn a_note_makes_way_for_the_editor() {
     browser.until(place, json!("bottom")).await;
     browser.value("build()").await;
     browser.until(place, json!("top")).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -503,7 +503,7 @@ async fn vectors_are_not_offered_while_immichs_search_by_them_is_off() {
     go(&mut browser, &running, &format!("/photos/{OWN}"), "en").await;
     let entries = "[...document.querySelectorAll('[data-viewfinder]')].map((li) => li.textContent.trim())";
     browser.until(entries, json!(["Regenerate OCR data"])).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -542,7 +542,7 @@ async fn text_that_was_searched_for_is_marked_where_it_is() {
 
     browser.value("history.pushState(null, '', '/photos'); build()").await;
     browser.until("document.querySelectorAll('[data-viewfinder=marks]').length", json!(0)).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 /// From now on, these lines are read in every photo; counts how often they are asked for.
@@ -590,7 +590,7 @@ async fn a_mistaken_word_is_marked_where_it_is_nearly_so_and_only_if_it_is_nowhe
         browser.value("new Promise((done) => setTimeout(done, 100))").await;
         assert_eq!(browser.value(MARKED).await, lines, "{words}");
     }
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -635,7 +635,7 @@ async fn words_of_plain_searches_are_marked_where_they_stand_and_text_in_every_w
     // What a search for files names is no text in a picture.
     open_found(&mut browser, &json!({"originalFileName": "cat"})).await;
     browser.until("document.querySelectorAll('[data-viewfinder=marks]').length", json!(0)).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -665,7 +665,7 @@ async fn marks_leave_the_editor_and_are_drawn_anew_when_the_picture_changes() {
     browser.value(&format!("{image}.src = {image}.src.replace('after', 'later')")).await;
     browser.until(MARKED, json!([0])).await;
     assert_eq!(browser.value("asked").await, 1);
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -687,7 +687,7 @@ async fn a_search_for_text_without_words_says_what_to_write() {
         browser.value("history.pushState(null, '', '/search?query={\"query\":\"ocr:a\"}'); build()").await;
         browser.until(TOAST, json!([])).await;
     }
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 /// How often the page told of its anchors.
@@ -748,7 +748,7 @@ async fn anchors_that_are_missing_are_told_once_and_again_when_they_are_found() 
     until_missing(&running, Capability::Marks, true).await;
     go(&mut browser, &running, &path, "en").await;
     until_missing(&running, Capability::Marks, false).await;
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]
@@ -807,7 +807,7 @@ async fn on_pages_without_the_anchors_nothing_happens() {
         .await;
     browser.value("new Promise((done) => setTimeout(done, 500))").await;
     assert_eq!(browser.value("document.querySelectorAll('[data-viewfinder]').length").await, 0);
-    assert!(browser.complaints.is_empty(), "{:?}", browser.complaints);
+    assert!(browser.warnings.is_empty(), "{:?}", browser.warnings);
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 mod anchors;
 mod browser;
 mod chunks;
-mod complaints;
 mod features;
 mod immich;
 mod jobs;
@@ -11,3 +10,4 @@ mod page;
 mod reruns;
 mod searches;
 mod support;
+mod warnings;

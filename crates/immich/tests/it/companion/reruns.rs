@@ -501,7 +501,7 @@ async fn trouble_that_passes_pauses_a_job() {
     let running = Running::start().await;
     for trouble in [
         LibraryError::Failed { code: "database_away", message: "no connection".into() },
-        LibraryError::NotUnderstood("search by meaning is off".into()),
+        LibraryError::Unsupported("search by meaning is off".into()),
     ] {
         *running.shelf.trouble.lock().unwrap() = Some(trouble.clone());
         let job = start(&running, SESSION, &pictures(0..4)).await;

@@ -156,7 +156,7 @@ async fn trouble_here_leaves_plain_searches_to_immich_as_they_came() {
     let running = Running::start().await;
     let body = json!({"query": "a cat", "size": 7, "withExif": true});
     for trouble in [
-        LibraryError::NotUnderstood("unheardOf is not known".into()),
+        LibraryError::Unsupported("unheardOf is not known".into()),
         LibraryError::Failed { code: "database_away", message: "no connection".into() },
     ] {
         *running.shelf.trouble.lock().unwrap() = Some(trouble);
@@ -305,8 +305,7 @@ async fn a_search_of_the_second_shape_is_answered_where_immich_knows_it() {
 async fn text_beside_a_filter_is_never_said_in_a_way_that_immich_refuses() {
     let running = Running::start().await;
     running.immich.is_newer();
-    *running.shelf.trouble.lock().unwrap() =
-        Some(LibraryError::NotUnderstood("brandNew is not known".into()));
+    *running.shelf.trouble.lock().unwrap() = Some(LibraryError::Unsupported("brandNew is not known".into()));
     let filter = json!({"brandNew": {"eq": 1}});
     let body = json!({"query": "ocr:发票", "language": "zh", "filter": filter, "withExif": true});
     for path in ["/api/search/smart", "/api/search/metadata"] {
@@ -353,8 +352,7 @@ async fn text_is_counted_and_drawn_from() {
     running.immich.is_newer();
     assert_eq!(running.post("/api/search/statistics", structured).await.json(), json!({"total": 500}));
     // What cannot be counted here is counted by Immich.
-    *running.shelf.trouble.lock().unwrap() =
-        Some(LibraryError::NotUnderstood("unheardOf is not known".into()));
+    *running.shelf.trouble.lock().unwrap() = Some(LibraryError::Unsupported("unheardOf is not known".into()));
     let answer = running.post("/api/search/statistics", json!({"ocr": "发票"})).await;
     assert_eq!(answer.json(), json!({"total": 45}));
     // On its own path: a list would be no answer. A prefix is taken away, and nothing else is changed.

@@ -26,7 +26,8 @@ use viewfinder_immich::{
     client::Client,
     companion::{Companion, CompanionConfig},
     library::{
-        AsCaller, Caller, Capabilities, Capability, Library, LibraryError, Next, Page, RerunKind, SearchRoute,
+        Caller, Capabilities, Capability, ImmichAsCaller, Library, LibraryError, Next, Page, RerunKind,
+        SearchRoute,
     },
 };
 
@@ -125,7 +126,7 @@ impl Library for Shelf {
         caller: &Caller,
         route: SearchRoute,
         body: &Value,
-        _: &dyn AsCaller,
+        _: &dyn ImmichAsCaller,
     ) -> Result<Page, LibraryError> {
         self.asked.lock().unwrap().push((*caller, body.clone()));
         self.routes.lock().unwrap().push(route);
@@ -150,7 +151,7 @@ impl Library for Shelf {
         caller: &Caller,
         kind: RerunKind,
         assets: &[Uuid],
-        immich: &dyn AsCaller,
+        immich: &dyn ImmichAsCaller,
     ) -> Result<(), LibraryError> {
         self.work.pass().await;
         self.think().await;

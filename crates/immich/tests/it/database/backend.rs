@@ -1,24 +1,15 @@
 //! What stands in for the engine: known vectors for known words, and the answer that a real Immich was given for a picture.
-use std::sync::Mutex;
-use viewfinder_core::{
-    Answer, AnswerFuture, Backend, EngineStatus, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
-    SentenceRequest, TaskError, ocr,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use serde_json::Value;
+use viewfinder_core::{PictureTask, ocr};
+use viewfinder_test_support::{Contents, FakeBackend};
 
 /// Numbers in a vector, as in Immich's column.
 pub(crate) const WIDTH: usize = 512;
-
-/// Answers at once, and remembers what it was asked.
-#[derive(Default)]
-pub(crate) struct Answers {
-    pub(crate) asked: Mutex<Vec<String>>,
-    /// Numbers in the vectors of pictures and sentences, if not [`WIDTH`].
-    pub(crate) width: Mutex<Option<usize>>,
-    /// Sentences are refused.
-    pub(crate) down: Mutex<bool>,
-}
 
 /// A direction for words: those that begin alike point alike.
 pub(crate) fn direction(text: &str, width: usize) -> Vec<f32> {
@@ -30,52 +21,41 @@ pub(crate) fn direction(text: &str, width: usize) -> Vec<f32> {
     vector
 }
 
-impl Answers {
-    fn note(&self, what: String) {
-        self.asked.lock().unwrap().push(what);
-    }
-
-    fn width(&self) -> usize {
-        self.width.lock().unwrap().unwrap_or(WIDTH)
-    }
+/// It makes vectors of so many numbers.
+pub(crate) fn backend(width: &Arc<AtomicUsize>) -> FakeBackend {
+    let (of_pictures, of_sentences) = (Arc::clone(width), Arc::clone(width));
+    FakeBackend::looking(move |request| {
+        let (size, lines) = captured();
+        let lines = if request.bytes.is_empty() { vec![] } else { lines };
+        // What is embedded are words here; what is read is a picture.
+        let text = std::str::from_utf8(&request.bytes).unwrap_or_default();
+        let vector = direction(text, of_pictures.load(Ordering::Relaxed));
+        Ok(Contents { size, lines, vector, ..Contents::default() })
+    })
+    .understanding(move |request| direction(&request.text, of_sentences.load(Ordering::Relaxed)))
 }
 
-impl Backend for Answers {
-    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
-        let answer = match &request.tasks[0] {
-            PictureTask::Embed { model } => {
-                self.note(format!("embed {model}"));
-                Answer::Embedding(direction(std::str::from_utf8(&request.bytes).unwrap(), self.width()))
-            }
-            PictureTask::Text { detection, options, .. } => {
-                self.note(format!(
-                    "read {detection} {} {} {}",
-                    options.detection_min_score, options.recognition_min_score, options.max_resolution
-                ));
-                if request.bytes.is_empty() { Answer::Text(Vec::new()) } else { Answer::Text(captured().1) }
-            }
-            other => panic!("nobody asks {other:?}"),
-        };
-        let [width, height] = captured().0;
-        Box::pin(
-            async move { Ok(PictureAnswer { width, height, answers: vec![Ok::<_, TaskError>(answer)] }) },
+/// What it was asked, pictures first.
+pub(crate) fn asked(backend: &FakeBackend) -> Vec<String> {
+    let pictures = backend.pictures.lock().unwrap();
+    let pictures = pictures.iter().map(|request| match &request.tasks[..] {
+        [PictureTask::Embed { model }] => format!("embed {model}"),
+        [PictureTask::Text { detection, options, .. }] => format!(
+            "read {detection} {} {} {}",
+            options.detection_min_score, options.recognition_min_score, options.max_resolution
+        ),
+        other => panic!("nobody asks {other:?}"),
+    });
+    let sentences = backend.sentences.lock().unwrap();
+    let sentences = sentences.iter().map(|request| {
+        format!(
+            "sentence {} {} {}",
+            request.model,
+            request.text,
+            request.language.as_deref().unwrap_or_default()
         )
-    }
-
-    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
-        let SentenceRequest { model, text, language } = request;
-        self.note(format!("sentence {model} {text} {}", language.unwrap_or_default()));
-        let down = *self.down.lock().unwrap();
-        let vector = direction(&text, self.width());
-        let away = || TaskError::new(ErrorCode::NodeUnavailable, "no engine is up");
-        Box::pin(async move { if down { Err(away()) } else { Ok(vector) } })
-    }
-
-    fn status(&self) -> EngineStatus {
-        unreachable!("the library does not ask")
-    }
-
-    fn unload(&self) {}
+    });
+    pictures.chain(sentences).collect()
 }
 
 /// The answer that Immich 2.7.5 got from its machine-learning server in a recorded run: size of the picture, and lines.

@@ -1,9 +1,12 @@
 //! Finding what pictures show, alone and together with text.
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
+use viewfinder_core::ErrorCode;
 use viewfinder_immich::database::Error;
 
 use crate::database::{
-    backend::{WIDTH, direction},
+    backend::{WIDTH, asked, direction},
     world::World,
 };
 
@@ -31,9 +34,9 @@ fn what_is_shown_is_found_and_the_rest_is_not() {
         world.show(beach, &direction("beach", WIDTH));
         let library = world.open();
         assert_eq!(world.found(&library, json!({"query": "beach", "language": "en"})), ["beach.jpg"]);
-        assert_eq!(*world.answers.asked.lock().unwrap(), ["sentence ViT-B-32__openai beach en"]);
+        assert_eq!(asked(&world.answers), ["sentence ViT-B-32__openai beach en"]);
         world.found(&library, json!({"query": "beach", "language": "en", "page": 2}));
-        assert_eq!(world.answers.asked.lock().unwrap().len(), 1, "turning pages asks nothing again");
+        assert_eq!(asked(&world.answers).len(), 1, "turning pages asks nothing again");
     }
 }
 
@@ -74,7 +77,7 @@ fn a_filter_that_leaves_few_finds_them_all_the_same() {
 fn vectors_of_another_width_are_refused_and_so_is_a_search_that_is_switched_off() {
     for world in worlds() {
         let library = world.open();
-        *world.answers.width.lock().unwrap() = Some(768);
+        world.width.store(768, Ordering::Relaxed);
         let error = world.search(&library, json!({"query": "beach"})).unwrap_err();
         assert!(matches!(error, Error::Width { vector: 768, column: 512, .. }), "{error}");
         assert!(world.found(&library, json!({"query": "ocr:beach"})).is_empty(), "text needs no vector");
@@ -97,7 +100,7 @@ fn the_model_that_immich_is_set_to_is_asked() {
         let shown = world.picture("shown.jpg");
         world.show(shown, &direction("beach", WIDTH));
         assert_eq!(world.found(&library, json!({"query": "beach"})), ["shown.jpg"]);
-        assert_eq!(*world.answers.asked.lock().unwrap(), ["sentence nllb-clip-base-siglip__v1 beach "]);
+        assert_eq!(asked(&world.answers), ["sentence nllb-clip-base-siglip__v1 beach "]);
     }
 }
 
@@ -108,7 +111,7 @@ fn without_an_engine_text_is_found_and_the_rest_is_immichs() {
         world.show(shown, &direction("cafe", WIDTH));
         world.with_text("read.jpg", &["the beach bar"]);
         let library = world.open();
-        *world.answers.down.lock().unwrap() = true;
+        world.answers.fail(ErrorCode::NodeUnavailable);
         assert_eq!(world.found(&library, json!({"query": "beach"})), ["read.jpg"]);
         let error = world.search(&library, json!({"query": "cafe"})).unwrap_err();
         assert!(matches!(error, Error::Engine(_)), "{error}");

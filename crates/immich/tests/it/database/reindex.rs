@@ -185,5 +185,5 @@ fn some_are_chosen_by_the_filters_of_searches() {
     wait(library.reindex(RerunKind::Clip, Which::All, &Query::default(), &preview, |_, _| false)).unwrap();
     assert_eq!(only("path:.jpg").unwrap(), 3);
     assert_eq!(all_of(&library, RerunKind::Clip, Which::All).done, 2);
-    assert!(matches!(only("receipt"), Err(Error::NotUnderstood(_))));
+    assert!(matches!(only("receipt"), Err(Error::Unsupported(_))));
 }

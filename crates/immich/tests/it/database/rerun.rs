@@ -1,5 +1,5 @@
 //! Doing pictures again: what is written, compared with what a real Immich 2.7.5 wrote for the same answer, and who may.
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::atomic::Ordering};
 
 use bytes::Bytes;
 use serde_json::json;
@@ -10,7 +10,7 @@ use viewfinder_immich::{
 };
 
 use crate::database::{
-    backend::{WIDTH, direction},
+    backend::{WIDTH, asked, direction},
     world::{V1, World, wait},
 };
 
@@ -47,7 +47,7 @@ fn text_is_written_as_immich_writes_it() {
         let id = world.with_text("readme.jpg", &["something old"]);
         let library = world.open();
         rerun(&world, &library, RerunKind::Ocr, &[id, id]).unwrap();
-        assert_eq!(*world.answers.asked.lock().unwrap(), ["read PP-OCRv5_mobile 0.5 0.8 736"]);
+        assert_eq!(asked(&world.answers), ["read PP-OCRv5_mobile 0.5 0.8 736"]);
 
         let columns = [
             "id",
@@ -114,7 +114,7 @@ fn vectors_are_written_and_replaced() {
             assert_eq!(row.get::<_, pgvector::Vector>(0).to_vec(), direction("beach", WIDTH));
         }
         assert_eq!(world.count("smart_search"), 2);
-        assert_eq!(world.answers.asked.lock().unwrap()[0], "embed ViT-B-32__openai");
+        assert_eq!(asked(&world.answers)[0], "embed ViT-B-32__openai");
     }
 }
 
@@ -124,7 +124,7 @@ fn a_vector_of_another_width_is_refused_and_nothing_is_lost() {
         let id = world.picture("one.jpg");
         world.show(id, &direction("zzz", WIDTH));
         let library = world.open();
-        *world.answers.width.lock().unwrap() = Some(768);
+        world.width.store(768, Ordering::Relaxed);
         let error = rerun(&world, &library, RerunKind::Clip, &[id]).unwrap_err();
         assert!(matches!(error, Error::Width { vector: 768, column: 512, .. }), "{error}");
         assert_eq!(world.count("smart_search"), 1);

@@ -1,5 +1,5 @@
 //! A small Immich: users, pictures, and what is known about them.
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, atomic::AtomicUsize};
 
 use postgres::{Client, NoTls, types::ToSql};
 use serde_json::Value;
@@ -11,10 +11,10 @@ use viewfinder_immich::{
     database::{Database, DatabaseConfig, Error},
     library::{Caller, Page, SearchRequest, SearchRoute},
 };
-use viewfinder_test_support::{PostgresServer, PostgresVersion};
+use viewfinder_test_support::{FakeBackend, PostgresServer, PostgresVersion};
 
 use crate::database::{
-    backend::Answers,
+    backend::{self, WIDTH},
     layout::{self, Layout},
 };
 
@@ -46,7 +46,7 @@ pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime().block_on(future)
 }
 
-pub(crate) fn config(url: &str, answers: &Arc<Answers>) -> DatabaseConfig {
+pub(crate) fn config(url: &str, answers: &Arc<FakeBackend>) -> DatabaseConfig {
     DatabaseConfig {
         database_url: url.to_owned(),
         text_search_config: None,
@@ -60,7 +60,9 @@ pub(crate) fn config(url: &str, answers: &Arc<Answers>) -> DatabaseConfig {
 /// A database with Immich's tables, which is filled first and opened then.
 pub(crate) struct World {
     pub(crate) url: String,
-    pub(crate) answers: Arc<Answers>,
+    pub(crate) answers: Arc<FakeBackend>,
+    /// Numbers in the vectors that it makes.
+    pub(crate) width: Arc<AtomicUsize>,
     /// The user who searches.
     pub(crate) me: Uuid,
     /// Whose tables it has, and where it is.
@@ -107,8 +109,9 @@ impl World {
 
     fn at(url: String, name: String) -> Self {
         let client = Client::connect(&url, NoTls).unwrap();
-        let mut world =
-            Self { url, answers: Arc::default(), me: Uuid::nil(), name, client: Mutex::new(client) };
+        let width = Arc::new(AtomicUsize::new(WIDTH));
+        let answers = Arc::new(backend::backend(&width));
+        let mut world = Self { url, answers, width, me: Uuid::nil(), name, client: Mutex::new(client) };
         world.me = world.user("me");
         world
     }

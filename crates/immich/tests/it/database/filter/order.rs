@@ -7,7 +7,7 @@ use viewfinder_immich::{
 
 use super::{found, search};
 use crate::database::{
-    backend::{WIDTH, direction},
+    backend::{WIDTH, asked, direction},
     world::{World, names, sorted},
 };
 
@@ -168,7 +168,7 @@ fn words_of_a_smart_search_stand_beside_a_filter() {
         assert_eq!(smart(json!({"query": "beach", "filter": {"ocr": {"matches": "bar"}}})), ["read"]);
         let or = json!({"or": [favourite, {"ocr": {"matches": "bar"}}]});
         assert_eq!(smart(json!({"query": "beach", "filter": or})), ["read", "shown"]);
-        assert_eq!(world.answers.asked.lock().unwrap().len(), 1, "the same words are asked about once");
+        assert_eq!(asked(&world.answers).len(), 1, "the same words are asked about once");
     }
 }
 

@@ -118,13 +118,13 @@ fn albums_stand_in_for_owners() {
                 let request =
                     SearchRequest::parse(SearchRoute::Metadata, &json!({"filter": filter})).unwrap();
                 let refused = wait(library.search(&world.caller(), &request));
-                assert!(matches!(refused, Err(Error::NotUnderstood(_))), "{filter}: {refused:?}");
+                assert!(matches!(refused, Err(Error::Unsupported(_))), "{filter}: {refused:?}");
             }
         }
         world.sql("UPDATE album SET \"deletedAt\" = now() WHERE id = $1", &[&shared]);
         let body = json!({"filter": {"albumIds": {"any": [shared]}}});
         let request = SearchRequest::parse(SearchRoute::Metadata, &body).unwrap();
-        assert!(matches!(wait(library.search(&world.caller(), &request)), Err(Error::NotUnderstood(_))));
+        assert!(matches!(wait(library.search(&world.caller(), &request)), Err(Error::Unsupported(_))));
     }
 }
 
@@ -135,7 +135,7 @@ fn albums_of_tables_that_are_not_known_are_left_to_immich() {
     let library = world.open();
     let body = json!({"filter": {"albumIds": {"any": [shared]}, "ocr": {"matches": "findme"}}});
     let request = SearchRequest::parse(SearchRoute::Metadata, &body).unwrap();
-    assert!(matches!(wait(library.search(&world.caller(), &request)), Err(Error::NotUnderstood(_))));
+    assert!(matches!(wait(library.search(&world.caller(), &request)), Err(Error::Unsupported(_))));
 }
 
 #[test]

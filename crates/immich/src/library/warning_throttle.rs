@@ -8,7 +8,7 @@ use viewfinder_http::proxy::Visitor;
 use crate::library::Caller;
 
 /// Warnings, by the stable code of their cause and by who gave it.
-pub type Complaints = viewfinder_http::proxy::Complaints<(&'static str, Who)>;
+pub type WarningThrottle = viewfinder_http::proxy::WarningThrottle<(&'static str, Who)>;
 
 /// Who gave cause for a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,22 +13,22 @@ const MOST: usize = 1000;
 ///
 /// `K` says which warnings are the same: their cause, and who gave it.
 #[derive(Debug)]
-pub struct Complaints<K>(Mutex<VecDeque<Complaint<K>>>);
+pub struct WarningThrottle<K>(Mutex<VecDeque<Throttled<K>>>);
 
 #[derive(Debug)]
-struct Complaint<K> {
+struct Throttled<K> {
     of: K,
     said: Instant,
     unsaid: u64,
 }
 
-impl<K> Default for Complaints<K> {
+impl<K> Default for WarningThrottle<K> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: PartialEq> Complaints<K> {
+impl<K: PartialEq> WarningThrottle<K> {
     /// Is it to be said now? Then with what belongs behind the words: nothing, or ` (12 times in the last 10 minutes)`.
     pub fn hear(&self, of: K) -> Option<String> {
         self.hear_at(of, Instant::now())
@@ -55,7 +55,7 @@ impl<K: PartialEq> Complaints<K> {
             known.remove(place);
         }
         known.truncate(MOST - 1);
-        known.push_front(Complaint { of, said: now, unsaid: 0 });
+        known.push_front(Throttled { of, said: now, unsaid: 0 });
         Some(behind)
     }
 }
@@ -64,14 +64,14 @@ impl<K: PartialEq> Complaints<K> {
 mod tests {
     use super::*;
 
-    fn heard(complaints: &Complaints<u32>, of: u32, after: u64, start: Instant) -> Option<String> {
-        complaints.hear_at(of, start + Duration::from_secs(after))
+    fn heard(warnings: &WarningThrottle<u32>, of: u32, after: u64, start: Instant) -> Option<String> {
+        warnings.hear_at(of, start + Duration::from_secs(after))
     }
 
     #[test]
     fn a_warning_is_said_once_in_a_while_with_how_often_there_was_reason_to() {
-        let (complaints, start) = (Complaints::default(), Instant::now());
-        let said = |of, after| heard(&complaints, of, after, start);
+        let (warnings, start) = (WarningThrottle::default(), Instant::now());
+        let said = |of, after| heard(&warnings, of, after, start);
         assert_eq!(said(1, 0).as_deref(), Some(""));
         for second in 1..600 {
             assert_eq!(said(1, second), None);
@@ -84,12 +84,12 @@ mod tests {
 
     #[test]
     fn the_oldest_is_forgotten() {
-        let (complaints, start) = (Complaints::default(), Instant::now());
+        let (warnings, start) = (WarningThrottle::default(), Instant::now());
         for of in 0..=MOST as u32 {
-            assert!(heard(&complaints, of, 0, start).is_some());
+            assert!(heard(&warnings, of, 0, start).is_some());
         }
-        assert_eq!(complaints.0.lock().unwrap().len(), MOST);
-        assert_eq!(heard(&complaints, 1, 1, start), None);
-        assert!(heard(&complaints, 0, 1, start).is_some());
+        assert_eq!(warnings.0.lock().unwrap().len(), MOST);
+        assert_eq!(heard(&warnings, 1, 1, start), None);
+        assert!(heard(&warnings, 0, 1, start).is_some());
     }
 }

@@ -135,7 +135,7 @@ impl Entry {
 }
 
 /// All jobs.
-pub(crate) struct Book {
+pub(crate) struct JobTable {
     entries: Vec<Entry>,
     /// Do previews come with the credentials of whoever asked for a job?
     as_caller: bool,
@@ -154,7 +154,7 @@ pub(crate) enum NextTask {
     Wait(Option<Instant>),
 }
 
-impl Book {
+impl JobTable {
     pub(crate) fn new(jobs: Vec<Job>, as_caller: bool) -> Self {
         let entries = jobs.into_iter().map(Entry::new).collect();
         Self { entries, as_caller, turns: 0, served: HashMap::new(), version: 0 }
@@ -478,8 +478,8 @@ mod tests {
         (from..from + count).map(|number| Uuid::from_u128(number as u128)).collect()
     }
 
-    fn task(book: &mut Book, now: Instant) -> Task {
-        match book.next(now) {
+    fn task(table: &mut JobTable, now: Instant) -> Task {
+        match table.next(now) {
             NextTask::Task(task) => task,
             NextTask::Wait(until) => panic!("nothing to do until {until:?}"),
         }
@@ -487,90 +487,90 @@ mod tests {
 
     #[test]
     fn nobody_has_too_much_to_do() {
-        let mut book = Book::new(Vec::new(), false);
+        let mut table = JobTable::new(Vec::new(), false);
         let user = caller(1);
-        let (first, _) = book.add(&user, KIND, &pictures(0, JOB_PICTURES), None, 0).unwrap();
+        let (first, _) = table.add(&user, KIND, &pictures(0, JOB_PICTURES), None, 0).unwrap();
         let another = pictures(JOB_PICTURES, JOB_PICTURES);
-        assert_eq!(book.add(&user, KIND, &another[..1], Some(first), 0), Err(Refusal::JobFull));
-        assert!(book.add(&user, KIND, &another, None, 0).is_ok());
+        assert_eq!(table.add(&user, KIND, &another[..1], Some(first), 0), Err(Refusal::JobFull));
+        assert!(table.add(&user, KIND, &another, None, 0).is_ok());
         let more = pictures(2 * JOB_PICTURES, 1);
-        assert_eq!(book.add(&user, KIND, &more, None, 0), Err(Refusal::UserFull));
-        assert_eq!(book.add(&user, KIND, &another[..1], None, 0).map(|added| added.1), Ok(true));
+        assert_eq!(table.add(&user, KIND, &more, None, 0), Err(Refusal::UserFull));
+        assert_eq!(table.add(&user, KIND, &another[..1], None, 0).map(|added| added.1), Ok(true));
         // Others have room, and so has who stops something.
-        assert!(book.add(&caller(2), KIND, &more, None, 0).is_ok());
-        book.stop(user.user, first, 0);
+        assert!(table.add(&caller(2), KIND, &more, None, 0).is_ok());
+        table.stop(user.user, first, 0);
         for job in 0..USER_JOBS - 1 {
-            assert!(book.add(&user, KIND, &pictures(1_000_000 + job, 1), None, 0).is_ok());
+            assert!(table.add(&user, KIND, &pictures(1_000_000 + job, 1), None, 0).is_ok());
         }
-        assert_eq!(book.add(&user, KIND, &more, None, 0), Err(Refusal::TooManyJobs));
-        assert_eq!(book.add(&user, KIND, &[], None, 0), Err(Refusal::NothingToDo));
+        assert_eq!(table.add(&user, KIND, &more, None, 0), Err(Refusal::TooManyJobs));
+        assert_eq!(table.add(&user, KIND, &[], None, 0), Err(Refusal::NothingToDo));
     }
 
     #[test]
     fn ended_jobs_are_forgotten() {
-        let mut book = Book::new(Vec::new(), false);
-        let add = |book: &mut Book, user: u128, number: usize, ended: Option<u64>| {
-            let (id, _) = book.add(&caller(user), KIND, &pictures(number, 1), None, 0).unwrap();
+        let mut table = JobTable::new(Vec::new(), false);
+        let add = |table: &mut JobTable, user: u128, number: usize, ended: Option<u64>| {
+            let (id, _) = table.add(&caller(user), KIND, &pictures(number, 1), None, 0).unwrap();
             if let Some(ended) = ended {
-                book.stop(caller(user).user, id, ended);
+                table.stop(caller(user).user, id, ended);
             }
             id
         };
-        let running = add(&mut book, 1, 0, None);
-        let old = add(&mut book, 1, 1, Some(1000));
-        let ids: Vec<_> = (0..30).map(|number| add(&mut book, 1, number + 2, Some(1001))).collect();
-        let other = add(&mut book, 2, 1, Some(1001));
-        book.prune(1000 + KEPT);
-        let has = |book: &Book, user: u128, id: Uuid| book.told(caller(user).user, id).is_some();
-        assert!(has(&book, 1, running) && has(&book, 2, other) && !has(&book, 1, old));
-        let kept: Vec<bool> = ids.iter().map(|id| has(&book, 1, *id)).collect();
+        let running = add(&mut table, 1, 0, None);
+        let old = add(&mut table, 1, 1, Some(1000));
+        let ids: Vec<_> = (0..30).map(|number| add(&mut table, 1, number + 2, Some(1001))).collect();
+        let other = add(&mut table, 2, 1, Some(1001));
+        table.prune(1000 + KEPT);
+        let has = |table: &JobTable, user: u128, id: Uuid| table.told(caller(user).user, id).is_some();
+        assert!(has(&table, 1, running) && has(&table, 2, other) && !has(&table, 1, old));
+        let kept: Vec<bool> = ids.iter().map(|id| has(&table, 1, *id)).collect();
         assert_eq!(kept, [vec![false; 10], vec![true; 20]].concat());
-        book.prune(1001 + KEPT);
-        assert_eq!(book.jobs().len(), 1);
+        table.prune(1001 + KEPT);
+        assert_eq!(table.jobs().len(), 1);
         for user in 0..60 {
             for number in 0..20 {
-                add(&mut book, 100 + user, number, Some(9000));
+                add(&mut table, 100 + user, number, Some(9000));
             }
         }
-        book.prune(9000);
-        assert_eq!(book.jobs().len(), ENDED + 1);
+        table.prune(9000);
+        assert_eq!(table.jobs().len(), ENDED + 1);
     }
 
     #[test]
     fn pauses_grow_up_to_a_minute_and_end_after_a_day() {
-        let mut book = Book::new(Vec::new(), false);
-        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 2), None, 0).unwrap();
+        let mut table = JobTable::new(Vec::new(), false);
+        let (id, _) = table.add(&caller(1), KIND, &pictures(0, 2), None, 0).unwrap();
         let mut now = Instant::now();
         let mut pauses = Vec::new();
         for _ in 0..TRIES {
-            let both = [task(&mut book, now), task(&mut book, now)];
+            let both = [task(&mut table, now), task(&mut table, now)];
             for task in &both {
-                assert_eq!(book.finish(task, Outcome::Later("away".to_owned()), now, 0), None);
+                assert_eq!(table.finish(task, Outcome::Later("away".to_owned()), now, 0), None);
             }
-            let NextTask::Wait(Some(until)) = book.next(now) else { panic!("it does not pause") };
+            let NextTask::Wait(Some(until)) = table.next(now) else { panic!("it does not pause") };
             pauses.push((until - now).as_millis());
             now = until;
         }
         assert_eq!(pauses[..9], [500, 1000, 2000, 4000, 8000, 16000, 32000, 60000, 60000]);
-        assert_eq!(book.ended(id), None);
-        let last = task(&mut book, now);
-        book.finish(&last, Outcome::Later("away".to_owned()), now, 0);
-        assert_eq!(book.ended(id), Some((End::Failed, Some("away".to_owned()))));
-        assert!(matches!(book.next(now), NextTask::Wait(None)));
+        assert_eq!(table.ended(id), None);
+        let last = task(&mut table, now);
+        table.finish(&last, Outcome::Later("away".to_owned()), now, 0);
+        assert_eq!(table.ended(id), Some((End::Failed, Some("away".to_owned()))));
+        assert!(matches!(table.next(now), NextTask::Wait(None)));
     }
 
     /// Does all pictures of a job, one after the other, some of them in vain; gives their order.
-    fn run(book: &mut Book, id: Uuid, mut now: Instant, in_vain: impl Fn(u128) -> bool) -> Vec<u128> {
+    fn run(table: &mut JobTable, id: Uuid, mut now: Instant, in_vain: impl Fn(u128) -> bool) -> Vec<u128> {
         let mut order = Vec::new();
-        while book.ended(id).is_none() {
-            let task = task(book, now);
+        while table.ended(id).is_none() {
+            let task = task(table, now);
             order.push(task.asset.as_u128());
             let outcome = if in_vain(task.asset.as_u128()) {
                 Outcome::Later("no memory".to_owned())
             } else {
                 Outcome::Done
             };
-            book.finish(&task, outcome, now, 0);
+            table.finish(&task, outcome, now, 0);
             now += LONGEST_PAUSE;
         }
         order
@@ -578,8 +578,8 @@ mod tests {
 
     #[test]
     fn a_picture_that_is_put_off_again_and_again_while_others_are_done_has_failed() {
-        let mut book = Book::new(Vec::new(), false);
-        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 2), None, 0).unwrap();
+        let mut table = JobTable::new(Vec::new(), false);
+        let (id, _) = table.add(&caller(1), KIND, &pictures(0, 2), None, 0).unwrap();
         let mut now = Instant::now();
         let failing = || Outcome::Later("no memory".to_owned());
         for (asset, outcome, counted, more) in [
@@ -589,20 +589,20 @@ mod tests {
             (2, Outcome::Done, Some(true), 3),
             (0, failing(), Some(false), 0),
         ] {
-            let task = task(&mut book, now);
+            let task = task(&mut table, now);
             assert_eq!(task.asset.as_u128(), asset);
             if more > 0 {
                 // Behind the one that was put off.
-                book.add(&caller(1), KIND, &pictures(more, 1), Some(id), 0).unwrap();
+                table.add(&caller(1), KIND, &pictures(more, 1), Some(id), 0).unwrap();
             }
-            assert_eq!(book.finish(&task, outcome, now, 0), counted);
+            assert_eq!(table.finish(&task, outcome, now, 0), counted);
             // Even if it has failed, what comes after it waits a while.
-            assert_eq!(book.entries[0].pauses(now), asset == 0);
+            assert_eq!(table.entries[0].pauses(now), asset == 0);
             now += LONGEST_PAUSE;
         }
-        let last = task(&mut book, now);
-        book.finish(&last, Outcome::Done, now, 0);
-        let told = book.told(caller(1).user, id).unwrap();
+        let last = task(&mut table, now);
+        table.finish(&last, Outcome::Done, now, 0);
+        let told = table.told(caller(1).user, id).unwrap();
         assert_eq!(
             (&told["done"], &told["failed"], &told["message"], &told["state"]),
             (&json!(3), &json!(1), &json!("no memory"), &json!("done"))
@@ -611,36 +611,36 @@ mod tests {
 
     #[test]
     fn the_rest_of_a_job_is_tried_for_an_hour() {
-        let mut book = Book::new(Vec::new(), false);
-        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 3), None, 0).unwrap();
-        let order = run(&mut book, id, Instant::now(), |asset| asset == 0);
+        let mut table = JobTable::new(Vec::new(), false);
+        let (id, _) = table.add(&caller(1), KIND, &pictures(0, 3), None, 0).unwrap();
+        let order = run(&mut table, id, Instant::now(), |asset| asset == 0);
         assert_eq!(order[..4], [0, 1, 2, 0]);
         assert!(order[3..].iter().all(|asset| *asset == 0));
         assert_eq!(order.len(), 3 + TRIES_OF_REST as usize + 1);
-        assert_eq!(book.ended(id), Some((End::Failed, Some("no memory".to_owned()))));
+        assert_eq!(table.ended(id), Some((End::Failed, Some("no memory".to_owned()))));
     }
 
     #[test]
     fn two_outages_fail_no_picture() {
-        let mut book = Book::new(Vec::new(), false);
-        let (id, _) = book.add(&caller(1), KIND, &pictures(0, 40), None, 0).unwrap();
+        let mut table = JobTable::new(Vec::new(), false);
+        let (id, _) = table.add(&caller(1), KIND, &pictures(0, 40), None, 0).unwrap();
         let mut now = Instant::now();
-        let mut outage = |book: &mut Book, tries: usize| {
+        let mut outage = |table: &mut JobTable, tries: usize| {
             for _ in 0..tries {
-                let task = task(book, now);
-                assert_eq!(book.finish(&task, Outcome::Later("away".to_owned()), now, 0), None);
-                assert!(matches!(book.next(now), NextTask::Wait(Some(_))));
+                let task = task(table, now);
+                assert_eq!(table.finish(&task, Outcome::Later("away".to_owned()), now, 0), None);
+                assert!(matches!(table.next(now), NextTask::Wait(Some(_))));
                 now += LONGEST_PAUSE;
             }
             for _ in 0..20 {
-                let task = task(book, now);
-                assert_eq!(book.finish(&task, Outcome::Done, now, 0), Some(true));
+                let task = task(table, now);
+                assert_eq!(table.finish(&task, Outcome::Done, now, 0), Some(true));
             }
         };
         // The second one meets those that the first one put off.
-        outage(&mut book, 30);
-        outage(&mut book, 200);
-        let told = book.told(caller(1).user, id).unwrap();
+        outage(&mut table, 30);
+        outage(&mut table, 200);
+        let told = table.told(caller(1).user, id).unwrap();
         assert_eq!((&told["done"], &told["failed"], &told["state"]), (&json!(40), &json!(0), &json!("done")));
     }
 
@@ -651,16 +651,16 @@ mod tests {
         let mut worked = job.clone();
         (worked.id, worked.worked) = (Uuid::from_u128(9), 5000);
         for as_caller in [true, false] {
-            let mut book = Book::new(vec![job.clone(), worked.clone()], as_caller);
-            assert_eq!(book.waiting_for_owners(), if as_caller { 6 } else { 0 });
-            let told = book.told(caller(1).user, job.id).unwrap();
+            let mut table = JobTable::new(vec![job.clone(), worked.clone()], as_caller);
+            assert_eq!(table.waiting_for_owners(), if as_caller { 6 } else { 0 });
+            let told = table.told(caller(1).user, job.id).unwrap();
             assert_eq!(told["state"], if as_caller { "waiting" } else { "running" });
-            book.prune(1000 + WAITS - 1);
-            assert!(book.jobs().iter().all(|job| job.end.is_none()));
-            book.prune(1000 + WAITS);
+            table.prune(1000 + WAITS - 1);
+            assert!(table.jobs().iter().all(|job| job.end.is_none()));
+            table.prune(1000 + WAITS);
             let ended = as_caller.then(|| (End::Failed, Some("nobody came back for it".to_owned())));
-            assert_eq!((book.ended(job.id), book.ended(worked.id)), (ended, None));
-            assert!(!as_caller || book.jobs()[0].left.is_empty());
+            assert_eq!((table.ended(job.id), table.ended(worked.id)), (ended, None));
+            assert!(!as_caller || table.jobs()[0].left.is_empty());
         }
     }
 }
