@@ -11,7 +11,7 @@ use viewfinder_core::ocr::Line;
 /// That gateway put width and height into `x2` and `y2`; these are corners, as the names say. The size of
 /// the picture, which it left out, is in the answer, so that the boxes can be placed.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[schema(as = LegacyLines, description = "Only for clients of the legacy gateway")]
+#[schema(as = LegacyLines, description = "Only for the forked Immich")]
 pub struct Lines {
     texts: Vec<String>,
     /// Strings of two decimals.

@@ -16,7 +16,7 @@ pub struct Answer {
     #[serde(rename = "facial-recognition", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = FaceList)]
     pub faces: Option<FaceList>,
-    /// Text: parallel arrays, or one string for the legacy gateway's clients.
+    /// Text: parallel arrays, or one string for the forked Immich.
     #[serde(rename = "ocr", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = TextList)]
     pub text: Option<TextList>,
@@ -119,7 +119,7 @@ pub enum TextList {
     Read(ReadText),
     /// Detection alone.
     Detected(DetectedText),
-    /// For the legacy gateway's clients: all texts, joined by one space.
+    /// For the forked Immich: all texts, joined by one space.
     Joined(String),
 }
 
