@@ -36,7 +36,7 @@ mod server;
 mod stream;
 
 pub use body::discard;
-pub use config::{DEFAULT_API_KEY, ServerConfig, Limits, Listen, Models, Profiles};
+pub use config::{DEFAULT_API_KEY, Limits, Listen, Models, Profiles, ServerConfig};
 pub use failed_attempts::FailedAttempts;
 pub use foreign::host_name;
 pub use key::{AddressKey, Admitted, BadKey, Key, guesses};

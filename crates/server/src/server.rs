@@ -14,7 +14,7 @@ use viewfinder_core::Backend;
 use viewfinder_http::{BindError, Connection, accept, listen};
 
 use crate::{
-    DEFAULT_API_KEY, ServerConfig, Key, Limits, Listen,
+    DEFAULT_API_KEY, Key, Limits, Listen, ServerConfig,
     failed_attempts::FailedAttempts,
     key::KeyGuard,
     metric,

@@ -17,7 +17,7 @@ use viewfinder_server::{Admitted, Key, Peer, discard, guesses, host_name};
 
 use crate::{
     problem::Problem,
-    session::{Entrance, too_many, with_attributes},
+    session::{SignIn, too_many, with_attributes},
 };
 
 /// The cookie that stands for the token.
@@ -48,7 +48,7 @@ impl Access {
 
 /// Lets through who may see the photos.
 pub(crate) async fn guard(
-    State(Entrance { access, tries }): State<Entrance>,
+    State(SignIn { access, tries }): State<SignIn>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -77,7 +77,7 @@ pub(crate) struct Shown {
 
 /// The page by the printed address: the token becomes a cookie, and leaves the address.
 pub(crate) async fn take_token(
-    State(Entrance { access, tries }): State<Entrance>,
+    State(SignIn { access, tries }): State<SignIn>,
     Query(Shown { token }): Query<Shown>,
     request: Request,
     next: Next,

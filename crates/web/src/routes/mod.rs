@@ -25,7 +25,7 @@ use crate::{
     jobs::{JobKind, Jobs, Means},
     page,
     problem::Problem,
-    session::{self, Entrance},
+    session::{self, SignIn},
     storage::{Storage, StorageLimits},
     thumbnail::Thumbnails,
 };
@@ -137,7 +137,7 @@ fn guarded() -> OpenApiRouter<Arc<Photos>> {
 }
 
 /// Routes that show nothing of anybody's photos, and so want no key.
-fn open() -> OpenApiRouter<Entrance> {
+fn open() -> OpenApiRouter<SignIn> {
     OpenApiRouter::default().routes(routes!(session::sign_in)).routes(routes!(status::openapi))
 }
 
@@ -148,7 +148,7 @@ fn page() -> OpenApiRouter {
 
 /// All routes.
 pub fn router(photos: Arc<Photos>) -> Router {
-    let entrance = Entrance { access: Arc::new(photos.config.access.clone()), tries: Arc::default() };
+    let entrance = SignIn { access: Arc::new(photos.config.access.clone()), tries: Arc::default() };
     let guarded = Router::from(guarded())
         .layer(middleware::from_fn_with_state(entrance.clone(), access::guard))
         .with_state(photos);
