@@ -1,6 +1,6 @@
 use crate::{TaskError, ocr};
 
-/// The answer to one [`PictureTask`].
+/// The answer to one [`PictureTask`](crate::PictureTask).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// Lines of text in reading order; boxes in pixels of the decoded picture.
