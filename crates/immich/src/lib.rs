@@ -10,4 +10,5 @@ pub mod client;
 pub mod companion;
 pub mod database;
 pub mod library;
+mod recent;
 mod rest;

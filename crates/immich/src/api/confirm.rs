@@ -4,15 +4,14 @@
 //! best first, until a page is full; or, where filters let through so few that they fit on one of its pages, for all of
 //! them at once.
 use std::{
-    collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::HashMap,
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{api::filters::MetadataFilters, library::ImmichAsCaller};
+use crate::{api::filters::MetadataFilters, library::ImmichAsCaller, recent::Recent};
 
 /// Pictures asked about at once.
 const CHUNK: usize = 24;
@@ -35,8 +34,13 @@ pub(crate) struct Ranking {
 }
 
 /// Searches of the last minutes.
-#[derive(Default)]
-pub(crate) struct Rankings(Mutex<VecDeque<Ranking>>);
+pub(crate) struct Rankings(Recent<(Uuid, String), Ranking>);
+
+impl Default for Rankings {
+    fn default() -> Self {
+        Self(Recent::new(KEPT, FRESH))
+    }
+}
 
 impl Rankings {
     /// The ranking of a search, as it was a moment ago or as `rank` makes it.
@@ -51,23 +55,16 @@ impl Rankings {
         let pages = [asked.remove("page").filter(|page| *page != 1), asked.remove("cursor")];
         let first = pages.iter().all(Option::is_none);
         let key = (user, Value::Object(asked).to_string());
-        let known = self.lock().iter().find(|known| known.key == key && known.at.elapsed() < FRESH).cloned();
-        match known.filter(|_| !first) {
-            Some(known) => Ok(known),
+        match self.0.get(&key).filter(|_| !first) {
+            Some((known, _)) => Ok(known),
             None => Ok(Ranking { key, ranked: rank.await?, given: Vec::new(), at: Instant::now() }),
         }
     }
 
     /// Keeps it for the next page.
     pub(crate) fn keep(&self, ranking: Ranking) {
-        let mut kept = self.lock();
-        kept.retain(|known| known.key != ranking.key);
-        kept.truncate(KEPT - 1);
-        kept.push_front(ranking);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Ranking>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let since = ranking.at;
+        self.0.keep(ranking.key.clone(), ranking, since);
     }
 }
 
@@ -149,6 +146,8 @@ fn items(mut answer: Value) -> (Vec<Value>, bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use crate::library::{Caller, SearchRoute};
     use async_trait::async_trait;
     use bytes::Bytes;

@@ -1,7 +1,6 @@
 //! Questions to the engine, as Immich's server would put them.
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,7 +10,7 @@ use viewfinder_core::{
 };
 use viewfinder_wire::immich::ReadText;
 
-use crate::database::settings::OcrSettings;
+use crate::{database::settings::OcrSettings, recent::Recent};
 
 /// Vectors of sentences that are kept: whoever turns pages asks the same again and again.
 const KEPT: usize = 100;
@@ -20,25 +19,24 @@ const FRESH: Duration = Duration::from_secs(600);
 
 /// What answers.
 pub(crate) struct QueryEmbedder {
-    pub(crate) backend: Arc<dyn Backend>,
+    backend: Arc<dyn Backend>,
     /// How text is read, but for the thresholds, which Immich's settings say.
-    pub(crate) ocr: ocr::Options,
-    pub(crate) sentences: Mutex<VecDeque<(SentenceRequest, Vec<f32>, Instant)>>,
+    ocr: ocr::Options,
+    sentences: Recent<SentenceRequest, Vec<f32>>,
 }
 
 impl QueryEmbedder {
+    pub(crate) fn new(backend: Arc<dyn Backend>, ocr: ocr::Options) -> Self {
+        Self { backend, ocr, sentences: Recent::new(KEPT, FRESH) }
+    }
+
     /// The vector of a sentence, as the model gives it.
     pub(crate) async fn sentence(&self, request: &SentenceRequest) -> Result<Vec<f32>, TaskError> {
-        let kept = || self.sentences.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = kept().iter().find(|(known, _, at)| known == request && at.elapsed() < FRESH).cloned();
-        if let Some((_, vector, _)) = known {
+        if let Some((vector, _)) = self.sentences.get(request) {
             return Ok(vector);
         }
         let vector = self.backend.sentence(request.clone()).await?;
-        let mut kept = kept();
-        kept.retain(|(known, ..)| known != request);
-        kept.truncate(KEPT - 1);
-        kept.push_front((request.clone(), vector.clone(), Instant::now()));
+        self.sentences.keep(request.clone(), vector.clone(), Instant::now());
         Ok(vector)
     }
 

@@ -80,8 +80,7 @@ impl Database {
         let pool = Pool::new(&config.database_url)?;
         let schema = probe(&pool).await?;
         let tokenizer = Tokenizer { segmenter: config.segmenter, config: config.text_search_config };
-        let embedder =
-            QueryEmbedder { backend: config.backend, ocr: config.ocr, sentences: Mutex::default() };
+        let embedder = QueryEmbedder::new(config.backend, config.ocr);
         let database = Self(Arc::new(Inner {
             pool,
             tokenizer,
