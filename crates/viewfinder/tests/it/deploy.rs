@@ -51,7 +51,7 @@ fn shown(text: &str) -> BTreeMap<&str, BTreeSet<&str>> {
 /// Metrics that the program describes, whether or not anything was counted yet.
 fn described() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for path in ["companion/src", "server/src", "http/src/proxy", "cluster/src"] {
+    for path in ["immich/src/companion", "server/src", "http/src/proxy", "cluster/src"] {
         let source = read(&format!("crates/{path}/metric.rs"));
         let constant = |name: &str| {
             let (_, rest) = source.split_once(&format!("const {name}: &str = \""))?;
