@@ -1,13 +1,10 @@
 //! What can answer: the local engine, or a node.
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::sync::Arc;
 
 use crate::nodes::{Node, NodeError};
 use viewfinder_core::{
-    Backend, ErrorCode, ErrorScope, PictureAnswer, PictureRequest, SentenceRequest, TaskError,
+    AnswerFuture, Backend, ErrorCode, ErrorScope, PictureAnswer, PictureRequest, SentenceRequest, TaskError,
 };
-
-/// An answer on its way. Dropping it calls the work off.
-pub type Coming<'a, T> = Pin<Box<dyn Future<Output = Result<T, AttemptError>> + Send + 'a>>;
 
 /// Why an engine gave no answer, and what that means for the next one.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,13 +33,13 @@ pub enum FailureClass {
 /// An engine that tasks can be given to.
 pub trait EngineClient: Send + Sync + 'static {
     /// Answers everything asked about a picture.
-    fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer>;
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer, AttemptError>;
 
     /// The vector of a sentence.
-    fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>>;
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>, AttemptError>;
 
     /// Is it there and well?
-    fn probe(&self) -> Coming<'_, ()>;
+    fn probe(&self) -> AnswerFuture<'_, (), AttemptError>;
 }
 
 impl AttemptError {
@@ -94,33 +91,33 @@ fn attempt_error(node: &Node, error: &NodeError) -> AttemptError {
 pub(crate) struct LocalEngine(pub(crate) Arc<dyn Backend>);
 
 impl EngineClient for LocalEngine {
-    fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer, AttemptError> {
         Box::pin(async move { self.0.picture(request).await.map_err(AttemptError::of) })
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>, AttemptError> {
         Box::pin(async move { self.0.sentence(request).await.map_err(AttemptError::of) })
     }
 
-    fn probe(&self) -> Coming<'_, ()> {
+    fn probe(&self) -> AnswerFuture<'_, (), AttemptError> {
         Box::pin(async { Ok(()) })
     }
 }
 
 impl EngineClient for Node {
-    fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer, AttemptError> {
         Box::pin(
             async move { Node::picture(self, &request).await.map_err(|error| attempt_error(self, &error)) },
         )
     }
 
-    fn sentence(&self, request: SentenceRequest) -> Coming<'_, Vec<f32>> {
+    fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>, AttemptError> {
         Box::pin(
             async move { Node::sentence(self, &request).await.map_err(|error| attempt_error(self, &error)) },
         )
     }
 
-    fn probe(&self) -> Coming<'_, ()> {
+    fn probe(&self) -> AnswerFuture<'_, (), AttemptError> {
         Box::pin(async move { Node::probe(self).await.map_err(|error| attempt_error(self, &error)) })
     }
 }

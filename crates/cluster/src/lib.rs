@@ -19,7 +19,7 @@ mod retry;
 mod route;
 mod router;
 
-pub use engine_client::{AttemptError, Coming, EngineClient, FailureClass};
+pub use engine_client::{AttemptError, EngineClient, FailureClass};
 pub use health::Thresholds;
 pub use hold::HoldLimits;
 pub use route::{LOCAL, Route, RouteError, Routes};

@@ -3,7 +3,7 @@ use std::{future::Future, pin::Pin};
 use crate::{EngineStatus, NodeStatus, PictureAnswer, PictureRequest, SentenceRequest, TaskError};
 
 /// A reply on its way. Dropping it tells the backend that nobody waits any more.
-pub type AnswerFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, TaskError>> + Send + 'a>>;
+pub type AnswerFuture<'a, T, E = TaskError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
 
 /// What answers tasks: the local engine, or anything that speaks like it.
 pub trait Backend: Send + Sync + 'static {

@@ -11,4 +11,3 @@ pub mod companion;
 pub mod database;
 pub mod library;
 mod recent;
-mod rest;

@@ -115,8 +115,8 @@ pub(super) fn find_mistaken(needle: &[Letter], line: &[Letter]) -> Option<Found>
         let mut diagonal = column[0];
         column[0] =
             if is_border(line, at + 1) { (0, at + 1) } else { (diagonal.0 + lone(letter), diagonal.1) };
-        for (row, wanted) in needle.iter().enumerate() {
-            let changed = match (wanted.value, letter.value) {
+        for (row, text_query) in needle.iter().enumerate() {
+            let changed = match (text_query.value, letter.value) {
                 (one, other) if one == other => 0,
                 (one, other) if is_number(one) && is_number(other) => never,
                 _ => 1,
@@ -124,7 +124,7 @@ pub(super) fn find_mistaken(needle: &[Letter], line: &[Letter]) -> Option<Found>
             let next = [
                 (diagonal.0 + changed, diagonal.1),
                 (column[row + 1].0 + lone(letter), column[row + 1].1),
-                (column[row].0 + lone(wanted), column[row].1),
+                (column[row].0 + lone(text_query), column[row].1),
             ];
             diagonal = column[row + 1];
             column[row + 1] = next.into_iter().min_by_key(|(mistakes, _)| *mistakes).unwrap_or((never, at));

@@ -3,7 +3,7 @@ use serde::Serialize;
 
 use super::{
     find::{Found, MatchKind, find, find_mistaken},
-    wanted::{SearchTerm, TextQuery},
+    text_query::{SearchTerm, TextQuery},
 };
 use crate::{
     TextLine,
@@ -85,9 +85,9 @@ pub(super) enum Tolerance {
 /// Judges the text of a picture: its relevance from 0 to 1, and what was found. None if it does not fit. `score` is the
 /// store's, as a part of the best one's.
 pub(super) fn judge(
-    wanted: &TextQuery,
+    text_query: &TextQuery,
     lines: &[TextLine],
-    leniency: Tolerance,
+    tolerance: Tolerance,
     score: f32,
 ) -> Option<(f32, TextMatch)> {
     let texts: Vec<Vec<Letter>> = lines.iter().map(|line| letters(&line.text)).collect();
@@ -96,15 +96,15 @@ pub(super) fn judge(
     let (mut found_letters, mut all_letters) = (0, 0);
     // Lines that have everything so far.
     let mut common: Vec<usize> = (0..texts.len()).collect();
-    let any_required = wanted.any_required();
-    for needle in &wanted.needles {
-        let places = Places::of(needle, &texts, leniency);
+    let any_required = text_query.any_required();
+    for needle in &text_query.needles {
+        let places = Places::of(needle, &texts, tolerance);
         let decides = needle.required || !any_required;
         if decides {
             all_letters += needle.letters.len();
         }
         let Some(places) = places else {
-            if needle.exact || decides && leniency < Tolerance::SomeWords {
+            if needle.exact || decides && tolerance < Tolerance::SomeWords {
                 return None;
             }
             if decides {
@@ -124,9 +124,10 @@ pub(super) fn judge(
     if 2 * found_letters < all_letters || found_letters == 0 {
         return None;
     }
-    if closeness > MatchQuality::Picture && wanted.needles.len() > 1 {
-        let phrase =
-            |text: &Vec<Letter>| find(&wanted.whole, text).is_some_and(|found| found.fit == MatchKind::Whole);
+    if closeness > MatchQuality::Picture && text_query.needles.len() > 1 {
+        let phrase = |text: &Vec<Letter>| {
+            find(&text_query.whole, text).is_some_and(|found| found.fit == MatchKind::Whole)
+        };
         closeness = if texts.iter().any(phrase) {
             MatchQuality::Phrase
         } else if common.is_empty() {
@@ -148,7 +149,7 @@ struct Places {
 }
 
 impl Places {
-    fn of(needle: &SearchTerm, texts: &[Vec<Letter>], leniency: Tolerance) -> Option<Self> {
+    fn of(needle: &SearchTerm, texts: &[Vec<Letter>], tolerance: Tolerance) -> Option<Self> {
         let mut found = everywhere(texts, |line| find(&needle.letters, line));
         let best = found.iter().map(|(_, found)| found.fit).max();
         if best == Some(MatchKind::Whole) {
@@ -173,11 +174,11 @@ impl Places {
                 return Some(Self { closeness: MatchQuality::Picture, found: parts.concat() });
             }
         }
-        if leniency >= Tolerance::Inside && best.is_some() {
+        if tolerance >= Tolerance::Inside && best.is_some() {
             found.retain(|(_, found)| Some(found.fit) == best);
             return Some(Self { closeness: MatchQuality::Inside, found });
         }
-        if leniency >= Tolerance::Mistakes {
+        if tolerance >= Tolerance::Mistakes {
             found = everywhere(texts, |line| find_mistaken(&needle.letters, line));
             return (!found.is_empty()).then_some(Self { closeness: MatchQuality::Mistakes, found });
         }

@@ -1,6 +1,6 @@
 //! Searches: what a query finds, in which order, and why.
 //!
-//! Text comes first. The store proposes pictures (`wanted.rs`); their lines are then read and judged here (`judge.rs`), so
+//! Text comes first. The store proposes pictures (`text_query.rs`); their lines are then read and judged here (`judge.rs`), so
 //! that the order does not depend on the database and every hit can say why it is one. Pictures that show what was asked for
 //! come from the vectors, and both meet in [`fuse`] and [`Similarity`].
 mod cursor;
@@ -10,7 +10,7 @@ mod judge;
 mod rank;
 mod source;
 mod text;
-mod wanted;
+mod text_query;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -30,7 +30,7 @@ use crate::{
 };
 use cursor::{From, Position};
 use rank::MOST_SIMILAR;
-use wanted::TextQuery;
+use text_query::TextQuery;
 
 /// The most hits of a search, over all pages.
 pub const MOST_HITS: usize = 1000;
@@ -170,16 +170,16 @@ impl Searcher {
         if parsed.terms.is_empty() {
             return self.browse(&filter, query, position, limit, notes).await;
         }
-        let wanted = TextQuery::of(&parsed, &self.segmenter).map(Arc::new);
+        let text_query = TextQuery::of(&parsed, &self.segmenter).map(Arc::new);
         let ranker = Ranker {
             source: self.store.as_ref(),
             segmenter: &self.segmenter,
             embedder: self.embedder.as_deref(),
             similarity: self.similarity,
         };
-        let mut ranked = ranker.rank_text(&parsed, wanted.as_ref(), filter, &mut notes).await?;
+        let mut ranked = ranker.rank_text(&parsed, text_query.as_ref(), filter, &mut notes).await?;
         ranked.truncate(MOST_HITS);
-        self.page(ranked, wanted.as_ref(), query, position, limit, notes).await
+        self.page(ranked, text_query.as_ref(), query, position, limit, notes).await
     }
 
     /// Where the page begins, and whether the catalogue has changed since the first.
@@ -268,7 +268,7 @@ impl Searcher {
     async fn page(
         &self,
         ranked: Vec<Ranked>,
-        wanted: Option<&Arc<TextQuery>>,
+        text_query: Option<&Arc<TextQuery>>,
         query: &str,
         position: Position,
         limit: usize,
@@ -282,8 +282,8 @@ impl Searcher {
         let end = found.min(start.saturating_add(limit));
         let next = (end < found).then(|| Position { from: From::Hit(end), ..position }.write(query));
         let mut shown: Vec<Ranked> = ranked.into_iter().skip(start).take(end - start).collect();
-        if let Some(wanted) = wanted {
-            text::explain(self.store.as_ref(), wanted, &mut shown).await?;
+        if let Some(text_query) = text_query {
+            text::explain(self.store.as_ref(), text_query, &mut shown).await?;
         }
         let ids: Vec<AssetId> = shown.iter().map(|ranked| ranked.asset).collect();
         let mut shown: HashMap<AssetId, Ranked> =

@@ -6,7 +6,7 @@ use tokio::join;
 use super::{
     Embedder, MatchQuality, Note, QueryVector, Similarity, Source, TextMatch, fuse,
     text::{self, TextHit},
-    wanted::{self, TextQuery},
+    text_query::{self, TextQuery},
 };
 use crate::{
     AssetId, Filter, Scored, StoreError, TextExpr,
@@ -49,7 +49,7 @@ pub struct Ranked {
 
 /// What a picture's text must not have, for [`Filter::without`].
 pub fn excluded(query: &Query) -> Option<TextExpr> {
-    let without: Vec<_> = query.without.iter().filter_map(|term| wanted::without(term)).collect();
+    let without: Vec<_> = query.without.iter().filter_map(|term| text_query::without(term)).collect();
     (!without.is_empty()).then_some(TextExpr::Any(without))
 }
 
@@ -57,9 +57,9 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
     /// Everything that fits the query's words, best first; nothing for a query without words. What the query filters by must be in
     /// `filter` already. Which of those that fit alike come first may change: order them, then take [`MOST_HITS`](super::MOST_HITS).
     pub async fn rank(&self, query: &Query, filter: Filter) -> Result<(Vec<Ranked>, Vec<Note>), StoreError> {
-        let wanted = TextQuery::of(query, self.segmenter).map(Arc::new);
+        let text_query = TextQuery::of(query, self.segmenter).map(Arc::new);
         let mut notes = Vec::new();
-        let ranked = self.rank_text(query, wanted.as_ref(), filter, &mut notes).await?;
+        let ranked = self.rank_text(query, text_query.as_ref(), filter, &mut notes).await?;
         Ok((ranked, notes))
     }
 
@@ -67,17 +67,17 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
     pub(super) async fn rank_text(
         &self,
         query: &Query,
-        wanted: Option<&Arc<TextQuery>>,
+        text_query: Option<&Arc<TextQuery>>,
         mut filter: Filter,
         notes: &mut Vec<Note>,
     ) -> Result<Vec<Ranked>, StoreError> {
-        if wanted.is_none() && query.terms.iter().all(|term| term.scope == Scope::Text) {
+        if text_query.is_none() && query.terms.iter().all(|term| term.scope == Scope::Text) {
             notes.push(Note::new("no_letters", "the query has no letter or digit that text could have"));
         }
-        let required = wanted.is_some_and(|wanted| wanted.any_required());
+        let required = text_query.is_some_and(|text_query| text_query.any_required());
         let (text, similar);
         if required {
-            text = self.text(wanted, &filter, true, notes).await?;
+            text = self.text(text_query, &filter, true, notes).await?;
             if text.is_empty() {
                 return Ok(Vec::new());
             }
@@ -91,7 +91,7 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
             // Pictures that show it are better than some of its words.
             let some_words = vector.is_none();
             let (by_text, by_meaning) = join!(
-                self.text(wanted, &filter, some_words, notes),
+                self.text(text_query, &filter, some_words, notes),
                 self.similar_to(vector.as_ref(), &filter)
             );
             (text, similar) = (by_text?, by_meaning?);
@@ -101,13 +101,13 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
 
     async fn text(
         &self,
-        wanted: Option<&Arc<TextQuery>>,
+        text_query: Option<&Arc<TextQuery>>,
         filter: &Filter,
         some_words: bool,
         notes: &mut Vec<Note>,
     ) -> Result<Vec<TextHit>, StoreError> {
-        let Some(wanted) = wanted else { return Ok(Vec::new()) };
-        let hits = text::find(self.source, wanted, filter, some_words).await?;
+        let Some(text_query) = text_query else { return Ok(Vec::new()) };
+        let hits = text::find(self.source, text_query, filter, some_words).await?;
         let closeness = |hit: &TextHit| hit.found.as_ref().map(|found| found.closeness);
         if hits.first().is_some_and(|hit| closeness(hit) == Some(MatchQuality::SomeWords)) {
             notes.push(Note::new("some_words", "no text has all of the words; these have some of them"));

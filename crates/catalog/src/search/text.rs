@@ -7,7 +7,7 @@ use std::{
 use super::{
     MOST_HITS, Ranked, Source,
     judge::{MatchQuality, TextMatch, Tolerance, judge},
-    wanted::TextQuery,
+    text_query::TextQuery,
 };
 use crate::{AssetId, Filter, Scored, StoreError, TextLine, blocking::blocking};
 
@@ -38,30 +38,30 @@ pub(super) struct TextHit {
 /// Pictures with fitting text, in no order. With `some_words`, missing words are forgiven where nothing else is found.
 pub(super) async fn find<S: Source + ?Sized>(
     source: &S,
-    wanted: &Arc<TextQuery>,
+    text_query: &Arc<TextQuery>,
     filter: &Filter,
     some_words: bool,
 ) -> Result<Vec<TextHit>, StoreError> {
     let mut hits = Vec::new();
-    let exactly = wanted.exactly();
-    let inside = wanted.inside();
+    let exactly = text_query.exactly();
+    let inside = text_query.inside();
     let is_new = inside != exactly; // it is the same for Chinese
     let steps = [
         (Tolerance::Exact, Some(exactly)),
         (Tolerance::Inside, is_new.then_some(inside)),
-        (Tolerance::Mistakes, wanted.mistaken()),
-        (Tolerance::SomeWords, wanted.some().filter(|_| some_words)),
+        (Tolerance::Mistakes, text_query.mistaken()),
+        (Tolerance::SomeWords, text_query.some().filter(|_| some_words)),
     ];
-    let other_forms = source.finds_other_forms() && !wanted.needles.iter().any(|needle| needle.exact);
+    let other_forms = source.finds_other_forms() && !text_query.needles.iter().any(|needle| needle.exact);
     let mut seen = HashSet::new();
-    for (leniency, expr) in steps {
-        if hits.len() >= ENOUGH || (leniency == Tolerance::SomeWords && !hits.is_empty()) {
+    for (tolerance, expr) in steps {
+        if hits.len() >= ENOUGH || (tolerance == Tolerance::SomeWords && !hits.is_empty()) {
             break;
         }
         let Some(expr) = expr else { continue };
         let found_before = hits.len();
         // What the unread ones count: below all that were read and fit as well. With mistakes, only reading tells.
-        let unread = match leniency {
+        let unread = match tolerance {
             Tolerance::Exact => Some(0.5),
             Tolerance::Inside => Some(0.3),
             Tolerance::Mistakes | Tolerance::SomeWords => None,
@@ -74,17 +74,17 @@ pub(super) async fn find<S: Source + ?Sized>(
             read.iter().filter(|proposal| !seen.contains(&proposal.asset)).copied().collect();
         let ids: Vec<AssetId> = new.iter().map(|proposal| proposal.asset).collect();
         let scores = new.iter().map(|proposal| proposal.score / best).collect();
-        let judged = judge_all(wanted, source.lines(&ids).await?, leniency, scores).await?;
+        let judged = judge_all(text_query, source.lines(&ids).await?, tolerance, scores).await?;
         for (Scored { asset, score }, judged) in new.into_iter().zip(judged) {
             if let Some((relevance, found)) = judged {
                 seen.insert(asset);
                 hits.push(TextHit { asset, relevance, found: Some(found) });
-            } else if leniency == Tolerance::Exact && other_forms {
+            } else if tolerance == Tolerance::Exact && other_forms {
                 seen.insert(asset);
                 hits.push(TextHit { asset, relevance: OTHER_FORM * score / best, found: None });
             }
         }
-        if leniency == Tolerance::Mistakes && found_before > 0 {
+        if tolerance == Tolerance::Mistakes && found_before > 0 {
             drop_other_words(&mut hits);
         }
         let Some(most) = unread else { continue };
@@ -114,7 +114,7 @@ fn drop_other_words(hits: &mut Vec<TextHit>) {
 /// Reads the lines of those that were not read yet.
 pub(super) async fn explain<S: Source + ?Sized>(
     source: &S,
-    wanted: &Arc<TextQuery>,
+    text_query: &Arc<TextQuery>,
     shown: &mut [Ranked],
 ) -> Result<(), StoreError> {
     let mut unread: Vec<&mut Ranked> =
@@ -124,7 +124,7 @@ pub(super) async fn explain<S: Source + ?Sized>(
         return Ok(());
     }
     let scores = vec![0.0; ids.len()];
-    let judged = judge_all(wanted, source.lines(&ids).await?, Tolerance::Mistakes, scores).await?;
+    let judged = judge_all(text_query, source.lines(&ids).await?, Tolerance::Mistakes, scores).await?;
     for (ranked, judged) in unread.iter_mut().zip(judged) {
         ranked.text = judged.map(|(_, found)| found);
     }
@@ -133,18 +133,18 @@ pub(super) async fn explain<S: Source + ?Sized>(
 
 /// Judges several texts, each with the store's score, away from the threads that answer: some pictures are full of text.
 async fn judge_all(
-    wanted: &Arc<TextQuery>,
+    text_query: &Arc<TextQuery>,
     texts: Vec<Vec<TextLine>>,
-    leniency: Tolerance,
+    tolerance: Tolerance,
     scores: Vec<f32>,
 ) -> Result<Vec<Option<(f32, TextMatch)>>, StoreError> {
     if texts.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted = Arc::clone(wanted);
+    let text_query = Arc::clone(text_query);
     blocking(move || {
         let texts = texts.iter().zip(scores);
-        Ok(texts.map(|(lines, score)| judge(&wanted, lines, leniency, score)).collect())
+        Ok(texts.map(|(lines, score)| judge(&text_query, lines, tolerance, score)).collect())
     })
     .await
 }

@@ -1,34 +1,21 @@
 //! Encrypted connections to a server that wants them.
 use std::fs;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 use viewfinder_catalog::{StoreError, postgres::Pool};
-use viewfinder_test_support::PostgresServer;
+use viewfinder_test_support::{Authority, PostgresServer};
 
 use crate::places::wait;
 
 const RULES: &str = "hostssl all guest 127.0.0.1/32 trust\nhostnossl all plain 127.0.0.1/32 trust";
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
-    }
-
-    /// A server with a certificate for this name, where `guest` must come encrypted, and `plain` must not.
-    fn server(&self, name: &str) -> PostgresServer {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        let server = PostgresServer::start_encrypted(&certificate.pem(), &key.serialize_pem(), RULES);
-        server.sql("postgres", "CREATE ROLE guest LOGIN; CREATE ROLE plain LOGIN");
-        server
-    }
+/// A server with a certificate for this name, where `guest` must come encrypted, and `plain` must not.
+fn server(authority: &Authority, name: &str) -> PostgresServer {
+    let identity = authority.identity(name);
+    let certificate = String::from_utf8(identity.pem()).unwrap();
+    let server = PostgresServer::start_encrypted(&certificate, &identity.key_pem(), RULES);
+    server.sql("postgres", "CREATE ROLE guest LOGIN; CREATE ROLE plain LOGIN");
+    server
 }
 
 /// The address of a user, without a word on how to come there.
@@ -60,14 +47,14 @@ fn a_server_that_demands_encryption_is_trusted_as_far_as_the_address_says() {
     let folder = TempDir::new().unwrap();
     let file = |name: &str, authority: &Authority| {
         let path = folder.path().join(name);
-        fs::write(&path, authority.0.pem()).unwrap();
+        fs::write(&path, authority.pem()).unwrap();
         path.to_str().unwrap().to_owned()
     };
     let (ours, others) = (file("ours.pem", &authority), file("others.pem", &other));
     let nothing = folder.path().join("nothing.pem");
     fs::write(&nothing, "nothing").unwrap();
-    let by_address = authority.server("127.0.0.1");
-    let by_name = authority.server("localhost");
+    let by_address = server(&authority, "127.0.0.1");
+    let by_name = server(&authority, "localhost");
 
     let url = address(&by_address, "guest");
     for options in [
@@ -104,7 +91,7 @@ fn a_server_that_demands_encryption_is_trusted_as_far_as_the_address_says() {
 
 #[test]
 fn who_only_prefers_encryption_comes_without_it_where_that_is_the_rule() {
-    let server = Authority::new("home").server("127.0.0.1");
+    let server = server(&Authority::new("home"), "127.0.0.1");
     let url = address(&server, "plain");
     for options in ["", "sslmode=prefer", "sslmode=disable"] {
         assert!(!comes_encrypted(&url, options).unwrap(), "{options}");

@@ -15,11 +15,10 @@ use std::{
 use bytes::Bytes;
 use tokio::time::{Instant, sleep};
 use viewfinder_cluster::{
-    AttemptError, Coming, EngineClient, FailureClass, HoldLimits, Route, Router, RouterConfig, Routes,
-    Thresholds,
+    AttemptError, EngineClient, FailureClass, HoldLimits, Route, Router, RouterConfig, Routes, Thresholds,
 };
 use viewfinder_core::{
-    Alpha, Answer, Backend, DecodeRules, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
+    Alpha, Answer, AnswerFuture, Backend, DecodeRules, ErrorCode, PictureAnswer, PictureRequest, PictureTask,
     SentenceRequest, TaskError,
 };
 use viewfinder_test_support::FakeBackend;
@@ -89,7 +88,7 @@ impl Fake {
 }
 
 impl EngineClient for Fake {
-    fn picture(&self, request: PictureRequest) -> Coming<'_, PictureAnswer> {
+    fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer, AttemptError> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::Relaxed);
             self.tasks.lock().unwrap().push(request.tasks.clone());
@@ -103,7 +102,7 @@ impl EngineClient for Fake {
         })
     }
 
-    fn sentence(&self, _: SentenceRequest) -> Coming<'_, Vec<f32>> {
+    fn sentence(&self, _: SentenceRequest) -> AnswerFuture<'_, Vec<f32>, AttemptError> {
         Box::pin(async move {
             self.asked.fetch_add(1, Ordering::Relaxed);
             self.ponder().await?;
@@ -111,7 +110,7 @@ impl EngineClient for Fake {
         })
     }
 
-    fn probe(&self) -> Coming<'_, ()> {
+    fn probe(&self) -> AnswerFuture<'_, (), AttemptError> {
         let mood = *self.mood.lock().unwrap();
         Box::pin(async move {
             match mood {

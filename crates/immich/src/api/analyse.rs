@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId};
 use viewfinder_core::Backend;
@@ -16,10 +17,7 @@ use viewfinder_index::{
     analyse_and_group, prepare,
 };
 
-use crate::{
-    api::{account::Account, client::ClientError, listed::id_of},
-    rest::rest,
-};
+use crate::api::{account::Account, client::ClientError, listed::id_of};
 
 /// What is analysed. Faces are Immich's own matter, which knows the people.
 pub(crate) const KINDS: [AnalysisKind; 2] = [AnalysisKind::Ocr, AnalysisKind::Clip];
@@ -47,7 +45,7 @@ impl Means {
             }
             tokio::select! {
                 () = account.changed.notified() => {}
-                () = rest(AGAIN, &self.stop) => {}
+                _ = self.stop.run_until_cancelled(sleep(AGAIN)) => {}
             }
         }
     }
@@ -142,7 +140,9 @@ impl Pictures for Previews {
                     return Err(Unread::Changed);
                 }
                 // To go on would only be to ask in vain for every other one.
-                Err(ClientError::Away(_)) if !self.stop.is_cancelled() => rest(PAUSE, &self.stop).await,
+                Err(ClientError::Away(_)) if !self.stop.is_cancelled() => {
+                    self.stop.run_until_cancelled(sleep(PAUSE)).await;
+                }
                 Err(error) => return Err(Unread::Unreadable(error.to_string())),
             }
         }

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use viewfinder_catalog::{search::Similarity, text::Segmenter};
@@ -25,7 +26,6 @@ use crate::{
         Caller, Capabilities, ImmichAsCaller, Library, LibraryError, Page, RerunKind, SearchRequest,
         SearchRoute, WarningThrottle,
     },
-    rest::rest,
 };
 
 /// Between two tries after trouble.
@@ -145,7 +145,7 @@ async fn open(number: usize, client: KeyClient, config: &ApiConfig) -> Option<Ar
         if told.insert(error.clone()) {
             tracing::warn!(key = number, error, "an API key of Immich cannot be used yet; it is tried again");
         }
-        rest(PAUSE, &config.stop).await;
+        config.stop.run_until_cancelled(sleep(PAUSE)).await;
     }
     None
 }
@@ -183,7 +183,8 @@ async fn follow(account: Arc<Account>, config: &ApiConfig) {
             None if told.is_some() => tracing::info!(%user, "following Immich's changes again"),
             _ => {}
         }
-        rest(if error.is_some() { PAUSE } else { *every }, stop).await;
+        let pause = if error.is_some() { PAUSE } else { *every };
+        stop.run_until_cancelled(sleep(pause)).await;
         told = error;
     }
 }

@@ -42,10 +42,8 @@ impl QueryEmbedder {
 
     /// The vector of a picture, as the model gives it.
     pub(crate) async fn vector(&self, model: &str, picture: Bytes) -> Result<Vec<f32>, TaskError> {
-        match self.picture(PictureTask::Embed { model: model.to_owned() }, picture).await? {
-            (Answer::Embedding(vector), ..) => Ok(vector),
-            _ => Err(TaskError::another_answer()),
-        }
+        let (answer, ..) = self.picture(PictureTask::Embed { model: model.to_owned() }, picture).await?;
+        answer.into_embedding()
     }
 
     /// The text of a picture.
@@ -61,10 +59,8 @@ impl QueryEmbedder {
                 ..self.ocr.clone()
             },
         };
-        let (Answer::Text(lines), width, height) = self.picture(task, picture).await? else {
-            return Err(TaskError::another_answer());
-        };
-        Ok(ReadText::of(&lines, width, height))
+        let (answer, width, height) = self.picture(task, picture).await?;
+        Ok(ReadText::of(&answer.into_lines()?, width, height))
     }
 
     async fn picture(&self, task: PictureTask, bytes: Bytes) -> Result<(Answer, usize, usize), TaskError> {

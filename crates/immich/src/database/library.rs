@@ -8,6 +8,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -17,7 +18,6 @@ use crate::{
         Caller, Capabilities, ImmichAsCaller, Library, LibraryError, Page, RerunKind, SearchRequest,
         SearchRoute,
     },
-    rest::rest,
 };
 
 /// Between two tries to open a database.
@@ -70,7 +70,7 @@ async fn open(config: &DatabaseConfig, stop: &CancellationToken) -> Option<Datab
                 }
             }
         }
-        rest(PAUSE, stop).await;
+        stop.run_until_cancelled(sleep(PAUSE)).await;
     }
     None
 }
@@ -93,7 +93,7 @@ async fn read(database: &Database, media: &MediaFolder, stop: &CancellationToken
             _ => {}
         }
         told = trouble;
-        rest(PAUSE, stop).await;
+        stop.run_until_cancelled(sleep(PAUSE)).await;
     }
 }
 
