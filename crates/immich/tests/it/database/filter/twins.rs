@@ -1,4 +1,6 @@
 //! Requests of both shapes that say the same, and find the same.
+use std::collections::HashMap;
+
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
@@ -137,12 +139,13 @@ fn twins(things: &Things) -> impl Strategy<Value = Vec<Twin>> {
 
 /// The filters of both shapes.
 fn pair(twins: &[Twin]) -> (Map<String, Value>, Map<String, Value>) {
+    // The last of a key counts, in both shapes.
+    let last: HashMap<&str, (&Value, &Value)> =
+        twins.iter().map(|(key, value, twin)| (*key, (value, twin))).collect();
     let (mut flat, mut filter) = (Map::new(), Map::new());
-    for (key, value, twin) in twins {
-        // The last of a key counts.
-        if flat.insert((*key).to_owned(), value.clone()).is_none() || !twin.as_object().unwrap().is_empty() {
-            filter.extend(twin.as_object().unwrap().clone());
-        }
+    for (key, (value, twin)) in last {
+        flat.insert(key.to_owned(), value.clone());
+        filter.extend(twin.as_object().unwrap().clone());
     }
     let with_trash = ["withDeleted", "trashedAfter"].iter().any(|key| flat.contains_key(*key))
         || flat.get("isOffline") == Some(&json!(true));
