@@ -131,3 +131,20 @@ fn line(text: &str, longest: usize) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use utoipa::PartialSchema as _;
+
+    use super::*;
+
+    #[test]
+    fn the_schema_names_the_tasks_that_are_asked_about_pictures() {
+        let schema = serde_json::to_value(Entry::schema()).unwrap();
+        assert_eq!(
+            schema["properties"]["task"],
+            json!({"type": "string", "enum": ["ocr", "facial-recognition", "clip.visual"]})
+        );
+    }
+}
