@@ -55,7 +55,7 @@ impl Inner {
             Source::ModelScope { repo, revision, path } => {
                 (format!("{}/models/{repo}/resolve/{revision}/{path}", self.modelscope_endpoint), None)
             }
-            Source::GitHub { repo, tag, asset, member: None } => {
+            Source::GitHub { repo, tag, asset, member: None, .. } => {
                 (format!("{}/{repo}/releases/download/{tag}/{asset}", self.github_endpoint), None)
             }
             _ => return Err("a checkpoint is one file".into()),

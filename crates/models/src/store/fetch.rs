@@ -144,7 +144,7 @@ impl Inner {
             Source::ModelScope { repo, revision, path } => {
                 one(&format!("{}/models/{repo}/resolve/{revision}/{path}", self.modelscope_endpoint), None)
             }
-            Source::GitHub { repo, tag, asset, member } => {
+            Source::GitHub { repo, tag, asset, member, .. } => {
                 let url = format!("{}/{repo}/releases/download/{tag}/{asset}", self.github_endpoint);
                 if member.is_none() {
                     return one(&url, None);
@@ -329,8 +329,8 @@ fn same_archive(a: &Source, b: &Source) -> bool {
             Source::Pip { package: b, version: bv, sdist: bsd, wheels: bw, member: Some(_) },
         ) => a == b && av == bv && asd == bsd && aw == bw,
         (
-            Source::GitHub { repo: a, tag: at, asset: aa, member: Some(_) },
-            Source::GitHub { repo: b, tag: bt, asset: ba, member: Some(_) },
+            Source::GitHub { repo: a, tag: at, asset: aa, member: Some(_), .. },
+            Source::GitHub { repo: b, tag: bt, asset: ba, member: Some(_), .. },
         ) => a == b && at == bt && aa == ba,
         _ => false,
     }
