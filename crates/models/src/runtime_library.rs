@@ -1,13 +1,8 @@
 //! ONNX Runtime's shared library: finding it, and taking it out of its Python package or its makers' release.
 use crate::{
-    Catalogue, ModelError, Progress, Source, SourceFailure, Step, StoreConfig, archive,
-    error::io_at,
-    http::{Client, Download, Expected},
-    lock::Lock,
+    ModelError, Source, StoreConfig, archive,
     manifest::{self, Manifest},
-    pip,
     program::program_folder,
-    store::ARCHIVES,
 };
 use std::{
     env,
@@ -81,111 +76,40 @@ pub(crate) fn locate(config: &StoreConfig, flavour: RuntimeFlavour) -> Option<Pa
         .or_else(|| system_folders().into_iter().find_map(|folder| library_in(&folder, flavour)))
 }
 
-/// What is needed to fetch the library.
-pub(crate) struct Fetch<'a> {
-    pub(crate) config: &'a StoreConfig,
-    pub(crate) catalogue: &'a Catalogue,
-    pub(crate) client: &'a Client,
-    pub(crate) github_endpoint: &'a str,
-    pub(crate) progress: &'a dyn Progress,
+/// Takes the library out of its archive into the store, and with it what belongs to it.
+pub(crate) fn take_in(root: &Path, flavour: RuntimeFlavour, archive: &Path) -> Result<(), String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let work = work_folder(root)?;
+    let staged = work.path().join("lib");
+    let found = archive::extract_matching(archive, |name| wanted(name).map(|file| staged.join(file)))?;
+    let mut manifest = Manifest::default();
+    for file in found {
+        let name = file.dest.file_name().and_then(OsStr::to_str).ok_or("odd file name in the package")?;
+        manifest.record(&staged, name, file.sha256).map_err(|error| text(&error))?;
+    }
+    if !manifest.files.keys().any(|name| is_main(name)) {
+        return Err("the package holds no ONNX Runtime library for this platform".into());
+    }
+    manifest.write(&staged).map_err(|error| text(&error))?;
+    let target = folder(root, flavour);
+    if target.exists() {
+        fs::remove_dir_all(&target).map_err(|error| text(&error))?;
+    }
+    fs::rename(&staged, &target).map_err(|error| text(&error))?;
+    manifest::sync_folder(&root.join("runtime"));
+    Ok(())
 }
 
-impl Fetch<'_> {
-    /// Fetches the library into the store.
-    pub(crate) fn library(&self, flavour: RuntimeFlavour) -> Result<PathBuf, ModelError> {
-        let root = &self.config.root;
-        let _lock = Lock::wait(root, flavour.name()).map_err(io_at(root))?;
-        if let Some(path) = stored(self.config, flavour) {
-            return Ok(path);
-        }
-        let mut failures = Vec::new();
-        let entry = self
-            .catalogue
-            .find(flavour.name())
-            .ok_or_else(|| ModelError::Unknown { name: flavour.name().into() })?;
-        for source in entry.sources.iter().filter(|source| is_for_this_machine(source)) {
-            match self.from(source, flavour) {
-                Ok(path) => return Ok(path),
-                Err(reason) => failures.push(SourceFailure { source: source.to_string(), reason }),
-            }
-        }
-        Err(ModelError::RuntimeUnavailable { failures })
-    }
-
-    /// Tries one source. The caller holds the library's lock.
-    fn from(&self, source: &Source, flavour: RuntimeFlavour) -> Result<PathBuf, String> {
-        match source {
-            Source::Pip { package, version, wheels, .. } => {
-                self.progress.begin(Step::Fetch, &format!("{package} {version}"), None);
-                let result = self.from_package(flavour, package, version, wheels);
-                self.progress.end(result.as_ref().map(|_| ()).map_err(String::as_str));
-                result
-            }
-            Source::GitHub { repo, tag, asset, sha256, .. } => {
-                let url = format!("{}/{repo}/releases/download/{tag}/{asset}", self.github_endpoint);
-                let archive =
-                    self.config.root.join(ARCHIVES).join(format!("{repo}/{tag}/{asset}").replace('/', "!"));
-                let expected = Expected { sha256: sha256.clone(), bytes: None };
-                let file =
-                    Download { url: &url, bearer: None, expected: &expected, dest: &archive, label: asset };
-                self.client.download(file, self.progress)?;
-                let result = self.unpack(flavour, &archive);
-                let _ = fs::remove_file(&archive);
-                result
-            }
-            _ => Err("a runtime comes from pip or from a release".into()),
-        }
-    }
-
-    fn from_package(
-        &self,
-        flavour: RuntimeFlavour,
-        package: &str,
-        version: &str,
-        wheels: &[String],
-    ) -> Result<PathBuf, String> {
-        let work = self.work_folder()?;
-        let wheel = pip::download(package, version, None, wheels, work.path())?;
-        self.unpack(flavour, &wheel)
-    }
-
-    /// A folder beside those of the library's builds. It goes with its owner, or as a stale one.
-    fn work_folder(&self) -> Result<tempfile::TempDir, String> {
-        let parent = self.config.root.join("runtime");
-        let made = fs::create_dir_all(&parent)
-            .and_then(|()| tempfile::Builder::new().prefix(".fetch-").tempdir_in(&parent));
-        made.map_err(|error| error.to_string())
-    }
-
-    /// Takes the library out of its archive, and with it what belongs to it.
-    fn unpack(&self, flavour: RuntimeFlavour, archive: &Path) -> Result<PathBuf, String> {
-        let text = |error: &dyn std::fmt::Display| error.to_string();
-        let work = self.work_folder()?;
-        let staged = work.path().join("lib");
-        let found = archive::extract_matching(archive, |name| wanted(name).map(|file| staged.join(file)))?;
-        let mut manifest = Manifest::default();
-        let mut main = None;
-        for file in found {
-            let name = file.dest.file_name().and_then(OsStr::to_str).ok_or("odd file name in the package")?;
-            manifest.record(&staged, name, file.sha256).map_err(|error| text(&error))?;
-            if is_main(name) {
-                main = Some(name.to_owned());
-            }
-        }
-        let main = main.ok_or("the package holds no ONNX Runtime library for this platform")?;
-        manifest.write(&staged).map_err(|error| text(&error))?;
-        let target = folder(&self.config.root, flavour);
-        if target.exists() {
-            fs::remove_dir_all(&target).map_err(|error| text(&error))?;
-        }
-        fs::rename(&staged, &target).map_err(|error| text(&error))?;
-        manifest::sync_folder(&self.config.root.join("runtime"));
-        Ok(target.join(main))
-    }
+/// A folder beside those of the library's builds. It goes with its owner, or as a stale one.
+pub(crate) fn work_folder(root: &Path) -> Result<tempfile::TempDir, String> {
+    let parent = root.join("runtime");
+    let made = fs::create_dir_all(&parent)
+        .and_then(|()| tempfile::Builder::new().prefix(".fetch-").tempdir_in(&parent));
+    made.map_err(|error| error.to_string())
 }
 
 /// Can this source have a library for this machine?
-fn is_for_this_machine(source: &Source) -> bool {
+pub(crate) fn is_for_this_machine(source: &Source) -> bool {
     let here = || format!("{}-{}", env::consts::OS, env::consts::ARCH);
     match source {
         Source::GitHub { platform: Some(platform), .. } => *platform == here(),
