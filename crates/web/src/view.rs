@@ -3,6 +3,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Asset, FaceRecord, PersonId, TextLine};
 
+use crate::content_type::content_type;
+
 /// An asset in a list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Asset)]
@@ -11,6 +13,8 @@ pub(crate) struct AssetView {
     /// The file's name.
     name: String,
     path: String,
+    /// What the file is, by its name: `image/jpeg`, `video/mp4`; `application/octet-stream` where browsers know no better.
+    content_type: &'static str,
     bytes: u64,
     #[schema(required)]
     width: Option<u32>,
@@ -77,6 +81,7 @@ impl From<Asset> for AssetView {
         Self {
             id: id.0,
             name: file.path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
+            content_type: content_type(&file.path),
             bytes: file.size,
             width: properties.width,
             height: properties.height,

@@ -152,9 +152,10 @@ pub fn router(photos: Arc<Photos>) -> Router {
     let guarded = Router::from(guarded())
         .layer(middleware::from_fn_with_state(entrance.clone(), access::guard))
         .with_state(photos);
-    let page = page::FILES.into_iter().fold(Router::from(page()), |router, (path, content_type, text)| {
-        router.route(path, get(move || async move { page_file(content_type, text) }))
-    });
+    let page =
+        page::FILES.iter().copied().fold(Router::from(page()), |router, (path, content_type, text)| {
+            router.route(path, get(move || async move { page_file(content_type, text) }))
+        });
     guarded
         .merge(Router::from(open()).with_state(entrance.clone()))
         .merge(page.route_layer(middleware::from_fn_with_state(entrance, access::take_token)))
