@@ -3,7 +3,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Asset, FaceRecord, PersonId, TextLine};
 
-use crate::content_type::content_type;
+use crate::{content_type::content_type, face_crop};
 
 /// An asset in a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -57,6 +57,8 @@ pub(crate) struct FaceView {
     score: f32,
     #[schema(required)]
     person: Option<PersonId>,
+    /// Address of a small picture of the face alone.
+    crop: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,10 +68,18 @@ pub(crate) struct PersonView {
     pub(crate) name: String,
 }
 
-impl From<FaceRecord> for FaceView {
-    fn from(face: FaceRecord) -> Self {
-        Self { corners: face.corners, score: face.score, person: face.person }
+impl FaceView {
+    /// The face at this place of an asset.
+    pub(crate) fn of(asset: &Asset, place: usize, face: &FaceRecord) -> Self {
+        let crop = crop_of(asset, place, face.corners);
+        Self { corners: face.corners, score: face.score, person: face.person, crop }
     }
+}
+
+/// Address of the small picture of a face. Another content and another place have another one, so that browsers may keep it for ever.
+pub(crate) fn crop_of(asset: &Asset, place: usize, corners: [f32; 4]) -> String {
+    let (id, version) = (asset.id.0, hex(&asset.file.hash[..6]));
+    format!("/api/v1/assets/{id}/faces/{place}/crop?v={version}{}", face_crop::mark(corners))
 }
 
 impl From<Asset> for AssetView {

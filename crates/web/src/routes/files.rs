@@ -32,7 +32,7 @@ use crate::{
 const PIECE: u64 = 256 << 10;
 
 /// Addresses carry the content's hash: what is there never changes.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+pub(super) const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -164,7 +164,7 @@ fn in_pieces(photos: Arc<Photos>, file: Take<File>) -> Body {
     }))
 }
 
-fn unread(asset: &Asset, error: Unread) -> Problem {
+pub(super) fn unread(asset: &Asset, error: Unread) -> Problem {
     match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
         Unread::Lacking(message) | Unread::Unreadable(message) | Unread::Bad { message, .. } => {
@@ -179,6 +179,6 @@ fn gone(asset: &Asset, why: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "file_gone", "The file is gone", detail)
 }
 
-fn unshowable(why: &dyn std::fmt::Display) -> Problem {
+pub(super) fn unshowable(why: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "picture_unreadable", "The picture cannot be shown", why)
 }
