@@ -13,6 +13,7 @@ mod failures;
 mod index;
 mod models;
 mod on_request;
+mod people;
 mod photos;
 mod pictures;
 mod secrets;
