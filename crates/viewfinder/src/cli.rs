@@ -409,6 +409,8 @@ pub(crate) struct DoctorArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
     /// The server's settings
     #[command(flatten)]
     pub settings: ServeFlags,
