@@ -150,3 +150,13 @@ impl fmt::Display for TaskError {
         f.write_str(&self.message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_its_message() {
+        assert_eq!(TaskError::new(ErrorCode::Busy, format_args!("{} wait", 7)).to_string(), "7 wait");
+    }
+}
