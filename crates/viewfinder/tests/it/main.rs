@@ -3,7 +3,8 @@
 //! `cli` holds what concerns the command line itself, `config` the configuration, `secrets` what nobody is told of it, `pictures` the
 //! commands that look at pictures, `index` the commands about a catalogue, `models` the model store's commands and `doctor`, `serve` the
 //! server, `on_request` what it has fetched for strangers, `people` its page of people,
-//! `photos` its page of photos, `companion` an Immich opened through it, `failures` what it says of failed tasks, `deploy` what is told to those who watch it.
+//! `photos` its page of photos, `companion` an Immich opened through it, `failures` what it says of failed tasks, `deploy` what is told to those who watch it,
+//! `unreachable` what is done and said while no hub of models answers.
 
 mod cli;
 mod companion;
@@ -19,3 +20,4 @@ mod pictures;
 mod secrets;
 mod serve;
 mod support;
+mod unreachable;
