@@ -421,6 +421,8 @@ pub(crate) struct DoctorArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
     /// The server's settings
     #[command(flatten)]
     pub settings: ServeFlags,
