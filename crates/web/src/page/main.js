@@ -50,7 +50,7 @@ async function showList(place, { scroll = 0, count = 0 }, fresh) {
   for (const other of allViews()) other.element.hidden = other !== view;
   $('pictures').hidden = Boolean(view);
   byPicture.present(place);
-  for (const link of document.querySelectorAll('#pages a')) {
+  for (const link of document.querySelectorAll('#pages a[href^="/photos"]')) {
     if ((link.dataset.view ?? '') === (place.view ?? '')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
