@@ -12,6 +12,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use viewfinder_catalog::{
     AnalysisKind, AnalysisState, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store,
 };
@@ -194,7 +195,11 @@ async fn run(
         let mut later = false;
         while jobs.len() < context.places() {
             match feed.next().await? {
-                Next::Asset(asset, kinds) => drop(jobs.spawn(job(Arc::clone(context), *asset, kinds))),
+                Next::Asset(asset, kinds) => {
+                    // What is logged on the way names the file.
+                    let span = tracing::warn_span!("file", path = ?asset.file.path);
+                    drop(jobs.spawn(job(Arc::clone(context), *asset, kinds).instrument(span)));
+                }
                 Next::Later => {
                     later = true;
                     break;
@@ -237,17 +242,31 @@ impl Analysed {
         }
         self.changed += u64::from(ended.changed);
         let Some(done) = ended.done else { return true };
-        let mut failed = false;
-        for outcome in &done.outcomes {
-            if let Finding::Failure { kind, code, message } = &outcome.finding {
-                failed = true;
-                self.problems.add(code, &ended.path, format!("{}: {message}", kind.as_str()));
-            }
+        let failures = failures(&done.outcomes);
+        for (kinds, code, message) in &failures {
+            // What fails for all of them is the picture's.
+            let of_picture = kinds.len() == done.outcomes.len();
+            let message =
+                if of_picture { (*message).to_owned() } else { format!("{}: {message}", kinds.join(", ")) };
+            self.problems.add(code, &ended.path, message);
         }
         self.done += 1;
-        self.failed += u64::from(failed);
+        self.failed += u64::from(!failures.is_empty());
         sender.send(done).is_ok()
     }
+}
+
+/// What failed, each reason once: kinds, code and message.
+fn failures(outcomes: &[Outcome]) -> Vec<(Vec<&'static str>, &str, &str)> {
+    let mut failures: Vec<(Vec<&'static str>, &str, &str)> = Vec::new();
+    for outcome in outcomes {
+        let Finding::Failure { kind, code, message } = &outcome.finding else { continue };
+        match failures.iter_mut().find(|(_, one, said)| one == code && said == message) {
+            Some((kinds, ..)) => kinds.push(kind.as_str()),
+            None => failures.push((vec![kind.as_str()], code, message)),
+        }
+    }
+    failures
 }
 
 impl Context {
@@ -371,7 +390,6 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
     match read {
         Err(error) => ended.troubles = trouble(ErrorCode::Internal.as_str(), error.to_string()),
         Ok(Err(Unread::Changed)) => ended.changed = true,
-        Ok(Err(Unread::Lacking(message))) => ended.troubles = trouble("decoder_missing", message),
         Ok(Err(Unread::Unreadable(message))) => ended.troubles = trouble("file_unreadable", message),
         Ok(Err(Unread::Bad { code, message })) => {
             let error = TaskError::new(code, message);

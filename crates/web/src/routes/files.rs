@@ -119,7 +119,7 @@ fn in_pieces(photos: Arc<Photos>, file: Take<File>) -> Body {
 fn unread(asset: &Asset, error: Unread) -> Problem {
     match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
-        Unread::Lacking(message) | Unread::Unreadable(message) | Unread::Bad { message, .. } => {
+        Unread::Unreadable(message) | Unread::Bad { message, .. } => {
             unshowable(&message)
         }
     }
