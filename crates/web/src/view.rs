@@ -6,12 +6,16 @@ use viewfinder_catalog::{
     view::{AssetView as CatalogAsset, hex},
 };
 
+use crate::{content_type::content_type, face_crop};
+
 /// An asset in a list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Asset)]
 pub(crate) struct AssetView {
     #[serde(flatten)]
     asset: CatalogAsset,
+    /// What the file is, by its name: `image/jpeg`, `video/mp4`; `application/octet-stream` where browsers know no better.
+    content_type: &'static str,
     /// Address of a small picture; `&size=` chooses its longer side.
     thumbnail: String,
     /// Address of the file itself.
@@ -38,6 +42,8 @@ pub(crate) struct FaceView {
     score: f32,
     #[schema(required)]
     person: Option<PersonId>,
+    /// Address of a small picture of the face alone.
+    crop: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,10 +53,18 @@ pub(crate) struct PersonView {
     pub(crate) name: String,
 }
 
-impl From<FaceRecord> for FaceView {
-    fn from(face: FaceRecord) -> Self {
-        Self { corners: face.corners, score: face.score, person: face.person }
+impl FaceView {
+    /// The face at this place of an asset.
+    pub(crate) fn of(asset: &Asset, place: usize, face: &FaceRecord) -> Self {
+        let crop = crop_of(asset, place, face.corners);
+        Self { corners: face.corners, score: face.score, person: face.person, crop }
     }
+}
+
+/// Address of the small picture of a face. Another content and another place have another one, so that browsers may keep it for ever.
+pub(crate) fn crop_of(asset: &Asset, place: usize, corners: [f32; 4]) -> String {
+    let (id, version) = (asset.id.0, hex(&asset.file.hash[..6]));
+    format!("/api/v1/assets/{id}/faces/{place}/crop?v={version}{}", face_crop::mark(corners))
 }
 
 impl From<Asset> for AssetView {
@@ -58,7 +72,12 @@ impl From<Asset> for AssetView {
         // A changed file gets other addresses, so that browsers may keep what they have for ever.
         let version = hex(&asset.file.hash[..6]);
         let address = |what: &str| format!("/api/v1/assets/{}/{what}?v={version}", asset.id.0);
-        Self { thumbnail: address("thumbnail"), file: address("file"), asset: asset.into() }
+        Self {
+            content_type: content_type(&asset.file.path),
+            thumbnail: address("thumbnail"),
+            file: address("file"),
+            asset: asset.into(),
+        }
     }
 }
 
