@@ -15,7 +15,7 @@ use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use utoipa::IntoParams;
-use viewfinder_catalog::{Asset, AssetId};
+use viewfinder_catalog::{Asset, AssetId, view::hex};
 use viewfinder_index::{Converted, Unread};
 
 use super::{Photos, Shared};
@@ -25,7 +25,6 @@ use crate::{
     problem::Problem,
     range::{Part, part},
     thumbnail::SIZES,
-    view::hex,
 };
 
 /// Bytes of a file that are read at a time.
