@@ -1,6 +1,15 @@
-//! The only writers to the standard streams.
+//! The only writers to the standard streams, and the bars below what they write.
 use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::OnceLock;
+
+use indicatif::MultiProgress;
+
+/// What goes on, at the end of the standard error; whatever is written goes above it. Nothing where that is no terminal.
+pub(crate) fn bars() -> &'static MultiProgress {
+    static BARS: OnceLock<MultiProgress> = OnceLock::new();
+    BARS.get_or_init(MultiProgress::new)
+}
 
 /// Writes a line to the standard output. A terminal gets no control characters: those of a file's name could drive it.
 pub(crate) fn line(text: &str) -> io::Result<()> {
@@ -10,21 +19,27 @@ pub(crate) fn line(text: &str) -> io::Result<()> {
 
 /// Writes a line to the standard output with the control characters that we put into it ourselves.
 pub(crate) fn styled_line(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.write_all(b"\n")
+    bars().suspend(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.write_all(b"\n")
+    })
 }
 
 /// Writes text as it is to the standard output.
 pub(crate) fn text(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+    bars().suspend(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    })
 }
 
 /// Writes a message to the standard error. If that is closed, there is nobody to tell.
 pub(crate) fn complain(message: &str) {
-    let _ = writeln!(io::stderr().lock(), "viewfinder: {}", visible(message));
+    bars().suspend(|| {
+        let _ = writeln!(io::stderr().lock(), "viewfinder: {}", visible(message));
+    });
 }
 
 /// The text with a name in place of each character that drives a terminal, or turns the direction of what follows it.
@@ -42,11 +57,6 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// A number with what it counts.
-pub(crate) fn count(number: u64, one: &str, several: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { several })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,11 +65,5 @@ mod tests {
     fn what_drives_a_terminal_is_shown_by_name() {
         assert_eq!(visible("a\x1b[2J\r\n\u{9b}1m\u{202e}gpj.jpg"), r"a\u{1b}[2J\r\n\u{9b}1m\u{202e}gpj.jpg");
         assert_eq!(visible("合计\t12 元 é 😀"), "合计\t12 元 é 😀");
-    }
-
-    #[test]
-    fn one_is_told_from_several() {
-        let told = [0, 1, 2].map(|number| count(number, "picture", "pictures"));
-        assert_eq!(told, ["0 pictures", "1 picture", "2 pictures"]);
     }
 }

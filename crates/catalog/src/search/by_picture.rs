@@ -1,8 +1,5 @@
 //! Pictures like one that the catalogue does not have, and pictures of a person.
-use super::{
-    Note, Page, QueryVector, Ranked, Results, SearchError, Searcher,
-    rank::MOST_SIMILAR,
-};
+use super::{Note, Page, QueryVector, Ranked, Results, SearchError, Searcher, rank::MOST_SIMILAR};
 use crate::{Filter, PersonId, Scored, query::Query};
 
 impl Searcher {

@@ -116,6 +116,53 @@ impl Tools {
     }
 }
 
+/// A program of the system, and what depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// What it is called.
+    pub name: &'static str,
+    /// Where it is; none if it is not on this machine.
+    pub path: Option<PathBuf>,
+    /// What goes without it.
+    pub without: &'static str,
+    /// Its package in Debian and Ubuntu.
+    pub package: &'static str,
+}
+
+impl Tools {
+    /// Every program that is used, here or not.
+    pub fn list(&self) -> [Tool; 5] {
+        let tool = |name, names: &[&str], without, package| Tool {
+            name,
+            path: self.program(names),
+            without,
+            package,
+        };
+        [
+            tool(
+                "heif-dec",
+                &HEIF,
+                "HEIC and AVIF pictures, as phones take them, are not read",
+                "libheif-examples",
+            ),
+            tool(
+                "exiftool",
+                &EXIFTOOL,
+                "RAW pictures are developed instead of shown by their built-in preview, if LibRaw is here",
+                "libimage-exiftool-perl",
+            ),
+            tool(
+                "dcraw_emu (LibRaw)",
+                &LIBRAW,
+                "RAW pictures without a built-in preview are not read",
+                "libraw-bin",
+            ),
+            tool("ffmpeg", &FFMPEG, "videos are not read", "ffmpeg"),
+            tool("ffprobe", &FFPROBE, "videos have neither length nor date", "ffmpeg"),
+        ]
+    }
+}
+
 /// A decoder that writes and answers at most `max_bytes`.
 fn decoder(program: &Path, max_bytes: u64) -> Program {
     Program::new(program, Environment::Closed, Bounds::decoder(max_bytes))

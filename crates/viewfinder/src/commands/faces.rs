@@ -7,6 +7,7 @@ use viewfinder_core::{Alpha, Answer, DecodeRules, Face, PictureTask};
 use viewfinder_image::{RgbImage, draw};
 
 use super::show::{Findings, Question, show};
+use crate::amounts::counted;
 use crate::cli::FacesArgs;
 use crate::config::Loaded;
 use crate::failure::{Failure, Outcome};
@@ -66,7 +67,7 @@ impl Findings for Faces {
     fn print(&self, path: &Path, _several_pictures: bool) -> std::io::Result<()> {
         let count = match self.faces.len() {
             0 => "no face".to_owned(),
-            some => output::count(some as u64, "face", "faces"),
+            some => counted(some as u64, "face", "faces"),
         };
         output::line(&format!("{}: {count}", path.display()))?;
         for face in &self.faces {

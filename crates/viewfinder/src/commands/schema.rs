@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
-use viewfinder_catalog::Person;
 use viewfinder_catalog::view::CountsView;
 use viewfinder_server::ledger::Entry;
 
-use super::{embed::Embedded, faces::Faces, ocr::Text, search::FoundView, show::Picture};
+use super::{
+    embed::Embedded, faces::Faces, ocr::Text, people::Listed, search::FoundView, show::Picture,
+};
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
@@ -37,7 +38,7 @@ fn schemas() -> BTreeMap<&'static str, Value> {
         ("failures", Shape::of::<Entry>()),
         ("index-status", Shape::of::<CountsView>()),
         ("ocr", Shape::of::<Picture>().and::<Text>()),
-        ("people", Shape::of::<Person>()),
+        ("people", Shape::of::<Listed>()),
         ("search", Shape::of::<FoundView>()),
     ]
     .map(|(name, shape)| (name, shape.document(name)))

@@ -2,10 +2,13 @@
 
 import * as api from './api.js';
 import { $, element } from './dom.js';
+import * as faces from './faces.js';
 import * as grid from './grid.js';
 import * as key from './key.js';
+import * as people from './people.js';
 import * as progress from './progress.js';
 import * as router from './router.js';
+import * as byPicture from './similar.js';
 import { allViews, addSource, sourceOf, viewOf } from './views.js';
 import * as viewer from './viewer.js';
 import { offerLanguages, say, sayProblem, translate } from './words.js';
@@ -46,6 +49,7 @@ async function showList(place, { scroll = 0, count = 0 }, fresh) {
   const view = viewOf(place);
   for (const other of allViews()) other.element.hidden = other !== view;
   $('pictures').hidden = Boolean(view);
+  byPicture.present(place);
   for (const link of document.querySelectorAll('#pages a')) {
     if ((link.dataset.view ?? '') === (place.view ?? '')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
@@ -58,7 +62,7 @@ async function showList(place, { scroll = 0, count = 0 }, fresh) {
 }
 
 function nameDocument(place) {
-  const name = viewOf(place)?.title() ?? place.q ?? (place.similar ? say('similarTo', { name: place.name ?? '' }) : '');
+  const name = viewOf(place)?.title() ?? place.q ?? (place.similar || place.picture ? say('similarTo', { name: place.name ?? '' }) : '');
   document.title = name ? `${name} – Viewfinder` : 'Viewfinder';
 }
 
@@ -105,5 +109,8 @@ api.onKeyWanted(key.ask);
 grid.setUp(tell);
 viewer.setUp();
 progress.setUp();
+people.setUp();
+faces.setUp();
+byPicture.setUp(tell);
 sayEverything();
 await router.start(showPlace);
