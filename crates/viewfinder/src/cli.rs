@@ -76,6 +76,11 @@ pub(crate) enum Verb {
     /// Look after the library of an Immich whose database the companion has
     #[command(subcommand)]
     Immich(ImmichVerb),
+    /// Print the JSON Schema of what a command prints with --json
+    Schema {
+        /// Command; without one, those that have a schema are listed
+        command: Option<String>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -235,6 +240,9 @@ pub(crate) struct IndexArgs {
     /// With --status: as JSON
     #[arg(long, requires = "status")]
     pub json: bool,
+    /// With --status: as CSV, a line for each kind of analysis
+    #[arg(long, requires = "status", conflicts_with = "json")]
+    pub csv: bool,
 }
 
 /// Flags of `search`.

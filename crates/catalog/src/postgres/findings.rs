@@ -77,8 +77,13 @@ pub(super) async fn forget_other_models(tx: &Transaction, kind: AnalysisKind, mo
     Ok(forgotten)
 }
 
-pub(super) async fn forget_failures(tx: &Transaction, kind: AnalysisKind) -> Result<u64> {
-    let forgotten = tx.execute(&format!("{FORGET} AND state = 2"), &[&number(kind)]).await?;
+pub(super) async fn forget_failures(
+    tx: &Transaction,
+    kind: AnalysisKind,
+    code: Option<&str>,
+) -> Result<u64> {
+    let failed = format!("{FORGET} AND state = 2 AND ($2::text IS NULL OR code = $2)");
+    let forgotten = tx.execute(&failed, &[&number(kind), &code]).await?;
     touch(tx).await?;
     Ok(forgotten)
 }

@@ -188,8 +188,8 @@ impl Store for PostgresStore {
         one_step!(self.pool.write(), tx => findings::forget_other_models(&tx, kind, model))
     }
 
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        one_step!(self.pool.write(), tx => findings::forget_failures(&tx, kind))
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        one_step!(self.pool.write(), tx => findings::forget_failures(&tx, kind, code))
     }
 
     async fn pending(

@@ -83,7 +83,7 @@ pub enum SearchError {
 }
 
 /// A page of hits, best first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Results {
     /// Hits.
     pub hits: Vec<Hit>,
@@ -96,7 +96,7 @@ pub struct Results {
 }
 
 /// A picture that was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
     /// The picture.
     pub asset: Asset,

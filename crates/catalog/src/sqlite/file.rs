@@ -125,8 +125,8 @@ impl Catalogue {
         self.connections.write(|tx| findings::forget_other_models(tx, kind, model))
     }
 
-    pub(super) fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.connections.write(|tx| findings::forget_failures(tx, kind))
+    pub(super) fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        self.connections.write(|tx| findings::forget_failures(tx, kind, code))
     }
 
     pub(super) fn pending(

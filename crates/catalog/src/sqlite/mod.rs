@@ -143,8 +143,9 @@ impl Store for SqliteStore {
         self.ask(move |catalogue| catalogue.forget_other_models(kind, &model)).await
     }
 
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.ask(move |catalogue| catalogue.forget_failures(kind)).await
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        let code = code.map(str::to_owned);
+        self.ask(move |catalogue| catalogue.forget_failures(kind, code.as_deref())).await
     }
 
     async fn pending(

@@ -18,6 +18,7 @@ pub(crate) mod ocr;
 pub(crate) mod open;
 pub(crate) mod people;
 pub(crate) mod rerun;
+pub(crate) mod schema;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod show;
