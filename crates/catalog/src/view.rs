@@ -157,8 +157,7 @@ impl From<LineMatch> for LineView {
 
 impl From<Counts> for CountsView {
     fn from(Counts { assets, states }: Counts) -> Self {
-        let [ocr, clip, faces] =
-            states.map(|[waiting, done, failed]| StatesView { waiting, done, failed });
+        let [ocr, clip, faces] = states.map(|[waiting, done, failed]| StatesView { waiting, done, failed });
         Self { assets, ocr, clip, faces }
     }
 }

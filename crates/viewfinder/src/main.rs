@@ -89,6 +89,8 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Failures(args) => commands::failures::run(args, &loaded),
         Verb::Open(args) => commands::open::run(args, &loaded),
         Verb::Immich(verb) => commands::immich::run(verb, &loaded),
-        Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } | Verb::Schema { .. } => Ok(Outcome::Done),
+        Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } | Verb::Schema { .. } => {
+            Ok(Outcome::Done)
+        }
     }
 }

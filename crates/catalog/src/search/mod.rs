@@ -23,6 +23,7 @@ pub use fuse::{Similarity, fuse};
 pub use judge::{LineMatch, MatchQuality, TextMatch};
 pub use rank::{Ranked, Ranker, excluded};
 pub use source::Source;
+pub use text::TextSteps;
 
 use crate::{
     Asset, AssetId, Filter, Store, StoreError,

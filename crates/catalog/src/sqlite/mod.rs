@@ -24,7 +24,9 @@ use async_trait::async_trait;
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonFace, PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, UnassignedFace,
-    blocking::blocking, search::Source, text::Segmenter,
+    blocking::blocking,
+    search::{Source, TextSteps},
+    text::Segmenter,
 };
 use file::Catalogue;
 
@@ -83,6 +85,22 @@ impl Source for SqliteStore {
     async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         let ids = ids.to_owned();
         self.ask(move |catalogue| catalogue.lines(&ids)).await
+    }
+
+    async fn search_text(&self, steps: TextSteps, filter: &Filter) -> Result<TextSteps, StoreError> {
+        let filter = filter.clone();
+        self.ask(move |catalogue| catalogue.search_text(steps, &filter)).await
+    }
+
+    async fn compare(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        (limit, count): (usize, usize),
+    ) -> Result<(Vec<Scored>, Vec<f32>), StoreError> {
+        let (model, vector, filter) = (model.to_owned(), vector.to_owned(), filter.clone());
+        self.ask(move |catalogue| catalogue.compare(&model, &vector, &filter, (limit, count))).await
     }
 }
 

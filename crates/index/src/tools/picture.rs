@@ -45,7 +45,9 @@ impl Tools {
                 file.read_to_end(&mut bytes)?;
                 Ok(Ok(as_it_is(bytes.into())))
             }
-            Some(kind) => Ok(self.convert(kind, Subject::new(path, &file), max_bytes).map_err(TaskError::from)),
+            Some(kind) => {
+                Ok(self.convert(kind, Subject::new(path, &file), max_bytes).map_err(TaskError::from))
+            }
         }
     }
 

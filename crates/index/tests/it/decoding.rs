@@ -84,7 +84,11 @@ async fn a_missing_program_is_named_until_it_is_installed() {
     // Installed without what it needs itself.
     place.install("echo 'Could not decode image: 4.3000: Unsupported codec' >&2; exit 1");
     let error = refused(&backend, HEIC).await;
-    assert_eq!((error.code, error.message.contains("libde265")), (ErrorCode::DecoderMissing, true), "{error}");
+    assert_eq!(
+        (error.code, error.message.contains("libde265")),
+        (ErrorCode::DecoderMissing, true),
+        "{error}"
+    );
     place.install("echo 'it is broken' >&2; exit 1");
     assert_eq!(refused(&backend, HEIC).await.code, ErrorCode::ImageUndecodable);
     place.install("head -c 2000 /dev/zero > \"$4\"");

@@ -62,9 +62,8 @@ pub(crate) fn look(
     let work = |path: &PathBuf| {
         // What is logged on the way names the file.
         let _of_file = tracing::warn_span!("file", ?path).entered();
-        let Converted { bytes, orient } = read(path, &tools, max_bytes)
-            .map_err(PictureError::Unreadable)?
-            .map_err(PictureError::Engine)?;
+        let Converted { bytes, orient } =
+            read(path, &tools, max_bytes).map_err(PictureError::Unreadable)?.map_err(PictureError::Engine)?;
         let decode = DecodeRules { orient: orient && decode.orient, ..decode };
         let folder = dump.map(|dump| Folder::create(&dump_folder(dump, images, path))).transpose();
         let folder = folder.map_err(PictureError::Dump)?.map(Arc::new);

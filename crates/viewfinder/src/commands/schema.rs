@@ -7,9 +7,7 @@ use utoipa::openapi::{RefOr, Schema};
 use viewfinder_catalog::view::CountsView;
 use viewfinder_server::ledger::Entry;
 
-use super::{
-    embed::Embedded, faces::Faces, ocr::Text, people::Listed, search::FoundView, show::Picture,
-};
+use super::{embed::Embedded, faces::Faces, ocr::Text, people::Listed, search::FoundView, show::Picture};
 use crate::failure::{Failure, Outcome};
 use crate::output;
 

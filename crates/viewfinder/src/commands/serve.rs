@@ -111,9 +111,7 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
 fn decoding(config: &Config, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
     match config.limits.decoders {
         0 => backend,
-        programs => {
-            Arc::new(DecodingBackend::new(backend, Tools::find(), config.limits.max_bytes, programs))
-        }
+        programs => Arc::new(DecodingBackend::new(backend, Tools::find(), config.limits.max_bytes, programs)),
     }
 }
 

@@ -31,7 +31,13 @@ fn texts(lines: &Value) -> Vec<String> {
 /// The numbers of a vector, which Immich gets as a text.
 fn numbers(vector: &Value) -> Vec<f64> {
     let read = vector.as_str().map(|text| serde_json::from_str(text).unwrap());
-    read.as_ref().unwrap_or(vector).as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    read.as_ref()
+        .unwrap_or(vector)
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|number| number.as_f64().unwrap())
+        .collect()
 }
 
 fn path() -> std::ffi::OsString {
@@ -104,7 +110,9 @@ fn what_waited_for_a_program_is_taken_up_when_it_is_installed() {
     let status = stdout(&library.run(["index", "--status"]).succeeds());
     assert!(status.contains("photo.heic: ocr, clip: decoder_missing"), "{status}");
     let picture = fixture("library/0002.jpg");
-    let ocr = || Run::with_models().env("PATH", programs.path()).args(["ocr"]).args([fixture("index/receipt.heic")]);
+    let ocr = || {
+        Run::with_models().env("PATH", programs.path()).args(["ocr"]).args([fixture("index/receipt.heic")])
+    };
     need_ocr();
     let told = stderr(&ocr().exits(1));
     assert!(told.contains("receipt.heic: reading it takes heif-dec"), "{told}");

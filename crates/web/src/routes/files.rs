@@ -166,9 +166,7 @@ fn in_pieces(photos: Arc<Photos>, file: Take<File>) -> Body {
 pub(super) fn unread(asset: &Asset, error: Unread) -> Problem {
     match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
-        Unread::Unreadable(message) | Unread::Bad { message, .. } => {
-            unshowable(&message)
-        }
+        Unread::Unreadable(message) | Unread::Bad { message, .. } => unshowable(&message),
     }
 }
 
