@@ -2,7 +2,7 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::{ToSchema, openapi::OpenApi};
-use viewfinder_catalog::Counts;
+use viewfinder_catalog::view::CountsView;
 
 use super::{Shared, document::DOCUMENT};
 use crate::{problem::Problem, view::AssetView};
@@ -13,7 +13,7 @@ const FAILURES: usize = 500;
 #[derive(Serialize, ToSchema)]
 pub(super) struct Status {
     version: &'static str,
-    counts: Counts,
+    counts: CountsView,
     /// Assets that wait for the analysis of which most are waiting.
     waiting: u64,
     /// Assets that failed in the analysis of which most failed.
@@ -51,7 +51,7 @@ pub(super) async fn status(State(photos): Shared) -> Result<Json<Status>, Proble
         version: env!("CARGO_PKG_VERSION"),
         waiting: most(0),
         failed: most(2),
-        counts,
+        counts: counts.into(),
         models: Models {
             ocr: config.models.ocr.clone(),
             clip: config.models.clip.clone(),
