@@ -2,15 +2,16 @@
 //!
 //! [`index()`] does it all, one step after the other:
 //! [`scan()`] compares folders (`walk`) with the catalogue and records what is new, changed, moved or gone, with hashes
-//! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed, reads it from
+//! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed (`queue`), reads it from
 //! [`Pictures`], for files with the system's [`Tools`] for what Viewfinder does not decode itself, asks a
-//! [`Backend`](viewfinder_core::Backend) about it (`analyse`), records what it `found` (`record`) and puts faces together
+//! [`Backend`](viewfinder_core::Backend) about it (`analyse`), also before all networks are here (`arrivals`), records what it `found` (`record`, `tally`) and puts faces together
 //! (`people`). [`Watch`] tells which folders change.
 //!
 //! The catalogue is always right about what it says is done: whatever ends a run loses at most the batch in flight, and
 //! the next run goes on from there.
 
 mod analyse;
+mod arrivals;
 mod blocking;
 mod content;
 mod exif_time;
@@ -23,6 +24,7 @@ mod kind;
 mod people;
 mod problems;
 mod properties;
+mod queue;
 mod record;
 mod report;
 mod retry;
@@ -30,6 +32,7 @@ mod rules;
 mod run;
 mod scan;
 mod source;
+mod tally;
 mod tools;
 mod walk;
 mod watch;
@@ -42,7 +45,7 @@ pub use report::{Event, Listener};
 pub use run::{Summary, analyse_and_group, index, prepare};
 pub use scan::{Scan, Scanned, scan};
 pub use source::{Files, Originals, Pictures, Unread};
-pub use tools::{Converted, Tools};
+pub use tools::{Converted, Tool, Tools};
 pub use viewfinder_files::Links;
 pub use watch::{Watch, WatchError};
 

@@ -3,6 +3,7 @@
 //! `main` reads the command line and the configuration, starts the log, and hands over to one of [`commands`].
 //! What a command returns decides the exit code, see [`failure`].
 
+mod amounts;
 mod catalogue;
 mod cli;
 mod commands;
@@ -20,7 +21,9 @@ mod output;
 mod photos;
 mod pictures;
 mod progress;
+mod remedies;
 mod routing;
+mod sentences;
 mod signals;
 mod token;
 mod wiring;

@@ -1,11 +1,9 @@
 //! The photo page of a server: the catalogue over HTTP, where there is one.
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
-use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
-use viewfinder_catalog::unit;
-use viewfinder_core::{Backend, SentenceRequest};
+use viewfinder_catalog::search::Searcher;
+use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
 use viewfinder_index::Tools;
 use viewfinder_server::Key;
@@ -15,29 +13,12 @@ use crate::catalogue::{self, Catalogue};
 use crate::cli::CatalogArgs;
 use crate::config::{Loaded, OpenTo};
 use crate::failure::Failure;
+use crate::sentences::Sentences;
 use crate::token;
 use crate::wiring::{self, data_folder};
 
 /// The small pictures' folder in the user's data folder.
 const THUMBNAILS: &str = "thumbnails";
-
-/// Asks for what words mean.
-struct Sentences {
-    backend: Arc<dyn Backend>,
-    /// What is asked.
-    model: String,
-    /// The model of the pictures' vectors.
-    pictures: String,
-}
-
-#[async_trait]
-impl Embedder for Sentences {
-    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
-        let request = SentenceRequest { model: self.model.clone(), text: text.to_owned(), language: None };
-        let vector = self.backend.sentence(request).await.map_err(|error| EmbedError(error.to_string()))?;
-        Ok(QueryVector { model: self.pictures.clone(), vector: unit(&vector) })
-    }
-}
 
 /// Opens the catalogue and starts what serves it; none without a catalogue. Whatever is wrong with it is logged: it must not
 /// keep those from their answers who only want those of the engine. With the token that opens the page.
@@ -72,11 +53,7 @@ pub(crate) async fn start(
     };
     let models = wiring::index_models(config, engine);
     let sentence_model = wiring::sentence_model(config).to_owned();
-    let embedder = Sentences {
-        backend: Arc::clone(backend),
-        model: sentence_model.clone(),
-        pictures: models.clip.clone(),
-    };
+    let embedder = Sentences::new(backend, &sentence_model, &models.clip);
     let searcher =
         Searcher::new(Arc::clone(&store), segmenter, Some(Arc::new(embedder)), catalogue::similarity(config));
     let thumbnails =

@@ -47,7 +47,12 @@ impl Connections {
         if !is_new {
             keep_private(path);
         }
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default(), vector_readers: Mutex::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            vector_readers: Mutex::default(),
+        })
     }
 
     /// Runs `work` in a transaction that is kept if it succeeds.
@@ -258,7 +263,7 @@ mod tests {
         };
         assert_eq!(connections.read(again).unwrap(), 0);
         assert_eq!(connections.read_vectors(again).unwrap(), 0);
-        assert_eq!(again(&Connection::open_in_memory().unwrap()).unwrap(), 3, "or is it needed no more?");
+        assert_eq!(again(&Connection::open_in_memory().unwrap()).unwrap(), 4, "or is it needed no more?");
     }
 
     fn fill(connections: &Connections) -> Result<(), StoreError> {

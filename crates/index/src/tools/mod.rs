@@ -89,6 +89,53 @@ impl Tools {
     }
 }
 
+/// A program of the system, and what depends on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// What it is called.
+    pub name: &'static str,
+    /// Where it is; none if it is not on this machine.
+    pub path: Option<PathBuf>,
+    /// What goes without it.
+    pub without: &'static str,
+    /// Its package in Debian and Ubuntu.
+    pub package: &'static str,
+}
+
+impl Tools {
+    /// Every program that is used, here or not.
+    pub fn list(&self) -> [Tool; 5] {
+        let tool = |name, path: &Option<PathBuf>, without, package| Tool {
+            name,
+            path: path.clone(),
+            without,
+            package,
+        };
+        [
+            tool(
+                "heif-dec",
+                &self.heif,
+                "HEIC and AVIF pictures, as phones take them, are not read",
+                "libheif-examples",
+            ),
+            tool(
+                "exiftool",
+                &self.exiftool,
+                "RAW pictures are developed instead of shown by their built-in preview, if LibRaw is here",
+                "libimage-exiftool-perl",
+            ),
+            tool(
+                "dcraw_emu (LibRaw)",
+                &self.libraw,
+                "RAW pictures without a built-in preview are not read",
+                "libraw-bin",
+            ),
+            tool("ffmpeg", &self.ffmpeg, "videos are not read", "ffmpeg"),
+            tool("ffprobe", &self.ffprobe, "videos have neither length nor date", "ffmpeg"),
+        ]
+    }
+}
+
 /// A decoder that writes and answers at most `max_bytes`.
 fn decoder(program: &Path, max_bytes: u64) -> Program {
     Program::new(program, Environment::Closed, Bounds::decoder(max_bytes))

@@ -1,7 +1,7 @@
 //! Folders into the catalogue.
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -9,10 +9,11 @@ use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
-use viewfinder_core::Backend;
+use viewfinder_core::{Backend, TaskError};
 use viewfinder_engine::Engine;
 use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Summary, Tools, Watch};
 
+use super::missing::MissingModels;
 use super::{look::json_line, on_threads};
 use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
 use crate::config::{Config, Loaded};
@@ -47,13 +48,15 @@ async fn index(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
         }
     }
     with_engine(loaded, args.watch, |session| async move {
-        let Session { engine, backend, stop } = session;
+        let Session { engine, backend, stop, report } = session;
         let models = wiring::index_models(&loaded.config, &engine);
+        let said = Mutex::default();
         let round = |within: Vec<PathBuf>, watching: bool| {
             let (scan, analysis) =
                 plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
             let (store, backend, stop) = (Arc::clone(&store), Arc::clone(&backend), stop.clone());
-            async move { once(&loaded.config, scan, analysis, store, backend, &stop, watching).await }
+            let missing = MissingModels { store: engine.store(), report: &report, said: &said };
+            async move { once(&loaded.config, scan, analysis, store, backend, &stop, watching, missing).await }
         };
         // Before the first round, so that nothing is missed between it and the watching.
         let watch = args.watch.then(|| Watch::start(&roots)).transpose();
@@ -83,6 +86,8 @@ pub(super) struct Session {
     pub backend: Arc<dyn Backend>,
     /// Is asked by the first signal.
     pub stop: CancellationToken,
+    /// Knows what was fetched, and what was not.
+    pub report: Arc<Report>,
 }
 
 /// Does `work` with the engines and then ends them in good order. A command that stays, stays for long: idle models leave
@@ -93,7 +98,8 @@ pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     work: impl FnOnce(Session) -> F,
 ) -> Result<Outcome, Failure> {
     let mut config = wiring::engine_config(loaded)?;
-    config.progress = Arc::new(Report::new());
+    let report = Arc::new(Report::new());
+    config.progress = Arc::clone(&report) as _;
     if !stays {
         config.model_ttl = None;
     }
@@ -101,7 +107,7 @@ pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     let result = async {
         let stop = signals::first()?;
         let backend = routing::backend(&loaded.config, &engine)?;
-        work(Session { engine: engine.clone(), backend, stop }).await
+        work(Session { engine: engine.clone(), backend, stop, report }).await
     }
     .await;
     // Only a panic ends it otherwise, after which nothing is waited for.
@@ -125,8 +131,10 @@ async fn once(
     backend: Arc<dyn Backend>,
     stop: &CancellationToken,
     watching: bool,
+    missing: MissingModels<'_>,
 ) -> Result<(Outcome, bool), Failure> {
-    let counter = Arc::new(Counter::new());
+    let models = analysis.models.clone();
+    let counter = Arc::new(Counter::new(watching));
     let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
     let ended =
         viewfinder_index::index(scan, analysis, config.faces.same_person, store, backend, stop, listener)
@@ -142,6 +150,7 @@ async fn once(
     let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
     let mut problems = scanned.problems;
     problems.merge(analysed.problems);
+    missing.tell(&analysed.left_out, &models);
     Ok((conclude(&problems, &analysed.left_out), unsettled))
 }
 
@@ -167,7 +176,7 @@ fn tell(summary: &Summary, watching: bool) -> String {
 }
 
 /// Names what went wrong, group by group.
-pub(super) fn conclude(problems: &Problems, left_out: &HashMap<AnalysisKind, String>) -> Outcome {
+pub(super) fn conclude(problems: &Problems, left_out: &HashMap<AnalysisKind, TaskError>) -> Outcome {
     for (kind, problem) in problems.iter() {
         output::complain(&format!("{kind}: {}", problem.count));
         for (file, message) in &problem.files {

@@ -12,6 +12,7 @@ pub(crate) mod immich;
 pub(crate) mod index;
 mod look;
 pub(crate) mod man;
+mod missing;
 pub(crate) mod models;
 pub(crate) mod ocr;
 pub(crate) mod open;

@@ -3,13 +3,15 @@ use std::io::IsTerminal as _;
 use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
 use viewfinder_catalog::search::{
     EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher,
 };
 use viewfinder_catalog::unit;
 use viewfinder_core::SentenceRequest;
+use viewfinder_engine::{Engine, runtime_flavour};
+use viewfinder_models::{ModelError, Role};
 
 use super::{look::json_line, on_threads};
 use crate::catalogue::{self, Catalogue};
@@ -76,6 +78,7 @@ impl Embedder for Engines {
 async fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
     let config = &loaded.config;
     let engine = wiring::engine(loaded)?;
+    missing(&engine, loaded)?;
     wiring::check_sentence_model(config, engine.store())?;
     let request = SentenceRequest {
         model: wiring::sentence_model(config).to_owned(),
@@ -84,6 +87,33 @@ async fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
     };
     let vector = routing::backend(config, &engine)?.sentence(request).await?;
     Ok(QueryVector { model: wiring::index_models(config, &engine).clip, vector: unit(&vector) })
+}
+
+/// A person who searches wants an answer now, and no download of hundreds of megabytes before it: so nothing is fetched here, and what
+/// is missing is named with the command that fetches it. Nodes look after their models themselves.
+fn missing(engine: &Engine, loaded: &Loaded) -> Result<(), Failure> {
+    let config = &loaded.config;
+    let (store, model) = (engine.store(), wiring::sentence_model(config));
+    if routing::has_nodes(config)? {
+        return Ok(());
+    }
+    let library = config.engine.library.is_some()
+        || store.locate_runtime_library(runtime_flavour(config.engine.device, store)).is_some();
+    let mut names = Vec::new();
+    if !library {
+        names.push("runtime");
+    }
+    if matches!(store.local(model, Role::Textual), Err(ModelError::Missing { .. })) {
+        names.push(model);
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let (what, pull) = (names.join(" and "), names.join(" "));
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let message =
+        anyhow!("{what} {verb} not on this machine; `viewfinder models pull {pull}` fetches what is missing");
+    Err(Failure::Environment(message))
 }
 
 /// The path, and below it why it was found.

@@ -183,6 +183,24 @@ fn people_are_listed_and_named() {
     assert!(people(&[]).iter().any(|person| person["name"] == "Ada"));
     let told = stderr(&library.run(["people", "name", "999999", "Nobody"]).exits(2));
     assert!(told.contains("there is no person 999999"), "{told}");
+
+    // With a picture to know everybody by, for people and for programs.
+    let picture = library.root().join("people.jpg");
+    let picture = picture.to_str().unwrap();
+    assert!(everybody.iter().all(|person| person["example"] == picture && person["pictures"] == 1));
+    let told = stdout(&library.run(["people"]).succeeds());
+    assert_eq!(told, format!("{id:>6}  Ada: 1 face in 1 picture\n        {picture}\n"));
+    let ids: Vec<String> = everybody.iter().map(|person| person["id"].to_string()).collect();
+    library.run(["people", "name", &ids[1..3].join(","), "Ben, \"the\" other"]).succeeds();
+    let table = stdout(&library.run(["people", "--csv"]).succeeds());
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines[0], "id,name,faces,pictures,example");
+    assert_eq!(lines[2], format!("{},\"Ben, \"\"the\"\" other\",1,1,{picture}", ids[1]));
+    let told = stderr(&library.run(["people", "merge", &id, &ids[1], "999999"]).exits(2));
+    assert!(told.contains("there is no person 999999"), "{told}");
+    library.run(["people", "merge", &id, &ids[1], &ids[2]]).succeeds();
+    let merged = people(&[]);
+    assert_eq!((merged.len(), &merged[0]["name"], &merged[0]["faces"]), (1, &"Ada".into(), &3.into()));
 }
 
 #[test]

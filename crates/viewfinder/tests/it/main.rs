@@ -2,7 +2,7 @@
 //!
 //! `cli` holds what concerns the command line itself, `config` the configuration, `secrets` what nobody is told of it, `pictures` the
 //! commands that look at pictures, `index` the commands about a catalogue, `models` the model store's commands and `doctor`, `serve` the
-//! server, `on_request` what it has fetched for strangers,
+//! server, `on_request` what it has fetched for strangers, `people` its page of people,
 //! `photos` its page of photos, `companion` an Immich opened through it, `failures` what it says of failed tasks, `deploy` what is told to those who watch it.
 
 mod cli;
@@ -13,6 +13,7 @@ mod failures;
 mod index;
 mod models;
 mod on_request;
+mod people;
 mod photos;
 mod pictures;
 mod secrets;

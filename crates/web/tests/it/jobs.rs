@@ -144,7 +144,8 @@ async fn a_job_that_failed_says_why_and_the_next_one_is_done() {
     // A model is missing: the kind is left out and waits.
     fake.fail(ErrorCode::ModelMissingOffline);
     let ended = again("ocr").await;
-    assert_eq!((&ended["state"], &ended["failed"]), (&json!("done"), &json!(0)));
+    assert_eq!((&ended["state"], &ended["failed"]), (&json!("failed"), &json!(0)));
+    assert_eq!(ended["message"], json!("ocr: it is model_missing_offline"));
     let asset = world.json(&format!("/api/v1/assets/{id}")).await;
     assert_eq!(asset["analysis"]["ocr"], json!({"state": "never"}));
     fake.fail_times(0, ErrorCode::Busy);
