@@ -5,10 +5,12 @@ use viewfinder_server::page_file;
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, type and contents of each file beside the page.
-pub(crate) const FILES: [(&str, &str, &str); 8] = [
+pub(crate) const FILES: [(&str, &str, &str); 10] = [
     ("/photos/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
     ("/photos/main.js", JAVASCRIPT, include_str!("page/main.js")),
     ("/photos/api.js", JAVASCRIPT, include_str!("page/api.js")),
+    ("/photos/empty.js", JAVASCRIPT, include_str!("page/empty.js")),
+    ("/photos/entrance.js", JAVASCRIPT, include_str!("page/entrance.js")),
     ("/photos/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
     ("/photos/grid.js", JAVASCRIPT, include_str!("page/grid.js")),
     ("/photos/overlay.js", JAVASCRIPT, include_str!("page/overlay.js")),
@@ -19,7 +21,10 @@ pub(crate) const FILES: [(&str, &str, &str); 8] = [
 /// The page.
 #[utoipa::path(
     get, path = "/photos",
-    responses((status = 200, description = "Page", body = String, content_type = "text/html")),
+    responses(
+        (status = 200, description = "Page", body = String, content_type = "text/html"),
+        (status = 401, description = "To browsers: a page that asks for a key", body = String, content_type = "text/html"),
+    ),
 )]
 pub(crate) async fn page() -> Response {
     page_file("text/html; charset=utf-8", include_str!("page/index.html"))

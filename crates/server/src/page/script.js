@@ -13,7 +13,7 @@ const WORDS = {
     provider: 'Provider', version: 'Version', runtime: 'ONNX Runtime', workers: 'Workers × threads',
     waiting: 'Waiting pictures / sentences', running: 'Running', idle: 'idle {s} s', uptime: 'Up for', failed: 'Failed: {why}',
     nodes: 'Nodes', nodeUp: '{name}, {n} in work', nodeDown: '{name} is down',
-    keyWanted: 'This address wants a key', keyWrong: 'This is not the right key', unlock: 'Open', locked: 'Locked',
+    photos: 'Photos',
     failures: 'Failed for good', noFailures: 'Nothing', more: 'and {n} more in the list of all failures',
     immichDown: 'Immich does not answer', allThere: 'Everything that Viewfinder adds to Immich works',
     capabilities: {
@@ -34,7 +34,7 @@ const WORDS = {
     provider: '计算后端', version: '版本', runtime: 'ONNX Runtime', workers: '工作线程 × 每线程核数',
     waiting: '排队的图片 / 句子', running: '正在处理', idle: '空闲 {s} 秒', uptime: '已运行', failed: '失败：{why}',
     nodes: '节点', nodeUp: '{name}，处理中 {n}', nodeDown: '{name} 不可用',
-    keyWanted: '此地址需要密钥', keyWrong: '密钥不正确', unlock: '进入', locked: '已锁定',
+    photos: '照片',
     failures: '彻底失败的任务', noFailures: '没有', more: '其余 {n} 条见完整列表',
     immichDown: 'Immich 没有响应', allThere: 'Viewfinder 为 Immich 增加的功能全部可用',
     capabilities: {
@@ -55,7 +55,7 @@ const WORDS = {
     provider: 'Proveedor', version: 'Versión', runtime: 'ONNX Runtime', workers: 'Trabajadores × hilos',
     waiting: 'Imágenes / frases en espera', running: 'En curso', idle: 'inactivo {s} s', uptime: 'Activo desde hace', failed: 'Error: {why}',
     nodes: 'Nodos', nodeUp: '{name}, {n} en curso', nodeDown: '{name} no responde',
-    keyWanted: 'Esta dirección pide una clave', keyWrong: 'La clave no es correcta', unlock: 'Abrir', locked: 'Bloqueado',
+    photos: 'Fotos',
     failures: 'Fallos definitivos', noFailures: 'Ninguno', more: 'y {n} más en la lista completa',
     immichDown: 'Immich no responde', allThere: 'Todo lo que Viewfinder añade a Immich funciona',
     capabilities: {
@@ -85,47 +85,18 @@ const element = (name, text, className) => {
   return created;
 };
 
-document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+document.documentElement.lang = { en: 'en', zh: 'zh-CN', es: 'es' }[language];
 for (const node of document.querySelectorAll('[data-i18n]')) node.textContent = words[node.dataset.i18n];
 $('sentences').placeholder = words.example;
 $('drop').setAttribute('aria-label', words.choose);
 
-// ---- the key, on an address that wants one; the browser keeps it until the tab is closed ----
+// ---- requests; a browser without the key gets another page, which asks for it ----
 
-const KEPT = 'viewfinder-key';
-
-// fetch() with the key. Without the right one, the page asks for it and the promise fails.
-async function ask(path, options = {}) {
-  const key = sessionStorage.getItem(KEPT);
-  const response = await fetch(path, key ? { ...options, headers: { authorization: `Bearer ${key}` } } : options);
-  if (response.status === 401) {
-    sessionStorage.removeItem(KEPT);
-    $('key-message').textContent = key ? words.keyWrong : '';
-    if ($('lock').hidden) {
-      $('lock').hidden = false;
-      $('key').focus();
-    }
-    badge('bad', words.locked);
-    throw new Error(words.keyWanted);
-  }
-  $('lock').hidden = true;
+async function ask(path, options) {
+  const response = await fetch(path, options);
+  if (response.status === 401) location.reload();
   return response;
 }
-
-$('lock').addEventListener('submit', (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(KEPT, $('key').value.trim());
-  $('key').value = '';
-  refresh();
-});
-
-// A link carries no key.
-document.querySelector('footer').addEventListener('click', async (event) => {
-  if (!sessionStorage.getItem(KEPT) || !event.target.pathname) return;
-  event.preventDefault();
-  const response = await ask(event.target.pathname);
-  location.href = URL.createObjectURL(await response.blob());
-});
 
 // ---- status ----
 
@@ -213,12 +184,12 @@ async function refresh() {
     showCompanion(health.companion);
     showFailures(await (await ask(`/api/failures?limit=${SHOWN_FAILURES}`)).json());
   } catch {
-    if ($('lock').hidden) badge('bad', words.offline);
+    badge('bad', words.offline);
   }
 }
 
 async function keepRefreshing() {
-  if (!document.hidden && $('lock').hidden) await refresh();
+  if (!document.hidden) await refresh();
   setTimeout(keepRefreshing, 3000);
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod faces;
 pub(crate) mod failures;
 pub(crate) mod immich;
 pub(crate) mod index;
+pub(crate) mod key;
 mod look;
 pub(crate) mod man;
 pub(crate) mod models;

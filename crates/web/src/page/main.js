@@ -2,6 +2,8 @@
 
 import * as api from './api.js';
 import { $, element } from './dom.js';
+import * as empty from './empty.js';
+import { enter } from './entrance.js';
 import * as grid from './grid.js';
 import * as viewer from './viewer.js';
 import { choose, current, say, translate } from './words.js';
@@ -12,6 +14,10 @@ const CALM_MS = 15000;
 let similarTo = null;
 
 function tell(error) {
+  if (error?.code === 'catalogue_absent') {
+    showEmpty();
+    return;
+  }
   $('problem').hidden = !error;
   $('query').setAttribute('aria-invalid', String(Boolean(error?.code?.startsWith('query_'))));
   if (!error) return;
@@ -20,10 +26,17 @@ function tell(error) {
   if (error.character !== undefined) $('query').setSelectionRange(error.character, error.character + 1);
 }
 
+/** How to add a folder, until there are pictures. */
+function showEmpty() {
+  api.status().then((status) => empty.show($('empty'), status, showAddress)).catch(tell);
+  return '';
+}
+
 /** The page of what the address says: a search, pictures like one, or all. */
 async function showAddress() {
   const wanted = new URLSearchParams(location.search);
   const q = wanted.get('q') ?? '';
+  empty.hide($('empty'));
   $('query').value = q;
   similarTo = wanted.has('similar') ? { id: wanted.get('similar'), name: wanted.get('name') ?? '' } : null;
   document.title = q ? `${q} – Viewfinder` : 'Viewfinder';
@@ -34,7 +47,7 @@ async function showAddress() {
   }
   const summary = q
     ? (n) => say(n === 0 ? 'none' : 'found', { n })
-    : (n) => (n === 0 ? say('empty') : say('all', { n: counts?.assets ?? n }));
+    : (n) => (n === 0 ? showEmpty() : say('all', { n: counts?.assets ?? n }));
   await grid.show((cursor) => api.search(q, cursor), summary);
 }
 
@@ -76,31 +89,6 @@ async function showFailures() {
   $('failures').showModal();
 }
 
-/** Asks for the key or the token until it is right. Everybody who waits for it waits for the same question. */
-let asking = null;
-function askForKey(token) {
-  asking ??= new Promise((resolve) => {
-    $('key-title').textContent = say(token ? 'tokenTitle' : 'keyTitle');
-    $('token-hint').hidden = !token;
-    $('key-problem').hidden = true;
-    $('key-dialog').showModal();
-    $('key-form').onsubmit = async (event) => {
-      event.preventDefault();
-      try {
-        await api.signIn($('key').value);
-        $('key').value = '';
-        $('key-dialog').close();
-        asking = null;
-        resolve();
-      } catch (error) {
-        $('key-problem').textContent = { key_wrong: say('keyWrong'), too_many_tries: say('keyTries') }[error.code] ?? error.message;
-        $('key-problem').hidden = false;
-      }
-    };
-  });
-  return asking;
-}
-
 function sayEverything() {
   translate();
   $('query').placeholder = say('placeholder');
@@ -132,13 +120,16 @@ addEventListener('keydown', (event) => {
     $('query').select();
   }
 });
-// A key is asked for until it is right.
-$('key-dialog').addEventListener('cancel', (event) => event.preventDefault());
 
-api.onKeyWanted(askForKey);
+// Who may not see photos any more gets a page that asks for the key; nothing goes on here.
+api.onKeyWanted(() => {
+  location.reload();
+  return new Promise(() => {});
+});
 grid.setUp((place) => viewer.open(place), tell);
 viewer.setUp((id, name) => go({ similar: id, name }));
 sayEverything();
+await enter();
 await showAddress();
 const linked = location.hash.slice(1);
 if (/^\d+$/.test(linked)) viewer.openById(linked).catch(tell);
