@@ -22,5 +22,5 @@ pub use sqlite::SqliteStore;
 pub use store::{Counts, Filter, Person, Scored, Store, StoreError, TextExpr};
 pub use types::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome,
-    PersonId, Properties, TextLine, unit,
+    PersonFace, PersonId, Properties, TextLine, UnassignedFace, unit,
 };

@@ -135,6 +135,32 @@ pub struct FaceRecord {
     pub person: Option<PersonId>,
 }
 
+/// A face that belongs to nobody yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnassignedFace {
+    /// Its picture.
+    pub asset: AssetId,
+    /// Its place among the picture's faces.
+    pub place: usize,
+    /// Unit vector of the recogniser.
+    pub embedding: Vec<f32>,
+    /// Persons whose it is not, as somebody said.
+    pub not: Vec<PersonId>,
+}
+
+/// Where a face of a person is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PersonFace {
+    /// Its picture.
+    pub asset: AssetId,
+    /// Its place among the picture's faces.
+    pub place: usize,
+    /// Left, top, right, bottom as fractions of the upright picture.
+    pub corners: [f32; 4],
+    /// Confidence, 0 to 1.
+    pub score: f32,
+}
+
 /// The vector scaled to length 1, as the catalogue keeps vectors; one without a direction stays as it is.
 pub fn unit(vector: &[f32]) -> Vec<f32> {
     let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();

@@ -56,6 +56,19 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// What kind of place it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::HuggingFace { .. } => "huggingface",
+            Self::ModelScope { .. } => "modelscope",
+            Self::GitHub { .. } => "github",
+            Self::Pip { .. } => "pip",
+        }
+    }
+}
+
 /// A source archive of a Python package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sdist {

@@ -3,6 +3,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Asset, FaceRecord, PersonId, TextLine};
 
+use crate::{content_type::content_type, face_crop};
+
 /// An asset in a list.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Asset)]
@@ -11,6 +13,8 @@ pub(crate) struct AssetView {
     /// The file's name.
     name: String,
     path: String,
+    /// What the file is, by its name: `image/jpeg`, `video/mp4`; `application/octet-stream` where browsers know no better.
+    content_type: &'static str,
     bytes: u64,
     #[schema(required)]
     width: Option<u32>,
@@ -53,6 +57,8 @@ pub(crate) struct FaceView {
     score: f32,
     #[schema(required)]
     person: Option<PersonId>,
+    /// Address of a small picture of the face alone.
+    crop: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,10 +68,18 @@ pub(crate) struct PersonView {
     pub(crate) name: String,
 }
 
-impl From<FaceRecord> for FaceView {
-    fn from(face: FaceRecord) -> Self {
-        Self { corners: face.corners, score: face.score, person: face.person }
+impl FaceView {
+    /// The face at this place of an asset.
+    pub(crate) fn of(asset: &Asset, place: usize, face: &FaceRecord) -> Self {
+        let crop = crop_of(asset, place, face.corners);
+        Self { corners: face.corners, score: face.score, person: face.person, crop }
     }
+}
+
+/// Address of the small picture of a face. Another content and another place have another one, so that browsers may keep it for ever.
+pub(crate) fn crop_of(asset: &Asset, place: usize, corners: [f32; 4]) -> String {
+    let (id, version) = (asset.id.0, hex(&asset.file.hash[..6]));
+    format!("/api/v1/assets/{id}/faces/{place}/crop?v={version}{}", face_crop::mark(corners))
 }
 
 impl From<Asset> for AssetView {
@@ -77,6 +91,7 @@ impl From<Asset> for AssetView {
         Self {
             id: id.0,
             name: file.path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
+            content_type: content_type(&file.path),
             bytes: file.size,
             width: properties.width,
             height: properties.height,

@@ -6,12 +6,14 @@
 //! All tables are in the schema `viewfinder`, so that any database will do, one of another program's included.
 //! `docs/design/catalogue.md` says what lies where and why.
 mod address;
+mod decisions;
 mod error;
 mod expression;
 mod files;
 mod findings;
 mod people;
 mod pool;
+mod portraits;
 mod schema;
 mod search;
 mod text;
@@ -25,7 +27,8 @@ use async_trait::async_trait;
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, search::Source, text::Segmenter,
+    PersonFace, PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, UnassignedFace,
+    search::Source, text::Segmenter,
 };
 pub use expression::Sql;
 pub use pool::Pool;
@@ -227,12 +230,29 @@ impl Store for PostgresStore {
         one_step!(self.pool.read(), tx => people::everybody(&tx))
     }
 
+    async fn people_of(&self, people: &[PersonId]) -> Result<Vec<Person>, StoreError> {
+        one_step!(self.pool.read(), tx => people::of(&tx, people))
+    }
+
+    async fn portraits(&self, people: &[PersonId], each: usize) -> Result<Vec<Vec<PersonFace>>, StoreError> {
+        one_step!(self.pool.read(), tx => portraits::portraits(&tx, people, each))
+    }
+
+    async fn faces_of(
+        &self,
+        person: PersonId,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<PersonFace>, StoreError> {
+        one_step!(self.pool.read(), tx => portraits::faces_of(&tx, person, after, limit))
+    }
+
     async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
-    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
+    ) -> Result<Vec<UnassignedFace>, StoreError> {
         one_step!(self.pool.read(), tx => people::unassigned(&tx, model, after, limit))
     }
 
@@ -240,9 +260,10 @@ impl Store for PostgresStore {
         &self,
         model: &str,
         embedding: &[f32],
+        without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        one_step!(self.pool.read(), tx => people::similar(&tx, model, embedding, limit))
+        one_step!(self.pool.read(), tx => people::similar(&tx, model, embedding, without, limit))
     }
 
     async fn assign(
@@ -254,8 +275,25 @@ impl Store for PostgresStore {
         one_step!(self.pool.write(), tx => people::assign(&tx, id, face, person))
     }
 
-    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        one_step!(self.pool.write(), tx => people::name(&tx, person, name))
+    async fn assign_by_hand(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::assign_by_hand(&tx, id, face, person))
+    }
+
+    async fn reject(&self, id: AssetId, face: usize, person: PersonId) -> Result<bool, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::reject(&tx, id, face, person))
+    }
+
+    async fn merge_people(&self, keep: PersonId, others: &[PersonId]) -> Result<Option<Person>, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::merge(&tx, keep, others))
+    }
+
+    async fn name_people(&self, people: &[PersonId], name: &str) -> Result<bool, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::name(&tx, people, name))
     }
 
     async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {

@@ -3,6 +3,7 @@
 //! Text comes first. The store proposes pictures (`text_query.rs`); their lines are then read and judged here (`judge.rs`), so
 //! that the order does not depend on the database and every hit can say why it is one. Pictures that show what was asked for
 //! come from the vectors, and both meet in [`fuse`] and [`Similarity`].
+mod by_picture;
 mod cursor;
 mod find;
 mod fuse;
@@ -24,7 +25,7 @@ pub use rank::{Ranked, Ranker, excluded};
 pub use source::Source;
 
 use crate::{
-    Asset, AssetId, Filter, Scored, Store, StoreError,
+    Asset, AssetId, Filter, Store, StoreError,
     query::{Query, QueryError},
     text::Segmenter,
 };
@@ -206,16 +207,7 @@ impl Searcher {
         let (model, vector) = self.store.embedding(to).await?.ok_or(SearchError::NoVector)?;
         let mut nearest = self.store.nearest(&model, &vector, &Filter::default(), MOST_SIMILAR + 1).await?;
         nearest.retain(|scored| scored.asset != to);
-        let ranked = nearest
-            .into_iter()
-            .map(|Scored { asset, score }| Ranked {
-                asset,
-                score: score.clamp(0.0, 1.0),
-                by_text: false,
-                text: None,
-                similarity: Some(score),
-            })
-            .collect();
+        let ranked = nearest.into_iter().map(by_picture::similar).collect();
         self.page(ranked, None, &name, position, page.limit.max(1), notes).await
     }
 

@@ -4,12 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     connections::Connections,
-    files, findings, people, schema, search, text,
+    decisions, files, findings, people, portraits, schema, search, text,
     vectors::{Rows, Vectors},
 };
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, StoreError, TextExpr, TextLine, text::Segmenter,
+    PersonFace, PersonId, Properties, Scored, StoreError, TextExpr, TextLine, UnassignedFace,
+    text::Segmenter,
 };
 
 /// A catalogue in one file.
@@ -166,12 +167,33 @@ impl Catalogue {
         self.connections.read(people::everybody)
     }
 
+    pub(super) fn people_of(&self, people: &[PersonId]) -> Result<Vec<Person>, StoreError> {
+        self.connections.read(|db| people::of(db, people))
+    }
+
+    pub(super) fn portraits(
+        &self,
+        people: &[PersonId],
+        each: usize,
+    ) -> Result<Vec<Vec<PersonFace>>, StoreError> {
+        self.connections.read(|db| portraits::portraits(db, people, each))
+    }
+
+    pub(super) fn faces_of(
+        &self,
+        person: PersonId,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<PersonFace>, StoreError> {
+        self.connections.read(|db| portraits::faces_of(db, person, after, limit))
+    }
+
     pub(super) fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
-    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
+    ) -> Result<Vec<UnassignedFace>, StoreError> {
         self.connections.read(|db| people::unassigned(db, model, after, limit))
     }
 
@@ -179,9 +201,10 @@ impl Catalogue {
         &self,
         model: &str,
         embedding: &[f32],
+        without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        self.connections.read(|db| people::similar(db, &self.faces, model, embedding, limit))
+        self.connections.read(|db| people::similar(db, &self.faces, model, embedding, without, limit))
     }
 
     pub(super) fn assign(
@@ -193,8 +216,29 @@ impl Catalogue {
         self.connections.write(|tx| people::assign(tx, id, face, person))
     }
 
-    pub(super) fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        self.connections.write(|tx| people::name(tx, person, name))
+    pub(super) fn assign_by_hand(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError> {
+        self.connections.write(|tx| decisions::assign_by_hand(tx, id, face, person))
+    }
+
+    pub(super) fn reject(&self, id: AssetId, face: usize, person: PersonId) -> Result<bool, StoreError> {
+        self.connections.write(|tx| decisions::reject(tx, id, face, person))
+    }
+
+    pub(super) fn merge_people(
+        &self,
+        keep: PersonId,
+        others: &[PersonId],
+    ) -> Result<Option<Person>, StoreError> {
+        self.connections.write(|tx| decisions::merge(tx, keep, others))
+    }
+
+    pub(super) fn name_people(&self, people: &[PersonId], name: &str) -> Result<bool, StoreError> {
+        self.connections.write(|tx| decisions::name(tx, people, name))
     }
 
     pub(super) fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {

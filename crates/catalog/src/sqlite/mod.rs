@@ -4,12 +4,14 @@
 //! programs open the file beside this one. SQLite blocks: `file` is the catalogue as it is asked on a thread that may
 //! wait, and what stands here puts questions there. `docs/design/catalogue.md` says what lies where and why.
 mod connections;
+mod decisions;
 mod expression;
 mod file;
 mod files;
 mod findings;
 mod matrix;
 mod people;
+mod portraits;
 mod schema;
 mod search;
 mod text;
@@ -21,8 +23,8 @@ use async_trait::async_trait;
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, blocking::blocking, search::Source,
-    text::Segmenter,
+    PersonFace, PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, UnassignedFace,
+    blocking::blocking, search::Source, text::Segmenter,
 };
 use file::Catalogue;
 
@@ -186,12 +188,31 @@ impl Store for SqliteStore {
         self.ask(Catalogue::people).await
     }
 
+    async fn people_of(&self, people: &[PersonId]) -> Result<Vec<Person>, StoreError> {
+        let people = people.to_owned();
+        self.ask(move |catalogue| catalogue.people_of(&people)).await
+    }
+
+    async fn portraits(&self, people: &[PersonId], each: usize) -> Result<Vec<Vec<PersonFace>>, StoreError> {
+        let people = people.to_owned();
+        self.ask(move |catalogue| catalogue.portraits(&people, each)).await
+    }
+
+    async fn faces_of(
+        &self,
+        person: PersonId,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<PersonFace>, StoreError> {
+        self.ask(move |catalogue| catalogue.faces_of(person, after, limit)).await
+    }
+
     async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
-    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
+    ) -> Result<Vec<UnassignedFace>, StoreError> {
         let model = model.to_owned();
         self.ask(move |catalogue| catalogue.unassigned_faces(&model, after, limit)).await
     }
@@ -200,10 +221,11 @@ impl Store for SqliteStore {
         &self,
         model: &str,
         embedding: &[f32],
+        without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        let (model, embedding) = (model.to_owned(), embedding.to_owned());
-        self.ask(move |catalogue| catalogue.similar_people(&model, &embedding, limit)).await
+        let (model, embedding, without) = (model.to_owned(), embedding.to_owned(), without.to_owned());
+        self.ask(move |catalogue| catalogue.similar_people(&model, &embedding, &without, limit)).await
     }
 
     async fn assign(
@@ -215,9 +237,27 @@ impl Store for SqliteStore {
         self.ask(move |catalogue| catalogue.assign(id, face, person)).await
     }
 
-    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        let name = name.to_owned();
-        self.ask(move |catalogue| catalogue.name_person(person, &name)).await
+    async fn assign_by_hand(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError> {
+        self.ask(move |catalogue| catalogue.assign_by_hand(id, face, person)).await
+    }
+
+    async fn reject(&self, id: AssetId, face: usize, person: PersonId) -> Result<bool, StoreError> {
+        self.ask(move |catalogue| catalogue.reject(id, face, person)).await
+    }
+
+    async fn merge_people(&self, keep: PersonId, others: &[PersonId]) -> Result<Option<Person>, StoreError> {
+        let others = others.to_owned();
+        self.ask(move |catalogue| catalogue.merge_people(keep, &others)).await
+    }
+
+    async fn name_people(&self, people: &[PersonId], name: &str) -> Result<bool, StoreError> {
+        let (people, name) = (people.to_owned(), name.to_owned());
+        self.ask(move |catalogue| catalogue.name_people(&people, &name)).await
     }
 
     async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {

@@ -4,14 +4,17 @@ mod convert;
 mod fetch;
 mod find;
 mod inspect;
+mod probe;
+mod turns;
 
 pub use config::StoreConfig;
 pub use convert::Converted;
 pub use inspect::{CheckResult, ModelStatus, RoleStatus, State, Verdict};
+pub use probe::Probe;
 
 use crate::{
-    Catalogue, Family, ModelEntry, ModelError, Progress, Role, RuntimeFlavour, error::io_at, http::Client,
-    lock::Lock, manifest::Manifest, runtime_library,
+    Catalogue, Family, ModelEntry, ModelError, Progress, Role, RuntimeFlavour, error::io_at,
+    failed_sources::FailedSources, http::Client, lock::Lock, manifest::Manifest, runtime_library,
 };
 use find::check_sum;
 use std::{
@@ -72,6 +75,8 @@ struct Inner {
     hf_token: Option<Token>,
     modelscope_endpoint: String,
     github_endpoint: String,
+    /// Sources that nobody asks again for a while.
+    failed: FailedSources,
     /// Sums of files used in place, by path, size and time of change.
     sums: Mutex<HashMap<Stamp, String>>,
 }
@@ -87,6 +92,13 @@ impl fmt::Debug for Token {
         f.write_str("Token(…)")
     }
 }
+
+/// The addresses where files are published.
+const PUBLIC: [(&str, &str); 3] = [
+    ("huggingface", "https://huggingface.co"),
+    ("modelscope", "https://www.modelscope.cn"),
+    ("github", "https://github.com"),
+];
 
 /// Abandoned work folders of killed processes are removed after this long.
 const STALE: Duration = Duration::from_hours(24);
@@ -106,15 +118,16 @@ impl Store {
         let inner = Inner {
             catalogue: Catalogue::new(config.extra_models.clone())?,
             client: Client::new(config.retry),
-            hf_endpoint: setting(&config.hf_endpoint, Some("HF_ENDPOINT"), "https://huggingface.co"),
+            hf_endpoint: setting(&config.hf_endpoint, Some("HF_ENDPOINT"), PUBLIC[0].1),
             hf_token: config
                 .hf_token
                 .clone()
                 .or_else(|| env::var("HF_TOKEN").ok())
                 .filter(|token| !token.is_empty())
                 .map(Token),
-            modelscope_endpoint: setting(&config.modelscope_endpoint, None, "https://www.modelscope.cn"),
-            github_endpoint: setting(&config.github_endpoint, None, "https://github.com"),
+            modelscope_endpoint: setting(&config.modelscope_endpoint, None, PUBLIC[1].1),
+            github_endpoint: setting(&config.github_endpoint, None, PUBLIC[2].1),
+            failed: FailedSources::of(&config.root),
             sums: Mutex::default(),
             config,
         };
@@ -165,6 +178,11 @@ impl Store {
 
     fn is_variant(&self, name: &str) -> bool {
         self.catalogue().find(name).is_some_and(|entry| entry.variant.is_some())
+    }
+
+    /// Asks sources again that failed a short while ago, since somebody wants it so.
+    pub fn try_sources_again(&self) {
+        self.inner.failed.forget_all();
     }
 
     /// The files of a network, if they are on this machine.

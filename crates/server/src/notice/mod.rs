@@ -15,6 +15,9 @@ use self::words::{Words, words};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; \
     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// That of all pages, and what this one has beside it.
+const STYLE: &str = concat!(include_str!("../page/base.css"), include_str!("style.css"));
+
 /// What somebody is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice<'a> {
@@ -90,7 +93,7 @@ pub fn notice(headers: &HeaderMap, notice: Notice<'_>) -> Response {
     let page = include_str!("page.html")
         .replace("{lang}", words.lang)
         .replace("{title}", notice.title(words))
-        .replace("{style}", include_str!("style.css"))
+        .replace("{style}", STYLE)
         // Last, for it may hold what a request says.
         .replacen("{body}", &notice.body(words), 1);
     let headers: [(HeaderName, &'static str); 6] = [

@@ -189,7 +189,11 @@ fn outcome<T>(answer: Result<&T, &TaskError>) -> &'static str {
 fn declared() -> OpenApiRouter<Arc<App>> {
     let open = OpenApiRouter::default()
         .routes(routes!(ping))
+        .routes(routes!(page::base))
+        .routes(routes!(page::language))
+        .routes(routes!(page::errors))
         .routes(routes!(page::style))
+        .routes(routes!(page::words))
         .routes(routes!(page::script))
         .routes(routes!(page::key));
     let told_by_detail = OpenApiRouter::default()

@@ -11,7 +11,16 @@ use crate::support::{Part, Response, Running, backend, config, form};
 
 const KEY: &str = "the-right-key";
 /// What a browser may have without a key: nothing that this server knows.
-const OPEN: [&str; 4] = ["/ping", "/ui/style.css", "/ui/script.js", "/ui/key.js"];
+const OPEN: [&str; 8] = [
+    "/ping",
+    "/ui/base.css",
+    "/ui/language.js",
+    "/ui/errors.js",
+    "/ui/style.css",
+    "/ui/words.js",
+    "/ui/script.js",
+    "/ui/key.js",
+];
 
 /// A server with an address that wants a key, which `Running` talks to, and one that is open.
 async fn start() -> (Running, SocketAddr, Arc<FakeBackend>) {

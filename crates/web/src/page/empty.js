@@ -1,8 +1,8 @@
 // What is shown where there are no pictures yet: how to add a folder. It goes away by itself.
 
+import { speaker } from '/ui/language.js';
 import * as api from './api.js';
 import { element } from './dom.js';
-import { current } from './words.js';
 
 const WORDS = {
   en: {
@@ -31,6 +31,8 @@ const WORDS = {
   },
 };
 
+const say = speaker(WORDS);
+
 const PAUSE_MS = 2000;
 
 /** As a shell takes it for one word; a leading `~/` stays what it is. */
@@ -45,33 +47,32 @@ let shown = 0;
 /** Fills a node with what to do, until there are pictures; then it empties the node and calls `done`. */
 export async function show(node, status, done) {
   const mine = ++shown;
-  const words = WORDS[current()];
-  const folder = element('input', { id: 'empty-folder', value: words.example, spellcheck: false, autocomplete: 'off' });
+  const folder = element('input', { id: 'empty-folder', value: say('example'), spellcheck: false, autocomplete: 'off' });
   const command = element('code', { id: 'empty-command' });
   const copied = element('span', { className: 'soft', role: 'status' });
-  const copy = element('button', { type: 'button', id: 'empty-copy', textContent: words.copy });
-  const say = () => { command.textContent = `${status.index_command} ${quoted(folder.value.trim() || words.example)}`; };
-  folder.addEventListener('input', say);
+  const copy = element('button', { type: 'button', id: 'empty-copy', textContent: say('copy') });
+  const write = () => { command.textContent = `${status.index_command} ${quoted(folder.value.trim() || say('example'))}`; };
+  folder.addEventListener('input', write);
   copy.addEventListener('click', async () => {
     try {
       await navigator.clipboard.writeText(command.textContent);
-      copied.textContent = words.copied;
+      copied.textContent = say('copied');
     } catch {
       // Browsers keep the clipboard from pages without encryption; a selection can be copied by hand.
       getSelection().selectAllChildren(command);
     }
   });
-  say();
-  const label = element('label', { htmlFor: 'empty-folder', textContent: words.folder });
+  write();
+  const label = element('label', { htmlFor: 'empty-folder', textContent: say('folder') });
   node.replaceChildren(
-    element('h1', { textContent: words.title }),
-    ...(status.catalog === 'empty' ? [element('p', { textContent: words.empty })] : []),
-    element('p', { textContent: words.how }),
+    element('h1', { textContent: say('title') }),
+    ...(status.catalog === 'empty' ? [element('p', { textContent: say('empty') })] : []),
+    element('p', { textContent: say('how') }),
     element('p', {}, label, ' ', folder),
-    element('pre', { ariaLabel: words.command }, command),
+    element('pre', { ariaLabel: say('command') }, command),
     element('p', {}, copy, ' ', copied),
-    element('p', { className: 'soft', textContent: words.container }),
-    element('p', { className: 'soft', textContent: words.waits }),
+    element('p', { className: 'soft', textContent: say('container') }),
+    element('p', { className: 'soft', textContent: say('waits') }),
   );
   node.hidden = false;
   await filled(mine);

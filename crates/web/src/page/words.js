@@ -1,4 +1,10 @@
-// What the page says, in its languages. Adding one means adding a table here and an option in index.html.
+// What the page says, in its languages. Adding one means adding a table here, and to the tables in /ui/ (crates/server/src/page).
+
+import { sayCode } from '/ui/errors.js';
+import { languageTag, number, offerLanguages, speaker, translateWith } from '/ui/language.js';
+import { Refused } from './api.js';
+
+export { languageTag, number, offerLanguages, sayCode };
 
 const WORDS = {
   en: {
@@ -6,17 +12,20 @@ const WORDS = {
     close: 'Close', previous: 'Previous picture', next: 'Next picture', showText: 'Text', info: 'Info', similar: 'Find similar',
     rerunOcr: 'Regenerate OCR data', rerunClip: 'Regenerate CLIP vectors', text: 'Text', copyAll: 'Copy all', people: 'People',
     helpTitle: 'How to search', failures: 'What could not be read',
-    all: '{n} pictures', found: '{n} found', none: 'Nothing found',
+    all: { one: '{n} picture', other: '{n} pictures' }, found: '{n} found', none: 'Nothing found',
     similarTo: 'Similar to {name}',
     working: '{done} of {all} analysed', failed: '{n} could not be read', byText: 'Found by its text', byMeaning: 'Found by what it shows, similarity {s}',
     byBoth: 'Found by its text and by what it shows, similarity {s}', byMistake: 'Found by text that is nearly the same',
     queued: 'Queued', rerunDone: 'Done', rerunFailed: 'Failed: {why}', offline: 'No connection to Viewfinder', copied: 'Copied',
     edit: 'Correct this line', save: 'Save', cancel: 'Cancel', corrected: 'corrected', noText: 'No text', nobody: 'Nobody recognised',
-    noName: 'no name yet', name: 'Name of this person', taken: 'Taken', size: 'Size', path: 'Path', analysis: 'Analysis',
+    noName: 'no name yet', name: 'Name of this person', taken: 'Taken', size: 'Pixels', path: 'Path', analysis: 'Analysis',
     state_never: 'waiting', state_done: 'done by {model}', state_failed: 'failed: {message}', ocr: 'OCR', clip: 'CLIP', faces: 'Faces',
     replaceCorrections: 'This picture has lines that were corrected by hand. Replace them too?',
     note_changed: 'The catalogue has changed meanwhile; search again to see everything once', note_nobody: 'Nobody has this name; name people to find them',
     note_no_letters: 'The query has no letter or digit', note_some_words: 'No text has all of the words; these have some of them', note_text_only: 'Only text was searched',
+    pages: 'Pages', photos: 'Photos', video: 'Video', noDate: 'Without a date', zoomIn: 'Zoom in', zoomOut: 'Zoom out', download: 'Download',
+    original: 'Open the original', copyText: 'Copy all text', copyFailed: 'This browser does not let the page copy; select the text instead',
+    moreActions: 'More', unplayable: 'This browser cannot play the video; download it instead', bytes: 'File size',
     helpRows: [
       ['invoice', 'in the text, or shown'], ['ocr:invoice', 'only in the text'], ['clip:beach', 'only shown'],
       ['"total amount"', 'exactly this'], ['-draft', 'without this word'], ['path:2024/trip', 'in this folder or file name'],
@@ -39,6 +48,9 @@ const WORDS = {
     replaceCorrections: '这张图片有手动更正过的文字，也要替换吗？',
     note_changed: '目录已有变化，请重新搜索', note_nobody: '没有叫这个名字的人，请先为人物命名',
     note_no_letters: '搜索内容没有文字或数字', note_some_words: '没有包含全部词语的图片，以下包含部分词语', note_text_only: '仅搜索了文字',
+    pages: '页面', photos: '照片', video: '视频', noDate: '无日期', zoomIn: '放大', zoomOut: '缩小', download: '下载',
+    original: '打开原文件', copyText: '复制全部文字', copyFailed: '浏览器不允许本页复制，请手动选择文字',
+    moreActions: '更多', unplayable: '此浏览器无法播放该视频，请下载后观看', bytes: '文件大小',
     helpRows: [
       ['发票', '文字中有，或画面内容'], ['ocr:发票', '只搜文字'], ['clip:海边', '只搜画面内容'],
       ['"合计金额"', '完全一致'], ['-草稿', '不含这个词'], ['path:2024/旅行', '文件夹或文件名'],
@@ -50,17 +62,20 @@ const WORDS = {
     close: 'Cerrar', previous: 'Foto anterior', next: 'Foto siguiente', showText: 'Texto', info: 'Información', similar: 'Buscar parecidas',
     rerunOcr: 'Regenerar datos de OCR', rerunClip: 'Regenerar vectores CLIP', text: 'Texto', copyAll: 'Copiar todo', people: 'Personas',
     helpTitle: 'Cómo buscar', failures: 'Lo que no se pudo leer',
-    all: '{n} fotos', found: '{n} encontradas', none: 'No se encontró nada',
+    all: { one: '{n} foto', other: '{n} fotos' }, found: { one: '{n} encontrada', other: '{n} encontradas' }, none: 'No se encontró nada',
     similarTo: 'Parecidas a {name}',
-    working: '{done} de {all} analizadas', failed: '{n} no se pudieron leer', byText: 'Por su texto', byMeaning: 'Por lo que muestra, similitud {s}',
+    working: '{done} de {all} analizadas', failed: { one: '{n} no se pudo leer', other: '{n} no se pudieron leer' }, byText: 'Por su texto', byMeaning: 'Por lo que muestra, similitud {s}',
     byBoth: 'Por su texto y por lo que muestra, similitud {s}', byMistake: 'Por un texto casi igual',
     queued: 'En cola', rerunDone: 'Listo', rerunFailed: 'Error: {why}', offline: 'Sin conexión con Viewfinder', copied: 'Copiado',
     edit: 'Corregir esta línea', save: 'Guardar', cancel: 'Cancelar', corrected: 'corregida', noText: 'Sin texto', nobody: 'Nadie reconocido',
-    noName: 'sin nombre', name: 'Nombre de esta persona', taken: 'Fecha', size: 'Tamaño', path: 'Ruta', analysis: 'Análisis',
+    noName: 'sin nombre', name: 'Nombre de esta persona', taken: 'Fecha', size: 'Píxeles', path: 'Ruta', analysis: 'Análisis',
     state_never: 'en espera', state_done: 'hecho por {model}', state_failed: 'error: {message}', ocr: 'OCR', clip: 'CLIP', faces: 'Caras',
     replaceCorrections: 'Esta foto tiene líneas corregidas a mano. ¿Reemplazarlas también?',
-    note_changed: 'El catálogo ha cambiado; busque de nuevo para verlo todo una vez', note_nobody: 'Nadie tiene este nombre; ponga nombre a las personas para encontrarlas',
+    note_changed: 'El catálogo ha cambiado; busca de nuevo para verlo todo una vez', note_nobody: 'Nadie tiene este nombre; pon nombre a las personas para encontrarlas',
     note_no_letters: 'La búsqueda no tiene letras ni cifras', note_some_words: 'Ningún texto tiene todas las palabras; estos tienen algunas', note_text_only: 'Solo se buscó en el texto',
+    pages: 'Páginas', photos: 'Fotos', video: 'Vídeo', noDate: 'Sin fecha', zoomIn: 'Ampliar', zoomOut: 'Reducir', download: 'Descargar',
+    original: 'Abrir el original', copyText: 'Copiar todo el texto', copyFailed: 'Este navegador no deja copiar a la página; selecciona el texto',
+    moreActions: 'Más', unplayable: 'Este navegador no puede reproducir el vídeo; descárgalo', bytes: 'Tamaño del archivo',
     helpRows: [
       ['factura', 'en el texto, o lo que muestra'], ['ocr:factura', 'solo en el texto'], ['clip:playa', 'solo lo que muestra'],
       ['"importe total"', 'exactamente esto'], ['-borrador', 'sin esta palabra'], ['path:2024/viaje', 'en esta carpeta o nombre'],
@@ -69,38 +84,13 @@ const WORDS = {
   },
 };
 
-const KEPT = 'viewfinder.language';
+/** What is said under a key, see `speaker`. */
+export const say = speaker(WORDS);
 
-function preferred() {
-  const wanted = [localStorage.getItem(KEPT), ...navigator.languages];
-  const known = wanted.map((tag) => (tag ?? '').toLowerCase().split('-')[0]).find((tag) => Object.hasOwn(WORDS, tag));
-  return known ?? 'en';
+/** What went wrong, in words. What a refusal says beyond its code is for whoever reads English. */
+export function sayProblem(error) {
+  return error instanceof Refused ? sayCode(error.code, error.message) : say('offline');
 }
 
-let language = preferred();
-
-/** The language in use: `en`, `zh` or `es`. */
-export const current = () => language;
-
-/** What is said under a key, with `{names}` filled in. */
-export function say(key, values = {}) {
-  const text = WORDS[language][key];
-  return typeof text === 'string' ? text.replace(/\{(\w+)\}/g, (_, name) => values[name]) : text;
-}
-
-/** Puts the language's words into everything that is marked `data-i18n` or `data-i18n-label`. */
-export function translate() {
-  document.documentElement.lang = { en: 'en', zh: 'zh-CN', es: 'es' }[language];
-  for (const node of document.querySelectorAll('[data-i18n]')) node.textContent = say(node.dataset.i18n);
-  for (const node of document.querySelectorAll('[data-i18n-label]')) {
-    node.setAttribute('aria-label', say(node.dataset.i18nLabel));
-    node.title = say(node.dataset.i18nLabel);
-  }
-}
-
-/** Chooses a language and remembers it in this browser. */
-export function choose(tag) {
-  language = tag;
-  localStorage.setItem(KEPT, tag);
-  translate();
-}
+/** Puts the language's words into the page. */
+export const translate = () => translateWith(say);

@@ -25,7 +25,7 @@ pub static ROUTES: LazyLock<Vec<(&str, &str)>> =
 
 /// The paths that show nothing of anybody's photos, and so want no key.
 pub fn open_paths() -> impl Iterator<Item = &'static str> {
-    operations(&OPEN).map(|(_, path, _)| path).chain(FILES.into_iter().map(|(path, ..)| path))
+    operations(&OPEN).map(|(_, path, _)| path).chain(FILES.iter().map(|(path, ..)| *path))
 }
 
 #[derive(utoipa::OpenApi)]

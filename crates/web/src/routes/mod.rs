@@ -1,7 +1,9 @@
 //! The routes, and what they share.
 mod assets;
+mod by_picture;
 mod catalogue;
 mod document;
+mod faces;
 mod files;
 mod jobs;
 mod people;
@@ -14,6 +16,7 @@ pub use document::{ROUTES, open_paths};
 use std::{path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store};
@@ -35,6 +38,8 @@ use crate::{
 
 /// Bodies are lines of text, names and queries.
 const BODY_BYTES: usize = 64 << 10;
+/// Pictures that may be sent along with searches at the same time.
+const SENT_AT_ONCE: usize = 4;
 
 /// What the routes are given.
 pub struct PhotosConfig {
@@ -76,6 +81,8 @@ pub struct Photos {
     reading: Storage,
     /// Makes small pictures, which takes a processor and memory.
     making: Storage,
+    /// Places for pictures that are sent along with searches, each of which may take much memory.
+    sent: Semaphore,
     jobs: Jobs,
 }
 
@@ -97,7 +104,8 @@ impl Photos {
         let thumbnails = Thumbnails::new(config.thumbnails.clone(), config.thumbnail_bytes);
         let StorageLimits { places, read_time, make_time } = config.storage;
         let (reading, making) = (Storage::new(places, read_time), Storage::new(at_once, make_time));
-        let photos = Self { config, thumbnails, reading, making, jobs };
+        let sent = Semaphore::new(SENT_AT_ONCE);
+        let photos = Self { config, thumbnails, reading, making, sent, jobs };
         let left = JobKind::Pending { kinds: photos.config.kinds.clone() };
         if photos.config.take_up && photos.jobs.add(left).is_err() {
             tracing::error!("what was left undone is not taken up");
@@ -133,8 +141,14 @@ fn guarded() -> OpenApiRouter<Door> {
         .routes(routes!(assets::correct))
         .routes(routes!(jobs::rerun_one))
         .routes(routes!(jobs::rerun_many))
-        .routes(routes!(people::people))
-        .routes(routes!(people::name))
+        .routes(routes!(by_picture::by_picture))
+        .routes(routes!(people::people, people::name_several, faces::new_person))
+        .routes(routes!(people::person, people::name))
+        .routes(routes!(people::merge))
+        .routes(routes!(by_picture::of_person))
+        .routes(routes!(faces::of_person))
+        .routes(routes!(faces::assign, faces::reject))
+        .routes(routes!(faces::crop))
         .routes(routes!(jobs::jobs))
         .routes(routes!(status::failures))
 }
@@ -164,7 +178,7 @@ pub fn router(catalogue: Arc<Catalogue>, access: Access) -> Router {
         .with_state(Door(catalogue));
     let page =
         Router::from(page()).route_layer(middleware::from_fn_with_state(entrance.clone(), access::entrance));
-    let page = page::FILES.into_iter().fold(page, |router, (path, content_type, text)| {
+    let page = page::FILES.iter().copied().fold(page, |router, (path, content_type, text)| {
         router.route(path, get(move || async move { page_file(content_type, text) }))
     });
     guarded

@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// Hits on a page, unless asked for otherwise, and at most.
-const USUAL: usize = 60;
-const MOST: usize = 200;
+pub(super) const USUAL: usize = 60;
+pub(super) const MOST: usize = 200;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
