@@ -15,7 +15,7 @@ pub(crate) fn run(args: &PeopleArgs, loaded: &Loaded) -> Result<Outcome, Failure
 async fn list_or_name(args: &PeopleArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let store = catalogue::open(&args.catalog, loaded, false).await?.store;
     if let Some(PeopleVerb::Name { id, name }) = &args.verb {
-        if !store.name_person(PersonId(*id), name).await? {
+        if !store.name_people(&[PersonId(*id)], name).await? {
             return Err(Failure::Usage(anyhow::anyhow!(
                 "there is no person {id}; `viewfinder people` lists them"
             )));

@@ -2,6 +2,7 @@
 
 import { speaker } from '/ui/language.js';
 import * as api from './api.js';
+import { copyText } from './clipboard.js';
 import { element } from './dom.js';
 
 const WORDS = {
@@ -54,13 +55,8 @@ export async function show(node, status, done) {
   const write = () => { command.textContent = `${status.index_command} ${quoted(folder.value.trim() || say('example'))}`; };
   folder.addEventListener('input', write);
   copy.addEventListener('click', async () => {
-    try {
-      await navigator.clipboard.writeText(command.textContent);
-      copied.textContent = say('copied');
-    } catch {
-      // Browsers keep the clipboard from pages without encryption; a selection can be copied by hand.
-      getSelection().selectAllChildren(command);
-    }
+    if (await copyText(command.textContent, node)) copied.textContent = say('copied');
+    else getSelection().selectAllChildren(command);
   });
   write();
   const label = element('label', { htmlFor: 'empty-folder', textContent: say('folder') });
