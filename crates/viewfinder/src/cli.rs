@@ -339,12 +339,23 @@ pub(crate) enum PeopleVerb {
 /// The commands about models.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsVerb {
-    /// List the known models and which of them are here
+    /// List the known models by what they are for, and which of them are here
     List {
         /// Only those on this machine
         #[arg(long)]
         installed: bool,
         /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say which models suit this machine, and how long 10,000 pictures will take
+    ///
+    /// Models that are here are timed on three built-in pictures; nothing is fetched.
+    Advise {
+        /// Language of the text and of the searches, such as zh or es; without it, that of the environment (LANG)
+        #[arg(long, value_name = "TAG")]
+        language: Option<String>,
+        /// As JSON
         #[arg(long)]
         json: bool,
     },

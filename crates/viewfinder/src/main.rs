@@ -13,6 +13,7 @@ mod descriptors;
 mod dump;
 mod failure;
 mod greeting;
+mod guide;
 mod heap;
 mod keys;
 mod lan;

@@ -1,6 +1,7 @@
 //! The commands, one a file; `look` is what those that look at pictures share, `show` what those do that point at
 //! something in them.
 
+mod advise;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod convert;
@@ -14,6 +15,7 @@ pub(crate) mod key;
 mod look;
 pub(crate) mod man;
 pub(crate) mod models;
+mod models_list;
 pub(crate) mod ocr;
 pub(crate) mod open;
 pub(crate) mod people;
