@@ -115,8 +115,13 @@ pub(crate) async fn entrance(
 ) -> Response {
     let (extensions, headers) = (request.extensions(), request.headers());
     let Some(token) = token else {
-        let may_not = wants_page(headers) && !access.lets_in(extensions, headers);
-        return if may_not { key_page(extensions, headers, false) } else { next.run(request).await };
+        if !wants_page(headers) || access.lets_in(extensions, headers) {
+            return next.run(request).await;
+        }
+        // Which page comes tells whether a key is right, as at every other door.
+        let peer = extensions.get().map(|Peer(peer)| *peer);
+        let guessing = tries.wrong(peer, guesses(headers, COOKIE)).await;
+        return key_page(extensions, headers, guessing.is_some());
     };
     let Some(cookie) = access.cookie(&token) else {
         let peer = extensions.get().map(|Peer(peer)| *peer);

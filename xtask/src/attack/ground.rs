@@ -77,7 +77,8 @@ impl Ground {
         run(&["index", &path("pictures")])?;
         let server = Server::start(command(program, &folder).arg("serve"), ports[0], &folder)?;
         server.wait_for(ports[1])?;
-        let token = fs::read_to_string(folder.join("data/viewfinder/token")).context("the server keeps no token")?;
+        let token =
+            fs::read_to_string(folder.join("data/viewfinder/token")).context("the server keeps no token")?;
         let token = token.trim().to_owned();
         Ok(Self { program: program.to_owned(), server, _immich: immich, ports, token, folder })
     }

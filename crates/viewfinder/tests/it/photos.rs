@@ -275,8 +275,12 @@ fn whoever_guesses_the_key_has_to_wait_and_the_key_itself_goes_on() {
     let (status, problem) = sign_in("another");
     assert_eq!((status, &problem["code"]), (429, &json!("too_many_tries")));
     assert_eq!(sign_in(key).0, 204, "nobody locks the owner out");
-    let shown = format!("GET /api/v1/status HTTP/1.1\r\nAuthorization: Bearer {key}\r\n");
-    assert_eq!(exchange(server.address, &shown, b"").0, 200);
+    let shown = |path: &str, key: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nAccept: text/html\r\nAuthorization: Bearer {key}\r\n");
+        exchange(server.address, &head, b"").0
+    };
+    assert_eq!(shown("/photos", "one more"), 429, "nor is it told by which page comes");
+    assert_eq!((shown("/api/v1/status", key), shown("/photos", key)), (200, 200));
 }
 
 #[test]
@@ -295,6 +299,7 @@ fn tokens_are_guessed_no_faster_than_keys_at_any_door() {
     };
     assert_eq!(guessed("/photos?token=GUESS", ""), (vec![200; 10], 429, 303));
     assert_eq!(guessed("/api/v1/search", "Api-Key: GUESS\r\n"), (vec![401; 10], 429, 200));
+    assert_eq!(guessed("/photos", "Accept: text/html\r\nApi-Key: GUESS\r\n"), (vec![401; 10], 429, 200));
     // The cookie stands for the token and is not the same.
     assert_eq!(guessed("/api/v1/search", "Cookie: viewfinder_token=GUESS\r\n"), (vec![401; 10], 429, 429));
 }
