@@ -40,6 +40,8 @@ pub trait Progress: Send + Sync {
     fn pause(&self, _reason: &str) {}
     /// The file is complete and verified, or has failed for the reason given.
     fn end(&self, result: Result<(), &str>);
+    /// A source did not deliver, or is not asked, for the reason given.
+    fn left(&self, _source: &str, _reason: &str) {}
     /// Nobody is asked any more: all is here, or no source delivered.
     fn over(&self) {}
 }

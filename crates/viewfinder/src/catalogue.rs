@@ -129,6 +129,14 @@ fn quoted(word: &str) -> String {
     }
 }
 
+/// Where the catalogue is, without what might be secret of it.
+pub(crate) fn shown_place(args: &CatalogArgs, config: &Config) -> Result<String, Failure> {
+    Ok(match place(args, config)? {
+        Place::File(path) => path.display().to_string(),
+        Place::Database(_) => "the database".to_owned(),
+    })
+}
+
 /// No file is called so, and a mistyped address may be.
 fn looks_like_an_address(named: &str) -> bool {
     let words = ["://", "password=", "postgres:", "postgresql:"];

@@ -58,7 +58,7 @@ pub(crate) enum Verb {
     Search(SearchArgs),
     /// Analyse pictures of the catalogue once more
     Rerun(RerunArgs),
-    /// List the people in the catalogue, or give one a name
+    /// List the people in the catalogue, give them names, or make several of them one
     People(PeopleArgs),
     /// List, fetch, check and remove models
     #[command(subcommand)]
@@ -79,6 +79,11 @@ pub(crate) enum Verb {
     /// Look after the library of an Immich whose database the companion has
     #[command(subcommand)]
     Immich(ImmichVerb),
+    /// Print the JSON Schema of what a command prints with --json
+    Schema {
+        /// Command; without one, those that have a schema are listed
+        command: Option<String>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -272,6 +277,9 @@ pub(crate) struct IndexArgs {
     /// With --status: as JSON
     #[arg(long, requires = "status")]
     pub json: bool,
+    /// With --status: as CSV, a line for each kind of analysis
+    #[arg(long, requires = "status", conflicts_with = "json")]
+    pub csv: bool,
 }
 
 /// Flags of `search`.
@@ -320,6 +328,9 @@ pub(crate) struct PeopleArgs {
     /// One JSON object per line
     #[arg(long)]
     pub json: bool,
+    /// A table of comma-separated values, with a heading
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     #[command(flatten)]
     pub catalog: CatalogArgs,
 }
@@ -327,12 +338,21 @@ pub(crate) struct PeopleArgs {
 /// What to do with people.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PeopleVerb {
-    /// Give a person a name
+    /// Give a person a name, or several the same
     Name {
-        /// Number, as the list tells it
-        id: i64,
+        /// Number, as the list tells it, or several: 3,5,8
+        #[arg(value_name = "ID[,ID…]", value_delimiter = ',', num_args = 1)]
+        ids: Vec<i64>,
         /// Name; empty takes it away
         name: String,
+    },
+    /// Make several persons one. This cannot be undone
+    Merge {
+        /// Number of who keeps number and name
+        id: i64,
+        /// Numbers of who is the same person
+        #[arg(required = true, value_name = "ID")]
+        others: Vec<i64>,
     },
 }
 
@@ -457,6 +477,8 @@ pub(crate) struct DoctorArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
     /// The server's settings
     #[command(flatten)]
     pub settings: ServeFlags,

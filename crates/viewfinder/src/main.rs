@@ -3,6 +3,7 @@
 //! `main` reads the command line and the configuration, starts the log, and hands over to one of [`commands`].
 //! What a command returns decides the exit code, see [`failure`].
 
+mod amounts;
 mod catalogue;
 mod cli;
 mod commands;
@@ -24,7 +25,9 @@ mod page_keys;
 mod photos;
 mod pictures;
 mod progress;
+mod remedies;
 mod routing;
+mod sentences;
 mod signals;
 mod token;
 mod wiring;
@@ -65,6 +68,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
     match &cli.command {
         Verb::Completions { shell } => return commands::completions::run(*shell),
         Verb::Man { folder } => return commands::man::run(folder.as_deref()),
+        Verb::Schema { command } => return commands::schema::run(command.as_deref()),
         Verb::Config(args) if args.example => return commands::config::example(),
         _ => {}
     }
@@ -90,6 +94,8 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Open(args) => commands::open::run(args, &loaded),
         Verb::Key(verb) => commands::key::run(verb, &loaded),
         Verb::Immich(verb) => commands::immich::run(verb, &loaded),
-        Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } => Ok(Outcome::Done),
+        Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } | Verb::Schema { .. } => {
+            Ok(Outcome::Done)
+        }
     }
 }

@@ -2,13 +2,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::StoreError;
-use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
-use viewfinder_catalog::unit;
-use viewfinder_core::{Backend, SentenceRequest};
+use viewfinder_catalog::search::Searcher;
+use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
 use viewfinder_index::Tools;
 use viewfinder_server::Key;
@@ -19,29 +17,12 @@ use crate::cli::CatalogArgs;
 use crate::config::{Loaded, OpenTo};
 use crate::failure::Failure;
 use crate::page_keys::PageKeys;
+use crate::sentences::Sentences;
 use crate::token;
 use crate::wiring::{self, data_folder};
 
 /// The small pictures' folder in the user's data folder.
 const THUMBNAILS: &str = "thumbnails";
-
-/// Asks for what words mean.
-struct Sentences {
-    backend: Arc<dyn Backend>,
-    /// What is asked.
-    model: String,
-    /// The model of the pictures' vectors.
-    pictures: String,
-}
-
-#[async_trait]
-impl Embedder for Sentences {
-    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
-        let request = SentenceRequest { model: self.model.clone(), text: text.to_owned(), language: None };
-        let vector = self.backend.sentence(request).await.map_err(|error| EmbedError(error.to_string()))?;
-        Ok(QueryVector { model: self.pictures.clone(), vector: unit(&vector) })
-    }
-}
 
 /// The page and what opens it.
 pub(crate) struct Page {
@@ -143,11 +124,7 @@ impl Opener {
         let config = &self.loaded.config;
         let models = wiring::index_models(config, &self.engine);
         let sentence_model = wiring::sentence_model(config).to_owned();
-        let embedder = Sentences {
-            backend: Arc::clone(&self.backend),
-            model: sentence_model.clone(),
-            pictures: models.clip.clone(),
-        };
+        let embedder = Sentences::new(&self.backend, &sentence_model, &models.clip);
         let searcher = Searcher::new(
             Arc::clone(&store),
             segmenter,

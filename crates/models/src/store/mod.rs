@@ -166,6 +166,15 @@ impl Store {
         self.inner.fetch(name, role, progress)
     }
 
+    /// Would asking for a network's files have them fetched, or made?
+    pub fn would_fetch(&self, name: &str, role: Role) -> bool {
+        match self.local(name, role) {
+            Err(ModelError::Missing { .. }) => !self.inner.config.offline || self.is_variant(name),
+            Err(ModelError::Corrupt { .. } | ModelError::Incomplete { .. }) => !self.inner.config.offline,
+            _ => false,
+        }
+    }
+
     /// Is a network of this model's own on this machine, complete or not? One that it shares with another model does not count.
     pub fn has_any(&self, name: &str) -> bool {
         let Some(entry) = self.catalogue().find(name) else { return false };

@@ -40,7 +40,7 @@ impl Inner {
             let failed = self.failed.known();
             match self.known(source, &failed) {
                 Known::Failed(known) => {
-                    self.add(&mut failures, source, format!("{} ({})", known.reason, known.ago()));
+                    self.add(&mut failures, source, format!("{} ({})", known.reason, known.ago()), progress);
                     continue;
                 }
                 Known::Crawls => {
@@ -64,7 +64,7 @@ impl Inner {
                     if trouble.blame == Blame::Crawling {
                         crawling.push(source);
                     } else {
-                        self.add(&mut failures, source, trouble.reason);
+                        self.add(&mut failures, source, trouble.reason, progress);
                     }
                 }
             }
@@ -77,7 +77,7 @@ impl Inner {
                 Ok(()) => return Ok(()),
                 Err(trouble) => {
                     self.remember(source, &trouble);
-                    self.add(&mut failures, source, trouble.reason);
+                    self.add(&mut failures, source, trouble.reason, progress);
                 }
             }
             instead_of = Some(source);
@@ -116,7 +116,6 @@ impl Inner {
     }
 
     fn remember(&self, source: &Source, trouble: &Trouble) {
-        tracing::info!(%source, reason = trouble.reason, "source failed");
         let endpoint = self.endpoint(source);
         match (trouble.blame, endpoint) {
             (Blame::Endpoint, Some(endpoint)) => self.failed.note(endpoint, &trouble.reason, false),
@@ -133,11 +132,18 @@ impl Inner {
     }
 
     /// Adds a failure; of an address that does not answer one is enough, however much it was asked for.
-    fn add(&self, failures: &mut Vec<SourceFailure>, source: &Source, reason: String) {
-        let by_address =
-            self.endpoint(source).is_some_and(|endpoint| self.failed.known().contains_key(endpoint));
+    fn add(
+        &self,
+        failures: &mut Vec<SourceFailure>,
+        source: &Source,
+        reason: String,
+        progress: &dyn Progress,
+    ) {
+        let known = self.failed.known();
+        let by_address = self.endpoint(source).is_some_and(|endpoint| known.contains_key(endpoint));
         let name = if by_address { self.named(source) } else { source.to_string() };
         if !failures.iter().any(|known| known.source == name) {
+            progress.left(&name, &reason);
             failures.push(SourceFailure { source: name, reason });
         }
     }

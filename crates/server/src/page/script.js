@@ -183,12 +183,22 @@ async function analyze() {
     const found = await response.json();
     if (!response.ok) throw new Error(sayCode(found.error.code, found.error.message));
     last = { found, seconds: (performance.now() - started) / 1000 };
+    standIn(found);
     show(last.found, last.seconds);
   } catch (error) {
     if (mine.signal.aborted) return;
     show({ width: 1, height: 1, lines: [], faces: [], similarities: [], problems: {} }, 0);
     message(say('failed', { why: error.message }), true);
   }
+}
+
+/** What a browser cannot show, such as HEIC, RAW and videos, is a plain area of its size, which carries what was found. */
+function standIn({ width, height }) {
+  const shown = $('picture');
+  if (!shown.complete || shown.naturalWidth > 0) return;
+  const area = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#888"/></svg>`;
+  URL.revokeObjectURL(shown.src);
+  shown.src = URL.createObjectURL(new Blob([area], { type: 'image/svg+xml' }));
 }
 
 function show(found, seconds) {

@@ -77,8 +77,9 @@ fn new(keys: &PageKeys, name: Option<&str>, json: bool, loaded: &Loaded) -> Resu
 
 fn tell(name: &str, key: &str, pages: &[String], open: &[SocketAddr]) -> Result<(), Failure> {
     if let Some(page) = pages.first() {
-        output::line("Open this on the other machine:\n")?;
-        output::line(&format!("  {page}\n"))?;
+        for line in ["Open this on the other machine:", "", &format!("  {page}"), ""] {
+            output::line(line)?;
+        }
         if io::stdout().is_terminal() {
             output::text(&picture(page)?)?;
         }
@@ -87,13 +88,20 @@ fn tell(name: &str, key: &str, pages: &[String], open: &[SocketAddr]) -> Result<
         }
     } else {
         let port = open.first().map_or(3003, SocketAddr::port);
-        output::line(&format!(
-            "The key is {key}\n\nOnly this machine reaches Viewfinder now. For others, set `listen` to [\"[::]:{port}\"] (VIEWFINDER_LISTEN=[::]:{port}), \
-             start `viewfinder serve` again, and enter the key on the page."
-        ))?;
+        for line in [
+            &format!("The key is {key}"),
+            "",
+            &format!(
+                "Only this machine reaches Viewfinder now. For others, set `listen` to [\"[::]:{port}\"] (VIEWFINDER_LISTEN=[::]:{port}), \
+                 start `viewfinder serve` again, and enter the key on the page."
+            ),
+        ] {
+            output::line(line)?;
+        }
     }
+    output::line("")?;
     output::line(&format!(
-        "\nWhoever has the key sees all photos. `viewfinder key remove {name}` takes it away again. Nothing needs a restart."
+        "Whoever has the key sees all photos. `viewfinder key remove {name}` takes it away again. Nothing needs a restart."
     ))?;
     Ok(())
 }

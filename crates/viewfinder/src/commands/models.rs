@@ -13,6 +13,7 @@ use crate::cli::ModelsVerb;
 use crate::config::Loaded;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Report;
+use crate::remedies::remedies;
 use crate::{output, wiring};
 
 /// Lists, fetches, checks, removes and locates models.
@@ -49,6 +50,8 @@ fn pull(store: &Store, names: &[String], json: bool, loaded: &Loaded) -> Result<
     // A misspelt name is found before anything is fetched.
     let wanted: Vec<_> =
         names.iter().map(|name| Ok((name, flavour(store, name, loaded)?))).collect::<Result<_, Failure>>()?;
+    // Somebody wants it now, whatever failed a short while ago.
+    store.try_sources_again();
     let report = Report::new();
     let mut outcome = Outcome::Done;
     for (name, flavour) in wanted {
@@ -70,7 +73,13 @@ fn pull(store: &Store, names: &[String], json: bool, loaded: &Loaded) -> Result<
                 }
             }
             Err(error) => {
-                output::complain(&format!("{name}: {error}"));
+                for line in format!("{name}: {error}").lines() {
+                    output::complain(line);
+                }
+                if matches!(error, ModelError::Unavailable { .. } | ModelError::Missing { .. }) {
+                    output::complain("what helps:");
+                    remedies(store, &[name]).iter().for_each(|line| output::complain(&format!("  {line}")));
+                }
                 outcome = Outcome::EnvironmentLacking;
             }
         }

@@ -44,8 +44,11 @@ pub(super) fn run(store: &Store, installed: bool, json: bool, loaded: &Loaded) -
         if rows.is_empty() {
             continue;
         }
-        output::line(&format!("{}# {}", if first { "" } else { "\n" }, for_what.title()))?;
+        if !first {
+            output::line("")?;
+        }
         first = false;
+        output::line(&format!("# {}", for_what.title()))?;
         table(&[&[HEAD.map(str::to_owned)][..], &rows[..]].concat())?;
     }
     Ok(Outcome::Done)

@@ -7,8 +7,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
-use viewfinder_core::ErrorCode;
+use viewfinder_core::{Backend, ErrorCode};
 use viewfinder_engine::Engine;
+use viewfinder_index::{DecodingBackend, Tools};
 use viewfinder_models::{ModelEntry, Role};
 use viewfinder_server::{Limits, Models, Profiles, Server, ServerConfig, ledger::LedgerConfig};
 
@@ -58,7 +59,7 @@ async fn serve(args: &ServeArgs, loaded: &Loaded, companion_threads: Option<&Han
     let connections = plan.connections();
     let engine = Engine::new(wiring::serving_engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
-    let backend = routing::backend(config, &engine)?;
+    let backend = decoding(config, routing::backend(config, &engine)?);
     let mut server = Server::bind(server_config(config, connections.served)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
@@ -116,6 +117,14 @@ async fn serve(args: &ServeArgs, loaded: &Loaded, companion_threads: Option<&Han
         tracing::warn!("stopped with work unfinished after {} s", PATIENCE.as_secs());
     }
     Ok(())
+}
+
+/// Has decoded by programs what the engines do not decode.
+fn decoding(config: &Config, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
+    match config.limits.decoders {
+        0 => backend,
+        programs => Arc::new(DecodingBackend::new(backend, Tools::find(), config.limits.max_bytes, programs)),
+    }
 }
 
 /// Opens the library and loads what was asked for, while the server already answers.

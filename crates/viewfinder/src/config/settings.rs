@@ -318,6 +318,9 @@ settings! {
         /// Longest side that a picture may have, in pixels.
         max_side: u32 = 40_000,
             ("VIEWFINDER_MAX_SIDE");
+        /// Programs that decode HEIF, RAW and videos in requests, at once. 0 lets requests start none.
+        decoders: usize = 2,
+            ("VIEWFINDER_DECODERS");
         /// Bytes of all requests that the server holds at once. Past it, the answer is 503.
         held_bytes: u64 = 512_000_000,
             ("VIEWFINDER_HELD_BYTES");

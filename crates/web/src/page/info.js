@@ -1,4 +1,4 @@
-// What is known about a picture: time, size, text with its corrections, people.
+// What is known about a picture: time, size, text with its corrections. People are faces.js.
 
 import * as api from './api.js';
 import { $, element, marked } from './dom.js';
@@ -29,8 +29,6 @@ export function show(shown, hit, marks) {
   const rows = asset.lines.map((line, index) => row(line, index, marks.get(index) ?? []));
   $('lines').replaceChildren(...(rows.length > 0 ? rows : [element('li', { className: 'soft' }, say('noText'))]));
   $('copy').hidden = rows.length === 0;
-  const people = asset.people.map(person);
-  $('people').replaceChildren(...(people.length > 0 ? people : [element('li', { className: 'soft' }, say('nobody'))]));
 }
 
 function facts() {
@@ -49,12 +47,6 @@ function bytes(count) {
   const units = ['B', 'kB', 'MB', 'GB'];
   const power = Math.min(Math.floor(Math.log10(Math.max(count, 1)) / 3), units.length - 1);
   return `${number(count / 1000 ** power, power > 0 ? 1 : 0)} ${units[power]}`;
-}
-
-function person({ id, name }) {
-  const field = element('input', { value: name, placeholder: say('noName'), ariaLabel: say('name') });
-  field.addEventListener('change', () => attempt(() => api.namePerson(id, field.value.trim())));
-  return element('li', {}, field);
 }
 
 function row(line, index, marks) {

@@ -4,9 +4,12 @@ import * as api from './api.js';
 import { $, element } from './dom.js';
 import * as empty from './empty.js';
 import { enter } from './entrance.js';
+import * as faces from './faces.js';
 import * as grid from './grid.js';
+import * as people from './people.js';
 import * as progress from './progress.js';
 import * as router from './router.js';
+import * as byPicture from './similar.js';
 import { allViews, addSource, sourceOf, viewOf } from './views.js';
 import * as viewer from './viewer.js';
 import { offerLanguages, say, sayProblem, translate } from './words.js';
@@ -57,7 +60,8 @@ async function showList(place, { scroll = 0, count = 0 }, fresh) {
   const view = viewOf(place);
   for (const other of allViews()) other.element.hidden = other !== view;
   $('pictures').hidden = Boolean(view);
-  for (const link of document.querySelectorAll('#pages a')) {
+  byPicture.present(place);
+  for (const link of document.querySelectorAll('#pages a[href^="/photos"]')) {
     if ((link.dataset.view ?? '') === (place.view ?? '')) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
@@ -70,7 +74,7 @@ async function showList(place, { scroll = 0, count = 0 }, fresh) {
 }
 
 function nameDocument(place) {
-  const name = viewOf(place)?.title() ?? place.q ?? (place.similar ? say('similarTo', { name: place.name ?? '' }) : '');
+  const name = viewOf(place)?.title() ?? place.q ?? (place.similar || place.picture ? say('similarTo', { name: place.name ?? '' }) : '');
   document.title = name ? `${name} – Viewfinder` : 'Viewfinder';
 }
 
@@ -121,6 +125,9 @@ api.onKeyWanted(() => {
 grid.setUp(tell);
 viewer.setUp();
 progress.setUp();
+people.setUp();
+faces.setUp();
+byPicture.setUp(tell);
 sayEverything();
 addEventListener('hashchange', enter);
 await enter();

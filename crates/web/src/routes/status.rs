@@ -2,7 +2,7 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::{ToSchema, openapi::OpenApi};
-use viewfinder_catalog::Counts;
+use viewfinder_catalog::{Counts, view::CountsView};
 
 use super::{
     Photos, PhotosConfig, Shared,
@@ -20,7 +20,7 @@ pub(super) struct Status {
     catalog: CatalogState,
     /// The command that adds a folder, which follows behind.
     index_command: String,
-    counts: Counts,
+    counts: CountsView,
     /// Assets that wait for the analysis of which most are waiting.
     waiting: u64,
     /// Assets that failed in the analysis of which most failed.
@@ -67,7 +67,7 @@ pub(super) async fn status(State(Door(catalogue)): State<Door>) -> Result<Json<S
             version: env!("CARGO_PKG_VERSION"),
             catalog: CatalogState::Absent,
             index_command,
-            counts: Counts::default(),
+            counts: Counts::default().into(),
             waiting: 0,
             failed: 0,
             models: Models::default(),
@@ -88,7 +88,7 @@ async fn of(photos: &Photos, index_command: String) -> Result<Status, Problem> {
         index_command,
         waiting: most(0),
         failed: most(2),
-        counts,
+        counts: counts.into(),
         models: Models {
             ocr: models.ocr.clone(),
             clip: models.clip.clone(),

@@ -3,6 +3,7 @@
 
 mod access;
 mod assets;
+mod by_picture;
 mod files;
 mod http;
 mod jobs;
@@ -85,6 +86,8 @@ struct Setup {
     kinds: Vec<AnalysisKind>,
     /// Are small pictures kept?
     keep: bool,
+    /// How large pictures may be.
+    limits: Limits,
 }
 
 impl Default for Setup {
@@ -95,6 +98,7 @@ impl Default for Setup {
             backend: Arc::new(FakeBackend::default().closed()),
             kinds: vec![],
             keep: false,
+            limits: Limits::default(),
         }
     }
 }
@@ -109,7 +113,8 @@ struct World {
 
 impl World {
     /// With these pictures and videos, whose content is given.
-    async fn new(files: &[(&str, &[u8])], Setup { pictures, storage, backend, kinds, keep }: Setup) -> Self {
+    async fn new(files: &[(&str, &[u8])], setup: Setup) -> Self {
+        let Setup { pictures, storage, backend, kinds, keep, limits } = setup;
         let (folder, catalogue) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
         let store =
@@ -148,7 +153,7 @@ impl World {
             same_person: 0.5,
             pictures,
             storage,
-            limits: Limits::default(),
+            limits,
             thumbnails: keep.then(|| catalogue.path().join("thumbnails")),
             thumbnail_bytes: 1 << 20,
             take_up: true,
