@@ -279,12 +279,11 @@ fn tell(advice: &Advice) -> std::io::Result<()> {
     let Machine { cores, memory_bytes, device } = &advice.machine;
     let memory = memory_bytes.map_or_else(|| "unknown".to_owned(), |bytes| HumanBytes(bytes).to_string());
     output::line(&format!("This machine: {cores} cores, {memory} of memory, device {device}"))?;
-    output::line(&format!(
-        "\nWhat to take for the language `{}` (--language for another):",
-        advice.language
-    ))?;
+    output::line("")?;
+    output::line(&format!("What to take for the language `{}` (--language for another):", advice.language))?;
     advice.take.iter().try_for_each(tell_take)?;
-    output::line(&format!("\n{PICTURES} pictures, timed on three small ones that come with the program:"))?;
+    output::line("")?;
+    output::line(&format!("{PICTURES} pictures, timed on three small ones that come with the program:"))?;
     for Measured { model, seconds_per_picture, seconds_for_10000, .. } in &advice.measured {
         let whole = HumanDuration(Duration::from_secs_f64(*seconds_for_10000));
         output::line(&format!("  {model}: {seconds_per_picture:.3} s a picture, about {whole}"))?;
@@ -320,8 +319,9 @@ fn tell_room(memory: &Memory, disk: &Disk) -> std::io::Result<()> {
         .models_at_most_bytes
         .map(|bytes| format!("models take {} at most (engine.model_bytes)", human(bytes)));
     let said: Vec<_> = [held, most].into_iter().flatten().collect();
+    output::line("")?;
     output::line(&format!(
-        "\nMemory: {}",
+        "Memory: {}",
         if said.is_empty() { "unknown".to_owned() } else { said.join("; ") }
     ))?;
     let models = if disk.models_bytes > 0 { human(disk.models_bytes) } else { "of unknown size".to_owned() };
