@@ -121,7 +121,7 @@ impl Tools {
             tool(
                 "exiftool",
                 &self.exiftool,
-                "RAW pictures are developed instead of shown by their built-in preview, if LibRaw is here",
+                "the previews in RAW pictures are not used; LibRaw develops them, if it is here",
                 "libimage-exiftool-perl",
             ),
             tool(
