@@ -8,7 +8,7 @@ let known = [];
 
 /** Asks for the names anew. */
 export async function refresh() {
-  const { people } = await api.people({ named: true, limit: 500 });
+  const { people } = await api.people({ named: true, examples: 1, limit: 500 });
   known = people;
   const names = [...new Set(known.map(({ name }) => name))].sort((a, b) => a.localeCompare(b));
   $('names').replaceChildren(...names.map((name) => new Option('', name)));

@@ -123,6 +123,7 @@ async function nameChosen() {
 function presentChosen() {
   $('chosen').hidden = chosen.size === 0;
   $('chosen-count').textContent = say('chosen', { n: chosen.size });
+  $('chosen-name').placeholder = say('nameForAll');
   $('chosen-merge').disabled = chosen.size < 2;
 }
 

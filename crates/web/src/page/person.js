@@ -81,6 +81,11 @@ async function takeOut(item, asset, place) {
   if (!(await actions.attempt(() => api.rejectFace(id, asset, place)))) return;
   const next = item.nextElementSibling ?? item.previousElementSibling;
   item.remove();
+  api.person(id).then((person) => {
+    if (shown?.id !== id) return;
+    shown = person;
+    head();
+  }, () => {});
   const undo = element('button', { type: 'button', className: 'plain' }, say('undo'));
   undo.addEventListener('click', async () => {
     if (await actions.attempt(() => api.assignFace(id, asset, place))) router.go(router.here());

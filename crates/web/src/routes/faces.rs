@@ -18,7 +18,7 @@ use viewfinder_index::Converted;
 use super::{
     Photos, Shared,
     files::{FOR_EVER, unread, unshowable},
-    people::{PersonCard, cards, fit, one},
+    people::{EXAMPLES, PersonCard, cards, fit, one},
     to_the_end,
 };
 use crate::{
@@ -28,8 +28,6 @@ use crate::{
     view::{AssetView, crop_of},
 };
 
-/// Faces that stand for a person.
-const EXAMPLES: usize = 4;
 /// Faces on a page, unless asked for otherwise, and at most.
 const USUAL: usize = 60;
 const MOST: usize = 200;
@@ -225,12 +223,19 @@ pub(super) async fn new_person(
         Ok(store.people_of(&[person]).await?)
     });
     let people = people.await?;
-    Ok((StatusCode::CREATED, one(cards(&photos, people).await?)?))
+    Ok((StatusCode::CREATED, one(cards(&photos, people, EXAMPLES).await?)?))
 }
 
 /// The faces that show each person best.
-pub(super) async fn examples(photos: &Photos, people: &[PersonId]) -> Result<Vec<Vec<Example>>, Problem> {
-    let faces = photos.store().portraits(people, EXAMPLES).await?;
+pub(super) async fn examples(
+    photos: &Photos,
+    people: &[PersonId],
+    each: usize,
+) -> Result<Vec<Vec<Example>>, Problem> {
+    if each == 0 {
+        return Ok(people.iter().map(|_| Vec::new()).collect());
+    }
+    let faces = photos.store().portraits(people, each).await?;
     let assets = assets_of(photos, faces.iter().flatten()).await?;
     let example = |face: &PersonFace| {
         let asset = assets.get(&face.asset)?;

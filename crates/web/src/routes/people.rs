@@ -23,6 +23,8 @@ const USUAL: usize = 100;
 const MOST: usize = 500;
 /// People that one request may name or merge.
 const MOST_AT_ONCE: usize = 1000;
+/// Faces that are shown of a person, unless asked for fewer.
+pub(super) const EXAMPLES: usize = 4;
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Everybody {
@@ -72,6 +74,9 @@ pub(super) struct Which {
     named: Option<bool>,
     /// Those with at least so many faces.
     least: Option<u64>,
+    /// Faces that are shown of each.
+    #[param(minimum = 0, maximum = 4, default = 4)]
+    examples: Option<usize>,
     /// People on a page.
     #[param(minimum = 1, maximum = 500, default = 100)]
     limit: Option<usize>,
@@ -87,7 +92,7 @@ pub(super) struct Which {
 )]
 pub(super) async fn people(
     State(photos): Shared,
-    Parameters(Which { named, least, limit, cursor }): Parameters<Which>,
+    Parameters(Which { named, least, examples, limit, cursor }): Parameters<Which>,
 ) -> Result<Json<Everybody>, Problem> {
     let after = cursor.map(|cursor| place(&cursor)).transpose()?;
     let limit = limit.unwrap_or(USUAL).clamp(1, MOST);
@@ -102,7 +107,7 @@ pub(super) async fn people(
     let more = people.len() > limit;
     people.truncate(limit);
     let next = people.last().filter(|_| more).map(|last| format!("{}.{}", last.faces, last.id.0));
-    Ok(Json(Everybody { people: cards(&photos, people).await?, next }))
+    Ok(Json(Everybody { people: cards(&photos, people, examples.unwrap_or(EXAMPLES)).await?, next }))
 }
 
 /// Where a person stands in the list: more faces first, then the smaller number.
@@ -134,7 +139,7 @@ pub(super) async fn person(
     Numbers([id]): Numbers<1>,
 ) -> Result<Json<PersonCard>, Problem> {
     let people = photos.store().people_of(&[PersonId(id)]).await?;
-    one(cards(&photos, people).await?)
+    one(cards(&photos, people, EXAMPLES).await?)
 }
 
 /// Name a person.
@@ -188,7 +193,7 @@ pub(super) async fn merge(
     let shared = Arc::clone(&photos);
     let merged =
         to_the_end(async move { Ok(shared.store().merge_people(PersonId(id), &others).await?) }).await?;
-    one(cards(&photos, merged.into_iter().collect()).await?)
+    one(cards(&photos, merged.into_iter().collect(), EXAMPLES).await?)
 }
 
 /// A name as it is kept.
@@ -214,10 +219,14 @@ pub(super) fn one(mut cards: Vec<PersonCard>) -> Result<Json<PersonCard>, Proble
     cards.pop().map(Json).ok_or_else(|| Problem::no_such("person"))
 }
 
-/// People with their examples.
-pub(super) async fn cards(photos: &Photos, people: Vec<Person>) -> Result<Vec<PersonCard>, Problem> {
+/// People, each with so many examples, at most.
+pub(super) async fn cards(
+    photos: &Photos,
+    people: Vec<Person>,
+    each: usize,
+) -> Result<Vec<PersonCard>, Problem> {
     let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
-    let examples = examples(photos, &ids).await?;
+    let examples = examples(photos, &ids, each.min(EXAMPLES)).await?;
     let card = |(Person { id, name, faces, pictures }, examples)| PersonCard {
         id: id.0,
         name,

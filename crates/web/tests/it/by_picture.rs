@@ -42,7 +42,7 @@ async fn what_looks_like_a_picture_is_found_and_the_picture_is_not_kept() {
         world.send_bytes(&route, "application/octet-stream", &like(42)).await.json()
     };
     assert_eq!(names(&search("limit=1").await), ["sunset.png"]);
-    assert_eq!(names(&search("q=path:city").await)[0], "menu.png");
+    assert_eq!(names(&search("q=path:city").await)[0], "sign.png");
     assert_eq!(search("q=path:city").await["found"], 3);
     let with_words = search("q=path:city%20soup").await;
     assert_eq!(

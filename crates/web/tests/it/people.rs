@@ -90,6 +90,10 @@ async fn people_come_page_by_page_with_faces_to_know_them_by() {
     assert_eq!((&person["faces"], &person["pictures"], &person["name"]), (&json!(2), &json!(2), &json!("")));
     let examples = person["examples"].as_array().unwrap();
     assert_eq!(examples.len(), 2, "{person}");
+    for (wanted, shown) in [(0, 0), (1, 1), (9, 2)] {
+        let all = world.json(&format!("/api/v1/people?examples={wanted}")).await;
+        assert_eq!(all["people"][0]["examples"].as_array().unwrap().len(), shown, "{wanted}");
+    }
     for example in examples {
         let crop = world.show(example["crop"].as_str().unwrap()).await;
         assert_eq!((crop.status, crop.header("content-type")), (200, Some("image/jpeg")));
