@@ -35,6 +35,7 @@ impl Default for Contents {
 type Look = Box<dyn Fn(&PictureRequest) -> Result<Contents, TaskError> + Send + Sync>;
 type Understand = Box<dyn Fn(&SentenceRequest) -> Vec<f32> + Send + Sync>;
 type Refuse = Box<dyn Fn(&PictureTask) -> Option<TaskError> + Send + Sync>;
+type Lacks = Box<dyn Fn(&PictureTask) -> bool + Send + Sync>;
 type Ask<Q, A> = Box<dyn Fn(Q) -> AnswerFuture<'static, A> + Send + Sync>;
 
 /// Answers from its head, remembers what it was asked, and fails, waits or refuses as it is told.
@@ -62,7 +63,7 @@ pub struct FakeBackend {
     understand: Option<Understand>,
     ask_picture: Option<Ask<PictureRequest, PictureAnswer>>,
     ask_sentence: Option<Ask<SentenceRequest, Vec<f32>>>,
-    lacks: Option<Box<dyn Fn(&PictureTask) -> bool + Send + Sync>>,
+    lacks: Option<Lacks>,
     fetch: Option<Ask<PictureTask, ()>>,
 }
 

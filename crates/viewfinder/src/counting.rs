@@ -113,7 +113,9 @@ impl State {
             return;
         };
         let rate = (self.done - 1) as f64 / began.elapsed().as_secs_f64().max(1e-3);
-        let left = left(self.waiting.saturating_sub(self.done), rate);
+        let rest = self.waiting.saturating_sub(self.done);
+        // At the end there may still be a model to wait for, which tells of itself.
+        let left = if rest > 0 { left(rest, rate) } else { None };
         let pace =
             format!("{rate:.1} a second{}", left.map(|time| format!(", {time} left")).unwrap_or_default());
         if let Some(bar) = &self.bar {

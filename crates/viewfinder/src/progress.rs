@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use viewfinder_models::{Asked, Progress, Step};
 
 use crate::amounts::{left, rate, size};
@@ -85,13 +85,12 @@ impl Report {
     }
 
     /// Takes away what this thread did.
-    fn finish(&self) -> Option<Current> {
-        let current = self.lock().remove(&thread::current().id())?;
-        if let Some(bar) = &current.bar {
+    fn finish(&self) {
+        let current = self.lock().remove(&thread::current().id());
+        if let Some(bar) = current.and_then(|current| current.bar) {
             bar.finish_and_clear();
-            output::bars().remove(bar);
+            output::bars().remove(&bar);
         }
-        Some(current)
     }
 
     /// A line where there is no terminal.
@@ -155,22 +154,26 @@ impl Progress for Report {
     }
 
     fn end(&self, result: Result<(), &str>) {
-        // What failed is told of by who asks next, and by who gives up.
-        let Ok(()) = result else { return };
-        let Some(current) = self.finish() else { return };
-        let time = current.began.elapsed();
-        if current.source.is_none() {
-            output::complain(&format!("converted {}", current.file));
-        } else if time >= QUICK || current.done >= 1_000_000 {
-            let file = &current.file;
-            let took = indicatif::HumanDuration(Duration::from_secs(time.as_secs().max(1)));
-            output::complain(&format!("fetched {file}, {} in {took}", size(current.done)));
+        let mut line = None;
+        let mut asked = false;
+        self.change(|current| {
+            asked = current.source.as_deref().is_some_and(|source| !source.is_empty());
+            // What failed is told of by who asks next, and by who gives up.
+            line = result.is_ok().then(|| current.end()).flatten();
+        });
+        // Of a source that was asked, more files may come.
+        if !asked {
+            self.finish();
+        }
+        if let Some(line) = line {
+            output::complain(&line);
         }
     }
 
     fn left(&self, source: &str, reason: &str) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.insert(source.to_owned(), reason.to_owned());
+        // Later ones only say that it was not asked again.
+        failed.entry(source.to_owned()).or_insert_with(|| reason.to_owned());
     }
 
     fn over(&self) {
@@ -206,21 +209,27 @@ impl Current {
         }
     }
 
+    /// What is said of a file that is complete; nothing of one that was there in a moment.
+    fn end(&self) -> Option<String> {
+        let time = self.began.elapsed();
+        if self.source.is_none() {
+            return Some(format!("converted {}", self.file));
+        }
+        let took = HumanDuration(Duration::from_secs(time.as_secs().max(1)));
+        (time >= QUICK || self.done >= 1_000_000)
+            .then(|| format!("fetched {}, {} in {took}", self.file, size(self.done)))
+    }
+
     /// All of it in one line.
     fn line(&self) -> String {
         let Self { file, source, next, total, done, paused, .. } = self;
-        let mut line = match source.as_deref() {
+        let size_of_all = total.map(|total| format!(" ({})", size(total))).unwrap_or_default();
+        let mut line = match source {
+            Some(_) => format!("fetching {file}{size_of_all}"),
             None => format!("converting {file}"),
-            Some(source) => {
-                let size = total.map(|total| format!(" ({})", size(total))).unwrap_or_default();
-                let from = if source.is_empty() { String::new() } else { format!(" from {source}") };
-                format!("fetching {file}{size}{from}")
-            }
         };
         if *done > 0 {
             line += &format!(": {}", size(*done));
-        } else {
-            line.push('…');
         }
         if let Some(pace) = self.measured.2.filter(|_| source.is_some()) {
             line += &format!(", {}", rate(pace));
@@ -229,8 +238,14 @@ impl Current {
                 line += &format!(", {time} left");
             }
         }
+        if let Some(source) = source.as_deref().filter(|source| !source.is_empty()) {
+            line += &format!("{} from {source}", if *done > 0 { "," } else { "" });
+        }
+        if *done == 0 {
+            line.push('…');
+        }
         if let Some(reason) = paused {
-            line += &format!(" {reason}");
+            line += &format!(": {reason}");
         }
         if let Some(next) = next {
             line += &format!(" (next: {next})");
@@ -255,10 +270,10 @@ mod tests {
         current.measured.2 = Some(1_000_000.0);
         assert_eq!(
             current.line(),
-            "fetching cn-clip/ViT-B-16 visual (377 MB) from huggingface: 137 MB, 1.0 MB/s, 4 minutes left (next: modelscope)"
+            "fetching cn-clip/ViT-B-16 visual (377 MB): 137 MB, 1.0 MB/s, 4 minutes left, from huggingface (next: modelscope)"
         );
         current.paused = Some("no answer within 15 s; trying once more".to_owned());
-        assert!(current.line().contains("left no answer within 15 s; trying once more (next"));
+        assert!(current.line().contains("huggingface: no answer within 15 s; trying once more (next"));
         assert_eq!(Current::new("x", None, None).line(), "converting x…");
     }
 }

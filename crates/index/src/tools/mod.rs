@@ -148,7 +148,7 @@ impl Tools {
             tool(
                 "exiftool",
                 &EXIFTOOL,
-                "RAW pictures are developed instead of shown by their built-in preview, if LibRaw is here",
+                "the previews in RAW pictures are not used; LibRaw develops them, if it is here",
                 "libimage-exiftool-perl",
             ),
             tool(

@@ -216,8 +216,8 @@ impl Client {
                 Err(error) => return Err(Trouble::cut(&error, have, &self.retry)),
             }
             let time = since.elapsed();
-            if impatient && time >= crawl.span {
-                if crawl.is(came, time, total.map(|total| total.saturating_sub(have))) {
+            if time >= crawl.span {
+                if crawl.is(came, time, total.map(|total| total.saturating_sub(have)), impatient) {
                     let rate = came as f64 / time.as_secs_f64() / 1000.0;
                     return Err(Trouble::crawling(format!("only {rate:.1} kB a second come from it")));
                 }

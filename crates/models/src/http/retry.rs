@@ -39,29 +39,38 @@ impl Default for Retry {
 /// When a download crawls: less than `rate` came for `span`, and at that rate the rest would take longer than `rest`. Such a
 /// source is left if there is another, and taken up again, where it stopped, if the others do not deliver.
 ///
-/// A slow line is slow with every source; so the bound lies below what any line brings on which somebody would fetch models.
+/// A slow line is slow with every source; so the bound lies below what any line brings on which somebody would fetch models. Where there is no
+/// other source, it may take `hopeless`, and no longer: nobody sees the end of it, and whatever else was to be done waits.
 #[derive(Clone, Copy, Debug)]
 pub struct Crawl {
     /// Measured so long at a time.
     pub span: Duration,
     /// Bytes a second.
     pub rate: u64,
-    /// Patience for the rest.
+    /// Patience for the rest where there is another source.
     pub rest: Duration,
+    /// Patience for the rest where there is none.
+    pub hopeless: Duration,
 }
 
 impl Default for Crawl {
     fn default() -> Self {
-        Self { span: Duration::from_secs(15), rate: 16 << 10, rest: Duration::from_mins(5) }
+        Self {
+            span: Duration::from_secs(15),
+            rate: 16 << 10,
+            rest: Duration::from_mins(5),
+            hopeless: Duration::from_hours(12),
+        }
     }
 }
 
 impl Crawl {
-    /// Did so few bytes come in `time` that the rest, unknown or known, is not worth the wait?
-    pub(super) fn is(&self, bytes: u64, time: Duration, rest: Option<u64>) -> bool {
+    /// Did so few bytes come in `time` that the rest, unknown or known, is not worth the wait? `impatient`: there is another source.
+    pub(super) fn is(&self, bytes: u64, time: Duration, rest: Option<u64>, impatient: bool) -> bool {
+        let patience = if impatient { self.rest } else { self.hopeless };
         let rate = bytes as f64 / time.as_secs_f64().max(1e-3);
         let left = rest.map_or(f64::INFINITY, |rest| rest as f64 / rate.max(1e-3));
-        rate < self.rate as f64 && left > self.rest.as_secs_f64()
+        rate < self.rate as f64 && left > patience.as_secs_f64()
     }
 }
 
@@ -105,11 +114,14 @@ mod tests {
         let crawl = Crawl::default();
         let span = Duration::from_secs(15);
         // 1 kB/s: hopeless for hundreds of megabytes or for a file of unknown size, bearable for a small one.
-        assert!(crawl.is(15_000, span, Some(377_000_000)));
-        assert!(crawl.is(15_000, span, None));
-        assert!(!crawl.is(15_000, span, Some(200_000)));
+        assert!(crawl.is(15_000, span, Some(377_000_000), true));
+        assert!(crawl.is(15_000, span, None, true));
+        assert!(!crawl.is(15_000, span, Some(200_000), true));
         // 50 kB/s is a slow line: two hours, and no other source would be quicker.
-        assert!(!crawl.is(750_000, span, Some(377_000_000)));
-        assert!(crawl.is(0, span, Some(1)));
+        assert!(!crawl.is(750_000, span, Some(377_000_000), true));
+        assert!(crawl.is(0, span, Some(1), true));
+        // 10 kB/s is ten hours, which is better than nothing; 1 kB/s is four days.
+        assert!(!crawl.is(150_000, span, Some(377_000_000), false));
+        assert!(crawl.is(15_000, span, Some(377_000_000), false));
     }
 }

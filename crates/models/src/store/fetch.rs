@@ -56,7 +56,6 @@ impl Inner {
                 self.try_source(source, entry, holder, role, impatient, progress)
             }
         });
-        progress.over();
         let Err(failures) = delivered else { return self.local(name, role) };
         let tried = sources.iter().any(|source| checkpoint(source) || !matches!(source, Source::File { .. }));
         if tried || !failures.is_empty() {
@@ -138,7 +137,7 @@ impl Inner {
         match source {
             Source::File { path } => Err(format!("{} does not exist or is empty", path.display()).into()),
             Source::HuggingFace { repo, revision, path: None } => {
-                self.try_repository(repo, revision, holder, role, &folder, impatient, progress)
+                self.try_repository(repo, revision, holder, role, impatient, progress)
             }
             Source::HuggingFace { .. } | Source::ModelScope { .. } | Source::GitHub { member: None, .. } => {
                 one()
@@ -231,10 +230,10 @@ impl Inner {
         revision: &str,
         holder: &ModelEntry,
         role: Role,
-        folder: &Path,
         impatient: bool,
         progress: &dyn Progress,
     ) -> Result<(), Trouble> {
+        let folder = self.config.root.join(&holder.name).join(role.as_str());
         let mut files = Vec::new();
         let mut next = Some(self.listing(repo, revision));
         while let Some(url) = next {
@@ -283,7 +282,7 @@ impl Inner {
             let sum = self.client.download(file, impatient, progress)?;
             sums.push((name, sum));
         }
-        Ok(finish(folder, &sums)?)
+        Ok(finish(&folder, &sums)?)
     }
 
     /// Where a repository tells what is in it.

@@ -26,7 +26,7 @@ impl Store {
         for name in models {
             let Some(entry) = inner.catalogue.find(name) else { continue };
             for source in Role::ALL.into_iter().flat_map(|role| inner.sources(entry, role)) {
-                let known = |(other, _): &(&Source, String)| inner.endpoint(other) == inner.endpoint(source);
+                let known = |(other, _): &(&Source, String)| other.kind() == source.kind();
                 if inner.probed(source).is_some() && !chosen.iter().any(known) {
                     chosen.push((source, entry.name.clone()));
                 }

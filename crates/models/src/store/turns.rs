@@ -31,6 +31,17 @@ impl Inner {
         &self,
         wanted: &Wanted<'_>,
         progress: &dyn Progress,
+        ask: impl FnMut(&Source, bool) -> Result<(), Trouble>,
+    ) -> Result<(), Vec<SourceFailure>> {
+        let delivered = self.one_by_one(wanted, progress, ask);
+        progress.over();
+        delivered
+    }
+
+    fn one_by_one(
+        &self,
+        wanted: &Wanted<'_>,
+        progress: &dyn Progress,
         mut ask: impl FnMut(&Source, bool) -> Result<(), Trouble>,
     ) -> Result<(), Vec<SourceFailure>> {
         let mut failures = Vec::new();
@@ -60,8 +71,9 @@ impl Inner {
                     return Ok(());
                 }
                 Err(trouble) => {
-                    self.remember(source, &trouble);
-                    if trouble.blame == Blame::Crawling {
+                    let later = trouble.blame == Blame::Crawling && next.is_some();
+                    self.remember(source, &trouble, later);
+                    if later {
                         crawling.push(source);
                     } else {
                         self.add(&mut failures, source, trouble.reason, progress);
@@ -72,11 +84,15 @@ impl Inner {
         }
         // Better slowly than not at all.
         for (at, source) in crawling.iter().copied().enumerate() {
+            if let Known::Failed(known) = self.known(source, &self.failed.known()) {
+                self.add(&mut failures, source, known.reason, progress);
+                continue;
+            }
             self.tell(wanted, source, crawling.get(at + 1).copied(), instead_of, progress);
             match ask(source, false) {
                 Ok(()) => return Ok(()),
                 Err(trouble) => {
-                    self.remember(source, &trouble);
+                    self.remember(source, &trouble, false);
                     self.add(&mut failures, source, trouble.reason, progress);
                 }
             }
@@ -115,11 +131,13 @@ impl Inner {
         }
     }
 
-    fn remember(&self, source: &Source, trouble: &Trouble) {
+    /// Remembers what costs others a wait. `later`: it crawls, and is asked when no other delivers.
+    fn remember(&self, source: &Source, trouble: &Trouble, later: bool) {
         let endpoint = self.endpoint(source);
         match (trouble.blame, endpoint) {
-            (Blame::Endpoint, Some(endpoint)) => self.failed.note(endpoint, &trouble.reason, false),
-            (Blame::Crawling, Some(endpoint)) => self.failed.note(endpoint, &trouble.reason, true),
+            (Blame::Endpoint | Blame::Crawling, Some(endpoint)) => {
+                self.failed.note(endpoint, &trouble.reason, later);
+            }
             (Blame::File, _) => self.failed.note(&self.key(source), &trouble.reason, false),
             _ => {}
         }

@@ -26,7 +26,12 @@ fn store(root: &Path, hubs: [&str; 3], keys: &str) -> Store {
             // Generous: a machine at work must not take a server of the test for silent.
             connect: Duration::from_secs(20),
             silence: patience,
-            crawl: Crawl { span: patience, rest: Duration::from_secs(1), ..Crawl::default() },
+            crawl: Crawl {
+                span: patience,
+                rest: Duration::from_secs(1),
+                hopeless: Duration::from_mins(1),
+                ..Crawl::default()
+            },
             ..base.retry
         },
         extra_models: models(&detector(keys)),
@@ -154,6 +159,26 @@ fn a_hub_that_crawls_is_left_and_taken_up_again_if_no_other_delivers() {
     let hubs = [&slow.url(), &closed(), &closed()];
     store(folder.path(), hubs.map(String::as_str), &keys).files("x", Role::Detection, &NoProgress).unwrap();
     assert_eq!(slow.requests().len(), 2);
+}
+
+#[test]
+fn a_hub_that_would_take_for_ever_is_given_up_even_if_there_is_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = format!("bytes = 300000\nsha256 = \"{}\"", sha256(&vec![b' '; 300_000]));
+    let slow = TestServer::saying(Response::ok(vec![b' '; 300_000]).stall(10).drip());
+    let hubs = [&slow.url(), &closed(), &closed()];
+    let error = store(folder.path(), hubs.map(String::as_str), &keys)
+        .files("x", Role::Detection, &NoProgress)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(" kB a second come from it"), "{error}");
+    // Once with the others to come, once without.
+    let asked = slow.requests().len();
+    assert_eq!(asked, 2);
+    store(folder.path(), hubs.map(String::as_str), &keys)
+        .files("x", Role::Detection, &NoProgress)
+        .unwrap_err();
+    assert_eq!(slow.requests().len(), asked);
 }
 
 #[test]

@@ -57,7 +57,9 @@ async fn index(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
                 plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
             let (store, backend, stop) = (Arc::clone(&store), Arc::clone(&backend), stop.clone());
             let missing = MissingModels { store: engine.store(), report: &report, said: &said };
-            async move { once(&loaded.config, scan, analysis, store, backend, &stop, watching, missing).await }
+            let round =
+                Round { same_person: loaded.config.faces.same_person, store, backend, watching, missing };
+            async move { round.run(scan, analysis, &stop).await }
         };
         // Before the first round, so that nothing is missed between it and the watching.
         let watch = args.watch.then(|| Watch::start(&roots)).transpose();
@@ -123,36 +125,45 @@ pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     result
 }
 
-/// One round. Tells how it ended, and whether there are files that were still being written.
-async fn once(
-    config: &Config,
-    scan: Scan,
-    analysis: Analysis,
+/// One comparison with the folders, and what follows from it.
+struct Round<'a> {
+    same_person: f32,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &CancellationToken,
+    /// Does the command stay?
     watching: bool,
-    missing: MissingModels<'_>,
-) -> Result<(Outcome, bool), Failure> {
-    let models = analysis.models.clone();
-    let counter = Arc::new(Counter::new(watching));
-    let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
-    let ended =
-        viewfinder_index::index(scan, analysis, config.faces.same_person, store, backend, stop, listener)
-            .await;
-    counter.end();
-    let summary = ended.map_err(Failure::from)?;
-    let told = tell(&summary, watching);
-    // A watch that sees nothing of interest says nothing.
-    if !told.is_empty() || !watching {
-        output::complain(if told.is_empty() { "nothing to index" } else { &told });
+    missing: MissingModels<'a>,
+}
+
+impl Round<'_> {
+    /// Tells how it ended, and whether there are files that were still being written.
+    async fn run(
+        self,
+        scan: Scan,
+        analysis: Analysis,
+        stop: &CancellationToken,
+    ) -> Result<(Outcome, bool), Failure> {
+        let Self { same_person, store, backend, watching, missing } = self;
+        let models = analysis.models.clone();
+        let counter = Arc::new(Counter::new(watching));
+        let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
+        let ended =
+            viewfinder_index::index(scan, analysis, same_person, store, backend, stop, listener).await;
+        counter.end();
+        let summary = ended.map_err(Failure::from)?;
+        let told = tell(&summary, watching);
+        // A watch that sees nothing of interest says nothing.
+        if !told.is_empty() || !watching {
+            output::complain(if told.is_empty() { "nothing to index" } else { &told });
+        }
+        let Summary { scanned, analysed, .. } = summary;
+        let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
+        let mut problems = scanned.problems;
+        problems.merge(analysed.problems);
+        let outcome = conclude(&problems, &analysed.left_out);
+        missing.tell(&analysed.left_out, &models);
+        Ok((outcome, unsettled))
     }
-    let Summary { scanned, analysed, .. } = summary;
-    let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
-    let mut problems = scanned.problems;
-    problems.merge(analysed.problems);
-    missing.tell(&analysed.left_out, &models);
-    Ok((conclude(&problems, &analysed.left_out), unsettled))
 }
 
 /// What a round did, in one line.

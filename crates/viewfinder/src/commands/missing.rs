@@ -25,7 +25,9 @@ impl MissingModels<'_> {
         let lines = self.lines(left_out, models);
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if *said != lines {
-            lines.iter().for_each(|line| output::complain(line));
+            for line in &lines {
+                output::complain(line);
+            }
             *said = lines;
         }
     }

@@ -73,12 +73,16 @@ fn pull(store: &Store, names: &[String], json: bool, loaded: &Loaded) -> Result<
                 }
             }
             Err(error) => {
-                for line in format!("{name}: {error}").lines() {
+                let told = error.to_string();
+                let told = if told.contains(name.as_str()) { told } else { format!("{name}: {told}") };
+                for line in told.lines() {
                     output::complain(line);
                 }
                 if matches!(error, ModelError::Unavailable { .. } | ModelError::Missing { .. }) {
                     output::complain("what helps:");
-                    remedies(store, &[name]).iter().for_each(|line| output::complain(&format!("  {line}")));
+                    for line in remedies(store, &[name]) {
+                        output::complain(&format!("  {line}"));
+                    }
                 }
                 outcome = Outcome::EnvironmentLacking;
             }

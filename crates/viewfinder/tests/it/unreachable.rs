@@ -65,6 +65,7 @@ impl World {
         std::fs::copy(fixture("library/0002.jpg"), folder.path().join("pictures/receipt.jpg")).unwrap();
         let part = |role: Role| {
             let file = test_support::model("PP-OCRv6_small", role).model;
+            let file = file.to_str().unwrap();
             format!("[models.{role}]\nsources = [{{ file = {file:?} }}]\n")
         };
         let roles = [Role::Detection, Role::Classification, Role::Recognition].map(part).concat();
@@ -113,7 +114,7 @@ fn small_models() -> String {
          [models.detection]\nsources = [{{ file = {:?} }}]\n[models.recognition]\nsources = [{{ file = {:?} }}]\n\
          [[models]]\nname = \"cn-clip/ViT-B-16\"\nfamily = \"chinese-clip\"\nwidth = 32\n\
          [models.visual]\nsources = [{{ file = {:?} }}]\n[models.textual]\nsources = [{{ file = {:?} }}]\n",
-        test_support::model("scrfd_2.5g", Role::Detection).model,
+        test_support::model("scrfd_2.5g", Role::Detection).model.to_str().unwrap(),
         file("arcface_probe.onnx"),
         file("tiny.img.onnx"),
         file("tiny.txt.onnx"),

@@ -17,9 +17,7 @@ fn finding(tool: Tool) -> Finding {
         None => Finding::warn(
             "program",
             format!("{name} is not on this machine: {without}"),
-            format!(
-                "install it if you have such files (on Debian and Ubuntu: apt install {package}); the next `viewfinder index` takes up what waited"
-            ),
+            format!("install it if you have such files (on Debian and Ubuntu: apt install {package})"),
         ),
     }
 }
