@@ -173,8 +173,8 @@ settings! {
 
     /// Who sees the page of photos.
     [web] WebSettings {
-        /// Who sees the photos on an address without a key: `token`, whoever opened the page by the address that the server prints when it
-        /// starts; or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
+        /// Who sees the photos on an address without a key: `token`, whoever has the key of `viewfinder open` or one of `viewfinder key new`;
+        /// or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
         /// everybody whom the proxy lets in.
         open_to: OpenTo = OpenTo::Token,
             ("VIEWFINDER_WEB_OPEN_TO");
