@@ -147,9 +147,10 @@ impl Program {
         let ended = ended.map_err(broken)?;
         let (output, complaint) = (pipe::collect(output), pipe::collect(complaint));
         let Some(status) = ended else {
-            return Err(match is_abandoned() {
-                true => ProgramError::Abandoned { program },
-                false => ProgramError::TooSlow { program, time: bounds.time },
+            return Err(if is_abandoned() {
+                ProgramError::Abandoned { program }
+            } else {
+                ProgramError::TooSlow { program, time: bounds.time }
             });
         };
         if output.len() as u64 > bounds.output {

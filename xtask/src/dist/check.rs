@@ -17,6 +17,8 @@ use crate::{process::say, workspace};
 const PICTURE: &str = "tests/fixtures/ocr/ch_en_num.jpg";
 const WORD: &str = "正品促销";
 const PHOTOS: &str = "/home/me/Pictures";
+/// How a program ends that has done what it could: here, without the models for faces and for what pictures show.
+const SOME_MISSING: i32 = 3;
 
 /// Unpacks `archive`, whose folder is `name`, in an empty root, and reads and finds text there; then again after a move.
 pub(super) fn run(archive: &Path, name: &str) -> Result<()> {
@@ -38,18 +40,18 @@ pub(super) fn run(archive: &Path, name: &str) -> Result<()> {
     let program = format!("/opt/{name}/viewfinder");
     let photo = format!("{PHOTOS}/photo.jpg");
     let started = Instant::now();
-    let text = inside(&root, &[&program, "ocr", &photo])?;
+    let text = inside(&root, &[&program, "ocr", &photo], 0)?;
     let taken = started.elapsed();
     ensure!(text.contains(WORD), "the text of the picture is not in {text:?}");
     say(&format!("first text after {:.2} s, in an empty home, without a network", taken.as_secs_f32()));
-    inside(&root, &[&program, "index", PHOTOS])?;
-    let found = inside(&root, &[&program, "search", &format!("ocr:{WORD}")])?;
+    inside(&root, &[&program, "index", PHOTOS], SOME_MISSING)?;
+    let found = inside(&root, &[&program, "search", &format!("ocr:{WORD}")], 0)?;
     ensure!(found.contains(&photo), "the picture is not found: {found:?}");
     ensure!(state(&folder)? == before, "the program has written into its own folder");
 
     let moved = root.join("elsewhere");
     fs::rename(&folder, &moved)?;
-    let text = inside(&root, &["/elsewhere/viewfinder", "ocr", &photo])?;
+    let text = inside(&root, &["/elsewhere/viewfinder", "ocr", &photo], 0)?;
     ensure!(text.contains(WORD), "after a move, the text of the picture is not in {text:?}");
     say(
         "read and found in an empty root; nothing was written into the program's folder; read again after a move",
@@ -61,8 +63,8 @@ fn clear(root: &Path) -> Result<()> {
     if root.exists() { fs::remove_dir_all(root).context("the empty root of an earlier run") } else { Ok(()) }
 }
 
-/// Runs a program in `root`, with a network of its own that leads nowhere, and tells what it printed.
-fn inside(root: &Path, command: &[&str]) -> Result<String> {
+/// Runs a program in `root`, with a network of its own that leads nowhere, to the expected exit code, and tells what it printed.
+fn inside(root: &Path, command: &[&str], expected: i32) -> Result<String> {
     let administrator = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0\n"));
     let user: &[&str] = if administrator { &[] } else { &["--user", "--map-root-user"] };
     let output = Command::new("unshare")
@@ -78,7 +80,7 @@ fn inside(root: &Path, command: &[&str]) -> Result<String> {
         .context("cannot start unshare")?;
     let [stdout, stderr] =
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    if !output.status.success() {
+    if output.status.code() != Some(expected) {
         bail!("{}: {}\n{stdout}{stderr}", command.join(" "), output.status);
     }
     Ok(stdout)

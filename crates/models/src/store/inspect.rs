@@ -130,13 +130,13 @@ impl Inner {
         };
         let Some(holder) = self.catalogue.holder(entry, role) else { return status };
         let own_folder = self.config.root.join(&holder.name).join(role.as_str());
-        let in_store = || match layout::find(&self.config.root.join(&holder.name), holder.family, role)? {
-            Some(found) => Ok(Some((found, Location::Store))),
-            None => {
-                let Some(root) = &self.config.bundled else { return Ok(None) };
-                let found = layout::find(&root.join(&holder.name), holder.family, role)?;
-                Ok::<_, ModelError>(found.map(|found| (found, Location::Bundled)))
+        let in_store = || {
+            for (root, location) in self.roots().zip([Location::Store, Location::Bundled]) {
+                if let Some(found) = layout::find(&root.join(&holder.name), holder.family, role)? {
+                    return Ok::<_, ModelError>(Some((found, location)));
+                }
             }
+            Ok(None)
         };
         let own =
             part.iter().flat_map(|part| &part.sources).chain(&holder.sources).find_map(
