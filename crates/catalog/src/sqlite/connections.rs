@@ -263,7 +263,7 @@ mod tests {
         };
         assert_eq!(connections.read(again).unwrap(), 0);
         assert_eq!(connections.read_vectors(again).unwrap(), 0);
-        assert_eq!(again(&Connection::open_in_memory().unwrap()).unwrap(), 3, "or is it needed no more?");
+        assert_eq!(again(&Connection::open_in_memory().unwrap()).unwrap(), 4, "or is it needed no more?");
     }
 
     fn fill(connections: &Connections) -> Result<(), StoreError> {

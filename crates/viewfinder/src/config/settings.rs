@@ -54,7 +54,8 @@ settings! {
 
     /// Where models are kept, and where they come from.
     [store] StoreSettings {
-        /// Folder of downloaded models. Without it, the user's data folder.
+        /// Folder of downloaded models. Without it, the user's data folder. Models that came with the program, in `models`
+        /// beside it, are used where they lie.
         root: Option<PathBuf> = None,
             ("VIEWFINDER_MODELS", flag "store" Everywhere, example "/var/lib/viewfinder/models");
         /// Never use the network: what is not on this machine is missing.
@@ -249,7 +250,7 @@ settings! {
 
     /// What computes, and how much of it at once.
     [engine] EngineSettings {
-        /// The ONNX Runtime library to load. Without it: the store's, then the system's, then a download.
+        /// The ONNX Runtime library to load. Without it: the store's, then what came with the program, then the system's, then a download.
         library: Option<PathBuf> = None,
             ("VIEWFINDER_ORT_LIB", flag "library" Everywhere, aliases ["ORT_DYLIB_PATH"],
             example "/usr/lib/libonnxruntime.so");

@@ -65,8 +65,13 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new() -> Self {
+        Self::of(env!("CARGO_BIN_EXE_viewfinder"))
+    }
+
+    /// Of the built program under another path.
+    pub(crate) fn of(program: impl AsRef<OsStr>) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_viewfinder"));
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("HOME", folder.path())
