@@ -41,10 +41,10 @@ fn lines(listening: &[(SocketAddr, bool)], token: Option<&str>) -> Vec<String> {
             "from another machine: {}, with a key that `viewfinder key new` makes",
             token::bare_page(address)
         )),
-        None => lines.push(
-            "other machines do not reach it: for them, set `listen` to [\"[::]:3003\"] (VIEWFINDER_LISTEN)"
-                .to_owned(),
-        ),
+        None => lines.push(format!(
+            "other machines do not reach it: for them, set `listen` to [\"[::]:{}\"] (VIEWFINDER_LISTEN)",
+            open[0].port()
+        )),
     }
     lines
 }

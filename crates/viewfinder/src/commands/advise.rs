@@ -294,7 +294,7 @@ fn tell(advice: &Advice) -> std::io::Result<()> {
     if let Some(seconds) = advice.seconds_for_10000 {
         let whole = HumanDuration(Duration::from_secs_f64(seconds));
         output::line(&format!(
-            "  together: about {whole}; much text, large files and slow disks take longer"
+            "  together: about {whole} while the machine does nothing else; much text, large files and slow disks take longer"
         ))?;
     }
     tell_room(&advice.memory, &advice.disk)

@@ -93,7 +93,7 @@ fn tell(name: &str, key: &str, pages: &[String], open: &[SocketAddr]) -> Result<
             "",
             &format!(
                 "Only this machine reaches Viewfinder now. For others, set `listen` to [\"[::]:{port}\"] (VIEWFINDER_LISTEN=[::]:{port}), \
-                 start `viewfinder serve` again, and enter the key on the page."
+                 start `viewfinder serve` again, and enter the key on the page"
             ),
         ] {
             output::line(line)?;
@@ -101,7 +101,7 @@ fn tell(name: &str, key: &str, pages: &[String], open: &[SocketAddr]) -> Result<
     }
     output::line("")?;
     output::line(&format!(
-        "Whoever has the key sees all photos. `viewfinder key remove {name}` takes it away again. Nothing needs a restart."
+        "Whoever has the key sees all photos; `viewfinder key remove {name}` takes it away again"
     ))?;
     Ok(())
 }

@@ -603,9 +603,9 @@ async fn a_phone_asks_for_a_key_waits_for_pictures_and_speaks_three_languages() 
         .until("document.querySelector('h1')?.textContent", json!("Esta página se abre con una clave"))
         .await;
     enter(&mut browser, own).await;
-    browser.until("document.querySelector('a[href=\"/photos\"]')?.textContent", json!("Fotos")).await;
+    browser.until("document.querySelector('nav a[href=\"/photos\"]')?.textContent", json!("Fotos")).await;
     browser.until("document.getElementById('facts')?.children.length > 0", json!(true)).await;
-    browser.value("document.querySelector('a[href=\"/photos\"]').click()").await;
+    browser.value("document.querySelector('nav a[href=\"/photos\"]').click()").await;
     browser.until("document.querySelector('#grid img')?.naturalWidth > 0", json!(true)).await;
     browser.go(&format!("http://{}/nowhere", keyed.address), "en", 390, "light").await;
     browser.until("document.querySelector('h1')?.textContent", json!("There is no such page")).await;
