@@ -16,6 +16,7 @@ mod sqlite;
 mod store;
 pub mod text;
 mod types;
+pub mod view;
 
 pub use postgres::{PostgresConfig, PostgresStore};
 pub use sqlite::SqliteStore;

@@ -120,8 +120,7 @@ pub struct Person {
 }
 
 /// Counts, for progress and status pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Assets.
     pub assets: u64,
@@ -180,8 +179,8 @@ pub trait Store: Source {
     /// Marks everything done by another model as never done; returns how many.
     async fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError>;
 
-    /// Marks everything that failed as never done; returns how many.
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError>;
+    /// Marks everything that failed, or failed with this code, as never done; returns how many.
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError>;
 
     /// Assets for which one of `kinds` was never done, after `after` in the order of numbers, at most `limit`.
     async fn pending(

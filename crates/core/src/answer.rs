@@ -57,3 +57,32 @@ pub struct Face {
     /// The recogniser's vector, not of unit length; empty until it is embedded.
     pub embedding: Vec<f32>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorCode;
+
+    #[test]
+    fn an_answer_is_taken_for_what_it_is_and_for_nothing_else() {
+        let corners = [[0.0; 2]; 4];
+        let line = ocr::Line { text: "a".into(), score: 0.5, region_score: 0.5, corners };
+        let face = Face { bounds: [0.0; 4], score: 0.5, landmarks: [[0.0; 2]; 5], embedding: vec![] };
+        let (lines, faces, vector) = (
+            Answer::Text(vec![line.clone()]),
+            Answer::Faces(vec![face.clone()]),
+            Answer::Embedding(vec![0.5, 2.0]),
+        );
+        assert_eq!(lines.clone().into_lines(), Ok(vec![line]));
+        assert_eq!(faces.clone().into_faces(), Ok(vec![face]));
+        assert_eq!(vector.clone().into_embedding(), Ok(vec![0.5, 2.0]));
+        for wrong in [
+            faces.into_lines().map(drop),
+            vector.into_faces().map(drop),
+            lines.into_embedding().map(drop),
+            Answer::TextRegions(vec![]).into_lines().map(drop),
+        ] {
+            assert_eq!(wrong.unwrap_err().code, ErrorCode::Internal);
+        }
+    }
+}

@@ -95,3 +95,24 @@ pub struct Region {
     /// Corners in picture pixels: top left, top right, bottom right, bottom left, each x then y.
     pub corners: [[f32; 2]; 4],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_profile_has_its_own_defaults_and_immichs_those_of_the_request() {
+        let rapidocr = Options::rapidocr();
+        assert_eq!(Options::viewfinder(), Options { profile: Profile::Viewfinder, ..rapidocr.clone() });
+        assert_eq!(
+            Options::immich(0.25, 0.75, 99),
+            Options {
+                profile: Profile::Immich,
+                detection_min_score: 0.25,
+                recognition_min_score: 0.75,
+                max_resolution: 99,
+                ..rapidocr
+            }
+        );
+    }
+}

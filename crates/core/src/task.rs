@@ -129,3 +129,42 @@ pub struct SentenceRequest {
     /// Interface language of the asker as a BCP-47 tag (`zh-CN`); only nllb models use it.
     pub language: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_called_as_immich_calls_it_and_given_to_its_first_model() {
+        let (detection, recognition) = ("first".to_owned(), "second".to_owned());
+        let options = ocr::Options::rapidocr();
+        for (task, called, model) in [
+            (
+                PictureTask::Text {
+                    detection: detection.clone(),
+                    recognition: recognition.clone(),
+                    options: options.clone(),
+                },
+                "ocr",
+                "first",
+            ),
+            (PictureTask::TextRegions { detection: detection.clone(), options }, "ocr", "first"),
+            (
+                PictureTask::Faces { detection: detection.clone(), recognition, min_score: 0.5 },
+                "facial-recognition",
+                "first",
+            ),
+            (PictureTask::FaceRegions { detection, min_score: 0.5 }, "facial-recognition", "first"),
+            (PictureTask::Embed { model: "only".into() }, "clip.visual", "only"),
+        ] {
+            assert_eq!((task.label(), task.model()), (called, model));
+        }
+    }
+
+    #[test]
+    fn a_request_is_logged_without_its_picture() {
+        let bytes = Bytes::from_static(&[0xAB; 1234]);
+        let logged = format!("{:?}", PictureRequest { bytes, decode: DecodeRules::UPRIGHT, tasks: vec![] });
+        assert!(logged.starts_with("PictureRequest { bytes: 1234, decode: DecodeRules {"), "{logged}");
+    }
+}

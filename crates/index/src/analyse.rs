@@ -12,6 +12,7 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store};
 use viewfinder_core::{
     Alpha, Backend, DecodeRules, ErrorCode, ErrorScope, PictureAnswer, PictureRequest, PictureTask,
@@ -196,7 +197,11 @@ async fn run(
         let mut later = false;
         while jobs.len() < context.places() {
             match feed.next().await? {
-                Next::Asset(asset, kinds) => drop(jobs.spawn(job(Arc::clone(context), *asset, kinds))),
+                Next::Asset(asset, kinds) => {
+                    // What is logged on the way names the file.
+                    let span = tracing::warn_span!("file", path = ?asset.file.path);
+                    drop(jobs.spawn(job(Arc::clone(context), *asset, kinds).instrument(span)));
+                }
                 Next::Later => {
                     later = true;
                     break;
@@ -278,7 +283,6 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
     match read {
         Err(error) => ended.troubles = trouble(ErrorCode::Internal.as_str(), error.to_string()),
         Ok(Err(Unread::Changed)) => ended.changed = true,
-        Ok(Err(Unread::Lacking(message))) => ended.troubles = trouble("decoder_missing", message),
         Ok(Err(Unread::Unreadable(message))) => ended.troubles = trouble("file_unreadable", message),
         Ok(Err(Unread::Bad { code, message })) => {
             let error = TaskError::new(code, message);

@@ -5,7 +5,7 @@
 //! and what the headers tell (`properties`). [`analyse_and_group()`] takes what was never analysed (`queue`), reads it from
 //! [`Pictures`], for files with the system's [`Tools`] for what Viewfinder does not decode itself, asks a
 //! [`Backend`](viewfinder_core::Backend) about it (`analyse`), also before all networks are here (`arrivals`), records what it `found` (`record`, `tally`) and puts faces together
-//! (`people`). [`Watch`] tells which folders change.
+//! (`people`). [`Watch`] tells which folders change. A server reads the same kinds of files through [`DecodingBackend`].
 //!
 //! The catalogue is always right about what it says is done: whatever ends a run loses at most the batch in flight, and
 //! the next run goes on from there.
@@ -14,6 +14,7 @@ mod analyse;
 mod arrivals;
 mod blocking;
 mod content;
+mod decoding;
 mod exif_time;
 mod found;
 #[cfg(feature = "fuzzing")]
@@ -38,11 +39,12 @@ mod walk;
 mod watch;
 
 pub use analyse::{Analysed, Analysis, Models, Scope};
+pub use decoding::DecodingBackend;
 pub use kind::FileKind;
 pub use people::Grouped;
 pub use problems::{Problem, Problems};
 pub use report::{Event, Listener};
-pub use run::{Summary, analyse_and_group, index, prepare};
+pub use run::{Summary, analyse_and_group, index, prepare, take_up_undecoded};
 pub use scan::{Scan, Scanned, scan};
 pub use source::{Files, Originals, Pictures, Unread};
 pub use tools::{Converted, Tool, Tools};

@@ -2,8 +2,8 @@
 use std::collections::HashSet;
 
 use tokio::sync::mpsc;
-use viewfinder_catalog::{AnalysisKind, AssetId, Finding};
-use viewfinder_core::{ErrorScope, TaskError};
+use viewfinder_catalog::{AnalysisKind, AssetId, Finding, Outcome};
+use viewfinder_core::{ErrorCode, ErrorScope, TaskError};
 
 use crate::{
     Event, IndexError,
@@ -18,6 +18,28 @@ pub(crate) struct Tally {
     ended: HashSet<AssetId>,
     done: HashSet<AssetId>,
     failed: HashSet<AssetId>,
+    /// Files that were named with what is wrong with them, which does not depend on what is looked for.
+    named: HashSet<(AssetId, String)>,
+}
+
+/// What failed, each reason once: kinds, code and message.
+fn failures(outcomes: &[Outcome]) -> Vec<(Vec<&'static str>, &str, &str)> {
+    let mut failures: Vec<(Vec<&'static str>, &str, &str)> = Vec::new();
+    for outcome in outcomes {
+        let Finding::Failure { kind, code, message } = &outcome.finding else { continue };
+        match failures.iter_mut().find(|(_, one, said)| one == code && said == message) {
+            Some((kinds, ..)) => kinds.push(kind.as_str()),
+            None => failures.push((vec![kind.as_str()], code, message)),
+        }
+    }
+    failures
+}
+
+/// Does a failure of this code befall every kind of analysis alike?
+fn is_of_picture(code: &str) -> bool {
+    let is_it = |known: &&ErrorCode| known.as_str() == code;
+    let code = ErrorCode::ALL.iter().find(is_it);
+    code.is_some_and(|code| code.scope() == ErrorScope::Picture || *code == ErrorCode::DecoderMissing)
 }
 
 impl Tally {
@@ -34,10 +56,12 @@ impl Tally {
         analysed.changed += u64::from(ended.changed);
         let again = !self.ended.insert(ended.asset);
         let Some(done) = ended.done else { return (again, true) };
-        for outcome in &done.outcomes {
-            if let Finding::Failure { kind, code, message } = &outcome.finding {
-                self.failed.insert(ended.asset);
-                analysed.problems.add(code, &ended.path, format!("{}: {message}", kind.as_str()));
+        for (kinds, code, message) in failures(&done.outcomes) {
+            self.failed.insert(ended.asset);
+            if !is_of_picture(code) {
+                analysed.problems.add(code, &ended.path, format!("{}: {message}", kinds.join(", ")));
+            } else if self.named.insert((ended.asset, code.to_owned())) {
+                analysed.problems.add(code, &ended.path, message);
             }
         }
         self.done.insert(ended.asset);

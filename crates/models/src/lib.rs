@@ -6,7 +6,8 @@
 //! 1. files the user named in the configuration, used in place;
 //! 2. model caches in Immich's own layout, used in place and never written;
 //! 3. the store's own folder;
-//! 4. the sources in the catalogue, unless offline: ONNX files, or the checkpoint a model was published as, which
+//! 4. the folder of what came with the program, if there is one, never written;
+//! 5. the sources in the catalogue, unless offline: ONNX files, or the checkpoint a model was published as, which
 //!    becomes ONNX files here.
 //!
 //! A CLIP model exists in other precisions too, as `<model>@int8` and `<model>@fp16`; whoever can run networks makes and
@@ -36,6 +37,7 @@ mod lock;
 mod manifest;
 mod names;
 mod pip;
+mod program;
 mod progress;
 mod runtime_library;
 mod source;
@@ -46,6 +48,7 @@ pub use catalogue::{Catalogue, Family, ModelEntry, Part, Role, Variant};
 pub use error::{ModelError, SourceFailure};
 pub use http::{Crawl, Retry};
 pub use names::clean_name;
+pub use program::program_folder;
 pub use progress::{Asked, NoProgress, Progress, Step};
 pub use runtime_library::RuntimeFlavour;
 pub use source::Source;

@@ -2,9 +2,9 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
 };
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use viewfinder_catalog::{AnalysisKind, AssetId, Store, StoreError};
 use viewfinder_core::{Backend, TaskError};
 use viewfinder_index::{
     Analysis, Event, IndexError, Listener, Models, Pictures, Problems, Scope, analyse_and_group, prepare,
+    take_up_undecoded,
 };
 
 /// Jobs that are remembered after they ended.
@@ -46,9 +47,10 @@ pub(crate) struct JobView {
     /// What stands in the way now, or ended it.
     #[schema(required)]
     message: Option<String>,
-    queued_ms: u64,
-    #[schema(required)]
-    ended_ms: Option<u64>,
+    #[schema(value_type = String, format = DateTime)]
+    queued: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    ended: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -126,10 +128,10 @@ impl Jobs {
             done: 0,
             failed: 0,
             message: None,
-            queued_ms: now_ms(),
-            ended_ms: None,
+            queued: Timestamp::now(),
+            ended: None,
         });
-        let over = list.jobs.iter().rposition(|job| job.ended_ms.is_some());
+        let over = list.jobs.iter().rposition(|job| job.ended.is_some());
         if let Some(oldest) = over.filter(|_| list.jobs.len() > REMEMBERED) {
             list.jobs.remove(oldest);
         }
@@ -155,6 +157,7 @@ impl JobKind {
         let store = Arc::clone(&means.store);
         if matches!(scope, Scope::All) {
             prepare(&kinds, &means.models, &*store, &means.stop, &*listener).await?;
+            take_up_undecoded(&kinds, &*store, &means.stop, &*listener).await?;
         }
         let analysis =
             Analysis { kinds, models: means.models.clone(), scope, pictures: Arc::clone(&means.pictures) };
@@ -242,16 +245,11 @@ impl Listener for JobProgress {
 
 impl JobView {
     fn end(&mut self, result: Result<(), JobError>) {
-        self.ended_ms = Some(now_ms());
+        self.ended = Some(Timestamp::now());
         self.state = if result.is_ok() { JobState::Done } else { JobState::Failed };
         if let Err(error) = result {
             tracing::warn!(%error, "a job failed");
             self.message = Some(error.to_string());
         }
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -21,5 +21,5 @@ mod thumbnail;
 mod view;
 
 pub use access::Access;
-pub use routes::{Photos, PhotosConfig, ROUTES, open_paths, router};
+pub use routes::{Catalogue, Photos, PhotosConfig, ROUTES, open_paths, router};
 pub use storage::StorageLimits;

@@ -9,13 +9,14 @@ pub(crate) const FILES: &[(&str, &str, &str)] = &[
     ("/photos/style.css", "text/css; charset=utf-8", include_str!("page/style.css")),
     ("/photos/api.js", JAVASCRIPT, include_str!("page/api.js")),
     ("/photos/people.css", "text/css; charset=utf-8", include_str!("page/people.css")),
+    ("/photos/empty.js", JAVASCRIPT, include_str!("page/empty.js")),
+    ("/photos/entrance.js", JAVASCRIPT, include_str!("page/entrance.js")),
     ("/photos/clipboard.js", JAVASCRIPT, include_str!("page/clipboard.js")),
     ("/photos/crop.js", JAVASCRIPT, include_str!("page/crop.js")),
     ("/photos/dom.js", JAVASCRIPT, include_str!("page/dom.js")),
     ("/photos/faces.js", JAVASCRIPT, include_str!("page/faces.js")),
     ("/photos/grid.js", JAVASCRIPT, include_str!("page/grid.js")),
     ("/photos/info.js", JAVASCRIPT, include_str!("page/info.js")),
-    ("/photos/key.js", JAVASCRIPT, include_str!("page/key.js")),
     ("/photos/main.js", JAVASCRIPT, include_str!("page/main.js")),
     ("/photos/menu.js", JAVASCRIPT, include_str!("page/menu.js")),
     ("/photos/merge.js", JAVASCRIPT, include_str!("page/merge.js")),
@@ -39,7 +40,10 @@ pub(crate) const FILES: &[(&str, &str, &str)] = &[
 /// The page.
 #[utoipa::path(
     get, path = "/photos",
-    responses((status = 200, description = "Page", body = String, content_type = "text/html")),
+    responses(
+        (status = 200, description = "Page", body = String, content_type = "text/html"),
+        (status = 401, description = "To browsers: a page that asks for a key", body = String, content_type = "text/html"),
+    ),
 )]
 pub(crate) async fn page() -> Response {
     page_file("text/html; charset=utf-8", include_str!("page/index.html"))

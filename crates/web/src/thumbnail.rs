@@ -8,12 +8,10 @@ use std::{
     time::SystemTime,
 };
 
-use viewfinder_catalog::ContentHash;
+use viewfinder_catalog::{ContentHash, view::hex};
 use viewfinder_core::Alpha;
 use viewfinder_files::{private, read};
 use viewfinder_image::{DecodeError, Limits, RgbImage, decode, encode, resize};
-
-use crate::view;
 
 /// Longer sides that are offered, in pixels: a tile, and a screen.
 pub(crate) const SIZES: [usize; 2] = [320, 1600];
@@ -80,7 +78,7 @@ impl Thumbnails {
     }
 
     fn path(&self, hash: &ContentHash, part: &str) -> Option<PathBuf> {
-        let name = view::hex(hash);
+        let name = hex(hash);
         Some(self.folder.as_ref()?.join(&name[..2]).join(format!("{name}-{part}.jpg")))
     }
 

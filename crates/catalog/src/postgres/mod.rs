@@ -24,11 +24,13 @@ mod vectors;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::try_join;
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonFace, PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, UnassignedFace,
-    search::Source, text::Segmenter,
+    search::{Source, TextSteps},
+    text::Segmenter,
 };
 pub use expression::Sql;
 pub use pool::Pool;
@@ -134,6 +136,32 @@ impl Source for PostgresStore {
     async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         one_step!(self.pool.read(), tx => text::lines(&tx, ids))
     }
+
+    async fn search_text(&self, mut steps: TextSteps, filter: &Filter) -> Result<TextSteps, StoreError> {
+        let tx = self.pool.read().await?;
+        while let Some(step) = steps.next_step() {
+            let proposals = search::find_text(&tx, &self.tokenizer, &step.expr, filter, step.limit()).await?;
+            if !proposals.is_empty() {
+                let lines = text::lines(&tx, &steps.to_read(&proposals)).await?;
+                steps = steps.judged(step, proposals, lines).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(steps)
+    }
+
+    async fn compare(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        (limit, count): (usize, usize),
+    ) -> Result<(Vec<Scored>, Vec<f32>), StoreError> {
+        one_step!(self.pool.read(), tx => try_join(
+            search::nearest(&tx, &self.tokenizer, model, vector, filter, limit),
+            search::background(&tx, model, vector, count),
+        ))
+    }
 }
 
 #[async_trait]
@@ -188,8 +216,8 @@ impl Store for PostgresStore {
         one_step!(self.pool.write(), tx => findings::forget_other_models(&tx, kind, model))
     }
 
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        one_step!(self.pool.write(), tx => findings::forget_failures(&tx, kind))
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        one_step!(self.pool.write(), tx => findings::forget_failures(&tx, kind, code))
     }
 
     async fn pending(

@@ -23,6 +23,7 @@ pub use fuse::{Similarity, fuse};
 pub use judge::{LineMatch, MatchQuality, TextMatch};
 pub use rank::{Ranked, Ranker, excluded};
 pub use source::Source;
+pub use text::TextSteps;
 
 use crate::{
     Asset, AssetId, Filter, Store, StoreError,
@@ -83,7 +84,7 @@ pub enum SearchError {
 }
 
 /// A page of hits, best first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Results {
     /// Hits.
     pub hits: Vec<Hit>,
@@ -96,7 +97,7 @@ pub struct Results {
 }
 
 /// A picture that was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
     /// The picture.
     pub asset: Asset,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonFace, PersonId, Properties, Scored, StoreError, TextExpr, TextLine, UnassignedFace,
-    text::Segmenter,
+    search::TextSteps, text::Segmenter,
 };
 
 /// A catalogue in one file.
@@ -53,7 +53,7 @@ impl Catalogue {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
-        self.connections.read(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
+        self.connections.read_vectors(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
     }
 
     pub(super) fn background(
@@ -62,11 +62,28 @@ impl Catalogue {
         vector: &[f32],
         count: usize,
     ) -> Result<Vec<f32>, StoreError> {
-        self.connections.read(|db| search::background(db, model, vector, count))
+        self.connections.read_vectors(|db| search::background(db, model, vector, count))
     }
 
     pub(super) fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         self.connections.read(|db| text::lines(db, ids))
+    }
+
+    pub(super) fn search_text(&self, steps: TextSteps, filter: &Filter) -> Result<TextSteps, StoreError> {
+        self.connections.read(|db| search::in_steps(db, steps, filter))
+    }
+
+    pub(super) fn compare(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        (limit, count): (usize, usize),
+    ) -> Result<(Vec<Scored>, Vec<f32>), StoreError> {
+        self.connections.read_vectors(|db| {
+            let nearest = search::nearest(db, &self.pictures, model, vector, filter, limit)?;
+            Ok((nearest, search::background(db, model, vector, count)?))
+        })
     }
 
     pub(super) fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError> {
@@ -125,8 +142,8 @@ impl Catalogue {
         self.connections.write(|tx| findings::forget_other_models(tx, kind, model))
     }
 
-    pub(super) fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.connections.write(|tx| findings::forget_failures(tx, kind))
+    pub(super) fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        self.connections.write(|tx| findings::forget_failures(tx, kind, code))
     }
 
     pub(super) fn pending(
@@ -204,7 +221,7 @@ impl Catalogue {
         without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        self.connections.read(|db| people::similar(db, &self.faces, model, embedding, without, limit))
+        self.connections.read_vectors(|db| people::similar(db, &self.faces, model, embedding, without, limit))
     }
 
     pub(super) fn assign(

@@ -24,7 +24,9 @@ use async_trait::async_trait;
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
     PersonFace, PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, UnassignedFace,
-    blocking::blocking, search::Source, text::Segmenter,
+    blocking::blocking,
+    search::{Source, TextSteps},
+    text::Segmenter,
 };
 use file::Catalogue;
 
@@ -83,6 +85,22 @@ impl Source for SqliteStore {
     async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         let ids = ids.to_owned();
         self.ask(move |catalogue| catalogue.lines(&ids)).await
+    }
+
+    async fn search_text(&self, steps: TextSteps, filter: &Filter) -> Result<TextSteps, StoreError> {
+        let filter = filter.clone();
+        self.ask(move |catalogue| catalogue.search_text(steps, &filter)).await
+    }
+
+    async fn compare(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        (limit, count): (usize, usize),
+    ) -> Result<(Vec<Scored>, Vec<f32>), StoreError> {
+        let (model, vector, filter) = (model.to_owned(), vector.to_owned(), filter.clone());
+        self.ask(move |catalogue| catalogue.compare(&model, &vector, &filter, (limit, count))).await
     }
 }
 
@@ -143,8 +161,9 @@ impl Store for SqliteStore {
         self.ask(move |catalogue| catalogue.forget_other_models(kind, &model)).await
     }
 
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.ask(move |catalogue| catalogue.forget_failures(kind)).await
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        let code = code.map(str::to_owned);
+        self.ask(move |catalogue| catalogue.forget_failures(kind, code.as_deref())).await
     }
 
     async fn pending(

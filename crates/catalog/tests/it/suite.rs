@@ -247,8 +247,13 @@ fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
     let failure = Finding::Failure { kind: Clip, code: "c".to_owned(), message: "m".to_owned() };
     let mut failed = outcome(all[0], 0, CLIP_MODEL, failure.clone());
     failed.at_ms += 1;
-    wait(store.record(&[text(0, "old"), text(1, "new"), failed, outcome(all[3], 3, CLIP_MODEL, failure)]))
-        .unwrap();
+    wait(store.record(&[
+        text(0, "old"),
+        text(1, "new"),
+        failed,
+        outcome(all[3], 3, CLIP_MODEL, failure.clone()),
+    ]))
+    .unwrap();
     assert_eq!(pending(&[Ocr], None, 9), [all[2], all[3]]);
     assert_eq!(pending(&[Clip], None, 9), [all[1], all[2]]);
     assert_eq!(pending(&[Clip, Ocr], None, 9), [all[1], all[2], all[3]]);
@@ -256,8 +261,12 @@ fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
     assert_eq!(failures, [all[0], all[3]]);
     assert_eq!(wait(store.failures(1)).unwrap().len(), 1);
 
-    assert_eq!(wait(store.forget_failures(Ocr)).unwrap(), 0);
-    assert_eq!(wait(store.forget_failures(Clip)).unwrap(), 2);
+    assert_eq!(wait(store.forget_failures(Ocr, None)).unwrap(), 0);
+    assert_eq!(wait(store.forget_failures(Clip, Some("another"))).unwrap(), 0);
+    assert_eq!(wait(store.forget_failures(Clip, None)).unwrap(), 2);
+    assert_eq!(pending(&[Clip], None, 9), all);
+    wait(store.record(&[outcome(all[0], 0, CLIP_MODEL, failure)])).unwrap();
+    assert_eq!(wait(store.forget_failures(Clip, Some("c"))).unwrap(), 1);
     assert_eq!(pending(&[Clip], None, 9), all);
     assert_eq!(wait(store.forget_other_models(Ocr, "new")).unwrap(), 1);
     assert_eq!(pending(&[Ocr], None, 9), [all[0], all[2], all[3]]);

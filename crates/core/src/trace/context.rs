@@ -145,11 +145,9 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_unfit_is_made_up() {
-        let long = "x".repeat(LONGEST_STATE + 1);
         for unfit in [
             headers(&[]),
             headers(&[("x-request-id", "<a b>"), ("traceparent", "00-zz"), ("tracestate", "a=1")]),
-            headers(&[("traceparent", GIVEN), ("tracestate", &long)]),
         ] {
             let context = Context::of(&unfit);
             assert_ne!(unfit.get(REQUEST_ID), Some(context.id()));
@@ -161,6 +159,20 @@ mod tests {
         two.append(PARENT, GIVEN.parse().unwrap());
         assert_ne!(Context::of(&two).trace_id(), &GIVEN[3..35]);
         assert_ne!(Context::of(&headers(&[])).id(), Context::of(&headers(&[])).id());
+    }
+
+    #[test]
+    fn what_is_too_long_or_empty_is_not_taken_over() {
+        for (length, taken) in [(0, false), (1, true), (LONGEST_ID, true), (LONGEST_ID + 1, false)] {
+            let id = "x".repeat(length);
+            let context = Context::of(&headers(&[("x-request-id", &id)]));
+            assert_eq!(context.id() == id.as_str(), taken, "{length}");
+        }
+        for (length, taken) in [(0, false), (1, true), (LONGEST_STATE, true), (LONGEST_STATE + 1, false)] {
+            let state = "x".repeat(length);
+            let sent = sent(&Context::of(&headers(&[("traceparent", GIVEN), ("tracestate", &state)])));
+            assert_eq!(sent.get(STATE).is_some_and(|sent| *sent == state), taken, "{length}");
+        }
     }
 
     #[tokio::test]

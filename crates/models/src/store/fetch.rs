@@ -143,7 +143,7 @@ impl Inner {
             Source::HuggingFace { .. } | Source::ModelScope { .. } | Source::GitHub { member: None, .. } => {
                 one()
             }
-            Source::GitHub { repo, tag, asset, member: Some(_) } => {
+            Source::GitHub { repo, tag, asset, member: Some(_), .. } => {
                 let url = format!("{}/{repo}/releases/download/{tag}/{asset}", self.github_endpoint);
                 let key = format!("{repo}/{tag}/{asset}").replace('/', "!");
                 let _lock = Lock::wait(&self.config.root, &key).map_err(|error| error.to_string())?;
@@ -329,8 +329,8 @@ fn same_archive(a: &Source, b: &Source) -> bool {
             Source::Pip { package: b, version: bv, sdist: bsd, wheels: bw, member: Some(_) },
         ) => a == b && av == bv && asd == bsd && aw == bw,
         (
-            Source::GitHub { repo: a, tag: at, asset: aa, member: Some(_) },
-            Source::GitHub { repo: b, tag: bt, asset: ba, member: Some(_) },
+            Source::GitHub { repo: a, tag: at, asset: aa, member: Some(_), .. },
+            Source::GitHub { repo: b, tag: bt, asset: ba, member: Some(_), .. },
         ) => a == b && at == bt && aa == ba,
         _ => false,
     }

@@ -2,6 +2,7 @@
 mod config;
 mod convert;
 mod fetch;
+mod fetch_runtime;
 mod find;
 mod inspect;
 mod probe;
@@ -58,6 +59,8 @@ pub enum Location {
     ImmichCache,
     /// The store's own folder.
     Store,
+    /// The folder of what came with the program.
+    Bundled,
 }
 
 /// The store. Cheap to clone; safe to use from several threads and processes.
@@ -275,10 +278,13 @@ impl Store {
         let mut out = Vec::new();
         for entry in chosen {
             if let Some(flavour) = flavour_of(entry) {
-                let folder = runtime_library::folder(&inner.config.root, flavour);
-                if let Some(manifest) = Manifest::read(&folder) {
-                    let verdict = manifest.check(&folder, true).map_or_else(Verdict::Bad, |()| Verdict::Good);
-                    out.push(CheckResult { name: entry.name.clone(), role: None, path: folder, verdict });
+                for root in inner.roots() {
+                    let folder = runtime_library::folder(root, flavour);
+                    if let Some(manifest) = Manifest::read(&folder) {
+                        let looked = manifest.looked_at(&folder, true);
+                        let verdict = looked.map_or_else(Verdict::Bad, |_| Verdict::Good);
+                        out.push(CheckResult { name: entry.name.clone(), role: None, path: folder, verdict });
+                    }
                 }
                 continue;
             }
@@ -304,8 +310,7 @@ impl Store {
             licence: entry.licence.clone(),
             note: entry.note.clone(),
             roles: entry.roles().into_iter().map(|role| inner.status(entry, role)).collect(),
-            library: flavour_of(entry)
-                .and_then(|flavour| runtime_library::stored(&inner.config.root, flavour)),
+            library: flavour_of(entry).and_then(|flavour| runtime_library::stored(&inner.config, flavour)),
         };
         let made = |model: &ModelStatus| model.roles.iter().any(|role| role.state != State::Absent);
         let variants = inner.catalogue.variants().iter().map(status).filter(made);
@@ -331,29 +336,29 @@ impl Store {
         self.fetch_runtime_library(flavour, progress)
     }
 
-    /// Is this build of the ONNX Runtime library in the store?
+    /// Is this build of the ONNX Runtime library in the store, or did it come with the program?
     pub fn has_runtime_library(&self, flavour: RuntimeFlavour) -> bool {
-        runtime_library::stored(&self.inner.config.root, flavour).is_some()
+        runtime_library::stored(&self.inner.config, flavour).is_some()
     }
 
-    /// The ONNX Runtime library in the store, fetched if it is not there, whatever else is on this machine.
+    /// The ONNX Runtime library in the store, or that came with the program, else fetched, whatever else is on this machine.
     pub fn fetch_runtime_library(
         &self,
         flavour: RuntimeFlavour,
         progress: &dyn Progress,
     ) -> Result<PathBuf, ModelError> {
         let inner = &*self.inner;
-        match runtime_library::stored(&inner.config.root, flavour) {
+        match runtime_library::stored(&inner.config, flavour) {
             Some(path) => Ok(path),
             None if inner.config.offline => Err(ModelError::RuntimeMissingOffline),
-            None => runtime_library::fetch(&inner.config.root, flavour, &inner.catalogue, progress),
+            None => inner.fetch_runtime(flavour, progress),
         }
     }
 
     /// The ONNX Runtime library on this machine: `ORT_DYLIB_PATH` (unchecked: an explicit choice is not replaced), the
-    /// store, beside the program, the system's folders.
+    /// store, what came with the program, beside the program, the system's folders.
     pub fn locate_runtime_library(&self, flavour: RuntimeFlavour) -> Option<PathBuf> {
-        runtime_library::locate(&self.inner.config.root, flavour)
+        runtime_library::locate(&self.inner.config, flavour)
     }
 }
 

@@ -1,11 +1,13 @@
 //! The store against real sockets, real files and the real pip.
 
 mod agreement;
+mod bundled;
 mod catalogue;
 mod checkpoints;
 mod downloads;
 mod packages;
 mod places;
+mod releases;
 mod unreachable;
 
 use std::{path::Path, sync::Mutex, time::Duration};

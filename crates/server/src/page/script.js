@@ -23,42 +23,13 @@ function sayEverything() {
   if (!$('drop').classList.contains('filled')) $('drop').setAttribute('aria-label', say('choose'));
 }
 
-// ---- the key, on an address that wants one; the browser keeps it until the tab is closed ----
+// ---- requests; a browser without the key gets another page, which asks for it ----
 
-const KEPT = 'viewfinder-key';
-
-// fetch() with the key. Without the right one, the page asks for it and the promise fails.
-async function ask(path, options = {}) {
-  const key = sessionStorage.getItem(KEPT);
-  const response = await fetch(path, key ? { ...options, headers: { authorization: `Bearer ${key}` } } : options);
-  if (response.status === 401) {
-    sessionStorage.removeItem(KEPT);
-    $('key-message').textContent = key ? say('keyWrong') : '';
-    if ($('lock').hidden) {
-      $('lock').hidden = false;
-      $('key').focus();
-    }
-    badge('bad', say('locked'));
-    throw new Error(say('keyWanted'));
-  }
-  $('lock').hidden = true;
+async function ask(path, options) {
+  const response = await fetch(path, options);
+  if (response.status === 401) location.reload();
   return response;
 }
-
-$('lock').addEventListener('submit', (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(KEPT, $('key').value.trim());
-  $('key').value = '';
-  refresh();
-});
-
-// A link carries no key.
-document.querySelector('footer').addEventListener('click', async (event) => {
-  if (!sessionStorage.getItem(KEPT) || !event.target.pathname) return;
-  event.preventDefault();
-  const response = await ask(event.target.pathname);
-  location.href = URL.createObjectURL(await response.blob());
-});
 
 // ---- status ----
 
@@ -148,7 +119,7 @@ async function refresh() {
     showCompanion(health.companion);
     showFailures(await (await ask(`/api/failures?limit=${SHOWN_FAILURES}`)).json());
   } catch {
-    if ($('lock').hidden) badge('bad', say('offline'));
+    badge('bad', say('offline'));
   }
 }
 
@@ -159,7 +130,7 @@ offerLanguages($('language'), () => {
 });
 
 async function keepRefreshing() {
-  if (!document.hidden && $('lock').hidden) await refresh();
+  if (!document.hidden) await refresh();
   setTimeout(keepRefreshing, 3000);
 }
 
@@ -212,12 +183,22 @@ async function analyze() {
     const found = await response.json();
     if (!response.ok) throw new Error(sayCode(found.error.code, found.error.message));
     last = { found, seconds: (performance.now() - started) / 1000 };
+    standIn(found);
     show(last.found, last.seconds);
   } catch (error) {
     if (mine.signal.aborted) return;
     show({ width: 1, height: 1, lines: [], faces: [], similarities: [], problems: {} }, 0);
     message(say('failed', { why: error.message }), true);
   }
+}
+
+/** What a browser cannot show, such as HEIC, RAW and videos, is a plain area of its size, which carries what was found. */
+function standIn({ width, height }) {
+  const shown = $('picture');
+  if (!shown.complete || shown.naturalWidth > 0) return;
+  const area = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#888"/></svg>`;
+  URL.revokeObjectURL(shown.src);
+  shown.src = URL.createObjectURL(new Blob([area], { type: 'image/svg+xml' }));
 }
 
 function show(found, seconds) {

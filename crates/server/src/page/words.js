@@ -14,7 +14,6 @@ const WORDS = {
     provider: 'Provider', version: 'Version', runtime: 'ONNX Runtime', workers: 'Workers × threads',
     waiting: 'Waiting pictures / sentences', running: 'Running', idle: 'idle {s} s', uptime: 'Up for', failed: 'Failed: {why}',
     nodes: 'Nodes', nodeUp: '{name}, {n} in work', nodeDown: '{name} is down',
-    keyWanted: 'This address wants a key', keyWrong: 'This is not the right key', unlock: 'Open', locked: 'Locked',
     failures: 'Failed for good', noFailures: 'Nothing', more: 'and {n} more in the list of all failures',
     immichDown: 'Immich does not answer', allThere: 'Everything that Viewfinder adds to Immich works',
     capabilities: {
@@ -36,7 +35,6 @@ const WORDS = {
     provider: '计算后端', version: '版本', runtime: 'ONNX Runtime', workers: '工作线程 × 每线程核数',
     waiting: '排队的图片 / 句子', running: '正在处理', idle: '空闲 {s} 秒', uptime: '已运行', failed: '失败：{why}',
     nodes: '节点', nodeUp: '{name}，处理中 {n}', nodeDown: '{name} 不可用',
-    keyWanted: '此地址需要密钥', keyWrong: '密钥不正确', unlock: '进入', locked: '已锁定',
     failures: '彻底失败的任务', noFailures: '没有', more: '其余 {n} 条见完整列表',
     immichDown: 'Immich 没有响应', allThere: 'Viewfinder 为 Immich 增加的功能全部可用',
     capabilities: {
@@ -58,7 +56,6 @@ const WORDS = {
     provider: 'Proveedor', version: 'Versión', runtime: 'ONNX Runtime', workers: 'Trabajadores × hilos',
     waiting: 'Imágenes / frases en espera', running: 'En curso', idle: 'inactivo {s} s', uptime: 'Activo desde hace', failed: 'Error: {why}',
     nodes: 'Nodos', nodeUp: '{name}, {n} en curso', nodeDown: '{name} no responde',
-    keyWanted: 'Esta dirección pide una clave', keyWrong: 'La clave no es correcta', unlock: 'Abrir', locked: 'Bloqueado',
     failures: 'Fallos definitivos', noFailures: 'Ninguno', more: 'y {n} más en la lista completa',
     immichDown: 'Immich no responde', allThere: 'Todo lo que Viewfinder añade a Immich funciona',
     capabilities: {

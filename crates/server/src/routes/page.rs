@@ -8,6 +8,8 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::notice::wants_page;
+
 /// Only what this server sent may run or be shown, and nobody may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
     media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -30,7 +32,7 @@ struct Greeting {
     )),
 )]
 pub(super) async fn root(headers: HeaderMap) -> Response {
-    let mut response = if is_wanted(&headers) {
+    let mut response = if wants_page(&headers) {
         page()
     } else {
         Json(Greeting { message: viewfinder_wire::immich::GREETING }).into_response()
@@ -39,14 +41,8 @@ pub(super) async fn root(headers: HeaderMap) -> Response {
     response
 }
 
-/// Is it a browser that asks?
-pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
-    let mut accepted = headers.get_all(header::ACCEPT).iter();
-    accepted.any(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"))
-}
-
 /// The page itself, without anything of what it will show.
-pub(super) fn page() -> Response {
+fn page() -> Response {
     page_file("text/html; charset=utf-8", include_str!("../page/index.html"))
 }
 
@@ -102,6 +98,15 @@ pub(super) async fn words() -> Response {
 )]
 pub(super) async fn script() -> Response {
     page_file(JAVASCRIPT, include_str!("../page/script.js"))
+}
+
+/// Part of the page that asks for a key.
+#[utoipa::path(
+    get, path = "/ui/key.js", tag = "viewfinder",
+    responses((status = 200, description = "Script", body = String, content_type = "text/javascript")),
+)]
+pub(super) async fn key() -> Response {
+    page_file(JAVASCRIPT, include_str!("../notice/key.js"))
 }
 
 /// A file of a page, of which browsers run and show nothing from elsewhere.

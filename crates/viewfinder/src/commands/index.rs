@@ -1,21 +1,22 @@
 //! Folders into the catalogue.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
-use viewfinder_core::{Backend, TaskError};
+use viewfinder_catalog::view::{CountsView, StatesView};
+use viewfinder_catalog::{AnalysisKind, AnalysisState, Asset, Store};
+use viewfinder_core::{Backend, ErrorCode, TaskError};
 use viewfinder_engine::Engine;
 use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Summary, Tools, Watch};
 
 use super::missing::MissingModels;
 use super::{look::json_line, on_threads};
-use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
+use crate::amounts::counted;
+use crate::cli::{IndexArgs, KindArgs};
 use crate::config::{Config, Loaded};
 use crate::counting::Counter;
 use crate::failure::{Failure, Outcome};
@@ -30,7 +31,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Brings the catalogue up to date with folders, or tells what is in it.
 pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     if args.status {
-        return on_threads(status(&args.catalog, args.json, loaded));
+        return on_threads(status(args, loaded));
     }
     on_threads(index(args, loaded))
 }
@@ -42,10 +43,10 @@ async fn index(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
         return Err(Failure::Usage(anyhow!("nothing is left to look for")));
     }
     let store = catalogue::open(&args.catalog, loaded, true).await?.store;
-    if args.retry_failed {
-        for kind in &kinds {
-            store.forget_failures(*kind).await?;
-        }
+    for kind in &kinds {
+        // What waited for a program is taken up in any case: it may be installed by now.
+        let code = (!args.retry_failed).then_some(ErrorCode::DecoderMissing.as_str());
+        store.forget_failures(*kind, code).await?;
     }
     with_engine(loaded, args.watch, |session| async move {
         let Session { engine, backend, stop, report } = session;
@@ -158,20 +159,21 @@ async fn once(
 fn tell(summary: &Summary, watching: bool) -> String {
     let Summary { scanned, analysed, grouped } = summary;
     let counts = [
-        (scanned.new, "new"),
-        (scanned.copies, "copies of others"),
-        (scanned.changed, "changed"),
-        (scanned.moved, "moved"),
-        (scanned.gone, "gone"),
-        (scanned.kept, "missing but kept"),
-        (scanned.unsettled, "still being written"),
-        (if watching { 0 } else { scanned.unchanged }, "unchanged"),
-        (analysed.done, "analysed"),
-        (analysed.changed, "changed while being read"),
-        (grouped.joined, "faces of known people"),
-        (grouped.new, "faces of new people"),
+        (scanned.new, ["new"; 2]),
+        (scanned.copies, ["copy of another", "copies of others"]),
+        (scanned.changed, ["changed"; 2]),
+        (scanned.moved, ["moved"; 2]),
+        (scanned.gone, ["gone"; 2]),
+        (scanned.kept, ["missing but kept"; 2]),
+        (scanned.unsettled, ["still being written"; 2]),
+        (if watching { 0 } else { scanned.unchanged }, ["unchanged"; 2]),
+        (analysed.done, ["analysed"; 2]),
+        (analysed.changed, ["changed while being read"; 2]),
+        (grouped.joined, ["face of known people", "faces of known people"]),
+        (grouped.new, ["face of new people", "faces of new people"]),
     ];
-    let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let told = counts.iter().filter(|(number, _)| *number > 0);
+    let told = told.map(|(number, [one, several])| counted(*number, one, several));
     told.collect::<Vec<_>>().join(", ")
 }
 
@@ -274,49 +276,42 @@ pub(super) fn analysis(
     Analysis { kinds: kinds.to_vec(), models, scope, pictures }
 }
 
-/// Counts as JSON.
-#[derive(Serialize)]
-struct Status {
-    assets: u64,
-    ocr: States,
-    clip: States,
-    faces: States,
-}
-
-#[derive(Serialize)]
-struct States {
-    waiting: u64,
-    done: u64,
-    failed: u64,
-}
-
-async fn status(args: &CatalogArgs, json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
-    let store = catalogue::open(args, loaded, false).await?.store;
-    let Counts { assets, states } = store.counts().await?;
-    let of = |kind: AnalysisKind| {
-        let [waiting, done, failed] = states[kind as usize];
-        States { waiting, done, failed }
-    };
-    let [ocr, clip, faces] = AnalysisKind::ALL.map(of);
-    let status = Status { assets, ocr, clip, faces };
-    if json {
-        json_line(&status)?;
+async fn status(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let store = catalogue::open(&args.catalog, loaded, false).await?.store;
+    let counts = CountsView::from(store.counts().await?);
+    if args.json {
+        json_line(&counts)?;
         return Ok(Outcome::Done);
     }
-    output::line(&format!("{assets} pictures and videos"))?;
-    for (kind, States { waiting, done, failed }) in
-        [("ocr", &status.ocr), ("clip", &status.clip), ("faces", &status.faces)]
-    {
+    let kinds = [("ocr", counts.ocr), ("clip", counts.clip), ("faces", counts.faces)];
+    if args.csv {
+        output::line("kind,done,waiting,failed")?;
+        for (kind, StatesView { waiting, done, failed }) in kinds {
+            output::line(&format!("{kind},{done},{waiting},{failed}"))?;
+        }
+        return Ok(Outcome::Done);
+    }
+    output::line(&counted(counts.assets, "picture or video", "pictures and videos"))?;
+    for (kind, StatesView { waiting, done, failed }) in kinds {
         output::line(&format!("{kind:<6} {done} done, {waiting} waiting, {failed} failed"))?;
     }
     for asset in store.failures(FAILURES).await? {
-        for (kind, state) in AnalysisKind::ALL.iter().zip(&asset.states) {
-            if let AnalysisState::Failed { code, message, .. } = state {
-                output::line(&format!("  {}: {} {code}: {message}", asset.file.path, kind.as_str()))?;
-            }
+        for (reason, kinds) in reasons(&asset) {
+            output::line(&format!("  {}: {}: {reason}", asset.file.path, kinds.join(", ")))?;
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Why analyses of an asset failed, each reason once, and which.
+fn reasons(asset: &Asset) -> BTreeMap<String, Vec<&'static str>> {
+    let mut reasons: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    for (kind, state) in AnalysisKind::ALL.iter().zip(&asset.states) {
+        if let AnalysisState::Failed { code, message, .. } = state {
+            reasons.entry(format!("{code}: {message}")).or_default().push(kind.as_str());
+        }
+    }
+    reasons
 }
 
 /// Failures that `--status` lists, at most.

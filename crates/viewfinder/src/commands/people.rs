@@ -4,6 +4,7 @@ use std::io;
 
 use anyhow::Context as _;
 use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_catalog::{AssetId, Person, PersonId, Store, StoreError};
 
 use super::{look::json_line, on_threads};
@@ -16,13 +17,18 @@ use crate::{catalogue, output};
 const PAGE: usize = 200;
 
 /// A person, and a picture to know them by.
-#[derive(Serialize)]
-struct Listed {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Listed {
+    /// Number in the catalogue.
     id: i64,
+    /// Empty until somebody gives one.
     name: String,
+    /// Faces of this person.
     faces: u64,
+    /// Pictures with them.
     pictures: u64,
     /// Path of the picture that shows them best.
+    #[schema(required)]
     example: Option<String>,
 }
 

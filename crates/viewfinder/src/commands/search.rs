@@ -5,20 +5,41 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
+use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_catalog::search::{
     EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher,
 };
 use viewfinder_catalog::unit;
+use viewfinder_catalog::view::{AssetView, MatchView};
 use viewfinder_core::SentenceRequest;
 use viewfinder_engine::{Engine, runtime_flavour};
 use viewfinder_models::{ModelError, Role};
 
 use super::{look::json_line, on_threads};
+use crate::amounts::counted;
 use crate::catalogue::{self, Catalogue};
 use crate::cli::SearchArgs;
 use crate::config::Loaded;
 use crate::failure::{Failure, Outcome};
-use crate::{output, routing, wiring};
+use crate::output::{self, visible};
+use crate::{routing, wiring};
+
+/// A picture that was found, as JSON.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Found)]
+pub(crate) struct FoundView {
+    asset: AssetView,
+    #[serde(flatten)]
+    why: MatchView,
+}
+
+impl From<Hit> for FoundView {
+    fn from(hit: Hit) -> Self {
+        let (asset, why) = MatchView::of(hit);
+        Self { asset: asset.into(), why }
+    }
+}
 
 /// Lines of text shown for a picture.
 const LINES: usize = 3;
@@ -41,7 +62,7 @@ async fn search(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure> 
     let marks = if std::io::stdout().is_terminal() { ["\x1b[1;7m", "\x1b[0m"] } else { ["[", "]"] };
     for hit in &results.hits {
         if args.json {
-            json_line(hit)?;
+            json_line(&FoundView::from(hit.clone()))?;
         } else {
             show(hit, marks)?;
         }
@@ -121,10 +142,11 @@ fn show(hit: &Hit, marks: [&str; 2]) -> std::io::Result<()> {
     output::line(&hit.asset.file.path)?;
     if let Some(found) = &hit.text {
         for line in found.lines.iter().take(LINES) {
-            output::line(&format!("    {}", marked(line, marks)))?;
+            output::styled_line(&format!("    {}", marked(line, marks)))?;
         }
         if found.lines.len() > LINES {
-            output::line(&format!("    … and {} more lines", found.lines.len() - LINES))?;
+            let more = counted((found.lines.len() - LINES) as u64, "more line", "more lines");
+            output::line(&format!("    … and {more}"))?;
         }
     }
     match (hit.reason, hit.similarity) {
@@ -144,10 +166,10 @@ fn marked(line: &LineMatch, [begin, end]: [&str; 2]) -> String {
         let (Some(before), Some(found)) = (line.text.get(from..*first), line.text.get(*first..*last)) else {
             break;
         };
-        text.push_str(&format!("{before}{begin}{found}{end}"));
+        text.push_str(&format!("{}{begin}{}{end}", visible(before), visible(found)));
         from = *last;
     }
-    text.push_str(line.text.get(from..).unwrap_or_default());
+    text.push_str(&visible(line.text.get(from..).unwrap_or_default()));
     text
 }
 

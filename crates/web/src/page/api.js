@@ -10,7 +10,7 @@ export class Refused extends Error {
 
 let askForKey = async () => {};
 
-/** Says who asks the person for the key, or for the token where none is configured; it resolves once there is one. */
+/** Says what to do when a key is wanted; the request is sent again once that resolves. */
 export function onKeyWanted(ask) {
   askForKey = ask;
 }
@@ -26,8 +26,7 @@ async function request(method, path, body) {
   }
   const response = await fetch(path, options);
   if (response.status === 401 && path !== '/api/v1/session') {
-    const problem = await response.json().catch(() => ({}));
-    await askForKey(problem.code === 'token_needed');
+    await askForKey();
     return request(method, path, body);
   }
   const answer = response.status === 204 ? null : await response.json();

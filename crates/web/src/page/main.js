@@ -2,9 +2,10 @@
 
 import * as api from './api.js';
 import { $, element } from './dom.js';
+import * as empty from './empty.js';
+import { enter } from './entrance.js';
 import * as faces from './faces.js';
 import * as grid from './grid.js';
-import * as key from './key.js';
 import * as people from './people.js';
 import * as progress from './progress.js';
 import * as router from './router.js';
@@ -15,12 +16,22 @@ import { offerLanguages, say, sayProblem, translate } from './words.js';
 
 /** Says what went wrong; nothing, if nothing did. */
 function tell(error) {
+  if (error?.code === 'catalogue_absent') {
+    showEmpty();
+    return;
+  }
   $('problem').hidden = !error;
   $('query').setAttribute('aria-invalid', String(Boolean(error?.code?.startsWith('query_'))));
   if (!error) return;
   $('problem').textContent = sayProblem(error);
   // The character the error points at.
   if (error.character !== undefined) $('query').setSelectionRange(error.character, error.character + 1);
+}
+
+/** How to add a folder, until there are pictures. The text that stands above pictures is none then. */
+function showEmpty() {
+  api.status().then((status) => empty.show($('empty'), status, () => router.go(router.here()))).catch(tell);
+  return '';
 }
 
 addSource('similar', ({ similar, name }) => ({
@@ -31,7 +42,7 @@ addSource('similar', ({ similar, name }) => ({
 /** A search, or all pictures. */
 const searched = ({ q = '' }) => ({
   fetchPage: (cursor) => api.search(q, cursor),
-  summary: (n) => (q ? say(n === 0 ? 'none' : 'found', { n }) : say(n === 0 ? 'empty' : 'all', { n })),
+  summary: (n) => (q ? say(n === 0 ? 'none' : 'found', { n }) : n === 0 ? showEmpty() : say('all', { n })),
 });
 
 async function showPlace(place, { before, again, kept }) {
@@ -55,6 +66,7 @@ async function showList(place, { scroll = 0, count = 0 }, fresh) {
     else link.removeAttribute('aria-current');
   }
   tell(null);
+  empty.hide($('empty'));
   const showing = view ? view.show(place) : grid.show(router.address(place), sourceOf(place) ?? searched(place), { count, fresh });
   if (scroll === 0) scrollTo(0, 0);
   await Promise.resolve(showing).catch(tell);
@@ -105,7 +117,11 @@ addEventListener('keydown', (event) => {
   }
 });
 
-api.onKeyWanted(key.ask);
+// Who may not see photos any more gets a page that asks for the key; nothing goes on here.
+api.onKeyWanted(() => {
+  location.reload();
+  return new Promise(() => {});
+});
 grid.setUp(tell);
 viewer.setUp();
 progress.setUp();
@@ -113,4 +129,6 @@ people.setUp();
 faces.setUp();
 byPicture.setUp(tell);
 sayEverything();
+addEventListener('hashchange', enter);
+await enter();
 await router.start(showPlace);

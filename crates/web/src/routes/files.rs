@@ -15,7 +15,7 @@ use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use utoipa::IntoParams;
-use viewfinder_catalog::{Asset, AssetId};
+use viewfinder_catalog::{Asset, AssetId, view::hex};
 use viewfinder_index::{Converted, Unread};
 
 use super::{Photos, Shared};
@@ -25,7 +25,6 @@ use crate::{
     problem::Problem,
     range::{Part, part},
     thumbnail::SIZES,
-    view::hex,
 };
 
 /// Bytes of a file that are read at a time.
@@ -167,9 +166,7 @@ fn in_pieces(photos: Arc<Photos>, file: Take<File>) -> Body {
 pub(super) fn unread(asset: &Asset, error: Unread) -> Problem {
     match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
-        Unread::Lacking(message) | Unread::Unreadable(message) | Unread::Bad { message, .. } => {
-            unshowable(&message)
-        }
+        Unread::Unreadable(message) | Unread::Bad { message, .. } => unshowable(&message),
     }
 }
 

@@ -43,9 +43,11 @@ use viewfinder_index::{
 };
 use viewfinder_server::Key;
 use viewfinder_test_support::FakeBackend;
-use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits, router};
+use viewfinder_web::{Access, Catalogue, Photos, PhotosConfig, StorageLimits, router};
 
 const TOKEN: &str = "token";
+/// A key that the owner made for somebody.
+const GIVEN: &str = "given";
 
 struct Silent;
 
@@ -154,12 +156,18 @@ impl World {
             limits,
             thumbnails: keep.then(|| catalogue.path().join("thumbnails")),
             thumbnail_bytes: 1 << 20,
-            access: Access::Token(Key::new(TOKEN).unwrap()),
+            take_up: true,
             stop: CancellationToken::new(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router(photos)).await.unwrap() });
+        let behind = Arc::new(Catalogue::absent("viewfinder index".to_owned()));
+        behind.open(photos);
+        let given: Arc<[Key]> = Arc::new([Key::new(GIVEN).unwrap()]);
+        let access =
+            Access { keys: Arc::new(move || Arc::clone(&given)), ..Access::token(Key::new(TOKEN).unwrap()) };
+        let routes = router(behind, access);
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { folder, catalogue, store, address }
     }
 

@@ -119,6 +119,20 @@ fn tasks_that_do_not_exist_are_refused() {
         assert!(matches!(error, EntriesError::Unsupported { .. }), "{entries}: {error:?}");
         assert_eq!(error.http_status(), 400);
     }
+    // Names that nobody has are told, and not at any length.
+    let long = "é".repeat(1000);
+    for (entries, told) in [
+        (
+            json!({"smell": {"visual": {"modelName": "m"}}}),
+            "Task smell of type visual is not supported".into(),
+        ),
+        (
+            json!({"clip": {&long: {"modelName": "m"}}}),
+            format!("Task clip of type {} is not supported", &long[..128]),
+        ),
+    ] {
+        assert_eq!(parse(&entries).unwrap_err().to_string(), told);
+    }
 }
 
 #[test]
