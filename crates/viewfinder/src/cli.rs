@@ -341,7 +341,7 @@ pub(crate) enum PeopleVerb {
     /// Give a person a name, or several the same
     Name {
         /// Number, as the list tells it, or several: 3,5,8
-        #[arg(value_name = "ID[,ID…]", value_delimiter = ',', num_args = 1)]
+        #[arg(required = true, value_name = "ID[,ID…]", value_delimiter = ',', num_args = 1)]
         ids: Vec<i64>,
         /// Name; empty takes it away
         name: String,
