@@ -73,9 +73,6 @@ impl Query {
 const FILTERS: [(&str, &str); 4] =
     [("path", "2024/trip"), ("after", "2024-05"), ("before", "2024-05-31"), ("person", "\"Ana Ruiz\"")];
 
-/// Bytes of a prefix, however wide it is written: what is longer is not compared, at each word of a query anew.
-const LONGEST_PREFIX: usize = 32;
-
 /// Where something is wrong, in bytes, and what.
 type ParseError = (usize, Problem);
 
@@ -164,12 +161,9 @@ impl<'a> Parser<'a> {
     /// Reads a known prefix and its colon.
     fn prefix(&mut self) -> Option<&'static str> {
         let (name, rest) = self.rest().split_once([':', '：'])?;
-        if name.len() > LONGEST_PREFIX {
-            return None;
-        }
-        let plain: String = name.nfkc().collect::<String>().to_lowercase();
-        let names = ["ocr", "clip"].into_iter().chain(FILTERS.map(|(name, _)| name));
-        let found = names.into_iter().find(|known| *known == plain)?;
+        // However wide it is written; and read only as far as it agrees, for any word of a query may have a colon far behind.
+        let mut names = ["ocr", "clip"].into_iter().chain(FILTERS.map(|(name, _)| name));
+        let found = names.find(|known| name.nfkc().flat_map(char::to_lowercase).eq(known.chars()))?;
         self.at = self.text.len() - rest.len();
         Some(found)
     }
@@ -246,6 +240,8 @@ mod tests {
             ),
             ("“注意 安全”", vec![term("注意 安全", true, Text)]),
             ("ocr:「駐車禁止」", vec![term("駐車禁止", true, Text)]),
+            ("『駐車 禁止』", vec![term("駐車 禁止", true, Text)]),
+            ("«défense d’afficher»", vec![term("défense d’afficher", true, Text)]),
             ("clip:\"a cat\"", vec![term("a cat", false, Meaning)]),
             ("Status: Paid", vec![term("Status:", false, Both), term("Paid", false, Both)]),
             (
@@ -254,6 +250,18 @@ mod tests {
             ),
         ] {
             assert_eq!(parse(query), Query { terms, ..Query::default() }, "{query}");
+        }
+    }
+
+    #[test]
+    fn what_a_picture_shows_is_said_by_the_words_that_are_not_for_text_alone() {
+        for (query, meaning) in [
+            ("red \"no parking\" car", Some("red car")),
+            ("clip:\"a cat\" ocr:invoice", Some("a cat")),
+            ("ocr:invoice", None),
+            ("path:2024", None),
+        ] {
+            assert_eq!(parse(query).meaning().as_deref(), meaning, "{query}");
         }
     }
 
