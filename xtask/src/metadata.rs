@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result, ensure};
@@ -76,8 +77,10 @@ impl Metadata {
     /// Asks cargo, for one kind of machine.
     pub(crate) fn read(target: &str) -> Result<Self> {
         let arguments = ["metadata", "--format-version", "1", "--locked", "--filter-platform", target];
-        let output = cargo().args(arguments).output().context("cannot start cargo")?;
-        ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+        // In a new clone it fetches the sources of all crates, and tells of it.
+        let output =
+            cargo().args(arguments).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+        ensure!(output.status.success(), "cargo metadata failed");
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
@@ -125,7 +128,7 @@ impl Metadata {
 
 /// The kind of machine that this one is, as Rust names it.
 pub(crate) fn host() -> Result<String> {
-    let output = std::process::Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
+    let output = Command::new("rustc").arg("-vV").output().context("cannot start rustc")?;
     let text = String::from_utf8(output.stdout)?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("rustc does not say for which machine it is")?.to_owned())
