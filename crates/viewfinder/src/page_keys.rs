@@ -38,7 +38,7 @@ impl PageKeys {
     pub(crate) fn make(&self, name: Option<&str>) -> anyhow::Result<(String, String)> {
         let known = self.names()?;
         ensure!(known.len() < MOST, "there are {MOST} keys already; `viewfinder key remove` takes one away");
-        let next = || (1..).map(|number| format!("key-{number}")).find(|name| !known.contains(name));
+        let next = || (1..=MOST).map(|number| format!("key-{number}")).find(|name| !known.contains(name));
         let name = name.map(str::to_owned).or_else(next).unwrap_or_default();
         check(&name)?;
         private::create_folder(&self.0).with_context(|| self.0.display().to_string())?;

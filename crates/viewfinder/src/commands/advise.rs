@@ -82,11 +82,12 @@ struct NotMeasured {
 struct Memory {
     /// What this program held after measuring, with the models that it measured.
     held_bytes: Option<u64>,
-    /// What models may take at most, by engine.model_bytes.
+    /// What models may take at most, by `engine.model_bytes`.
     models_at_most_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "programs read the unit")]
 struct Disk {
     /// Of the configured models, as far as their sizes are known.
     models_bytes: u64,
@@ -135,9 +136,9 @@ pub(super) fn run(
         not_measured,
     };
     if json {
-        json_line(&advice)?
+        json_line(&advice)?;
     } else {
-        tell(&advice)?
+        tell(&advice)?;
     }
     Ok(Outcome::Done)
 }

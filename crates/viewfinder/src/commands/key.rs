@@ -69,7 +69,7 @@ fn new(keys: &PageKeys, name: Option<&str>, json: bool, loaded: &Loaded) -> Resu
              `sudo -u viewfinder viewfinder key new`, and in a container, within it",
         ),
         Server::Silent => {
-            output::complain("no server runs here; the key works as soon as `viewfinder serve` does")
+            output::complain("no server runs here; the key works as soon as `viewfinder serve` does");
         }
     }
     Ok(Outcome::Done)
@@ -110,7 +110,7 @@ fn tell(name: &str, key: &str, pages: &[String], open: &[SocketAddr]) -> Result<
 fn picture(text: &str) -> anyhow::Result<String> {
     let code = QrCode::new(text).context("the address is too long for a QR code")?;
     let picture = code.render::<Dense1x2>().quiet_zone(true).build();
-    Ok(picture.lines().map(|line| format!("{ON_WHITE}{line}{PLAIN}\n")).collect())
+    Ok(picture.lines().flat_map(|line| [ON_WHITE, line, PLAIN, "\n"]).collect())
 }
 
 fn list(keys: &PageKeys, json: bool) -> Result<Outcome, Failure> {
