@@ -139,7 +139,7 @@ async fn read(body: Body, most: u64) -> Result<Bytes, Problem> {
     };
     read.map_err(|error| {
         let source = std::error::Error::source(&error);
-        if source.is_some_and(|source| source.is::<http_body_util::LengthLimitError>()) {
+        if source.is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>) {
             too_large(most)
         } else {
             Problem::bad("body_invalid", format!("the picture broke off: {error}"))
