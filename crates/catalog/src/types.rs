@@ -92,7 +92,7 @@ pub enum AnalysisState {
     Done {
         /// Model and its version, such as `PP-OCRv6_small` or `cn-clip/ViT-B-16@int8`.
         model: String,
-        /// Milliseconds since 1970.
+        /// When it was done.
         #[serde(rename = "at", serialize_with = "rfc3339")]
         #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
         at_ms: i64,
@@ -105,7 +105,7 @@ pub enum AnalysisState {
         code: String,
         /// The error in one line.
         message: String,
-        /// Milliseconds since 1970.
+        /// When it failed.
         #[serde(rename = "at", serialize_with = "rfc3339")]
         #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
         at_ms: i64,
