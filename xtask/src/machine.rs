@@ -27,6 +27,8 @@ pub(crate) enum Need {
     Fronts,
     /// Assembles the fast paths of the JPEG decoder; without it the decoder is slower.
     Assembler,
+    /// Packs what is given away.
+    Packer,
 }
 
 impl Need {
@@ -42,6 +44,7 @@ impl Need {
             Self::LoadGenerator => "wrk",
             Self::Fronts => "nginx-light caddy",
             Self::Assembler => "nasm",
+            Self::Packer => "zstd binutils",
         }
     }
 
@@ -64,6 +67,7 @@ impl Need {
             Self::LoadGenerator => works("sh", &["-c", "command -v wrk"]),
             Self::Fronts => works("nginx", &["-v"]) && works("caddy", &["version"]),
             Self::Assembler => works("nasm", &["-v"]),
+            Self::Packer => works("zstd", &["--version"]) && works("objcopy", &["--version"]),
         }
     }
 

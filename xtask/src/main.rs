@@ -4,13 +4,16 @@ mod attack;
 mod bench;
 mod catalogue;
 mod clip;
+mod compile;
 mod demo;
 mod deny;
+mod dist;
 mod drill;
 mod forwarding;
 mod fuzz;
 mod http;
 mod machine;
+mod metadata;
 mod predict;
 mod process;
 mod proxy;
@@ -39,6 +42,8 @@ struct Arguments {
 enum Chore {
     /// Build the program and read the text of a picture that comes with the project.
     Demo(demo::Arguments),
+    /// Make a folder that is ready to run without a network, pack it, and try it in an empty root.
+    Dist(dist::Arguments),
     /// Format, lints, documentation, dependencies and all tests, as continuous integration runs them.
     Test(test::Arguments),
     /// Compare speed, memory and accuracy with other programs.
@@ -64,6 +69,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Arguments::parse().chore {
         Chore::Demo(arguments) => demo::run(&arguments),
+        Chore::Dist(arguments) => dist::run(&arguments),
         Chore::Test(arguments) => test::run(&arguments),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::CheckCnclip(arguments) => clip::check(&arguments),

@@ -17,6 +17,13 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::workspace());
+    // What cargo tells this program of its own package. Build scripts (ring's) look at that, and all that depends on them would be
+    // compiled once more than by a cargo that was called by hand.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|head| name.to_string_lossy().starts_with(head)) {
+            command.env_remove(name);
+        }
+    }
     command
 }
 

@@ -16,11 +16,12 @@ mod sqlite;
 mod store;
 pub mod text;
 mod types;
+pub mod view;
 
 pub use postgres::{PostgresConfig, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use store::{Counts, Filter, Person, Scored, Store, StoreError, TextExpr};
 pub use types::{
     AnalysisKind, AnalysisState, Asset, AssetId, ContentHash, FaceRecord, FileRecord, Finding, Outcome,
-    PersonId, Properties, TextLine, unit,
+    PersonFace, PersonId, Properties, TextLine, UnassignedFace, unit,
 };

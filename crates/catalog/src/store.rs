@@ -4,7 +4,8 @@
 use async_trait::async_trait;
 
 use crate::{
-    AnalysisKind, Asset, AssetId, FaceRecord, FileRecord, Outcome, PersonId, Properties,
+    AnalysisKind, Asset, AssetId, FaceRecord, FileRecord, Outcome, PersonFace, PersonId, Properties,
+    UnassignedFace,
     search::Source,
     text::{is_word, normalized},
 };
@@ -114,11 +115,12 @@ pub struct Person {
     pub name: String,
     /// Faces of this person.
     pub faces: u64,
+    /// Pictures with such a face.
+    pub pictures: u64,
 }
 
 /// Counts, for progress and status pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Assets.
     pub assets: u64,
@@ -177,8 +179,8 @@ pub trait Store: Source {
     /// Marks everything done by another model as never done; returns how many.
     async fn forget_other_models(&self, kind: AnalysisKind, model: &str) -> Result<u64, StoreError>;
 
-    /// Marks everything that failed as never done; returns how many.
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError>;
+    /// Marks everything that failed, or failed with this code, as never done; returns how many.
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError>;
 
     /// Assets for which one of `kinds` was never done, after `after` in the order of numbers, at most `limit`.
     async fn pending(
@@ -216,23 +218,41 @@ pub trait Store: Source {
     /// Everybody who has a face or a name, largest group first.
     async fn people(&self) -> Result<Vec<Person>, StoreError>;
 
-    /// Faces of `model` that belong to nobody yet, with their asset and place in it, after `after`, at most `limit`.
+    /// Those of `people` that there are, largest group first.
+    async fn people_of(&self, people: &[PersonId]) -> Result<Vec<Person>, StoreError>;
+
+    /// For each of `people` the faces that show them best, large and sure ones, at most `each`. Of many faces, those of the pictures that
+    /// came last are looked at.
+    async fn portraits(&self, people: &[PersonId], each: usize) -> Result<Vec<Vec<PersonFace>>, StoreError>;
+
+    /// A person's faces, those of the newest pictures first, after `after`, at most `limit`. Nothing comes after an asset that is gone.
+    async fn faces_of(
+        &self,
+        person: PersonId,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<PersonFace>, StoreError>;
+
+    /// Faces of `model` that belong to nobody yet, in the order of their assets and places, after `after`, at most `limit`.
     async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
-    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError>;
+    ) -> Result<Vec<UnassignedFace>, StoreError>;
 
-    /// The faces of `model` most like `embedding` that belong to somebody, best first, at most `limit`: person and cosine.
+    /// The faces of `model` most like `embedding` that belong to somebody, but for those of `without`, best first, at most `limit`: person
+    /// and cosine.
     async fn similar_people(
         &self,
         model: &str,
         embedding: &[f32],
+        without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError>;
 
-    /// Says whose a face is; `None` makes a new person. Returns the person, or none if there is no such face or person.
+    /// Says whose a face probably is; `None` makes a new person. Returns the person, or none if there is no such face or person, or if
+    /// somebody [said otherwise](Self::reject).
     async fn assign(
         &self,
         id: AssetId,
@@ -240,8 +260,24 @@ pub trait Store: Source {
         person: Option<PersonId>,
     ) -> Result<Option<PersonId>, StoreError>;
 
-    /// Names a person; false if there is no such person.
-    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError>;
+    /// Does what [`Self::assign`] does, as a person's word: what was said otherwise before does not hold any more.
+    async fn assign_by_hand(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError>;
+
+    /// Takes a face from a person, for good: whatever finds it anew, it does not become that person's again but
+    /// [by hand](Self::assign_by_hand). False if there is no such face of this person.
+    async fn reject(&self, id: AssetId, face: usize, person: PersonId) -> Result<bool, StoreError>;
+
+    /// Makes `others` the same person as `keep`, who keeps number and name, or takes the first name of `others` for want of one. A face
+    /// that was [taken](Self::reject) from one of them belongs to none of them. None if one of them is nobody.
+    async fn merge_people(&self, keep: PersonId, others: &[PersonId]) -> Result<Option<Person>, StoreError>;
+
+    /// Gives people a name, all or none; false if one of them is nobody.
+    async fn name_people(&self, people: &[PersonId], name: &str) -> Result<bool, StoreError>;
 
     /// Persons called so, whatever the case.
     async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError>;

@@ -1,8 +1,10 @@
 //! What the catalogue holds, as plain data.
 use serde::{Deserialize, Serialize};
 
+use crate::view::rfc3339;
+
 /// Number of an asset in its store; never given twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AssetId(pub i64);
 
 /// Number of a group of faces that are one person.
@@ -14,7 +16,7 @@ pub struct PersonId(pub i64);
 pub type ContentHash = [u8; 32];
 
 /// Where a file lies and how to tell whether it changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileRecord {
     /// Absolute path. Paths that are not UTF-8 are not indexed.
     pub path: String,
@@ -27,7 +29,7 @@ pub struct FileRecord {
 }
 
 /// What the header of a picture or video tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Properties {
     /// Pixels, upright as EXIF says; none where the file could not be read.
     pub width: Option<u32>,
@@ -39,7 +41,7 @@ pub struct Properties {
 }
 
 /// A photo or video in the catalogue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Asset {
     /// Its number.
     pub id: AssetId,
@@ -79,7 +81,7 @@ impl AnalysisKind {
 }
 
 /// How far one kind of analysis of one asset is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase", tag = "state")]
 pub enum AnalysisState {
@@ -90,7 +92,9 @@ pub enum AnalysisState {
     Done {
         /// Model and its version, such as `PP-OCRv6_small` or `cn-clip/ViT-B-16@int8`.
         model: String,
-        /// Milliseconds since 1970.
+        /// When it was done.
+        #[serde(rename = "at", serialize_with = "rfc3339")]
+        #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
         at_ms: i64,
     },
     /// Tried, and failed for good.
@@ -101,13 +105,15 @@ pub enum AnalysisState {
         code: String,
         /// The error in one line.
         message: String,
-        /// Milliseconds since 1970.
+        /// When it failed.
+        #[serde(rename = "at", serialize_with = "rfc3339")]
+        #[cfg_attr(feature = "schema", schema(value_type = String, format = DateTime))]
         at_ms: i64,
     },
 }
 
 /// A line of text in a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct TextLine {
     /// What it says.
@@ -122,10 +128,9 @@ pub struct TextLine {
 }
 
 /// A face in a picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FaceRecord {
     /// Left, top, right, bottom as fractions of the upright picture.
-    #[serde(rename = "box")]
     pub corners: [f32; 4],
     /// Confidence, 0 to 1.
     pub score: f32,
@@ -133,6 +138,32 @@ pub struct FaceRecord {
     pub embedding: Vec<f32>,
     /// Whose face, once grouped.
     pub person: Option<PersonId>,
+}
+
+/// A face that belongs to nobody yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnassignedFace {
+    /// Its picture.
+    pub asset: AssetId,
+    /// Its place among the picture's faces.
+    pub place: usize,
+    /// Unit vector of the recogniser.
+    pub embedding: Vec<f32>,
+    /// Persons whose it is not, as somebody said.
+    pub not: Vec<PersonId>,
+}
+
+/// Where a face of a person is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PersonFace {
+    /// Its picture.
+    pub asset: AssetId,
+    /// Its place among the picture's faces.
+    pub place: usize,
+    /// Left, top, right, bottom as fractions of the upright picture.
+    pub corners: [f32; 4],
+    /// Confidence, 0 to 1.
+    pub score: f32,
 }
 
 /// The vector scaled to length 1, as the catalogue keeps vectors; one without a direction stays as it is.

@@ -187,6 +187,15 @@ impl Router {
     }
 }
 
+impl Router {
+    /// Is it this process that gets a task of this route first, as things are?
+    fn is_local(&self, route: &Route) -> bool {
+        let mut names = route.iter().flatten();
+        let first = names.find(|name| self.engines.get(*name).is_some_and(|member| member.is_up()));
+        first.is_some_and(|name| name == LOCAL)
+    }
+}
+
 impl Backend for Router {
     fn picture(&self, request: PictureRequest) -> AnswerFuture<'_, PictureAnswer> {
         Box::pin(async move {
@@ -211,6 +220,25 @@ impl Backend for Router {
 
     fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(self.ask_for_sentence(request))
+    }
+
+    fn sentence_at_hand(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
+        if self.is_local(self.routes.of(label::TEXTUAL, &request.model)) {
+            return self.local.sentence_at_hand(request);
+        }
+        self.sentence(request)
+    }
+
+    fn lacks(&self, task: PictureTask) -> AnswerFuture<'_, bool> {
+        if self.is_local(self.routes.of(task.label(), task.model())) {
+            return self.local.lacks(task);
+        }
+        // Nodes look after their networks themselves.
+        Box::pin(async { Ok(false) })
+    }
+
+    fn fetch(&self, task: PictureTask) -> AnswerFuture<'_, ()> {
+        self.local.fetch(task)
     }
 
     fn status(&self) -> EngineStatus {

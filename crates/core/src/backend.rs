@@ -1,6 +1,8 @@
 use std::{future::Future, pin::Pin};
 
-use crate::{EngineStatus, NodeStatus, PictureAnswer, PictureRequest, SentenceRequest, TaskError};
+use crate::{
+    EngineStatus, NodeStatus, PictureAnswer, PictureRequest, PictureTask, SentenceRequest, TaskError,
+};
 
 /// A reply on its way. Dropping it tells the backend that nobody waits any more.
 pub type AnswerFuture<'a, T, E = TaskError> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
@@ -12,6 +14,22 @@ pub trait Backend: Send + Sync + 'static {
 
     /// The vector of a sentence.
     fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>>;
+
+    /// The same for somebody who has something else to show: where a network would have to be fetched first, that is an error at once,
+    /// and it is fetched meanwhile, for the next one who asks.
+    fn sentence_at_hand(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
+        self.sentence(request)
+    }
+
+    /// Would an answer to this task have to wait until a network is fetched?
+    fn lacks(&self, _task: PictureTask) -> AnswerFuture<'_, bool> {
+        Box::pin(async { Ok(false) })
+    }
+
+    /// Has all fetched that this task takes, and waits for it.
+    fn fetch(&self, _task: PictureTask) -> AnswerFuture<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
 
     /// What it is doing right now. Returns at once.
     fn status(&self) -> EngineStatus;

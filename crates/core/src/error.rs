@@ -93,6 +93,8 @@ error_codes! {
     ModelImprecise,      "model_imprecise",       Model,   Server, false, 503;
     /// No room is left on the disk for a model or a library.
     DiskFull,            "disk_full",             Model,   Server, false, 507;
+    /// A program that decodes such pictures is missing on the machine.
+    DecoderMissing,      "decoder_missing",       Setup,   Server, false, 415;
     /// The ONNX Runtime library is missing or too old.
     RuntimeUnavailable,  "runtime_unavailable",   Machine, Server, false, 503;
     /// The configured accelerator cannot be used, and falling back is not allowed.

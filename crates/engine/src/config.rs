@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::runtime::Device;
-use viewfinder_models::{Progress, Step, StoreConfig};
+use viewfinder_models::{Asked, Progress, Step, StoreConfig};
 
 use crate::OnRequest;
 
@@ -80,20 +80,34 @@ impl EngineConfig {
 pub struct LogProgress;
 
 impl Progress for LogProgress {
+    fn ask(&self, asked: &Asked<'_>) {
+        let Asked { file, total, source, next, .. } = *asked;
+        tracing::info!(file, bytes = total, source, next, "fetching");
+    }
+
     fn begin(&self, step: Step, file: &str, total: Option<u64>) {
         match step {
-            Step::Fetch => tracing::info!(file, bytes = total, "fetching"),
+            // That was said when it was asked for.
+            Step::Fetch => tracing::debug!(file, bytes = total, "arriving"),
             Step::Convert => tracing::info!(file, bytes = total, "converting"),
         }
     }
 
     fn advance(&self, _bytes: u64) {}
 
+    fn pause(&self, reason: &str) {
+        tracing::info!(reason, "waiting");
+    }
+
     fn end(&self, result: Result<(), &str>) {
         match result {
             Ok(()) => tracing::info!("done"),
-            Err(reason) => tracing::warn!(reason, "failed"),
+            Err(reason) => tracing::debug!(reason, "failed"),
         }
+    }
+
+    fn left(&self, source: &str, reason: &str) {
+        tracing::warn!(source, reason, "a source did not deliver");
     }
 }
 

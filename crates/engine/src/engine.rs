@@ -1,5 +1,5 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     num::NonZero,
     path::Path,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -65,6 +65,8 @@ struct Inner {
     gate: DownloadPolicy,
     /// Networks that no source delivered, and when that was found out.
     undelivered: Mutex<HashMap<Key, (Instant, TaskError)>>,
+    /// Networks that are fetched while nobody waits for them.
+    fetching: Mutex<HashSet<Key>>,
 }
 
 /// A model that could not be fetched is not tried again for so long: each try costs its sources' time-outs, and
@@ -93,6 +95,7 @@ impl Engine {
             model_bytes,
             gate,
             undelivered: Mutex::default(),
+            fetching: Mutex::default(),
             config,
             store,
             cores,
@@ -151,6 +154,60 @@ impl Engine {
             blocking(move || inner.network(&name, Role::Textual, CLIP)).await?
         };
         self.queue_sentence(request, network)?.await.unwrap_or_else(|_| Err(self.lost()))
+    }
+
+    /// As [`Engine::sentence`], but a network that is not here is an error at once, and fetched meanwhile.
+    pub async fn sentence_at_hand(&self, request: SentenceRequest) -> Result<Vec<f32>, TaskError> {
+        let key = (self.inner.resolve(&request.model), Role::Textual);
+        if self.inner.loaded(&key.0, key.1, CLIP).is_none() {
+            let (inner, wanted) = (Arc::clone(&self.inner), key.clone());
+            if blocking(move || Ok(inner.would_wait(&wanted))).await? {
+                self.fetch_meanwhile(key.clone())?;
+                let message = format!("{} is being fetched and is not here yet", key.0);
+                return Err(TaskError::new(ErrorCode::ModelUnavailable, message));
+            }
+        }
+        self.sentence(request).await
+    }
+
+    /// Starts a thread that fetches a network's files, unless there is one.
+    fn fetch_meanwhile(&self, key: Key) -> Result<(), TaskError> {
+        let fetching = |inner: &Inner, change: fn(&mut HashSet<Key>, Key) -> bool, key| {
+            change(&mut inner.fetching.lock().unwrap_or_else(PoisonError::into_inner), key)
+        };
+        if !fetching(&self.inner, HashSet::insert, key.clone()) {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        let fetch = move || {
+            if let Err(error) = inner.files(&key) {
+                tracing::warn!(%error, model = key.0, "a model could not be fetched");
+            }
+            fetching(&inner, |keys, key| keys.remove(&key), key);
+        };
+        let started = std::thread::Builder::new().name("fetch".to_owned()).spawn(fetch);
+        started.map(drop).map_err(|error| TaskError::new(ErrorCode::Internal, format!("no threads: {error}")))
+    }
+
+    /// Would an answer to this task have to wait for a download?
+    pub async fn lacks(&self, task: PictureTask) -> Result<bool, TaskError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            Ok(inner.needs(&task).any(|(name, need)| {
+                inner.loaded(&name, need.role, need.families).is_none()
+                    && inner.would_wait(&(name, need.role))
+            }))
+        })
+        .await
+    }
+
+    /// Fetches the files that a task takes.
+    pub async fn fetch(&self, task: PictureTask) -> Result<(), TaskError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            inner.needs(&task).try_for_each(|(name, need)| inner.files(&(name, need.role)).map(drop))
+        })
+        .await
     }
 
     /// As [`Engine::sentence`], for callers without async.
@@ -421,13 +478,26 @@ impl Inner {
         }
     }
 
+    /// Would asking for a network's files take a download, as far as is known?
+    fn would_wait(&self, key: &Key) -> bool {
+        self.just_failed(key).is_none()
+            && self.gate.check(&self.store, &key.0, key.1).is_ok()
+            && self.store.would_fetch(&key.0, key.1)
+    }
+
+    /// Why a network was not delivered a moment ago.
+    fn just_failed(&self, key: &Key) -> Option<TaskError> {
+        let undelivered = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let (when, error) = undelivered.get(key)?;
+        let holds = when.elapsed() < UNDELIVERED_PAUSE || error.code == ErrorCode::ModelImprecise;
+        holds.then(|| error.clone())
+    }
+
     /// A network's files, fetched if need be, unless that failed a moment ago.
     fn files(&self, key: &Key) -> Result<ModelFiles, TaskError> {
         let undelivered = || self.undelivered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((when, error)) = undelivered().get(key)
-            && (when.elapsed() < UNDELIVERED_PAUSE || error.code == ErrorCode::ModelImprecise)
-        {
-            return Err(error.clone());
+        if let Some(error) = self.just_failed(key) {
+            return Err(error);
         }
         self.gate.check(&self.store, &key.0, key.1)?;
         let files = match self.store.files(&key.0, key.1, &*self.config.progress) {
@@ -569,6 +639,18 @@ impl Backend for Engine {
 
     fn sentence(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
         Box::pin(Engine::sentence(self, request))
+    }
+
+    fn sentence_at_hand(&self, request: SentenceRequest) -> AnswerFuture<'_, Vec<f32>> {
+        Box::pin(Engine::sentence_at_hand(self, request))
+    }
+
+    fn lacks(&self, task: PictureTask) -> AnswerFuture<'_, bool> {
+        Box::pin(Engine::lacks(self, task))
+    }
+
+    fn fetch(&self, task: PictureTask) -> AnswerFuture<'_, ()> {
+        Box::pin(Engine::fetch(self, task))
     }
 
     fn status(&self) -> EngineStatus {

@@ -16,4 +16,4 @@ mod variant;
 pub use config::{EngineConfig, LogProgress};
 pub use engine::{Engine, SharedDump, runtime_flavour};
 pub use on_request::OnRequest;
-pub use variant::{LEAST_COSINE, MadeVariant};
+pub use variant::{LEAST_COSINE, MadeVariant, sample_pictures};

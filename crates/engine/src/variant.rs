@@ -135,6 +135,15 @@ fn vectors(runtime: &Runtime, files: &ModelFiles) -> Result<Vec<Vec<f32>>, TaskE
     Ok(vectors?)
 }
 
+/// Three encoded pictures that come with the program, to time work on: a portrait, a page with letters, flowers.
+pub fn sample_pictures() -> [&'static [u8]; 3] {
+    [
+        include_bytes!("samples/portrait.jpg"),
+        include_bytes!("samples/letters.jpg"),
+        include_bytes!("samples/flowers.jpg"),
+    ]
+}
+
 /// Photos, prints and screens, as `samples/README.md` lists them.
 fn pictures() -> Result<Vec<RgbImage>, TaskError> {
     const FILES: [&[u8]; 8] = [

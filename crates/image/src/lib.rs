@@ -20,6 +20,6 @@ pub mod rotate;
 pub mod warp;
 
 pub use crop::crop;
-pub use decode::{DecodeError, Decoded, Format, Header, Limits, decode, header};
+pub use decode::{DecodeError, Decoded, Format, Header, Limits, decode, header, is_raw};
 pub use orientation::Orientation;
 pub use raster::RgbImage;

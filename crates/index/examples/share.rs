@@ -29,7 +29,7 @@ struct Count(AtomicU64);
 
 impl Listener for Count {
     fn tell(&self, event: Event) {
-        if matches!(event, Event::Analysed) {
+        if matches!(event, Event::Analysed { .. }) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -1,6 +1,6 @@
 //! What was never analysed, asked of the engines and recorded.
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -12,9 +12,8 @@ use tokio::{
     time::sleep,
 };
 use tokio_util::sync::CancellationToken;
-use viewfinder_catalog::{
-    AnalysisKind, AnalysisState, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store,
-};
+use tracing::Instrument as _;
+use viewfinder_catalog::{AnalysisKind, Asset, AssetId, FileRecord, Finding, Outcome, Properties, Store};
 use viewfinder_core::{
     Alpha, Backend, DecodeRules, ErrorCode, ErrorScope, PictureAnswer, PictureRequest, PictureTask,
     TaskError, ocr,
@@ -22,15 +21,15 @@ use viewfinder_core::{
 
 use crate::{
     Event, FileKind, IndexError, Listener, Pictures, Problems,
+    arrivals::Arrivals,
     found::finding,
+    queue::{AssetQueue, Next},
     record::{AnalysedFile, write},
-    retry::retry,
     source::Unread,
+    tally::Tally,
     tools::Converted,
 };
 
-/// Assets read from the catalogue at a time.
-const PAGE: usize = 64;
 /// While folders are still being compared with the catalogue, it is asked so often whether there is more.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Bytes of all files in work at once.
@@ -99,7 +98,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn holds(&self, asset: &Asset) -> bool {
+    pub(crate) fn holds(&self, asset: &Asset) -> bool {
         match self {
             Self::All => true,
             Self::Folders(folders) => {
@@ -135,24 +134,25 @@ pub struct Analysed {
     /// What could not be analysed, and why.
     pub problems: Problems,
     /// Kinds that were left out because their model or their engine could not be had, and why.
-    pub left_out: HashMap<AnalysisKind, String>,
+    pub left_out: HashMap<AnalysisKind, TaskError>,
 }
 
 /// Everything a job needs.
-struct Context {
-    analysis: Analysis,
-    backend: Arc<dyn Backend>,
-    listener: Arc<dyn Listener>,
+pub(crate) struct Context {
+    pub(crate) analysis: Analysis,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) listener: Arc<dyn Listener>,
     bytes: Semaphore,
 }
 
 /// How one asset's job ended.
-struct Ended {
-    path: String,
-    done: Option<AnalysedFile>,
-    changed: bool,
+pub(crate) struct Ended {
+    pub(crate) asset: AssetId,
+    pub(crate) path: String,
+    pub(crate) done: Option<AnalysedFile>,
+    pub(crate) changed: bool,
     /// Troubles that are not recorded: code and message.
-    troubles: Vec<(String, String)>,
+    pub(crate) troubles: Vec<(String, String)>,
     /// Kinds that no picture can get.
     missing: Vec<(AnalysisKind, TaskError)>,
 }
@@ -174,8 +174,9 @@ pub(crate) async fn analyse(
     };
     let context =
         Arc::new(Context { analysis, backend, listener, bytes: Semaphore::new(HELD_BYTES as usize) });
-    let mut feed = AssetQueue::new(Arc::clone(&context), store, stop.clone(), complete);
-    let result = run(&context, &mut feed, stop, sender).await;
+    let (ready, arrivals) = Arrivals::start(&context).await;
+    let mut feed = AssetQueue::new(Arc::clone(&context), ready, store, stop.clone(), complete);
+    let result = run(&context, &mut feed, arrivals, stop, sender).await;
     let written = writer.await.map_err(|error| IndexError::Internal(error.to_string()))?;
     // If the catalogue failed, that is why the rest ended.
     written?;
@@ -185,16 +186,22 @@ pub(crate) async fn analyse(
 async fn run(
     context: &Arc<Context>,
     feed: &mut AssetQueue,
+    mut arrivals: Arrivals,
     stop: &CancellationToken,
     sender: mpsc::UnboundedSender<AnalysedFile>,
 ) -> Result<Analysed, IndexError> {
-    let mut analysed = Analysed::default();
+    let mut tally = Tally::default();
     let mut jobs = JoinSet::new();
     loop {
+        feed.awaited = arrivals.waiting().to_vec();
         let mut later = false;
         while jobs.len() < context.places() {
             match feed.next().await? {
-                Next::Asset(asset, kinds) => drop(jobs.spawn(job(Arc::clone(context), *asset, kinds))),
+                Next::Asset(asset, kinds) => {
+                    // What is logged on the way names the file.
+                    let span = tracing::warn_span!("file", path = ?asset.file.path);
+                    drop(jobs.spawn(job(Arc::clone(context), *asset, kinds).instrument(span)));
+                }
                 Next::Later => {
                     later = true;
                     break;
@@ -202,55 +209,47 @@ async fn run(
                 Next::Nothing => break,
             }
         }
-        if jobs.is_empty() && !later {
-            return Ok(analysed);
+        if jobs.is_empty() && !later && arrivals.waiting().is_empty() {
+            return Ok(tally.analysed);
         }
         tokio::select! {
             Some(ended) = jobs.join_next() => {
                 let ended = ended.map_err(|error| IndexError::Internal(error.to_string()))?;
                 for (kind, error) in &ended.missing {
-                    if error.code.scope() == ErrorScope::Machine {
-                        return Err(error.clone().into());
-                    }
+                    tally.leave_out(*kind, error, context)?;
                     feed.leave_out(*kind);
-                    analysed.left_out.entry(*kind).or_insert_with(|| {
-                        context.listener.tell(Event::LeftOut { kind: *kind, reason: error.to_string() });
-                        error.to_string()
-                    });
                 }
-                if !analysed.take(ended, &sender) {
-                    return Ok(analysed);
+                let (again, goes_on) = tally.take(ended, &sender);
+                if !goes_on {
+                    return Ok(tally.analysed);
                 }
-                context.listener.tell(Event::Analysed);
+                context.listener.tell(Event::Analysed { again });
             }
+            (kind, fetched) = arrivals.next(), if !arrivals.waiting().is_empty() => match fetched {
+                Err(error) if matches!(error.code.scope(), ErrorScope::Model | ErrorScope::Machine) => {
+                    tally.leave_out(kind, &error, context)?;
+                }
+                // Whatever else is wrong, a picture will tell.
+                _ => context.listener.tell(Event::Waiting { files: feed.take_up(kind) }),
+            },
             () = sleep(LOOK_AGAIN), if later => {}
-            () = stop.cancelled() => return Ok(analysed),
+            () = stop.cancelled() => return Ok(tally.analysed),
         }
-    }
-}
-
-impl Analysed {
-    /// Counts an end and hands on what there is to record. False if nobody records any more.
-    fn take(&mut self, ended: Ended, sender: &mpsc::UnboundedSender<AnalysedFile>) -> bool {
-        for (code, message) in ended.troubles {
-            self.problems.add(&code, &ended.path, message);
-        }
-        self.changed += u64::from(ended.changed);
-        let Some(done) = ended.done else { return true };
-        let mut failed = false;
-        for outcome in &done.outcomes {
-            if let Finding::Failure { kind, code, message } = &outcome.finding {
-                failed = true;
-                self.problems.add(code, &ended.path, format!("{}: {message}", kind.as_str()));
-            }
-        }
-        self.done += 1;
-        self.failed += u64::from(failed);
-        sender.send(done).is_ok()
     }
 }
 
 impl Context {
+    /// What is wanted, text first.
+    pub(crate) fn kinds(&self) -> Vec<AnalysisKind> {
+        let wanted = |kind: &AnalysisKind| self.analysis.kinds.contains(kind);
+        AnalysisKind::ALL.into_iter().filter(wanted).collect()
+    }
+
+    /// What the backend is asked for a kind.
+    pub(crate) fn task(&self, kind: AnalysisKind) -> PictureTask {
+        self.analysis.models.task(kind)
+    }
+
     /// Pictures that may be in flight.
     fn places(&self) -> usize {
         let nodes = self.backend.nodes().iter().filter(|node| node.up).count();
@@ -258,104 +257,17 @@ impl Context {
     }
 }
 
-/// What comes next.
-enum Next {
-    Asset(Box<Asset>, Vec<AnalysisKind>),
-    /// Nothing yet.
-    Later,
-    /// Nothing any more.
-    Nothing,
-}
-
-/// Assets that wait, each once in a run, or once more if its file changed meanwhile.
-///
-/// The catalogue is gone through by number, again and again while it still grows: a changed file keeps its number.
-struct AssetQueue {
-    context: Arc<Context>,
-    store: Arc<dyn Store>,
-    stop: CancellationToken,
-    complete: watch::Receiver<bool>,
-    kinds: Vec<AnalysisKind>,
-    queue: VecDeque<Asset>,
-    /// By number, size and time.
-    taken: HashSet<(AssetId, u64, i64)>,
-    after: Option<AssetId>,
-    /// Was the catalogue complete when this pass began?
-    last_pass: bool,
-    exhausted: bool,
-}
-
-impl AssetQueue {
-    fn new(
-        context: Arc<Context>,
-        store: Arc<dyn Store>,
-        stop: CancellationToken,
-        complete: watch::Receiver<bool>,
-    ) -> Self {
-        Self {
-            kinds: context.analysis.kinds.clone(),
-            last_pass: is_complete(&complete),
-            context,
-            store,
-            stop,
-            complete,
-            queue: VecDeque::new(),
-            taken: HashSet::new(),
-            after: None,
-            exhausted: false,
-        }
-    }
-
-    fn leave_out(&mut self, kind: AnalysisKind) {
-        self.kinds.retain(|other| *other != kind);
-    }
-
-    async fn next(&mut self) -> Result<Next, IndexError> {
-        loop {
-            while let Some(asset) = self.queue.pop_front() {
-                let waits = |kind: &AnalysisKind| asset.states[*kind as usize] == AnalysisState::Never;
-                let kinds: Vec<_> = self.kinds.iter().copied().filter(waits).collect();
-                let version = (asset.id, asset.file.size, asset.file.modified_ns);
-                if !kinds.is_empty() && self.taken.insert(version) {
-                    return Ok(Next::Asset(Box::new(asset), kinds));
-                }
-            }
-            if self.exhausted || self.kinds.is_empty() {
-                return Ok(Next::Nothing);
-            }
-            if !self.fill().await? {
-                return Ok(Next::Later);
-            }
-        }
-    }
-
-    /// Reads on. False if a pass ended that will not be the last.
-    async fn fill(&mut self) -> Result<bool, IndexError> {
-        let pending = || self.store.pending(&self.kinds, self.after, PAGE);
-        let page = retry(&self.stop, &*self.context.listener, pending).await?;
-        let more = page.len() == PAGE;
-        self.after = page.last().map(|asset| asset.id);
-        let scope = &self.context.analysis.scope;
-        self.queue.extend(page.into_iter().filter(|asset| scope.holds(asset)));
-        if more {
-            return Ok(true);
-        }
-        self.after = None;
-        self.exhausted = self.last_pass;
-        self.last_pass = is_complete(&self.complete);
-        Ok(self.exhausted || self.last_pass || !self.queue.is_empty())
-    }
-}
-
-/// Also if whoever would say so is gone.
-fn is_complete(complete: &watch::Receiver<bool>) -> bool {
-    *complete.borrow() || complete.has_changed().is_err()
-}
-
 /// One asset.
 async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> Ended {
     let path = asset.file.path.clone();
-    let mut ended = Ended { path, done: None, changed: false, troubles: Vec::new(), missing: Vec::new() };
+    let mut ended = Ended {
+        asset: asset.id,
+        path,
+        done: None,
+        changed: false,
+        troubles: Vec::new(),
+        missing: Vec::new(),
+    };
     let bytes = match FileKind::of_name(std::path::Path::new(&asset.file.path)) {
         Some(FileKind::Video) => FRAME_BYTES,
         _ => asset.file.size,
@@ -371,7 +283,6 @@ async fn job(context: Arc<Context>, asset: Asset, kinds: Vec<AnalysisKind>) -> E
     match read {
         Err(error) => ended.troubles = trouble(ErrorCode::Internal.as_str(), error.to_string()),
         Ok(Err(Unread::Changed)) => ended.changed = true,
-        Ok(Err(Unread::Lacking(message))) => ended.troubles = trouble("decoder_missing", message),
         Ok(Err(Unread::Unreadable(message))) => ended.troubles = trouble("file_unreadable", message),
         Ok(Err(Unread::Bad { code, message })) => {
             let error = TaskError::new(code, message);

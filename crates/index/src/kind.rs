@@ -1,7 +1,9 @@
 //! What a file is, and so who can decode it.
 use std::path::Path;
 
-use crate::content::of_content;
+use viewfinder_image::is_raw;
+
+use crate::content::{HEAD, of_content};
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,6 +47,14 @@ impl FileKind {
             return named;
         }
         of_content(head).or(named)
+    }
+
+    /// By the content alone, of a whole file that comes without a name.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        match of_content(&bytes[..bytes.len().min(HEAD)]) {
+            Some(Self::Picture) if is_raw(bytes) => Some(Self::Raw),
+            kind => kind,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 use std::collections::HashMap;
 
 use tokio_util::sync::CancellationToken;
-use viewfinder_catalog::{AssetId, PersonId, Store, StoreError};
+use viewfinder_catalog::{AssetId, PersonId, Store, StoreError, UnassignedFace};
 
 /// Faces read from the catalogue at a time.
 const PAGE: usize = 256;
@@ -22,7 +22,7 @@ pub struct Grouped {
 ///
 /// Of the five known faces most like it, those with a cosine of at least `least` vote, each with its cosine, and the person
 /// with the most wins; so a single face in the wrong group does not draw more after it. Without a vote the face begins a
-/// person. Faces are taken in the order of their assets, so the same faces give the same groups.
+/// person. Whoever a face is not, as somebody said, has no say. Faces are taken in the order of their assets, so the same faces give the same groups.
 pub(crate) async fn group(
     store: &dyn Store,
     model: &str,
@@ -34,12 +34,13 @@ pub(crate) async fn group(
     loop {
         let page = store.unassigned_faces(model, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(grouped) };
-        after = Some((last.0, last.1));
-        for (asset, place, embedding) in page {
+        after = Some((last.asset, last.place));
+        for UnassignedFace { asset, place, embedding, not } in page {
             if stop.is_cancelled() {
                 return Ok(grouped);
             }
-            let person = elect(&store.similar_people(model, &embedding, NEIGHBOURS).await?, least);
+            let similar = store.similar_people(model, &embedding, &not, NEIGHBOURS).await?;
+            let person = elect(&similar, least);
             // A face that is gone by now has nobody to count it for.
             if store.assign(asset, place, person).await?.is_some() {
                 match person {

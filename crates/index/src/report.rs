@@ -10,13 +10,16 @@ pub enum Event {
         /// Pictures and videos found.
         files: u64,
     },
-    /// So many more files wait for their analysis.
+    /// So many more files wait for their analysis, or wait again, for a kind whose network has come.
     Waiting {
         /// Files.
         files: u64,
     },
     /// A file's analysis ended, one way or the other.
-    Analysed,
+    Analysed {
+        /// Did it end before, with other kinds, whose networks were here earlier?
+        again: bool,
+    },
     /// Nobody can take work at the moment; it goes on by itself.
     Paused {
         /// Why, in one line.

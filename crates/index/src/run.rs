@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, Store, StoreError};
-use viewfinder_core::Backend;
+use viewfinder_core::{Backend, ErrorCode};
 
 use crate::{
     Analysed, Analysis, Grouped, IndexError, Listener, Models, Scan, Scanned, analyse::analyse,
@@ -72,6 +72,20 @@ pub async fn prepare(
         retry(stop, listener, || store.forget_other_models(*kind, models.of(*kind))).await?;
     }
     while !stop.is_cancelled() && retry(stop, listener, || store.refresh_text(TEXTS)).await? > 0 {}
+    Ok(())
+}
+
+/// Makes what failed for want of a program wait again: it may be installed by now.
+pub async fn take_up_undecoded(
+    kinds: &[AnalysisKind],
+    store: &dyn Store,
+    stop: &CancellationToken,
+    listener: &dyn Listener,
+) -> Result<(), StoreError> {
+    let code = Some(ErrorCode::DecoderMissing.as_str());
+    for kind in kinds {
+        retry(stop, listener, || store.forget_failures(*kind, code)).await?;
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::Asset;
-use viewfinder_core::ErrorCode;
+use viewfinder_core::{ErrorCode, TaskError};
 use viewfinder_files::{Links, OpenError, open};
 use viewfinder_programs::ProgramError;
 
@@ -29,11 +29,9 @@ use crate::{
 pub enum Unread {
     /// It is not there, or not as the catalogue knows it: the next run will see what became of it.
     Changed,
-    /// No program on this machine decodes it.
-    Lacking(String),
     /// It is there and cannot be read now.
     Unreadable(String),
-    /// Nothing will ever come of these bytes.
+    /// Nothing will come of these bytes, unless a missing program is installed.
     Bad {
         /// Stable code.
         code: ErrorCode,
@@ -64,16 +62,11 @@ impl From<OpenError> for Unread {
 
 impl From<ToolError> for Unread {
     fn from(error: ToolError) -> Self {
-        match error {
-            ToolError::Lacking(_) => Self::Lacking(error.to_string()),
-            ToolError::Program(ProgramError::Broken { .. }) => Self::Unreadable(error.to_string()),
-            ToolError::Program(ProgramError::TooLarge { .. }) => {
-                Self::Bad { code: ErrorCode::ImageTooManyBytes, message: error.to_string() }
-            }
-            ToolError::Refused { .. } | ToolError::Program(_) => {
-                Self::Bad { code: ErrorCode::ImageUndecodable, message: error.to_string() }
-            }
+        if let ToolError::Program(ProgramError::Broken { .. }) = error {
+            return Self::Unreadable(error.to_string());
         }
+        let TaskError { code, message, .. } = error.into();
+        Self::Bad { code, message }
     }
 }
 
@@ -166,11 +159,7 @@ impl Originals for Files {
             return Err(no_media());
         }
         let subject = Subject::new(path, &file);
-        let converted = match kind {
-            FileKind::Picture | FileKind::Heif => self.tools.heif(subject, self.max_bytes),
-            FileKind::Raw => self.tools.raw(subject, self.max_bytes),
-            FileKind::Video => self.tools.frame(subject, self.max_bytes),
-        }?;
+        let converted = self.tools.convert(kind, subject, self.max_bytes)?;
         // Where a program cannot be handed an open file, it opens the name by itself, which may lead to another file by now.
         if !cfg!(target_os = "linux") {
             check(&open(path, self.links)?, asset)?;

@@ -68,7 +68,8 @@ fn each_file(
 ) -> Result<(), String> {
     let unreadable = |error: &dyn std::fmt::Display| format!("unreadable archive: {error}");
     let file = BufReader::new(File::open(archive).map_err(|error| unreadable(&error))?);
-    if archive.to_string_lossy().ends_with(".tar.gz") {
+    let name = archive.to_string_lossy();
+    if name.ends_with(".tar.gz") || name.ends_with(".tgz") {
         let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(file));
         for entry in tar.entries().map_err(|error| unreadable(&error))? {
             let mut entry = entry.map_err(|error| unreadable(&error))?;

@@ -321,9 +321,17 @@ impl Catalogue {
                 Source::File { .. } | Source::HuggingFace { path: None, .. } => {
                     entry.family != Family::Runtime
                 }
-                Source::Pip { member: None, .. } => entry.family == Family::Runtime,
+                Source::Pip { member: None, .. } | Source::GitHub { member: None, .. } => {
+                    entry.family == Family::Runtime
+                }
                 _ => false,
             };
+            // What is opened as a library is known by its sum before it is opened.
+            if let (true, Source::GitHub { sha256, .. }) = (whole, source)
+                && !sha256.as_deref().is_some_and(is_sum)
+            {
+                return Err(format!("{source} needs `sha256`, 64 lower-case hex digits"));
+            }
             if !whole {
                 return Err(format!("{source} names one file; put it under the role it is for"));
             }
@@ -333,15 +341,20 @@ impl Catalogue {
             if entry.family == Family::Runtime {
                 return Err("a runtime has no roles".into());
             }
-            if let Some(sum) = &part.sha256
-                && (sum.len() != 64 || !sum.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
-            {
+            if part.sha256.as_deref().is_some_and(|sum| !is_sum(sum)) {
                 return Err(format!("the SHA-256 of {role} is not 64 lower-case hex digits"));
             }
             for source in &part.sources {
                 if matches!(source, Source::HuggingFace { path: None, .. } | Source::Pip { member: None, .. })
                 {
                     return Err(format!("{source} for {role} does not say which file"));
+                }
+                if let Source::GitHub { sha256, platform, .. } = source
+                    && (sha256.is_some() || platform.is_some())
+                {
+                    return Err(format!(
+                        "{source}: `sha256` and `platform` are for a runtime; {role} has its own sum"
+                    ));
                 }
             }
             if part.same_as.is_some() {
@@ -366,6 +379,11 @@ impl Catalogue {
         }
         Ok(())
     }
+}
+
+/// Is it a SHA-256 as this file writes them?
+fn is_sum(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -424,6 +442,13 @@ mod tests {
         refused(&format!("{head}sources = [{{ pip = \"p\" }}]\n"), "needs `version`");
         refused(&format!("{head}sources = [{{ file = \"a\", tag = \"b\" }}]\n"), "`tag` has no meaning");
         refused(&format!("{head}sources = [{{ tag = \"b\" }}]\n"), "exactly one of");
+        let library = "[[models]]\nname = \"x\"\nfamily = \"runtime\"\n";
+        let release = "github = \"o/n\", tag = \"v1\", asset = \"a.tgz\"";
+        refused(&format!("{library}sources = [{{ {release} }}]\n"), "needs `sha256`");
+        refused(
+            &format!("{head}[models.detection]\nsources = [{{ {release}, platform = \"linux-x86_64\" }}]\n"),
+            "are for a runtime",
+        );
         refused(&format!("{head}aliases = [\"buffalo_l\"]\nsources = [{{ file = \"a\" }}]\n"), "two models");
     }
 }

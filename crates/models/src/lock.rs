@@ -23,6 +23,15 @@ impl Lock {
         }
     }
 
+    /// The same; says so first if somebody else holds it.
+    pub(crate) fn wait_telling(root: &Path, name: &str, busy: impl FnOnce()) -> io::Result<Self> {
+        if let Some(lock) = Self::try_take(root, name) {
+            return Ok(lock);
+        }
+        busy();
+        Self::wait(root, name)
+    }
+
     /// Takes the lock if nobody holds it.
     pub(crate) fn try_take(root: &Path, name: &str) -> Option<Self> {
         let file = open(root, name).ok()?;

@@ -58,6 +58,16 @@ impl Manifest {
 
     /// Are all files there, unchanged? `thorough` sums every file; otherwise only those whose size or time changed.
     pub(crate) fn check(&self, folder: &Path, thorough: bool) -> Result<(), ModelError> {
+        let fresh = self.looked_at(folder, thorough)?;
+        if fresh.files != self.files {
+            // Only spares the next check its work; the folder may be read-only.
+            let _ = fresh.write(folder);
+        }
+        Ok(())
+    }
+
+    /// The same look, which writes nothing: the manifest as it should be by now.
+    pub(crate) fn looked_at(&self, folder: &Path, thorough: bool) -> Result<Self, ModelError> {
         let mut fresh = self.clone();
         for (name, record) in &self.files {
             let path = folder.join(name);
@@ -77,11 +87,7 @@ impl Manifest {
             }
             fresh.files.insert(name.clone(), Record { modified_ns, ..record.clone() });
         }
-        if fresh.files != self.files {
-            // Only spares the next check its work; the folder may be read-only.
-            let _ = fresh.write(folder);
-        }
-        Ok(())
+        Ok(fresh)
     }
 }
 

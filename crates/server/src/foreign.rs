@@ -29,10 +29,8 @@ const NO_PAGES: &str = "/api/v1/";
 const LOCAL: [&str; 7] = ["localhost", "local", "lan", "home", "home.arpa", "internal", "localdomain"];
 
 /// Lets requests through that are what they seem.
-pub(crate) async fn guard(State(names): State<Arc<[String]>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(names): State<Arc<[String]>>, request: Request, next: Next) -> Response {
     let Some(failure) = refusal(&request, &names) else { return next.run(request).await };
-    // The page could only ask for the same again.
-    request.headers_mut().remove(header::ACCEPT);
     let answer = routes::refuse(request.uri().path(), request.headers(), &failure);
     discard(request.into_body()).await;
     answer

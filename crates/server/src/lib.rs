@@ -5,7 +5,8 @@
 //! `observe` (id, span, log, metrics), shows the key of its address to `key` where there is one (`failed_attempts` slows
 //! guesses), is looked at by `foreign`, has its body read under limits by `body`, is understood by its protocol's
 //! module in `routes` with the types of `wire`, and is answered by a [`Backend`](viewfinder_core::Backend). `failure`
-//! holds every way this can go wrong; each protocol says it in its own shape, of which `refusal` has all. [`ledger`] keeps the tasks about
+//! holds every way this can go wrong; each protocol says it in its own shape, of which `refusal` has all, and `notice` says
+//! it to people. [`ledger`] keeps the tasks about
 //! pictures that failed for good. `stream` ends connections whose client is slow to fetch its answer; `log_limit`
 //! and `key_refusal_log` bound what requests write into the log.
 //!
@@ -29,6 +30,7 @@ pub mod ledger;
 mod log_limit;
 mod metric;
 mod multipart;
+mod notice;
 mod observe;
 mod refusal;
 mod routes;
@@ -41,6 +43,7 @@ pub use failed_attempts::FailedAttempts;
 pub use foreign::host_name;
 pub use key::{AddressKey, Admitted, BadKey, Key, guesses};
 pub use metric::install as install_metrics;
+pub use notice::{Notice, notice, wants_page};
 pub use routes::{ROUTES, operations, page_file};
 pub use server::Server;
 pub use stream::Peer;

@@ -35,6 +35,7 @@ impl Default for Contents {
 type Look = Box<dyn Fn(&PictureRequest) -> Result<Contents, TaskError> + Send + Sync>;
 type Understand = Box<dyn Fn(&SentenceRequest) -> Vec<f32> + Send + Sync>;
 type Refuse = Box<dyn Fn(&PictureTask) -> Option<TaskError> + Send + Sync>;
+type Lacks = Box<dyn Fn(&PictureTask) -> bool + Send + Sync>;
 type Ask<Q, A> = Box<dyn Fn(Q) -> AnswerFuture<'static, A> + Send + Sync>;
 
 /// Answers from its head, remembers what it was asked, and fails, waits or refuses as it is told.
@@ -62,6 +63,8 @@ pub struct FakeBackend {
     understand: Option<Understand>,
     ask_picture: Option<Ask<PictureRequest, PictureAnswer>>,
     ask_sentence: Option<Ask<SentenceRequest, Vec<f32>>>,
+    lacks: Option<Lacks>,
+    fetch: Option<Ask<PictureTask, ()>>,
 }
 
 impl Default for FakeBackend {
@@ -88,6 +91,8 @@ impl FakeBackend {
             understand: None,
             ask_picture: None,
             ask_sentence: None,
+            lacks: None,
+            fetch: None,
         }
     }
 
@@ -140,6 +145,16 @@ impl FakeBackend {
         understand: impl Fn(&SentenceRequest) -> Vec<f32> + Send + Sync + 'static,
     ) -> Self {
         Self { understand: Some(Box::new(understand)), ..self }
+    }
+
+    /// It lacks networks, and has them fetched so.
+    #[must_use]
+    pub fn lacking(
+        self,
+        lacks: impl Fn(&PictureTask) -> bool + Send + Sync + 'static,
+        fetch: impl Fn(PictureTask) -> AnswerFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { lacks: Some(Box::new(lacks)), fetch: Some(Box::new(fetch)), ..self }
     }
 
     /// It answers nothing until permits are added to its gate.
@@ -244,6 +259,18 @@ impl Backend for FakeBackend {
                 _ => Ok(self.contents.lock().unwrap().vector.clone()),
             }
         })
+    }
+
+    fn lacks(&self, task: PictureTask) -> AnswerFuture<'_, bool> {
+        let lacks = self.lacks.as_ref().is_some_and(|lacks| lacks(&task));
+        Box::pin(async move { Ok(lacks) })
+    }
+
+    fn fetch(&self, task: PictureTask) -> AnswerFuture<'_, ()> {
+        match &self.fetch {
+            Some(fetch) => fetch(task),
+            None => Box::pin(async { Ok(()) }),
+        }
     }
 
     fn status(&self) -> EngineStatus {

@@ -1,5 +1,6 @@
 //! From the configuration to the catalogue of indexed folders.
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -72,6 +73,12 @@ pub(crate) fn segmenter(config: &Config) -> Result<Arc<Segmenter>, Failure> {
     segmenter.map(Arc::new).context("catalog.user_dictionary").map_err(Failure::Usage)
 }
 
+/// Can it be told which catalogue is meant?
+pub(crate) fn check(args: &CatalogArgs, config: &Config) -> Result<(), Failure> {
+    let named = args.catalog.is_some() || args.catalog_url_file.is_some();
+    if named { place(args, config).map(drop) } else { Ok(()) }
+}
+
 /// Is there a catalogue? A database is taken to be there.
 pub(crate) fn exists(args: &CatalogArgs, config: &Config) -> bool {
     match place(args, config) {
@@ -79,6 +86,55 @@ pub(crate) fn exists(args: &CatalogArgs, config: &Config) -> bool {
         Ok(Place::Database(_)) => true,
         Err(_) => false,
     }
+}
+
+/// The command that puts a folder, which follows behind, into this catalogue, as a shell here takes it. An address of a database may
+/// hold a password and is not told: whoever set it up has it.
+pub(crate) fn index_command(args: &CatalogArgs, loaded: &Loaded) -> String {
+    let mut words = vec![program(), "index".to_owned()];
+    let mut add = |flag: &str, path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        words.extend([flag.to_owned(), quoted(&path.display().to_string())]);
+    };
+    if let Some(file) = &loaded.file {
+        add("--config", file);
+    }
+    if let Some(file) = &args.catalog_url_file {
+        add("--catalog-url-file", file);
+    } else if let Ok(Place::File(path)) = place(args, &loaded.config)
+        && place(&CatalogArgs::default(), &Config::default())
+            .is_ok_and(|usual| !matches!(usual, Place::File(usual) if usual == path))
+    {
+        add("--catalog", &path);
+    }
+    words.join(" ")
+}
+
+/// How this program is called: by its name, where a shell finds it under that.
+fn program() -> String {
+    let name = env!("CARGO_PKG_NAME");
+    let Some(own) = std::env::current_exe().and_then(fs::canonicalize).ok() else { return name.to_owned() };
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).find_map(|folder| fs::canonicalize(folder.join(&file)).ok());
+    if found.is_some_and(|found| found == own) { name.to_owned() } else { quoted(&own.display().to_string()) }
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "/\\:._-+@%".contains(letter);
+    match word {
+        _ if word.chars().all(plain) => word.to_owned(),
+        _ if cfg!(windows) => format!("\"{word}\""),
+        _ => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// Where the catalogue is, without what might be secret of it.
+pub(crate) fn shown_place(args: &CatalogArgs, config: &Config) -> Result<String, Failure> {
+    Ok(match place(args, config)? {
+        Place::File(path) => path.display().to_string(),
+        Place::Database(_) => "the database".to_owned(),
+    })
 }
 
 /// No file is called so, and a mistyped address may be.

@@ -58,7 +58,7 @@ pub(crate) enum Verb {
     Search(SearchArgs),
     /// Analyse pictures of the catalogue once more
     Rerun(RerunArgs),
-    /// List the people in the catalogue, or give one a name
+    /// List the people in the catalogue, give them names, or make several of them one
     People(PeopleArgs),
     /// List, fetch, check and remove models
     #[command(subcommand)]
@@ -69,6 +69,9 @@ pub(crate) enum Verb {
     Doctor(DoctorArgs),
     /// Open the page of photos of the server on this machine
     Open(OpenArgs),
+    /// Make keys that open the page of photos on other machines
+    #[command(subcommand)]
+    Key(KeyVerb),
     /// List the tasks about pictures that failed for good
     ///
     /// A server that runs here is asked; without one, the file of failures.file is read.
@@ -76,6 +79,11 @@ pub(crate) enum Verb {
     /// Look after the library of an Immich whose database the companion has
     #[command(subcommand)]
     Immich(ImmichVerb),
+    /// Print the JSON Schema of what a command prints with --json
+    Schema {
+        /// Command; without one, those that have a schema are listed
+        command: Option<String>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -91,6 +99,8 @@ pub(crate) enum Verb {
 /// Flags of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
     /// The server's settings
     #[command(flatten)]
     pub settings: ServeFlags,
@@ -102,6 +112,38 @@ pub(crate) struct OpenArgs {
     /// Only print the page's address
     #[arg(long)]
     pub print: bool,
+    /// The server's settings
+    #[command(flatten)]
+    pub settings: ServeFlags,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Make a key, and show the page's address with it, as text and as QR code
+    ///
+    /// The key is for the addresses that have none of their own in listen_keys. A server that runs takes it up by itself.
+    New {
+        /// Name by which it can be taken away again; without one, a number
+        name: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// The server's settings
+        #[command(flatten)]
+        settings: ServeFlags,
+    },
+    /// List the names of the keys
+    List {
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a key away; it opens nothing any more
+    Remove {
+        /// Name, as the list tells it
+        name: String,
+    },
 }
 
 /// Flags shared by the commands that look at pictures.
@@ -174,7 +216,7 @@ pub(crate) struct EmbedArgs {
 }
 
 /// Which catalogue.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct CatalogArgs {
     /// The catalogue: a file, or a database as postgres://… (settings catalog.file and catalog.url). Everybody on this machine
     /// can see what stands here: an address with a password belongs into --catalog-url-file, or VIEWFINDER_CATALOG_URL
@@ -235,6 +277,9 @@ pub(crate) struct IndexArgs {
     /// With --status: as JSON
     #[arg(long, requires = "status")]
     pub json: bool,
+    /// With --status: as CSV, a line for each kind of analysis
+    #[arg(long, requires = "status", conflicts_with = "json")]
+    pub csv: bool,
 }
 
 /// Flags of `search`.
@@ -283,6 +328,9 @@ pub(crate) struct PeopleArgs {
     /// One JSON object per line
     #[arg(long)]
     pub json: bool,
+    /// A table of comma-separated values, with a heading
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
     #[command(flatten)]
     pub catalog: CatalogArgs,
 }
@@ -290,24 +338,44 @@ pub(crate) struct PeopleArgs {
 /// What to do with people.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PeopleVerb {
-    /// Give a person a name
+    /// Give a person a name, or several the same
     Name {
-        /// Number, as the list tells it
-        id: i64,
+        /// Number, as the list tells it, or several: 3,5,8
+        #[arg(required = true, value_name = "ID[,ID…]", value_delimiter = ',', num_args = 1)]
+        ids: Vec<i64>,
         /// Name; empty takes it away
         name: String,
+    },
+    /// Make several persons one. This cannot be undone
+    Merge {
+        /// Number of who keeps number and name
+        id: i64,
+        /// Numbers of who is the same person
+        #[arg(required = true, value_name = "ID")]
+        others: Vec<i64>,
     },
 }
 
 /// The commands about models.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsVerb {
-    /// List the known models and which of them are here
+    /// List the known models by what they are for, and which of them are here
     List {
         /// Only those on this machine
         #[arg(long)]
         installed: bool,
         /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say which models suit this machine, and how long 10,000 pictures will take
+    ///
+    /// Models that are here are timed on three built-in pictures; nothing is fetched.
+    Advise {
+        /// Language of the text and of the searches, such as zh or es; without it, that of the environment (LANG)
+        #[arg(long, value_name = "TAG")]
+        language: Option<String>,
+        /// As JSON
         #[arg(long)]
         json: bool,
     },
@@ -409,6 +477,8 @@ pub(crate) struct DoctorArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub catalog: CatalogArgs,
     /// The server's settings
     #[command(flatten)]
     pub settings: ServeFlags,
@@ -607,7 +677,9 @@ impl Cli {
     pub(crate) fn flags(&self) -> Flags {
         let mut flags = self.settings.0.clone();
         match &self.command {
-            Verb::Serve(ServeArgs { settings })
+            Verb::Serve(ServeArgs { settings, .. })
+            | Verb::Open(OpenArgs { settings, .. })
+            | Verb::Key(KeyVerb::New { settings, .. })
             | Verb::Config(ConfigArgs { settings, .. })
             | Verb::Doctor(DoctorArgs { settings, .. })
             | Verb::Failures(FailuresArgs { settings, .. }) => flags.values.extend(settings.0.values.clone()),

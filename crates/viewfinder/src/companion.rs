@@ -30,6 +30,13 @@ const PREVIEW_TIME: Duration = Duration::from_secs(30);
 const EVERY: Duration = Duration::from_secs(15);
 const COMPARE: Duration = Duration::from_secs(3600);
 
+/// The way to the Immich at this address, as configured.
+pub(crate) fn client(config: &Config, url: &str) -> Result<Client, Failure> {
+    let connect_time = config.companion.connect_time;
+    let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
+    Client::new(&way).context("companion.immich_url").map_err(Failure::Usage)
+}
+
 /// A companion that listens but does not answer yet.
 pub(crate) struct Listening {
     companion: Arc<Companion>,
@@ -48,9 +55,7 @@ impl Listening {
         drain: Duration,
     ) -> Result<Option<Self>, Failure> {
         let Some(url) = &config.companion.immich_url else { return Ok(None) };
-        let connect_time = config.companion.connect_time;
-        let way = ProxyConfig { authorities: authorities(config)?, connect_time, ..ProxyConfig::new(url) };
-        let client = Client::new(&way).context("companion.immich_url").map_err(Failure::Usage)?;
+        let client = client(config, url)?;
         companion::describe_metrics();
         let library = library(config, &client, engine, backend, stop)?;
         let jobs = library.as_ref().and_then(|_| jobs(config, url));

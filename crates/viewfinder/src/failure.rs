@@ -11,6 +11,10 @@ use crate::output;
 /// Exit code of wrong use and of a wrong configuration.
 pub(crate) const USAGE: u8 = 2;
 
+/// What helps where no source delivered a model.
+const SOURCES: &str = "`viewfinder models pull NAME` asks all sources again at once, `viewfinder doctor` tells which answer; a mirror of \
+                       Hugging Face: HF_ENDPOINT=https://… (store.hf_endpoint)";
+
 /// How a command ended that did what it could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -63,6 +67,9 @@ impl Failure {
         }
         for line in self.to_string().lines() {
             output::complain(line);
+        }
+        if error.downcast_ref().is_some_and(|error: &TaskError| error.code == ErrorCode::ModelUnavailable) {
+            output::complain(SOURCES);
         }
         code
     }

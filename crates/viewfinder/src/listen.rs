@@ -1,5 +1,5 @@
 //! Where to listen, and which keys are wanted there.
-use std::net::ToSocketAddrs as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
 use anyhow::{Context as _, bail};
 use viewfinder_server::{Key, Listen};
@@ -23,6 +23,17 @@ pub(crate) fn addresses(config: &Config) -> anyhow::Result<Vec<Listen>> {
         }
     }
     Ok(listen)
+}
+
+/// Where a program on this machine reaches what listens on an address.
+pub(crate) fn from_here(listening: SocketAddr) -> Vec<SocketAddr> {
+    let here: &[IpAddr] = match listening.ip() {
+        // "Every address" includes those of IPv4, and is only those where there is no IPv6.
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => &[Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()],
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => &[Ipv4Addr::LOCALHOST.into()],
+        ip => &[ip],
+    };
+    here.iter().map(|ip| SocketAddr::new(*ip, listening.port())).collect()
 }
 
 fn key(config: &Config, address: &str) -> anyhow::Result<Option<Key>> {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Loaded, LogColour, LogFormat, Origin, SETTINGS, Severity};
+use crate::output;
 
 /// Bytes of one line. Whoever writes one cuts what others decide on; this is for what was forgotten.
 const LONGEST: usize = 16 << 10;
@@ -48,6 +49,16 @@ struct Cut<W>(W);
 
 impl<W: Write> Write for Cut<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        output::bars().suspend(|| self.cut(line))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl<W: Write> Cut<W> {
+    fn cut(&mut self, line: &[u8]) -> io::Result<usize> {
         if line.len() <= LONGEST {
             return self.0.write(line);
         }
@@ -57,10 +68,6 @@ impl<W: Write> Write for Cut<W> {
         self.0.write_all(&line[..end])?;
         writeln!(self.0, "… ({} bytes)", line.len())?;
         Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
     }
 }
 

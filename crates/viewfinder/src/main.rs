@@ -3,6 +3,7 @@
 //! `main` reads the command line and the configuration, starts the log, and hands over to one of [`commands`].
 //! What a command returns decides the exit code, see [`failure`].
 
+mod amounts;
 mod catalogue;
 mod cli;
 mod commands;
@@ -12,15 +13,21 @@ mod counting;
 mod descriptors;
 mod dump;
 mod failure;
+mod greeting;
+mod guide;
 mod heap;
 mod keys;
+mod lan;
 mod listen;
 mod log;
 mod output;
+mod page_keys;
 mod photos;
 mod pictures;
 mod progress;
+mod remedies;
 mod routing;
+mod sentences;
 mod signals;
 mod token;
 mod wiring;
@@ -61,6 +68,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
     match &cli.command {
         Verb::Completions { shell } => return commands::completions::run(*shell),
         Verb::Man { folder } => return commands::man::run(folder.as_deref()),
+        Verb::Schema { command } => return commands::schema::run(command.as_deref()),
         Verb::Config(args) if args.example => return commands::config::example(),
         _ => {}
     }
@@ -72,7 +80,7 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
     }
     wiring::narrow_data_folder();
     match &cli.command {
-        Verb::Serve(_) => commands::serve::run(&loaded),
+        Verb::Serve(args) => commands::serve::run(args, &loaded),
         Verb::Ocr(args) => commands::ocr::run(args, &loaded),
         Verb::Faces(args) => commands::faces::run(args, &loaded),
         Verb::Embed(args) => commands::embed::run(args, &loaded),
@@ -84,7 +92,10 @@ fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Verb::Doctor(args) => commands::doctor::run(args, &loaded),
         Verb::Failures(args) => commands::failures::run(args, &loaded),
         Verb::Open(args) => commands::open::run(args, &loaded),
+        Verb::Key(verb) => commands::key::run(verb, &loaded),
         Verb::Immich(verb) => commands::immich::run(verb, &loaded),
-        Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } => Ok(Outcome::Done),
+        Verb::Config(_) | Verb::Completions { .. } | Verb::Man { .. } | Verb::Schema { .. } => {
+            Ok(Outcome::Done)
+        }
     }
 }

@@ -1,11 +1,12 @@
-//! The photo page of a server: the catalogue over HTTP, where there is one.
+//! The photo page of a server: the catalogue over HTTP, also where it comes later.
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_trait::async_trait;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use viewfinder_catalog::search::{EmbedError, Embedder, QueryVector, Searcher};
-use viewfinder_catalog::unit;
-use viewfinder_core::{Backend, SentenceRequest};
+use viewfinder_catalog::StoreError;
+use viewfinder_catalog::search::Searcher;
+use viewfinder_core::Backend;
 use viewfinder_engine::Engine;
 use viewfinder_index::Tools;
 use viewfinder_server::Key;
@@ -15,94 +16,144 @@ use crate::catalogue::{self, Catalogue};
 use crate::cli::CatalogArgs;
 use crate::config::{Loaded, OpenTo};
 use crate::failure::Failure;
+use crate::page_keys::PageKeys;
+use crate::sentences::Sentences;
 use crate::token;
 use crate::wiring::{self, data_folder};
 
 /// The small pictures' folder in the user's data folder.
 const THUMBNAILS: &str = "thumbnails";
 
-/// Asks for what words mean.
-struct Sentences {
-    backend: Arc<dyn Backend>,
-    /// What is asked.
-    model: String,
-    /// The model of the pictures' vectors.
-    pictures: String,
+/// The page and what opens it.
+pub(crate) struct Page {
+    pub(crate) catalogue: Arc<viewfinder_web::Catalogue>,
+    pub(crate) access: Access,
+    /// What the owner shows.
+    pub(crate) token: String,
 }
 
-#[async_trait]
-impl Embedder for Sentences {
-    async fn embed(&self, text: &str) -> Result<QueryVector, EmbedError> {
-        let request = SentenceRequest { model: self.model.clone(), text: text.to_owned(), language: None };
-        let vector = self.backend.sentence(request).await.map_err(|error| EmbedError(error.to_string()))?;
-        Ok(QueryVector { model: self.pictures.clone(), vector: unit(&vector) })
-    }
+/// What a catalogue is opened with, whenever it comes.
+#[derive(Clone)]
+pub(crate) struct Opener {
+    pub(crate) args: Arc<CatalogArgs>,
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) engine: Engine,
+    pub(crate) backend: Arc<dyn Backend>,
+    pub(crate) stop: CancellationToken,
 }
 
-/// Opens the catalogue and starts what serves it; none without a catalogue. Whatever is wrong with it is logged: it must not
-/// keep those from their answers who only want those of the engine. With the token that opens the page.
-pub(crate) async fn start(
-    loaded: &Loaded,
-    engine: &Engine,
-    backend: &Arc<dyn Backend>,
-    stop: &CancellationToken,
-) -> Option<(Arc<Photos>, String)> {
-    let config = &loaded.config;
-    let args = CatalogArgs::default();
-    if !catalogue::exists(&args, config) {
-        tracing::info!(
-            "no catalogue of photos; `viewfinder index DIR` makes one, for /photos after the next start"
-        );
-        return None;
-    }
-    let opened = async {
-        let catalogue = catalogue::open(&args, loaded, false).await?;
-        let photos = catalogue.store.counts().await?.assets;
-        Ok::<_, Failure>((catalogue, photos))
-    };
-    let Catalogue { store, segmenter } = match opened.await {
-        Ok((catalogue, photos)) => {
-            tracing::info!("{photos} photos in the catalogue");
-            catalogue
-        }
-        Err(failure) => {
-            tracing::error!(error = %failure, "the catalogue cannot be opened; serving without /photos");
-            return None;
-        }
-    };
-    let models = wiring::index_models(config, engine);
-    let sentence_model = wiring::sentence_model(config).to_owned();
-    let embedder = Sentences {
-        backend: Arc::clone(backend),
-        model: sentence_model.clone(),
-        pictures: models.clip.clone(),
-    };
-    let searcher =
-        Searcher::new(Arc::clone(&store), segmenter, Some(Arc::new(embedder)), catalogue::similarity(config));
-    let thumbnails =
-        config.catalog.thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
+/// How often a catalogue that is not there is looked for, and one that cannot be opened is tried again.
+const LOOK: Duration = Duration::from_secs(1);
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
+/// The page, over the catalogue that is there or will be. Whatever is wrong with it is logged and told on the page: it must not keep
+/// those from their answers who only want those of the engine. None where no token can be had.
+pub(crate) async fn start(opener: Opener) -> Option<Page> {
+    let config = &opener.loaded.config;
     let token = token::of_this_server();
     let key = Key::new(&token);
     let key =
         key.inspect_err(|error| tracing::error!(%error, "the token of the page of photos is unfit")).ok()?;
-    let photos = Photos::start(PhotosConfig {
-        store,
-        searcher: Arc::new(searcher),
-        backend: Arc::clone(backend),
-        models,
-        sentence_model,
-        kinds: config.index.kinds.iter().map(|kind| (*kind).into()).collect(),
-        same_person: config.faces.same_person,
-        pictures: Arc::new(wiring::files(config, Tools::find())),
-        storage: StorageLimits::default(),
-        limits: wiring::limits(config),
-        thumbnails,
-        thumbnail_bytes: config.catalog.thumbnail_bytes,
-        access: match config.web.open_to {
-            OpenTo::Token => Access::Token(key),
-            OpenTo::Loopback => Access::Loopback(key),
-        },
-        stop: stop.clone(),
-    });
-    Some((photos, token))
+    let access = Access {
+        keys: PageKeys::of_this_user().map_or_else(|_| Access::token(key.clone()).keys, PageKeys::teller),
+        token: key,
+        loopback: config.web.open_to == OpenTo::Loopback,
+    };
+    let command = catalogue::index_command(&opener.args, &opener.loaded);
+    let catalogue = Arc::new(viewfinder_web::Catalogue::absent(command.clone()));
+    let pause = if catalogue::exists(&opener.args, config) {
+        opener.attempt(&catalogue, true, &mut String::new()).await
+    } else {
+        tracing::info!("no catalogue of photos yet; `{command} FOLDER` makes one, and /photos shows it");
+        Some(LOOK)
+    };
+    if let Some(pause) = pause {
+        tokio::spawn(opener.wait(Arc::clone(&catalogue), pause));
+    }
+    Some(Page { catalogue, access, token })
+}
+
+impl Opener {
+    /// Opens the catalogue as soon as it can be.
+    async fn wait(self, catalogue: Arc<viewfinder_web::Catalogue>, mut pause: Duration) {
+        let mut told = String::new();
+        while self.stop.run_until_cancelled(sleep(pause)).await.is_some() {
+            if !catalogue::exists(&self.args, &self.loaded.config) {
+                pause = LOOK;
+                continue;
+            }
+            // Whoever has just made it is at work on it, and two would do everything twice.
+            match self.attempt(&catalogue, false, &mut told).await {
+                None => return,
+                Some(next) => pause = next,
+            }
+        }
+    }
+
+    /// Opens the catalogue, or tells why not, once, and when to try again.
+    async fn attempt(
+        &self,
+        catalogue: &viewfinder_web::Catalogue,
+        take_up: bool,
+        told: &mut String,
+    ) -> Option<Duration> {
+        let opened = async {
+            let opened = catalogue::open(&self.args, &self.loaded, false).await?;
+            let photos = opened.store.counts().await?.assets;
+            Ok::<_, Failure>((opened, photos))
+        };
+        match opened.await {
+            Ok((opened, photos)) => {
+                tracing::info!("{photos} photos in the catalogue");
+                catalogue.open(self.photos(opened, take_up));
+                None
+            }
+            Err(failure) => {
+                let why = failure.to_string();
+                if *told != why {
+                    tracing::error!(error = why, "the catalogue cannot be opened; it is tried again");
+                    *told = why;
+                }
+                catalogue.fail(store_error(failure));
+                Some(TRY_AGAIN)
+            }
+        }
+    }
+
+    fn photos(&self, Catalogue { store, segmenter }: Catalogue, take_up: bool) -> Arc<Photos> {
+        let config = &self.loaded.config;
+        let models = wiring::index_models(config, &self.engine);
+        let sentence_model = wiring::sentence_model(config).to_owned();
+        let embedder = Sentences::new(&self.backend, &sentence_model, &models.clip);
+        let searcher = Searcher::new(
+            Arc::clone(&store),
+            segmenter,
+            Some(Arc::new(embedder)),
+            catalogue::similarity(config),
+        );
+        let thumbnails =
+            config.catalog.thumbnails.clone().or_else(|| data_folder().map(|data| data.join(THUMBNAILS)));
+        Photos::start(PhotosConfig {
+            store,
+            searcher: Arc::new(searcher),
+            backend: Arc::clone(&self.backend),
+            models,
+            sentence_model,
+            kinds: config.index.kinds.iter().map(|kind| (*kind).into()).collect(),
+            same_person: config.faces.same_person,
+            pictures: Arc::new(wiring::files(config, Tools::find())),
+            storage: StorageLimits::default(),
+            limits: wiring::limits(config),
+            thumbnails,
+            thumbnail_bytes: config.catalog.thumbnail_bytes,
+            take_up,
+            stop: self.stop.clone(),
+        })
+    }
+}
+
+/// As the page tells it. What is no error of the store is one of the configuration, which only the owner can mend.
+fn store_error(failure: Failure) -> StoreError {
+    let (Failure::Usage(error) | Failure::Environment(error) | Failure::Other(error)) = failure;
+    error.downcast().unwrap_or_else(|error| StoreError::Unusable(format!("{error:#}")))
 }

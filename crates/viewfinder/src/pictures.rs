@@ -3,7 +3,10 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
+
+use viewfinder_core::TaskError;
+use viewfinder_index::{Converted, Tools};
 
 /// Does `work` for every item on `workers` threads, and hands each result to `done` in the order of the items, as soon as
 /// it and all before it are there. If `done` fails, no further item is begun.
@@ -48,14 +51,18 @@ pub(crate) fn in_order<T: Sync, R: Send, E>(
     })
 }
 
-/// A file's bytes; `-` is the standard input.
-pub(crate) fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+/// A file as a picture that the engine decodes, or why it cannot be made one; `-` is the standard input.
+pub(crate) fn read(
+    path: &Path,
+    tools: &Tools,
+    max_bytes: u64,
+) -> std::io::Result<Result<Converted, TaskError>> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes)?;
-        return Ok(bytes);
+        return Ok(tools.picture_of_bytes(bytes.into(), max_bytes, &Arc::default()));
     }
-    std::fs::read(path)
+    tools.picture_of_file(path, max_bytes)
 }
 
 #[cfg(test)]

@@ -44,6 +44,11 @@ pub(crate) fn backend(config: &Config, engine: &Engine) -> Result<Arc<dyn Backen
     Ok(Arc::new(Router::start(local, nodes, config)))
 }
 
+/// Are there others than this process who may answer?
+pub(crate) fn has_nodes(config: &Config) -> Result<bool, Failure> {
+    Ok(!plan(config).map_err(Failure::Usage)?.0.is_empty())
+}
+
 fn node(entry: &NodeEntry, config: &Config) -> anyhow::Result<Node> {
     connected(entry, config).with_context(|| format!("node {}", entry.name))
 }

@@ -30,15 +30,21 @@ pub(crate) fn kept() -> anyhow::Result<String> {
         .context("no server of this user has made a token yet; start one with `viewfinder serve`")
 }
 
-/// The page of photos at an address, opened by a token.
-pub(crate) fn page(address: SocketAddr, token: &str) -> String {
+/// The page of photos at an address, opened by a key or the token. It stands behind a `#`, which browsers send to nobody: not to
+/// logs of proxies, and not to other pages.
+pub(crate) fn page(address: SocketAddr, key: &str) -> String {
+    format!("{}#key={key}", bare_page(address))
+}
+
+/// The same, for whoever brings a key.
+pub(crate) fn bare_page(address: SocketAddr) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip == Ipv4Addr::UNSPECIFIED || ip.is_loopback() => "localhost".to_owned(),
         IpAddr::V6(ip) if ip == Ipv6Addr::UNSPECIFIED || ip.is_loopback() => "localhost".to_owned(),
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
-    format!("http://{host}:{}/photos?token={token}", address.port())
+    format!("http://{host}:{}/photos", address.port())
 }
 
 /// A page that leads to an address, in a file that only its owner may read: the token must not stand on a command line, which everybody on the
@@ -143,7 +149,7 @@ mod tests {
             ("192.168.1.5:3003", "192.168.1.5:3003"),
             ("[fd00::1]:3003", "[fd00::1]:3003"),
         ] {
-            assert_eq!(page(address.parse().unwrap(), "t"), format!("http://{host}/photos?token=t"));
+            assert_eq!(page(address.parse().unwrap(), "t"), format!("http://{host}/photos#key=t"));
         }
     }
 }

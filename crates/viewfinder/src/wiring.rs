@@ -10,7 +10,7 @@ use viewfinder_engine::{Engine, EngineConfig, OnRequest};
 use viewfinder_files::private;
 use viewfinder_image::Limits;
 use viewfinder_index::{Files, Links, Tools};
-use viewfinder_models::{ModelEntry, Part, Role, Source, Store, StoreConfig};
+use viewfinder_models::{ModelEntry, Part, Role, Source, Store, StoreConfig, program_folder};
 
 use crate::config::{Config, FetchOnRequest, Loaded, OcrProfile};
 use crate::failure::Failure;
@@ -42,6 +42,12 @@ pub(crate) fn default_store_root() -> Option<PathBuf> {
     data_folder().map(|data| data.join("models"))
 }
 
+/// The models that came with the program, in a folder beside it.
+fn bundled_store(root: &Path) -> Option<PathBuf> {
+    let folder = program_folder()?.join("models");
+    (folder.is_dir() && folder != root).then_some(folder)
+}
+
 /// What the model store wants to know.
 pub(crate) fn store_config(loaded: &Loaded) -> Result<StoreConfig, Failure> {
     let config = &loaded.config;
@@ -66,6 +72,7 @@ pub(crate) fn store_config(loaded: &Loaded) -> Result<StoreConfig, Failure> {
     Ok(StoreConfig {
         offline: config.store.offline,
         immich_caches: config.store.immich_caches.clone(),
+        bundled: bundled_store(&root),
         hf_endpoint: config.store.hf_endpoint.clone(),
         hf_token: config.store.hf_token.as_ref().map(|token| token.reveal().to_owned()),
         modelscope_endpoint: config.store.modelscope_endpoint.clone(),

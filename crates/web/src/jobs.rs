@@ -1,18 +1,19 @@
 //! Work that a request starts and does not wait for: analyses done again, one job after the other.
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
-    time::SystemTime,
 };
 
+use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
-use viewfinder_catalog::{AnalysisKind, AssetId, Store};
-use viewfinder_core::Backend;
+use viewfinder_catalog::{AnalysisKind, AssetId, Store, StoreError};
+use viewfinder_core::{Backend, TaskError};
 use viewfinder_index::{
     Analysis, Event, IndexError, Listener, Models, Pictures, Problems, Scope, analyse_and_group, prepare,
+    take_up_undecoded,
 };
 
 /// Jobs that are remembered after they ended.
@@ -39,16 +40,17 @@ pub(crate) struct JobView {
     /// Assets to do, where that is known beforehand.
     #[schema(required)]
     assets: Option<usize>,
-    /// Assets done so far.
+    /// Assets done so far, at least of one kind.
     done: u64,
     /// Of those, assets for which something failed for good.
     failed: u64,
     /// What stands in the way now, or ended it.
     #[schema(required)]
     message: Option<String>,
-    queued_ms: u64,
-    #[schema(required)]
-    ended_ms: Option<u64>,
+    #[schema(value_type = String, format = DateTime)]
+    queued: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime, required)]
+    ended: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -126,10 +128,10 @@ impl Jobs {
             done: 0,
             failed: 0,
             message: None,
-            queued_ms: now_ms(),
-            ended_ms: None,
+            queued: Timestamp::now(),
+            ended: None,
         });
-        let over = list.jobs.iter().rposition(|job| job.ended_ms.is_some());
+        let over = list.jobs.iter().rposition(|job| job.ended.is_some());
         if let Some(oldest) = over.filter(|_| list.jobs.len() > REMEMBERED) {
             list.jobs.remove(oldest);
         }
@@ -144,7 +146,7 @@ impl Jobs {
 }
 
 impl JobKind {
-    async fn run(self, means: &Means, told: &JobProgress) -> Result<(), IndexError> {
+    async fn run(self, means: &Means, told: &JobProgress) -> Result<(), JobError> {
         let (kinds, scope) = match self {
             Self::Rerun { kinds, assets } => {
                 (kinds, Scope::Assets(assets.into_iter().collect::<HashSet<_>>()))
@@ -155,6 +157,7 @@ impl JobKind {
         let store = Arc::clone(&means.store);
         if matches!(scope, Scope::All) {
             prepare(&kinds, &means.models, &*store, &means.stop, &*listener).await?;
+            take_up_undecoded(&kinds, &*store, &means.stop, &*listener).await?;
         }
         let analysis =
             Analysis { kinds, models: means.models.clone(), scope, pictures: Arc::clone(&means.pictures) };
@@ -167,8 +170,41 @@ impl JobKind {
             job.failed = analysed.failed;
             job.message = first(&analysed.problems).or(job.message.take());
         });
-        Ok(())
+        if analysed.left_out.is_empty() {
+            Ok(())
+        } else {
+            Err(JobError::LeftOut(left_out(&analysed.left_out)))
+        }
     }
+}
+
+/// Why a job did not do all that it was for.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Kinds that no picture got, since their model or their engine cannot be had. They wait.
+    #[error("{0}")]
+    LeftOut(String),
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        Self::Index(error.into())
+    }
+}
+
+/// Names each kind with its reason; kinds with the same reason together.
+fn left_out(kinds: &HashMap<AnalysisKind, TaskError>) -> String {
+    let mut told: Vec<(String, &str)> = Vec::new();
+    for kind in AnalysisKind::ALL {
+        let Some(reason) = kinds.get(&kind).map(|error| error.message.as_str()) else { continue };
+        match told.iter_mut().find(|(_, known)| *known == reason) {
+            Some((names, _)) => *names += &format!(", {}", kind.as_str()),
+            None => told.push((kind.as_str().to_owned(), reason)),
+        }
+    }
+    told.iter().map(|(names, reason)| format!("{names}: {reason}")).collect::<Vec<_>>().join("; ")
 }
 
 /// What to say of files that could not be analysed and will be tried again.
@@ -197,8 +233,8 @@ impl JobProgress {
 impl Listener for JobProgress {
     fn tell(&self, event: Event) {
         self.change(|job| match event {
-            Event::Analysed => {
-                job.done += 1;
+            Event::Analysed { again } => {
+                job.done += u64::from(!again);
                 job.message = None;
             }
             Event::Paused { reason } | Event::LeftOut { reason, .. } => job.message = Some(reason),
@@ -208,17 +244,12 @@ impl Listener for JobProgress {
 }
 
 impl JobView {
-    fn end(&mut self, result: Result<(), IndexError>) {
-        self.ended_ms = Some(now_ms());
+    fn end(&mut self, result: Result<(), JobError>) {
+        self.ended = Some(Timestamp::now());
         self.state = if result.is_ok() { JobState::Done } else { JobState::Failed };
         if let Err(error) = result {
             tracing::warn!(%error, "a job failed");
             self.message = Some(error.to_string());
         }
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -21,9 +21,10 @@ pub(crate) struct Problem {
     #[schema(value_type = u16)]
     pub(crate) status: StatusCode,
     /// Stable: `not_found`, `token_needed`, `key_missing`, `key_wrong`, `too_many_tries`, `query_invalid`,
-    /// `cursor_invalid`, `vector_missing`, `kind_unknown`, `line_unfit`, `name_unfit`, `body_invalid`, `body_slow`,
-    /// `parameter_invalid`, `file_gone`, `picture_unreadable`, `storage_busy`, `busy`, `catalogue_away`,
-    /// `catalogue_unusable`, `catalogue_damaged`, `internal`.
+    /// `cursor_invalid`, `vector_missing`, `kind_unknown`, `line_unfit`, `name_unfit`, `people_unfit`, `clip_off`,
+    /// `body_invalid`, `body_slow`, `parameter_invalid`, `range_invalid`, `file_gone`, `picture_unreadable`,
+    /// `storage_busy`, `busy`, `catalogue_absent`, `catalogue_away`, `catalogue_unusable`, `catalogue_damaged`, `internal`; of a picture that
+    /// was sent along also the codes of tasks, such as `image_undecodable` and `model_missing_offline`.
     pub(crate) code: &'static str,
     /// What kind of problem it is, the same for a code.
     pub(crate) title: &'static str,

@@ -8,17 +8,15 @@ use std::{
     time::SystemTime,
 };
 
-use viewfinder_catalog::ContentHash;
+use viewfinder_catalog::{ContentHash, view::hex};
 use viewfinder_core::Alpha;
 use viewfinder_files::{private, read};
 use viewfinder_image::{DecodeError, Limits, RgbImage, decode, encode, resize};
 
-use crate::view;
-
 /// Longer sides that are offered, in pixels: a tile, and a screen.
 pub(crate) const SIZES: [usize; 2] = [320, 1600];
 /// Quality of the JPEG files, 1 to 100.
-const QUALITY: f32 = 82.0;
+pub(crate) const QUALITY: f32 = 82.0;
 /// Bytes of a kept one, at most: as many as that many pixels have without being packed.
 const KEPT_BYTES: u64 = 3 * (SIZES[1] * SIZES[1]) as u64;
 /// The folder is tidied after this many new files.
@@ -49,7 +47,20 @@ impl Thumbnails {
 
     /// A kept picture.
     pub(crate) fn kept(&self, hash: &ContentHash, size: usize) -> Option<Vec<u8>> {
-        read(&self.path(hash, size)?, KEPT_BYTES).ok()
+        self.kept_part(hash, &size.to_string())
+    }
+
+    /// Something kept that was made of a picture.
+    pub(crate) fn kept_part(&self, hash: &ContentHash, part: &str) -> Option<Vec<u8>> {
+        read(&self.path(hash, part)?, KEPT_BYTES).ok()
+    }
+
+    /// Keeps something that was made of a picture. What cannot be kept is made again. Blocks.
+    pub(crate) fn keep_part(&self, hash: &ContentHash, part: &str, jpeg: &[u8]) {
+        let kept = self.path(hash, part).map_or(Ok(()), |path| self.keep(&path, jpeg));
+        if let Err(error) = kept {
+            tracing::debug!(%error, "a thumbnail is not kept");
+        }
     }
 
     /// Makes a picture of an encoded one, and keeps it. Blocks.
@@ -62,17 +73,13 @@ impl Thumbnails {
     ) -> Result<Vec<u8>, DecodeError> {
         let picture = decode(bytes, limits)?.into_rgb(true, Alpha::Contrast);
         let jpeg = encode::jpeg(&shrink(picture, size), QUALITY);
-        let kept = self.path(hash, size).map_or(Ok(()), |path| self.keep(&path, &jpeg));
-        // A picture that cannot be kept is made again.
-        if let Err(error) = kept {
-            tracing::debug!(%error, "a thumbnail is not kept");
-        }
+        self.keep_part(hash, &size.to_string(), &jpeg);
         Ok(jpeg)
     }
 
-    fn path(&self, hash: &ContentHash, size: usize) -> Option<PathBuf> {
-        let name = view::hex(hash);
-        Some(self.folder.as_ref()?.join(&name[..2]).join(format!("{name}-{size}.jpg")))
+    fn path(&self, hash: &ContentHash, part: &str) -> Option<PathBuf> {
+        let name = hex(hash);
+        Some(self.folder.as_ref()?.join(&name[..2]).join(format!("{name}-{part}.jpg")))
     }
 
     /// By rename, so that nobody reads half a file.

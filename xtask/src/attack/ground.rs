@@ -77,9 +77,9 @@ impl Ground {
         run(&["index", &path("pictures")])?;
         let server = Server::start(command(program, &folder).arg("serve"), ports[0], &folder)?;
         server.wait_for(ports[1])?;
-        let log = fs::read_to_string(folder.join("server.log"))?;
-        let token = log.split_once("/photos?token=").and_then(|(_, rest)| rest.split_whitespace().next());
-        let token = token.context("the server prints no token")?.to_owned();
+        let token =
+            fs::read_to_string(folder.join("data/viewfinder/token")).context("the server keeps no token")?;
+        let token = token.trim().to_owned();
         Ok(Self { program: program.to_owned(), server, _immich: immich, ports, token, folder })
     }
 

@@ -88,6 +88,7 @@ async fn forget_content(tx: &Transaction, id: i64) -> Result<()> {
     text::forget(tx, id).await?;
     tx.execute("DELETE FROM embedding WHERE asset = $1", &[&id]).await?;
     tx.execute("DELETE FROM face WHERE asset = $1", &[&id]).await?;
+    tx.execute("DELETE FROM rejection WHERE asset = $1", &[&id]).await?;
     Ok(())
 }
 

@@ -1,4 +1,7 @@
 //! Outcomes of analyses and their states.
+use std::collections::HashMap;
+
+use futures_util::future::try_join;
 use pgvector::Vector;
 use tokio_postgres::Row;
 
@@ -12,45 +15,53 @@ use super::{
 use crate::{AnalysisKind, Asset, AssetId, Counts, Finding, Outcome};
 
 pub(super) async fn record(tx: &Transaction, tokenizer: &Tokenizer, outcomes: &[Outcome]) -> Result<()> {
+    let assets: Vec<i64> = outcomes.iter().map(|outcome| outcome.asset.0).collect();
+    let hashes: HashMap<i64, Vec<u8>> = tx
+        .rows("SELECT id, hash FROM asset WHERE id = ANY($1) ORDER BY id FOR UPDATE", &[&assets])
+        .await?
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
     for outcome in outcomes {
-        let id = outcome.asset.0;
-        let same = tx
-            .row("SELECT 1 FROM asset WHERE id = $1 AND hash = $2 FOR UPDATE", &[&id, &&outcome.hash[..]])
-            .await?;
-        if same.is_none() {
-            continue;
+        if hashes.get(&outcome.asset.0).is_some_and(|hash| hash[..] == outcome.hash) {
+            // Both are sent at once where what was found needs no questions.
+            try_join(put(tx, tokenizer, outcome), put_state(tx, outcome)).await?;
         }
-        let kind = match &outcome.finding {
-            Finding::Text(lines) => {
-                text::replace(tx, tokenizer, id, lines).await?;
-                AnalysisKind::Ocr
-            }
-            Finding::Embedding(vector) => {
-                let model = provide_model(tx, &outcome.model, vector.len()).await?;
-                tx.execute(
-                    "INSERT INTO embedding (asset, model, vector) VALUES ($1, $2, $3)
-                     ON CONFLICT (asset) DO UPDATE SET model = excluded.model, vector = excluded.vector",
-                    &[&id, &model, &Vector::from(vector.clone())],
-                )
-                .await?;
-                AnalysisKind::Clip
-            }
-            Finding::Faces(faces) => {
-                people::replace_faces(tx, id, &outcome.model, faces).await?;
-                AnalysisKind::Faces
-            }
-            Finding::Failure { kind, .. } => *kind,
-        };
-        let (state, code, message) = match &outcome.finding {
-            Finding::Failure { code, message, .. } => (2i16, Some(code), Some(storable(message))),
-            _ => (1, None, None),
-        };
-        tx.execute(
-            "UPDATE analysis SET state = $1, model = $2, at_ms = $3, code = $4, message = $5 WHERE asset = $6 AND kind = $7",
-            &[&state, &outcome.model, &outcome.at_ms, &code, &message, &id, &number(kind)],
-        ).await?;
     }
     touch(tx).await
+}
+
+async fn put(tx: &Transaction, tokenizer: &Tokenizer, outcome: &Outcome) -> Result<()> {
+    let id = outcome.asset.0;
+    match &outcome.finding {
+        Finding::Text(lines) => text::replace(tx, tokenizer, id, lines).await,
+        Finding::Embedding(vector) => {
+            let model = provide_model(tx, &outcome.model, vector.len()).await?;
+            tx.execute(
+                "INSERT INTO embedding (asset, model, vector) VALUES ($1, $2, $3)
+                 ON CONFLICT (asset) DO UPDATE SET model = excluded.model, vector = excluded.vector",
+                &[&id, &model, &Vector::from(vector.clone())],
+            )
+            .await?;
+            Ok(())
+        }
+        Finding::Faces(faces) => people::replace_faces(tx, id, &outcome.model, faces).await,
+        Finding::Failure { .. } => Ok(()),
+    }
+}
+
+async fn put_state(tx: &Transaction, outcome: &Outcome) -> Result<()> {
+    let (kind, state, code, message) = match &outcome.finding {
+        Finding::Text(_) => (AnalysisKind::Ocr, 1i16, None, None),
+        Finding::Embedding(_) => (AnalysisKind::Clip, 1, None, None),
+        Finding::Faces(_) => (AnalysisKind::Faces, 1, None, None),
+        Finding::Failure { kind, code, message } => (*kind, 2, Some(code), Some(storable(message))),
+    };
+    tx.execute(
+        "UPDATE analysis SET state = $1, model = $2, at_ms = $3, code = $4, message = $5 WHERE asset = $6 AND kind = $7",
+        &[&state, &outcome.model, &outcome.at_ms, &code, &message, &outcome.asset.0, &number(kind)],
+    ).await?;
+    Ok(())
 }
 
 pub(super) async fn embedding(tx: &Transaction, id: AssetId) -> Result<Option<(String, Vec<f32>)>> {
@@ -77,8 +88,9 @@ pub(super) async fn forget_other_models(tx: &Transaction, kind: AnalysisKind, mo
     Ok(forgotten)
 }
 
-pub(super) async fn forget_failures(tx: &Transaction, kind: AnalysisKind) -> Result<u64> {
-    let forgotten = tx.execute(&format!("{FORGET} AND state = 2"), &[&number(kind)]).await?;
+pub(super) async fn forget_failures(tx: &Transaction, kind: AnalysisKind, code: Option<&str>) -> Result<u64> {
+    let failed = format!("{FORGET} AND state = 2 AND ($2::text IS NULL OR code = $2)");
+    let forgotten = tx.execute(&failed, &[&number(kind), &code]).await?;
     touch(tx).await?;
     Ok(forgotten)
 }

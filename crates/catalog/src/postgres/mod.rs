@@ -6,12 +6,14 @@
 //! All tables are in the schema `viewfinder`, so that any database will do, one of another program's included.
 //! `docs/design/catalogue.md` says what lies where and why.
 mod address;
+mod decisions;
 mod error;
 mod expression;
 mod files;
 mod findings;
 mod people;
 mod pool;
+mod portraits;
 mod schema;
 mod search;
 mod text;
@@ -22,10 +24,13 @@ mod vectors;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::future::try_join;
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, search::Source, text::Segmenter,
+    PersonFace, PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, UnassignedFace,
+    search::{Source, TextSteps},
+    text::Segmenter,
 };
 pub use expression::Sql;
 pub use pool::Pool;
@@ -131,6 +136,32 @@ impl Source for PostgresStore {
     async fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         one_step!(self.pool.read(), tx => text::lines(&tx, ids))
     }
+
+    async fn search_text(&self, mut steps: TextSteps, filter: &Filter) -> Result<TextSteps, StoreError> {
+        let tx = self.pool.read().await?;
+        while let Some(step) = steps.next_step() {
+            let proposals = search::find_text(&tx, &self.tokenizer, &step.expr, filter, step.limit()).await?;
+            if !proposals.is_empty() {
+                let lines = text::lines(&tx, &steps.to_read(&proposals)).await?;
+                steps = steps.judged(step, proposals, lines).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(steps)
+    }
+
+    async fn compare(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        (limit, count): (usize, usize),
+    ) -> Result<(Vec<Scored>, Vec<f32>), StoreError> {
+        one_step!(self.pool.read(), tx => try_join(
+            search::nearest(&tx, &self.tokenizer, model, vector, filter, limit),
+            search::background(&tx, model, vector, count),
+        ))
+    }
 }
 
 #[async_trait]
@@ -185,8 +216,8 @@ impl Store for PostgresStore {
         one_step!(self.pool.write(), tx => findings::forget_other_models(&tx, kind, model))
     }
 
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        one_step!(self.pool.write(), tx => findings::forget_failures(&tx, kind))
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        one_step!(self.pool.write(), tx => findings::forget_failures(&tx, kind, code))
     }
 
     async fn pending(
@@ -227,12 +258,29 @@ impl Store for PostgresStore {
         one_step!(self.pool.read(), tx => people::everybody(&tx))
     }
 
+    async fn people_of(&self, people: &[PersonId]) -> Result<Vec<Person>, StoreError> {
+        one_step!(self.pool.read(), tx => people::of(&tx, people))
+    }
+
+    async fn portraits(&self, people: &[PersonId], each: usize) -> Result<Vec<Vec<PersonFace>>, StoreError> {
+        one_step!(self.pool.read(), tx => portraits::portraits(&tx, people, each))
+    }
+
+    async fn faces_of(
+        &self,
+        person: PersonId,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<PersonFace>, StoreError> {
+        one_step!(self.pool.read(), tx => portraits::faces_of(&tx, person, after, limit))
+    }
+
     async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
-    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
+    ) -> Result<Vec<UnassignedFace>, StoreError> {
         one_step!(self.pool.read(), tx => people::unassigned(&tx, model, after, limit))
     }
 
@@ -240,9 +288,10 @@ impl Store for PostgresStore {
         &self,
         model: &str,
         embedding: &[f32],
+        without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        one_step!(self.pool.read(), tx => people::similar(&tx, model, embedding, limit))
+        one_step!(self.pool.read(), tx => people::similar(&tx, model, embedding, without, limit))
     }
 
     async fn assign(
@@ -254,8 +303,25 @@ impl Store for PostgresStore {
         one_step!(self.pool.write(), tx => people::assign(&tx, id, face, person))
     }
 
-    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        one_step!(self.pool.write(), tx => people::name(&tx, person, name))
+    async fn assign_by_hand(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::assign_by_hand(&tx, id, face, person))
+    }
+
+    async fn reject(&self, id: AssetId, face: usize, person: PersonId) -> Result<bool, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::reject(&tx, id, face, person))
+    }
+
+    async fn merge_people(&self, keep: PersonId, others: &[PersonId]) -> Result<Option<Person>, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::merge(&tx, keep, others))
+    }
+
+    async fn name_people(&self, people: &[PersonId], name: &str) -> Result<bool, StoreError> {
+        one_step!(self.pool.write(), tx => decisions::name(&tx, people, name))
     }
 
     async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {

@@ -1,19 +1,25 @@
 //! Faces and whose they are.
 use pgvector::Vector;
+use tokio_postgres::Row;
 
 use super::{
+    decisions,
     schema::touch,
-    transaction::{Result, Transaction, at_most, storable},
+    transaction::{Params, Result, Transaction, at_most, storable},
     vectors::{self, provide_model},
 };
-use crate::{AssetId, FaceRecord, Person, PersonId, faces::keep_people, fold::folded};
+use crate::{
+    AssetId, FaceRecord, Person, PersonId, UnassignedFace,
+    faces::{keep_people, rejected},
+    fold::folded,
+};
 
 pub(super) async fn faces(tx: &Transaction, id: AssetId) -> Result<Vec<FaceRecord>> {
     let rows = tx
         .rows("SELECT corners, score, vector, person FROM face WHERE asset = $1 ORDER BY place", &[&id.0])
         .await?;
-    let face = |row: &tokio_postgres::Row| FaceRecord {
-        corners: row.get::<_, Vec<f32>>(0).try_into().unwrap_or_default(),
+    let face = |row: &Row| FaceRecord {
+        corners: corners(row, 0),
         score: row.get(1),
         embedding: row.get::<_, Vector>(2).into(),
         person: row.get::<_, Option<i64>>(3).map(PersonId),
@@ -49,17 +55,31 @@ pub(super) async fn replace_faces(
 }
 
 pub(super) async fn everybody(tx: &Transaction) -> Result<Vec<Person>> {
-    let rows = tx.rows(
-        "SELECT person.id, name, count(face.asset) FROM person LEFT JOIN face ON face.person = person.id
-         GROUP BY person.id HAVING count(face.asset) > 0 OR name <> '' ORDER BY count(face.asset) DESC, person.id",
-        &[],
-    ).await?;
-    let person = |row: &tokio_postgres::Row| Person {
+    select(tx, "true", "HAVING count(face.asset) > 0 OR name <> ''", &[]).await
+}
+
+pub(super) async fn of(tx: &Transaction, people: &[PersonId]) -> Result<Vec<Person>> {
+    select(tx, "person.id = ANY($1)", "", &[&numbers(people)]).await
+}
+
+async fn select(tx: &Transaction, condition: &str, having: &str, params: Params<'_>) -> Result<Vec<Person>> {
+    let sql = format!(
+        "SELECT person.id, name, count(face.asset), count(DISTINCT face.asset) FROM person
+         LEFT JOIN face ON face.person = person.id
+         WHERE {condition} GROUP BY person.id {having} ORDER BY count(face.asset) DESC, person.id"
+    );
+    let rows = tx.rows(&sql, params).await?;
+    let person = |row: &Row| Person {
         id: PersonId(row.get(0)),
         name: row.get(1),
         faces: row.get::<_, i64>(2) as u64,
+        pictures: row.get::<_, i64>(3) as u64,
     };
     Ok(rows.iter().map(person).collect())
+}
+
+pub(super) fn numbers(people: &[PersonId]) -> Vec<i64> {
+    people.iter().map(|person| person.0).collect()
 }
 
 pub(super) async fn unassigned(
@@ -67,32 +87,54 @@ pub(super) async fn unassigned(
     model: &str,
     after: Option<(AssetId, usize)>,
     limit: usize,
-) -> Result<Vec<(AssetId, usize, Vec<f32>)>> {
+) -> Result<Vec<UnassignedFace>> {
     let (asset, place) = after.map_or((i64::MIN, 0), |(asset, place)| (asset.0, place as i32));
     let rows = tx
         .rows(
-            "SELECT asset, place, vector FROM face WHERE person IS NULL
+            "SELECT asset, place, vector, corners FROM face WHERE person IS NULL
          AND model IN (SELECT id FROM model WHERE name = $1) AND (asset, place) > ($2, $3)
          ORDER BY asset, place LIMIT $4",
             &[&model, &asset, &place, &at_most(limit)],
         )
         .await?;
-    let face = |row: &tokio_postgres::Row| {
-        (AssetId(row.get(0)), row.get::<_, i32>(1) as usize, row.get::<_, Vector>(2).into())
+    let assets: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+    let rejections = decisions::rejections(tx, &assets).await?;
+    let face = |row: &Row| {
+        let asset = AssetId(row.get(0));
+        let here = rejections.iter().filter(|(of, _)| *of == asset).map(|(_, rejection)| rejection);
+        UnassignedFace {
+            asset,
+            place: row.get::<_, i32>(1) as usize,
+            embedding: row.get::<_, Vector>(2).into(),
+            not: rejected(corners(row, 3), here),
+        }
     };
     Ok(rows.iter().map(face).collect())
+}
+
+/// The corners in a column.
+pub(super) fn corners(row: &Row, column: usize) -> [f32; 4] {
+    row.get::<_, Vec<f32>>(column).try_into().unwrap_or_default()
 }
 
 pub(super) async fn similar(
     tx: &Transaction,
     model: &str,
     embedding: &[f32],
+    without: &[PersonId],
     limit: usize,
 ) -> Result<Vec<(PersonId, f32)>> {
     let Some(model) = vectors::model(tx, model, embedding.len()).await? else { return Ok(Vec::new()) };
     vectors::widen(tx, limit).await?;
-    let near = vectors::nearest("person", "face", "person IS NOT NULL", model, embedding.len(), limit);
-    let rows = tx.rows(&near, &[&Vector::from(embedding.to_vec())]).await?;
+    let near = vectors::nearest(
+        "person",
+        "face",
+        "person IS NOT NULL AND person <> ALL ($2)",
+        model,
+        embedding.len(),
+        limit,
+    );
+    let rows = tx.rows(&near, &[&Vector::from(embedding.to_vec()), &numbers(without)]).await?;
     Ok(rows.iter().map(|row| (PersonId(row.get(0)), row.get::<_, f64>(1) as f32)).collect())
 }
 
@@ -103,11 +145,13 @@ pub(super) async fn assign(
     person: Option<PersonId>,
 ) -> Result<Option<PersonId>> {
     let place = place as i32;
-    if tx.row("SELECT 1 FROM face WHERE asset = $1 AND place = $2", &[&id.0, &place]).await?.is_none() {
-        return Ok(None);
-    }
+    let face = tx.row("SELECT corners FROM face WHERE asset = $1 AND place = $2", &[&id.0, &place]).await?;
+    let Some(face) = face else { return Ok(None) };
+    let rejections = decisions::rejections(tx, &[id.0]).await?;
+    let not = rejected(corners(&face, 0), rejections.iter().map(|(_, rejection)| rejection));
     let person: i64 = match person {
         None => tx.one("INSERT INTO person DEFAULT VALUES RETURNING id", &[]).await?,
+        Some(person) if not.contains(&person) => return Ok(None),
         Some(person) if tx.row("SELECT 1 FROM person WHERE id = $1", &[&person.0]).await?.is_some() => {
             person.0
         }
@@ -117,18 +161,6 @@ pub(super) async fn assign(
         .await?;
     touch(tx).await?;
     Ok(Some(PersonId(person)))
-}
-
-pub(super) async fn name(tx: &Transaction, person: PersonId, name: &str) -> Result<bool> {
-    let name = storable(name);
-    let named = tx
-        .execute(
-            "UPDATE person SET name = $2, folded_name = $3 WHERE id = $1",
-            &[&person.0, &name, &folded(&name)],
-        )
-        .await?;
-    touch(tx).await?;
-    Ok(named > 0)
 }
 
 pub(super) async fn called(tx: &Transaction, name: &str) -> Result<Vec<PersonId>> {

@@ -4,7 +4,7 @@ use crate::StoreError;
 
 /// What brings the tables from one format to the next; the first makes format 1. Never change an entry that was released: add
 /// one.
-const STEPS: &[&str] = &[V1, V2];
+const STEPS: &[&str] = &[V1, V2, V3];
 
 /// The number of the lock under which tables change (`VFnd`).
 const LOCK: i64 = 0x5646_6e64;
@@ -110,6 +110,17 @@ const V2: &str = "
 ALTER TABLE tokens ADD COLUMN letters TEXT NOT NULL DEFAULT '';
 ALTER TABLE tokens ALTER COLUMN letters SET STORAGE main;
 UPDATE state SET segmentation = '';
+";
+
+/// A person's word that a face is not somebody's. It holds for a place in the picture, because faces are found anew.
+const V3: &str = "
+CREATE TABLE rejection (
+    asset BIGINT NOT NULL REFERENCES asset ON DELETE CASCADE,
+    corners REAL[] NOT NULL,
+    person BIGINT NOT NULL REFERENCES person ON DELETE CASCADE,
+    PRIMARY KEY (asset, corners, person)
+);
+CREATE INDEX rejection_by_person ON rejection(person);
 ";
 
 /// Which formats were made, and when.

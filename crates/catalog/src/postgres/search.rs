@@ -1,4 +1,5 @@
 //! Finding assets by text, by vector, and by nothing but a filter.
+use futures_util::future::try_join;
 use pgvector::Vector;
 use tokio_postgres::Row;
 
@@ -35,8 +36,9 @@ pub(super) async fn find_text(
         "SELECT tokens.asset, tokens.size FROM tokens {asset} WHERE {}{conditions}",
         search.condition
     );
-    use_index(tx).await?;
-    let rows = tx.rows(&search.statement("tokens", &candidates, None, limit), &sql.refs()).await?;
+    let (statement, params) = (search.statement("tokens", &candidates, None, limit), sql.refs());
+    // Both are sent at once, in this order.
+    let ((), rows) = try_join(use_index(tx), tx.rows(&statement, &params)).await?;
     Ok(rows.iter().map(scored).collect())
 }
 
@@ -117,7 +119,6 @@ pub(super) async fn nearest(
             at_most(limit)
         )
     } else {
-        vectors::widen(tx, limit).await?;
         let condition = if conditions.is_empty() {
             "true".to_owned()
         } else {
@@ -125,7 +126,10 @@ pub(super) async fn nearest(
         };
         vectors::nearest("asset", "embedding", &condition, model, width, limit)
     };
-    let rows = tx.rows(&statement, &sql.refs()).await?;
+    let params = sql.refs();
+    let widened = async { if one_by_one { Ok(()) } else { vectors::widen(tx, limit).await } };
+    // Both are sent at once, in this order.
+    let ((), rows) = try_join(widened, tx.rows(&statement, &params)).await?;
     Ok(rows.iter().map(scored).collect())
 }
 

@@ -1,13 +1,14 @@
 //! Lines of text, their corrections, and the index over them.
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use futures_util::future::try_join;
 use tokio_postgres::Row;
 
 use super::{
     Tokenizer,
     expression::Sql,
     schema::touch,
-    transaction::{Result, Transaction, at_most, storable},
+    transaction::{Params, Result, Transaction, at_most, storable},
 };
 use crate::{
     AssetId, TextLine,
@@ -43,6 +44,7 @@ pub(super) async fn refresh(tx: &Transaction, tokenizer: &Tokenizer, limit: usiz
         .await?;
     let assets: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     for (asset, lines) in assets.iter().zip(stored(tx, &assets).await?) {
+        tx.execute("DELETE FROM tokens WHERE asset = $1", &[asset]).await?;
         index(tx, tokenizer, *asset, &lines).await?;
     }
     let up_to = assets.last().copied().unwrap_or(i64::MAX);
@@ -59,8 +61,11 @@ pub(super) async fn replace(
     asset: i64,
     read: &[TextLine],
 ) -> Result<()> {
-    let lines = merge(read, of_one(tx, asset).await?);
-    write(tx, tokenizer, asset, &lines).await
+    let before = of_one(tx, asset).await?;
+    if !before.is_empty() {
+        forget(tx, asset).await?;
+    }
+    write(tx, tokenizer, asset, &merge(read, before)).await
 }
 
 /// Forgets the text of an asset.
@@ -86,6 +91,7 @@ pub(super) async fn correct(
     let mut lines = of_one(tx, id.0).await?;
     let Some(line) = lines.get_mut(place) else { return Ok(false) };
     line.correct(text);
+    forget(tx, id.0).await?;
     write(tx, tokenizer, id.0, &lines).await?;
     touch(tx).await?;
     Ok(true)
@@ -100,6 +106,7 @@ pub(super) async fn undo_corrections(tx: &Transaction, tokenizer: &Tokenizer, id
             any |= line.undo();
         }
         if any {
+            forget(tx, id.0).await?;
             write(tx, tokenizer, id.0, &lines).await?;
         }
     }
@@ -110,7 +117,7 @@ async fn of_one(tx: &Transaction, asset: i64) -> Result<Vec<StoredLine>> {
     Ok(stored(tx, &[asset]).await?.pop().unwrap_or_default())
 }
 
-/// Lines of each of the assets, in the same order.
+/// Lines of each of the assets, which are different ones, in the same order.
 async fn stored(tx: &Transaction, assets: &[i64]) -> Result<Vec<Vec<StoredLine>>> {
     let rows = tx.rows(
         "SELECT text, score, corners, read_text, read_score, asset FROM line WHERE asset = ANY($1) ORDER BY asset, place",
@@ -120,7 +127,7 @@ async fn stored(tx: &Transaction, assets: &[i64]) -> Result<Vec<Vec<StoredLine>>
     for row in rows {
         of.entry(row.get(5)).or_default().push(stored_line(&row));
     }
-    Ok(assets.iter().map(|asset| of.get(asset).cloned().unwrap_or_default()).collect())
+    Ok(assets.iter().map(|asset| of.remove(asset).unwrap_or_default()).collect())
 }
 
 fn stored_line(row: &Row) -> StoredLine {
@@ -133,8 +140,11 @@ fn stored_line(row: &Row) -> StoredLine {
     StoredLine { line, read }
 }
 
+/// Writes the text of an asset that has none.
 async fn write(tx: &Transaction, tokenizer: &Tokenizer, asset: i64, lines: &[StoredLine]) -> Result<()> {
-    tx.execute("DELETE FROM line WHERE asset = $1", &[&asset]).await?;
+    if lines.is_empty() {
+        return Ok(());
+    }
     let texts: Vec<String> = lines.iter().map(|stored| storable(&stored.line.text)).collect();
     let scores: Vec<f32> = lines.iter().map(|stored| stored.line.score).collect();
     let corners: Vec<f32> =
@@ -142,19 +152,21 @@ async fn write(tx: &Transaction, tokenizer: &Tokenizer, asset: i64, lines: &[Sto
     let read = || lines.iter().map(|stored| stored.read.as_ref());
     let read_texts: Vec<Option<String>> = read().map(|read| Some(storable(&read?.0))).collect();
     let read_scores: Vec<Option<f32>> = read().map(|read| Some(read?.1)).collect();
-    tx.execute(
+    let params: Params<'_> = &[&asset, &texts, &scores, &corners, &read_texts, &read_scores];
+    let written = tx.execute(
         "INSERT INTO line (asset, place, text, score, corners, read_text, read_score)
          SELECT $1::bigint, place - 1, text, score, ($4::real[])[place * 8 - 7 : place * 8], read_text, read_score
          FROM unnest($2::text[], $3::real[], $5::text[], $6::real[]) WITH ORDINALITY
              AS line(text, score, read_text, read_score, place)",
-        &[&asset, &texts, &scores, &corners, &read_texts, &read_scores],
-    ).await?;
-    index(tx, tokenizer, asset, lines).await
+        params,
+    );
+    try_join(written, index(tx, tokenizer, asset, lines)).await?;
+    Ok(())
 }
 
+/// Makes an asset without tokens be found by its lines.
 async fn index(tx: &Transaction, tokenizer: &Tokenizer, asset: i64, lines: &[StoredLine]) -> Result<()> {
     let texts: Vec<&str> = lines.iter().map(|stored| stored.line.text.as_str()).collect();
-    tx.execute("DELETE FROM tokens WHERE asset = $1", &[&asset]).await?;
     let mut sql = Sql::default();
     let asset = sql.param(asset);
     if let Some(vector) = tokenizer.vector(&mut sql, &texts) {

@@ -45,7 +45,7 @@ impl MatchQuality {
 }
 
 /// What was found in the text of a picture.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TextMatch {
     /// How well it fits.
     pub closeness: MatchQuality,
@@ -56,14 +56,13 @@ pub struct TextMatch {
 }
 
 /// A line with a match.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LineMatch {
     /// Place of the line in the picture's text, from 0.
     pub line: usize,
     /// What it says.
     pub text: String,
     /// Corners, as [`TextLine::corners`].
-    #[serde(rename = "box")]
     pub corners: [[f32; 2]; 4],
     /// Matching parts, as first and last byte (not included) of `text`, in order, apart from each other.
     pub spans: Vec<[usize; 2]>,

@@ -3,6 +3,7 @@
 //! Text comes first. The store proposes pictures (`text_query.rs`); their lines are then read and judged here (`judge.rs`), so
 //! that the order does not depend on the database and every hit can say why it is one. Pictures that show what was asked for
 //! come from the vectors, and both meet in [`fuse`] and [`Similarity`].
+mod by_picture;
 mod cursor;
 mod find;
 mod fuse;
@@ -22,9 +23,10 @@ pub use fuse::{Similarity, fuse};
 pub use judge::{LineMatch, MatchQuality, TextMatch};
 pub use rank::{Ranked, Ranker, excluded};
 pub use source::Source;
+pub use text::TextSteps;
 
 use crate::{
-    Asset, AssetId, Filter, Scored, Store, StoreError,
+    Asset, AssetId, Filter, Store, StoreError,
     query::{Query, QueryError},
     text::Segmenter,
 };
@@ -82,7 +84,7 @@ pub enum SearchError {
 }
 
 /// A page of hits, best first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Results {
     /// Hits.
     pub hits: Vec<Hit>,
@@ -95,7 +97,7 @@ pub struct Results {
 }
 
 /// A picture that was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hit {
     /// The picture.
     pub asset: Asset,
@@ -206,16 +208,7 @@ impl Searcher {
         let (model, vector) = self.store.embedding(to).await?.ok_or(SearchError::NoVector)?;
         let mut nearest = self.store.nearest(&model, &vector, &Filter::default(), MOST_SIMILAR + 1).await?;
         nearest.retain(|scored| scored.asset != to);
-        let ranked = nearest
-            .into_iter()
-            .map(|Scored { asset, score }| Ranked {
-                asset,
-                score: score.clamp(0.0, 1.0),
-                by_text: false,
-                text: None,
-                similarity: Some(score),
-            })
-            .collect();
+        let ranked = nearest.into_iter().map(by_picture::similar).collect();
         self.page(ranked, None, &name, position, page.limit.max(1), notes).await
     }
 

@@ -5,7 +5,7 @@ use tokio::join;
 
 use super::{
     Embedder, MatchQuality, Note, QueryVector, Similarity, Source, TextMatch, fuse,
-    text::{self, TextHit},
+    text::{TextHit, TextSteps},
     text_query::{self, TextQuery},
 };
 use crate::{
@@ -107,7 +107,8 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
         notes: &mut Vec<Note>,
     ) -> Result<Vec<TextHit>, StoreError> {
         let Some(text_query) = text_query else { return Ok(Vec::new()) };
-        let hits = text::find(self.source, text_query, filter, some_words).await?;
+        let steps = TextSteps::new(text_query, some_words, self.source.finds_other_forms());
+        let hits = self.source.search_text(steps, filter).await?.hits();
         let closeness = |hit: &TextHit| hit.found.as_ref().map(|found| found.closeness);
         if hits.first().is_some_and(|hit| closeness(hit) == Some(MatchQuality::SomeWords)) {
             notes.push(Note::new("some_words", "no text has all of the words; these have some of them"));
@@ -143,8 +144,8 @@ impl<S: Source + ?Sized> Ranker<'_, S> {
         filter: &Filter,
     ) -> Result<Vec<(Scored, f32)>, StoreError> {
         let Some(query) = query else { return Ok(Vec::new()) };
-        let nearest = self.source.nearest(&query.model, &query.vector, filter, MOST_SIMILAR).await?;
-        let background = self.source.background(&query.model, &query.vector, BACKGROUND).await?;
+        let (nearest, background) =
+            self.source.compare(&query.model, &query.vector, filter, (MOST_SIMILAR, BACKGROUND)).await?;
         Ok(self.similarity.relevant(&nearest, &background))
     }
 }

@@ -2,6 +2,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    vec,
 };
 
 use super::{
@@ -9,7 +10,7 @@ use super::{
     judge::{MatchQuality, TextMatch, Tolerance, judge},
     text_query::TextQuery,
 };
-use crate::{AssetId, Filter, Scored, StoreError, TextLine, blocking::blocking};
+use crate::{AssetId, Scored, StoreError, TextExpr, TextLine, blocking::blocking};
 
 /// With so many hits, nobody needs worse ones: a page of results.
 const ENOUGH: usize = 10;
@@ -35,67 +36,118 @@ pub(super) struct TextHit {
     pub(super) found: Option<TextMatch>,
 }
 
-/// Pictures with fitting text, in no order. With `some_words`, missing words are forgiven where nothing else is found.
-pub(super) async fn find<S: Source + ?Sized>(
-    source: &S,
-    text_query: &Arc<TextQuery>,
-    filter: &Filter,
-    some_words: bool,
-) -> Result<Vec<TextHit>, StoreError> {
-    let mut hits = Vec::new();
-    let exactly = text_query.exactly();
-    let inside = text_query.inside();
-    let is_new = inside != exactly; // it is the same for Chinese
-    let steps = [
-        (Tolerance::Exact, Some(exactly)),
-        (Tolerance::Inside, is_new.then_some(inside)),
-        (Tolerance::Mistakes, text_query.mistaken()),
-        (Tolerance::SomeWords, text_query.some().filter(|_| some_words)),
-    ];
-    let other_forms = source.finds_other_forms() && !text_query.needles.iter().any(|needle| needle.exact);
-    let mut seen = HashSet::new();
-    for (tolerance, expr) in steps {
-        if hits.len() >= ENOUGH || (tolerance == Tolerance::SomeWords && !hits.is_empty()) {
-            break;
-        }
-        let Some(expr) = expr else { continue };
-        let found_before = hits.len();
-        // What the unread ones count: below all that were read and fit as well. With mistakes, only reading tells.
-        let unread = match tolerance {
+/// A search for text on its way. It says what to propose next, judges what was proposed by its lines, and says what to propose then.
+pub struct TextSteps {
+    text_query: Arc<TextQuery>,
+    left: vec::IntoIter<TextStep>,
+    /// May words of another form be proposed?
+    other_forms: bool,
+    seen: HashSet<AssetId>,
+    hits: Vec<TextHit>,
+}
+
+/// What to propose.
+pub(crate) struct TextStep {
+    tolerance: Tolerance,
+    pub(crate) expr: TextExpr,
+}
+
+impl TextStep {
+    /// So many proposals at most.
+    pub(crate) fn limit(&self) -> usize {
+        if self.unread().is_some() { MOST_HITS } else { RANKED }
+    }
+
+    /// What proposals count at most whose lines are not read: less than all that were read and fit as well. With mistakes, only reading tells.
+    fn unread(&self) -> Option<f32> {
+        match self.tolerance {
             Tolerance::Exact => Some(0.5),
             Tolerance::Inside => Some(0.3),
             Tolerance::Mistakes | Tolerance::SomeWords => None,
-        };
-        let limit = if unread.is_some() { MOST_HITS } else { RANKED };
-        let proposals = source.find_text(&expr, filter, limit).await?;
+        }
+    }
+}
+
+impl TextSteps {
+    /// With `some_words`, missing words are forgiven where nothing else is found.
+    pub(super) fn new(text_query: &Arc<TextQuery>, some_words: bool, other_forms: bool) -> Self {
+        let exactly = text_query.exactly();
+        let inside = text_query.inside();
+        let is_new = inside != exactly; // it is the same for Chinese
+        let steps = [
+            (Tolerance::Exact, Some(exactly)),
+            (Tolerance::Inside, is_new.then_some(inside)),
+            (Tolerance::Mistakes, text_query.mistaken()),
+            (Tolerance::SomeWords, text_query.some().filter(|_| some_words)),
+        ];
+        let step = |(tolerance, expr): (_, Option<_>)| Some(TextStep { tolerance, expr: expr? });
+        Self {
+            text_query: Arc::clone(text_query),
+            left: steps.into_iter().filter_map(step).collect::<Vec<_>>().into_iter(),
+            other_forms: other_forms && !text_query.needles.iter().any(|needle| needle.exact),
+            seen: HashSet::new(),
+            hits: Vec::new(),
+        }
+    }
+
+    /// What is to be proposed now; nothing once enough is found.
+    pub(crate) fn next_step(&mut self) -> Option<TextStep> {
+        if self.hits.len() >= ENOUGH {
+            return None;
+        }
+        self.left.next().filter(|step| step.tolerance != Tolerance::SomeWords || self.hits.is_empty())
+    }
+
+    /// Of which proposals the lines are to be read.
+    pub(crate) fn to_read(&self, proposals: &[Scored]) -> Vec<AssetId> {
+        let read = proposals.iter().take(READ).map(|proposal| proposal.asset);
+        read.filter(|asset| !self.seen.contains(asset)).collect()
+    }
+
+    /// Takes proposals, best first, and the lines of those [to be read](Self::to_read).
+    pub(crate) fn judge(&mut self, step: &TextStep, proposals: &[Scored], lines: &[Vec<TextLine>]) {
         let best = proposals.first().map_or(1.0, |first| first.score).max(f32::EPSILON);
         let (read, others) = proposals.split_at(proposals.len().min(READ));
-        let new: Vec<Scored> =
-            read.iter().filter(|proposal| !seen.contains(&proposal.asset)).copied().collect();
-        let ids: Vec<AssetId> = new.iter().map(|proposal| proposal.asset).collect();
-        let scores = new.iter().map(|proposal| proposal.score / best).collect();
-        let judged = judge_all(text_query, source.lines(&ids).await?, tolerance, scores).await?;
-        for (Scored { asset, score }, judged) in new.into_iter().zip(judged) {
-            if let Some((relevance, found)) = judged {
-                seen.insert(asset);
-                hits.push(TextHit { asset, relevance, found: Some(found) });
-            } else if tolerance == Tolerance::Exact && other_forms {
-                seen.insert(asset);
-                hits.push(TextHit { asset, relevance: OTHER_FORM * score / best, found: None });
+        let new: Vec<&Scored> = read.iter().filter(|proposal| !self.seen.contains(&proposal.asset)).collect();
+        let found_before = self.hits.len();
+        for (&&Scored { asset, score }, lines) in new.iter().zip(lines) {
+            if let Some((relevance, found)) = judge(&self.text_query, lines, step.tolerance, score / best) {
+                self.seen.insert(asset);
+                self.hits.push(TextHit { asset, relevance, found: Some(found) });
+            } else if step.tolerance == Tolerance::Exact && self.other_forms {
+                self.seen.insert(asset);
+                self.hits.push(TextHit { asset, relevance: OTHER_FORM * score / best, found: None });
             }
         }
-        if tolerance == Tolerance::Mistakes && found_before > 0 {
-            drop_other_words(&mut hits);
+        if step.tolerance == Tolerance::Mistakes && found_before > 0 {
+            drop_other_words(&mut self.hits);
         }
-        let Some(most) = unread else { continue };
-        let hit = |proposal: &Scored| TextHit {
-            asset: proposal.asset,
-            relevance: most * proposal.score / best,
-            found: None,
-        };
-        hits.extend(others.iter().filter(|proposal| seen.insert(proposal.asset)).map(hit));
+        let Some(most) = step.unread() else { return };
+        for Scored { asset, score } in others {
+            if self.seen.insert(*asset) {
+                self.hits.push(TextHit { asset: *asset, relevance: most * score / best, found: None });
+            }
+        }
     }
-    Ok(hits)
+
+    /// As [`Self::judge`], away from the threads that answer: some pictures are full of text.
+    pub(crate) async fn judged(
+        mut self,
+        step: TextStep,
+        proposals: Vec<Scored>,
+        lines: Vec<Vec<TextLine>>,
+    ) -> Result<Self, StoreError> {
+        blocking(move || {
+            self.judge(&step, &proposals, &lines);
+            Ok(self)
+        })
+        .await
+    }
+
+    /// Pictures with fitting text, in no order.
+    pub(super) fn hits(self) -> Vec<TextHit> {
+        self.hits
+    }
 }
 
 /// Drops hits with a mistake that many pictures have: then it is none, but another word, such as `while` beside `white`.
@@ -123,28 +175,14 @@ pub(super) async fn explain<S: Source + ?Sized>(
     if ids.is_empty() {
         return Ok(());
     }
-    let scores = vec![0.0; ids.len()];
-    let judged = judge_all(text_query, source.lines(&ids).await?, Tolerance::Mistakes, scores).await?;
+    let texts = source.lines(&ids).await?;
+    let text_query = Arc::clone(text_query);
+    let judged = blocking(move || {
+        Ok(texts.iter().map(|lines| judge(&text_query, lines, Tolerance::Mistakes, 0.0)).collect::<Vec<_>>())
+    })
+    .await?;
     for (ranked, judged) in unread.iter_mut().zip(judged) {
         ranked.text = judged.map(|(_, found)| found);
     }
     Ok(())
-}
-
-/// Judges several texts, each with the store's score, away from the threads that answer: some pictures are full of text.
-async fn judge_all(
-    text_query: &Arc<TextQuery>,
-    texts: Vec<Vec<TextLine>>,
-    tolerance: Tolerance,
-    scores: Vec<f32>,
-) -> Result<Vec<Option<(f32, TextMatch)>>, StoreError> {
-    if texts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let text_query = Arc::clone(text_query);
-    blocking(move || {
-        let texts = texts.iter().zip(scores);
-        Ok(texts.map(|(lines, score)| judge(&text_query, lines, tolerance, score)).collect())
-    })
-    .await
 }

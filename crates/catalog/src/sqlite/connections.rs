@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, ffi};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior, config::DbConfig, ffi};
 
 use viewfinder_files::private;
 
@@ -16,6 +16,10 @@ use crate::StoreError;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Readers kept open; more are opened and closed as needed.
 const KEPT_READERS: usize = 4;
+/// What a reader remembers of the file: SQLite's default.
+const CACHE_KB: i64 = 2000;
+/// The same of one that reads vectors, of which the next search wants others.
+const VECTORS_CACHE_KB: i64 = 400;
 /// Three vectors of 512 floats fit into one page; into SQLite's default of 4096 bytes only one would.
 const PAGE_BYTES: u32 = 8192;
 /// The write-ahead log is cut back to this after a large transaction.
@@ -28,6 +32,8 @@ pub(super) struct Connections {
     path: PathBuf,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// Those that read vectors one by one, from all over the file.
+    vector_readers: Mutex<Vec<Connection>>,
 }
 
 impl Connections {
@@ -41,7 +47,12 @@ impl Connections {
         if !is_new {
             keep_private(path);
         }
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            vector_readers: Mutex::default(),
+        })
     }
 
     /// Runs `work` in a transaction that is kept if it succeeds.
@@ -64,16 +75,37 @@ impl Connections {
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let kept = lock(&self.readers).pop();
+        self.read_by(&self.readers, CACHE_KB, work)
+    }
+
+    /// The same, for work that reads many vectors and of everything else little: it takes no cache from other readers.
+    pub(super) fn read_vectors<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.read_by(&self.vector_readers, VECTORS_CACHE_KB, work)
+    }
+
+    fn read_by<T>(
+        &self,
+        readers: &Mutex<Vec<Connection>>,
+        cache_kb: i64,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let kept = lock(readers).pop();
         let run = || {
             let mut reader = match kept {
                 Some(reader) => reader,
-                None => connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+                None => {
+                    let reader = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                    reader.pragma_update(None, "cache_size", -cache_kb)?;
+                    reader
+                }
             };
             let tx = reader.transaction()?;
             let value = work(&tx)?;
             tx.commit()?;
-            let mut readers = lock(&self.readers);
+            let mut readers = lock(readers);
             if readers.len() < KEPT_READERS {
                 readers.push(reader);
             }
@@ -102,6 +134,8 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     connection.pragma_update(None, "foreign_keys", true)?;
+    // A statement is planned once. Otherwise one with a limit would be planned anew for each.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     rusqlite::vtab::array::load_module(&connection)?;
     Ok(connection)
 }
@@ -212,7 +246,25 @@ fn contradicts_itself(error: &rusqlite::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
     use super::*;
+
+    #[test]
+    fn a_statement_is_planned_once_whatever_limit_it_gets() {
+        let folder = tempfile::tempdir().unwrap();
+        let connections = Connections::open(&folder.path().join("catalogue.db")).unwrap();
+        let again = |db: &Connection| {
+            let mut statement = db.prepare("SELECT name FROM sqlite_schema ORDER BY name LIMIT ?")?;
+            for limit in 1..5 {
+                let _ = statement.query_map([limit], |row| row.get::<_, String>(0))?.count();
+            }
+            Ok(statement.get_status(StatementStatus::RePrepare))
+        };
+        assert_eq!(connections.read(again).unwrap(), 0);
+        assert_eq!(connections.read_vectors(again).unwrap(), 0);
+        assert_eq!(again(&Connection::open_in_memory().unwrap()).unwrap(), 4, "or is it needed no more?");
+    }
 
     fn fill(connections: &Connections) -> Result<(), StoreError> {
         connections.write(|tx| {

@@ -4,12 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     connections::Connections,
-    files, findings, people, schema, search, text,
+    decisions, files, findings, people, portraits, schema, search, text,
     vectors::{Rows, Vectors},
 };
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, StoreError, TextExpr, TextLine, text::Segmenter,
+    PersonFace, PersonId, Properties, Scored, StoreError, TextExpr, TextLine, UnassignedFace,
+    search::TextSteps, text::Segmenter,
 };
 
 /// A catalogue in one file.
@@ -52,7 +53,7 @@ impl Catalogue {
         filter: &Filter,
         limit: usize,
     ) -> Result<Vec<Scored>, StoreError> {
-        self.connections.read(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
+        self.connections.read_vectors(|db| search::nearest(db, &self.pictures, model, vector, filter, limit))
     }
 
     pub(super) fn background(
@@ -61,11 +62,28 @@ impl Catalogue {
         vector: &[f32],
         count: usize,
     ) -> Result<Vec<f32>, StoreError> {
-        self.connections.read(|db| search::background(db, model, vector, count))
+        self.connections.read_vectors(|db| search::background(db, model, vector, count))
     }
 
     pub(super) fn lines(&self, ids: &[AssetId]) -> Result<Vec<Vec<TextLine>>, StoreError> {
         self.connections.read(|db| text::lines(db, ids))
+    }
+
+    pub(super) fn search_text(&self, steps: TextSteps, filter: &Filter) -> Result<TextSteps, StoreError> {
+        self.connections.read(|db| search::in_steps(db, steps, filter))
+    }
+
+    pub(super) fn compare(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        (limit, count): (usize, usize),
+    ) -> Result<(Vec<Scored>, Vec<f32>), StoreError> {
+        self.connections.read_vectors(|db| {
+            let nearest = search::nearest(db, &self.pictures, model, vector, filter, limit)?;
+            Ok((nearest, search::background(db, model, vector, count)?))
+        })
     }
 
     pub(super) fn put_files(&self, files: &[(FileRecord, Properties)]) -> Result<Vec<AssetId>, StoreError> {
@@ -124,8 +142,8 @@ impl Catalogue {
         self.connections.write(|tx| findings::forget_other_models(tx, kind, model))
     }
 
-    pub(super) fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.connections.write(|tx| findings::forget_failures(tx, kind))
+    pub(super) fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        self.connections.write(|tx| findings::forget_failures(tx, kind, code))
     }
 
     pub(super) fn pending(
@@ -166,12 +184,33 @@ impl Catalogue {
         self.connections.read(people::everybody)
     }
 
+    pub(super) fn people_of(&self, people: &[PersonId]) -> Result<Vec<Person>, StoreError> {
+        self.connections.read(|db| people::of(db, people))
+    }
+
+    pub(super) fn portraits(
+        &self,
+        people: &[PersonId],
+        each: usize,
+    ) -> Result<Vec<Vec<PersonFace>>, StoreError> {
+        self.connections.read(|db| portraits::portraits(db, people, each))
+    }
+
+    pub(super) fn faces_of(
+        &self,
+        person: PersonId,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<PersonFace>, StoreError> {
+        self.connections.read(|db| portraits::faces_of(db, person, after, limit))
+    }
+
     pub(super) fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
-    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
+    ) -> Result<Vec<UnassignedFace>, StoreError> {
         self.connections.read(|db| people::unassigned(db, model, after, limit))
     }
 
@@ -179,9 +218,10 @@ impl Catalogue {
         &self,
         model: &str,
         embedding: &[f32],
+        without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        self.connections.read(|db| people::similar(db, &self.faces, model, embedding, limit))
+        self.connections.read_vectors(|db| people::similar(db, &self.faces, model, embedding, without, limit))
     }
 
     pub(super) fn assign(
@@ -193,8 +233,29 @@ impl Catalogue {
         self.connections.write(|tx| people::assign(tx, id, face, person))
     }
 
-    pub(super) fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        self.connections.write(|tx| people::name(tx, person, name))
+    pub(super) fn assign_by_hand(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError> {
+        self.connections.write(|tx| decisions::assign_by_hand(tx, id, face, person))
+    }
+
+    pub(super) fn reject(&self, id: AssetId, face: usize, person: PersonId) -> Result<bool, StoreError> {
+        self.connections.write(|tx| decisions::reject(tx, id, face, person))
+    }
+
+    pub(super) fn merge_people(
+        &self,
+        keep: PersonId,
+        others: &[PersonId],
+    ) -> Result<Option<Person>, StoreError> {
+        self.connections.write(|tx| decisions::merge(tx, keep, others))
+    }
+
+    pub(super) fn name_people(&self, people: &[PersonId], name: &str) -> Result<bool, StoreError> {
+        self.connections.write(|tx| decisions::name(tx, people, name))
     }
 
     pub(super) fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {

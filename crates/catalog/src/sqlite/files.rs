@@ -76,6 +76,7 @@ fn forget_content(db: &Connection, id: i64) -> rusqlite::Result<()> {
     text::forget(db, id)?;
     let pictures = db.prepare_cached("DELETE FROM embedding WHERE id = ?")?.execute([id])?;
     let faces = db.prepare_cached("DELETE FROM face WHERE asset = ?")?.execute([id])?;
+    db.prepare_cached("DELETE FROM rejection WHERE asset = ?")?.execute([id])?;
     note_gone(db, pictures > 0, faces > 0)
 }
 

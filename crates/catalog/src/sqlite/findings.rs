@@ -86,8 +86,13 @@ pub(super) fn forget_other_models(db: &Connection, kind: AnalysisKind, model: &s
     Ok(forgotten as u64)
 }
 
-pub(super) fn forget_failures(db: &Connection, kind: AnalysisKind) -> rusqlite::Result<u64> {
-    let forgotten = db.prepare_cached(&format!("{FORGET} AND state = 2"))?.execute([number(kind)])?;
+pub(super) fn forget_failures(
+    db: &Connection,
+    kind: AnalysisKind,
+    code: Option<&str>,
+) -> rusqlite::Result<u64> {
+    let failed = format!("{FORGET} AND state = 2 AND (?2 IS NULL OR code = ?2)");
+    let forgotten = db.prepare_cached(&failed)?.execute(params![number(kind), code])?;
     touch(db)?;
     Ok(forgotten as u64)
 }

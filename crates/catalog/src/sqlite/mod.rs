@@ -4,12 +4,14 @@
 //! programs open the file beside this one. SQLite blocks: `file` is the catalogue as it is asked on a thread that may
 //! wait, and what stands here puts questions there. `docs/design/catalogue.md` says what lies where and why.
 mod connections;
+mod decisions;
 mod expression;
 mod file;
 mod files;
 mod findings;
 mod matrix;
 mod people;
+mod portraits;
 mod schema;
 mod search;
 mod text;
@@ -21,7 +23,9 @@ use async_trait::async_trait;
 
 use crate::{
     AnalysisKind, Asset, AssetId, ContentHash, Counts, FaceRecord, FileRecord, Filter, Outcome, Person,
-    PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, blocking::blocking, search::Source,
+    PersonFace, PersonId, Properties, Scored, Store, StoreError, TextExpr, TextLine, UnassignedFace,
+    blocking::blocking,
+    search::{Source, TextSteps},
     text::Segmenter,
 };
 use file::Catalogue;
@@ -82,6 +86,22 @@ impl Source for SqliteStore {
         let ids = ids.to_owned();
         self.ask(move |catalogue| catalogue.lines(&ids)).await
     }
+
+    async fn search_text(&self, steps: TextSteps, filter: &Filter) -> Result<TextSteps, StoreError> {
+        let filter = filter.clone();
+        self.ask(move |catalogue| catalogue.search_text(steps, &filter)).await
+    }
+
+    async fn compare(
+        &self,
+        model: &str,
+        vector: &[f32],
+        filter: &Filter,
+        (limit, count): (usize, usize),
+    ) -> Result<(Vec<Scored>, Vec<f32>), StoreError> {
+        let (model, vector, filter) = (model.to_owned(), vector.to_owned(), filter.clone());
+        self.ask(move |catalogue| catalogue.compare(&model, &vector, &filter, (limit, count))).await
+    }
 }
 
 #[async_trait]
@@ -141,8 +161,9 @@ impl Store for SqliteStore {
         self.ask(move |catalogue| catalogue.forget_other_models(kind, &model)).await
     }
 
-    async fn forget_failures(&self, kind: AnalysisKind) -> Result<u64, StoreError> {
-        self.ask(move |catalogue| catalogue.forget_failures(kind)).await
+    async fn forget_failures(&self, kind: AnalysisKind, code: Option<&str>) -> Result<u64, StoreError> {
+        let code = code.map(str::to_owned);
+        self.ask(move |catalogue| catalogue.forget_failures(kind, code.as_deref())).await
     }
 
     async fn pending(
@@ -186,12 +207,31 @@ impl Store for SqliteStore {
         self.ask(Catalogue::people).await
     }
 
+    async fn people_of(&self, people: &[PersonId]) -> Result<Vec<Person>, StoreError> {
+        let people = people.to_owned();
+        self.ask(move |catalogue| catalogue.people_of(&people)).await
+    }
+
+    async fn portraits(&self, people: &[PersonId], each: usize) -> Result<Vec<Vec<PersonFace>>, StoreError> {
+        let people = people.to_owned();
+        self.ask(move |catalogue| catalogue.portraits(&people, each)).await
+    }
+
+    async fn faces_of(
+        &self,
+        person: PersonId,
+        after: Option<(AssetId, usize)>,
+        limit: usize,
+    ) -> Result<Vec<PersonFace>, StoreError> {
+        self.ask(move |catalogue| catalogue.faces_of(person, after, limit)).await
+    }
+
     async fn unassigned_faces(
         &self,
         model: &str,
         after: Option<(AssetId, usize)>,
         limit: usize,
-    ) -> Result<Vec<(AssetId, usize, Vec<f32>)>, StoreError> {
+    ) -> Result<Vec<UnassignedFace>, StoreError> {
         let model = model.to_owned();
         self.ask(move |catalogue| catalogue.unassigned_faces(&model, after, limit)).await
     }
@@ -200,10 +240,11 @@ impl Store for SqliteStore {
         &self,
         model: &str,
         embedding: &[f32],
+        without: &[PersonId],
         limit: usize,
     ) -> Result<Vec<(PersonId, f32)>, StoreError> {
-        let (model, embedding) = (model.to_owned(), embedding.to_owned());
-        self.ask(move |catalogue| catalogue.similar_people(&model, &embedding, limit)).await
+        let (model, embedding, without) = (model.to_owned(), embedding.to_owned(), without.to_owned());
+        self.ask(move |catalogue| catalogue.similar_people(&model, &embedding, &without, limit)).await
     }
 
     async fn assign(
@@ -215,9 +256,27 @@ impl Store for SqliteStore {
         self.ask(move |catalogue| catalogue.assign(id, face, person)).await
     }
 
-    async fn name_person(&self, person: PersonId, name: &str) -> Result<bool, StoreError> {
-        let name = name.to_owned();
-        self.ask(move |catalogue| catalogue.name_person(person, &name)).await
+    async fn assign_by_hand(
+        &self,
+        id: AssetId,
+        face: usize,
+        person: Option<PersonId>,
+    ) -> Result<Option<PersonId>, StoreError> {
+        self.ask(move |catalogue| catalogue.assign_by_hand(id, face, person)).await
+    }
+
+    async fn reject(&self, id: AssetId, face: usize, person: PersonId) -> Result<bool, StoreError> {
+        self.ask(move |catalogue| catalogue.reject(id, face, person)).await
+    }
+
+    async fn merge_people(&self, keep: PersonId, others: &[PersonId]) -> Result<Option<Person>, StoreError> {
+        let others = others.to_owned();
+        self.ask(move |catalogue| catalogue.merge_people(keep, &others)).await
+    }
+
+    async fn name_people(&self, people: &[PersonId], name: &str) -> Result<bool, StoreError> {
+        let (people, name) = (people.to_owned(), name.to_owned());
+        self.ask(move |catalogue| catalogue.name_people(&people, &name)).await
     }
 
     async fn people_called(&self, name: &str) -> Result<Vec<PersonId>, StoreError> {

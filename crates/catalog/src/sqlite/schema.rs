@@ -6,7 +6,7 @@ pub(super) const APPLICATION_ID: i32 = 0x5646_6e64;
 
 /// What brings a file from one format to the next; the first makes an empty file into format 1. Never change an entry that was
 /// released: add one.
-pub(super) const STEPS: &[&str] = &[V1];
+pub(super) const STEPS: &[&str] = &[V1, V2];
 
 /// Vectors are little-endian 32-bit floats. `sequence` numbers vectors as they come, so that what keeps them in memory
 /// can ask for newer ones; `pictures_gone` and `faces_gone` count removals. `analysis.state`: 0 never, 1 done, 2
@@ -94,6 +94,17 @@ CREATE TABLE face (
 CREATE INDEX face_by_person ON face(person, asset);
 CREATE INDEX face_of_somebody ON face(model, sequence) WHERE person IS NOT NULL;
 CREATE INDEX face_of_nobody ON face(model, asset, place) WHERE person IS NULL;
+";
+
+/// A person's word that a face is not somebody's. It holds for a place in the picture, because faces are found anew.
+const V2: &str = "
+CREATE TABLE rejection (
+    asset INTEGER NOT NULL REFERENCES asset ON DELETE CASCADE,
+    corners BLOB NOT NULL,
+    person INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+    PRIMARY KEY (asset, corners, person)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rejection_by_person ON rejection(person);
 ";
 
 /// Counts a change of what a search could find.

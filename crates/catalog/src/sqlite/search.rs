@@ -3,9 +3,9 @@ use std::{rc::Rc, sync::Arc};
 
 use rusqlite::{Connection, OptionalExtension as _, ToSql, params, params_from_iter, types::Value};
 
-use super::{expression, vectors::Vectors};
+use super::{expression, text, vectors::Vectors};
 use crate::{
-    AssetId, Filter, Scored, TextExpr, bytes::from_bytes, fold::UNKNOWN_TIME, fold::folded,
+    AssetId, Filter, Scored, TextExpr, bytes::dot, fold::UNKNOWN_TIME, fold::folded, search::TextSteps,
     store::GRAMS_WEIGHT,
 };
 
@@ -81,6 +81,20 @@ pub(super) fn find_text(
         .collect()
 }
 
+/// Goes through the steps of a search for text.
+pub(super) fn in_steps(
+    db: &Connection,
+    mut steps: TextSteps,
+    filter: &Filter,
+) -> rusqlite::Result<TextSteps> {
+    while let Some(step) = steps.next_step() {
+        let proposals = find_text(db, &step.expr, filter, step.limit())?;
+        let lines = text::lines(db, &steps.to_read(&proposals))?;
+        steps.judge(&step, &proposals, &lines);
+    }
+    Ok(steps)
+}
+
 pub(super) fn nearest(
     db: &Connection,
     vectors: &Arc<Vectors>,
@@ -125,8 +139,7 @@ pub(super) fn background(
         next = next.max(first + (last - first) / count as i64 * step);
         let found = from
             .query_row(params![next, model], |row| {
-                let vector = from_bytes(row.get_ref(1)?.as_blob()?);
-                Ok((row.get::<_, i64>(0)?, vector.iter().zip(query).map(|(a, b)| a * b).sum()))
+                Ok((row.get::<_, i64>(0)?, dot(row.get_ref(1)?.as_blob()?, query)))
             })
             .optional()?;
         let Some((id, cosine)) = found else { break };

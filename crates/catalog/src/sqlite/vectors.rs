@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::matrix::{IdSet, Matrix};
-use crate::bytes::from_bytes;
+use crate::bytes::{dot, from_bytes};
 
 /// Rows compared exactly beyond those asked for. Rounding to bytes moves cosines of 512 numbers by 0.001 or so: few rows lie so close
 /// to the last one wanted.
@@ -99,11 +99,11 @@ impl Vectors {
         let mut one = db.prepare_cached(self.rows.one())?;
         let mut nearest = Vec::with_capacity(candidates.len());
         for id in candidates {
-            let bytes: Option<Vec<u8>> = one.query_row(params![id, model], |row| row.get(0)).optional()?;
-            if let Some(vector) = bytes.map(|bytes| from_bytes(&bytes))
-                && vector.len() == query.len()
-            {
-                nearest.push((id, vector.iter().zip(query).map(|(a, b)| a * b).sum::<f32>()));
+            let mut rows = one.query(params![id, model])?;
+            let Some(row) = rows.next()? else { continue };
+            let vector = row.get_ref(0)?.as_blob()?;
+            if vector.len() == size_of_val(query) {
+                nearest.push((id, dot(vector, query)));
             }
         }
         nearest.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -122,7 +122,7 @@ impl Vectors {
         *self.last_use() = Instant::now();
         let allowed = allowed.map(IdSet::new);
         let (sequence, gone) =
-            db.query_row(self.rows.position(), [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            db.prepare_cached(self.rows.position())?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         {
             let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
             if let Some(loaded) = loaded.as_ref().filter(|loaded| loaded.fits(model, query.len()))

@@ -10,6 +10,7 @@ use viewfinder_catalog::{
         Cursor, EmbedError, Embedder, MatchQuality, Page, QueryVector, Reason, Results, SearchError,
         Searcher, Similarity,
     },
+    view::MatchView,
 };
 
 use crate::{
@@ -96,9 +97,10 @@ fn hits_explain_themselves(place: &dyn Place) {
     assert_eq!(marked, [vec!["Vitamin", "60"], vec!["60"]]);
     assert_eq!(text.lines.iter().map(|line| line.line).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(text.lines[0].corners, wait(store.lines(&[id])).unwrap()[0][1].corners);
-    let json = serde_json::to_value(&results).unwrap();
-    assert_eq!(json["hits"][0]["text"]["closeness"], "line");
-    assert_eq!(json["hits"][0]["text"]["lines"][0]["box"][0][0], 0.1_f32);
+    let (_, shown) = MatchView::of(hit.clone());
+    let json = serde_json::to_value(&shown).unwrap();
+    assert_eq!(json["closeness"], "line");
+    assert_eq!(json["lines"][0]["box"][0][0], 0.1_f32);
 }
 
 fn text_and_meaning_meet(place: &dyn Place) {

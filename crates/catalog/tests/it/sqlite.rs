@@ -6,7 +6,7 @@ use viewfinder_catalog::{
 };
 
 use crate::{
-    data::{CLIP_MODEL, FACE_MODEL, add_text, face, file, hash, noise, outcome, taken, unit, word},
+    data::{CLIP_MODEL, FACE_MODEL, add, add_text, face, file, hash, noise, outcome, taken, unit, word},
     places::{File, Place as _, segmenter, wait},
 };
 
@@ -34,12 +34,29 @@ fn a_newer_file_is_refused_and_left_alone() {
     drop(db);
     let before = fs::read(place.path()).unwrap();
     let Err(error) = place.open_with(segmenter()) else { panic!("it opened") };
-    assert!(matches!(error, StoreError::TooNew { found: 99, known: 1 }), "{error:?}");
+    assert!(matches!(error, StoreError::TooNew { found: 99, known: 2 }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "the catalogue has format 99, but this version knows only up to 1; update Viewfinder"
+        "the catalogue has format 99, but this version knows only up to 2; update Viewfinder"
     );
     assert!(fs::read(place.path()).unwrap() == before);
+}
+
+#[test]
+fn a_file_of_the_first_format_keeps_its_people() {
+    let place = File::new();
+    let store = place.open();
+    let id = add(&*store, "/1.jpg", 1);
+    let found = Finding::Faces(vec![face(0.1, &[1.0, 0.0])]);
+    wait(store.record(&[outcome(id, 1, FACE_MODEL, found)])).unwrap();
+    let anna = wait(store.assign(id, 0, None)).unwrap().unwrap();
+    drop(store);
+    let db = rusqlite::Connection::open(place.path()).unwrap();
+    db.execute_batch("DROP TABLE rejection; PRAGMA user_version = 1").unwrap();
+    drop(db);
+    let store = place.open();
+    assert!(wait(store.reject(id, 0, anna)).unwrap());
+    assert_eq!(wait(store.assign(id, 0, Some(anna))).unwrap(), None);
 }
 
 #[test]

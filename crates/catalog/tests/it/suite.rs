@@ -8,7 +8,8 @@ use proptest::{
 };
 use viewfinder_catalog::{
     AnalysisKind::{Clip, Faces, Ocr},
-    AnalysisState, AssetId, Counts, Filter, Finding, PersonId, Properties, Scored, Store, TextExpr,
+    AnalysisState, AssetId, Counts, FaceRecord, Filter, Finding, PersonFace, PersonId, Properties, Scored,
+    Store, TextExpr,
     text::Segmenter,
 };
 
@@ -50,6 +51,9 @@ on_both! {
     vectors_that_change_or_leave_are_followed
     faces_belong_to_people
     known_faces_stay_known_after_a_new_run
+    a_face_that_was_taken_from_a_person_stays_out
+    people_who_are_one_become_one
+    a_persons_faces_are_shown_the_best_and_the_newest_first
     browsing_goes_from_new_to_old_without_gaps
     texts_are_cut_anew_for_another_segmenter
     a_catalogue_is_the_same_after_it_was_opened_again
@@ -243,8 +247,13 @@ fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
     let failure = Finding::Failure { kind: Clip, code: "c".to_owned(), message: "m".to_owned() };
     let mut failed = outcome(all[0], 0, CLIP_MODEL, failure.clone());
     failed.at_ms += 1;
-    wait(store.record(&[text(0, "old"), text(1, "new"), failed, outcome(all[3], 3, CLIP_MODEL, failure)]))
-        .unwrap();
+    wait(store.record(&[
+        text(0, "old"),
+        text(1, "new"),
+        failed,
+        outcome(all[3], 3, CLIP_MODEL, failure.clone()),
+    ]))
+    .unwrap();
     assert_eq!(pending(&[Ocr], None, 9), [all[2], all[3]]);
     assert_eq!(pending(&[Clip], None, 9), [all[1], all[2]]);
     assert_eq!(pending(&[Clip, Ocr], None, 9), [all[1], all[2], all[3]]);
@@ -252,8 +261,12 @@ fn what_is_to_be_done_can_be_asked_and_ordered_again(place: &dyn Place) {
     assert_eq!(failures, [all[0], all[3]]);
     assert_eq!(wait(store.failures(1)).unwrap().len(), 1);
 
-    assert_eq!(wait(store.forget_failures(Ocr)).unwrap(), 0);
-    assert_eq!(wait(store.forget_failures(Clip)).unwrap(), 2);
+    assert_eq!(wait(store.forget_failures(Ocr, None)).unwrap(), 0);
+    assert_eq!(wait(store.forget_failures(Clip, Some("another"))).unwrap(), 0);
+    assert_eq!(wait(store.forget_failures(Clip, None)).unwrap(), 2);
+    assert_eq!(pending(&[Clip], None, 9), all);
+    wait(store.record(&[outcome(all[0], 0, CLIP_MODEL, failure)])).unwrap();
+    assert_eq!(wait(store.forget_failures(Clip, Some("c"))).unwrap(), 1);
     assert_eq!(pending(&[Clip], None, 9), all);
     assert_eq!(wait(store.forget_other_models(Ocr, "new")).unwrap(), 1);
     assert_eq!(pending(&[Ocr], None, 9), [all[0], all[2], all[3]]);
@@ -483,29 +496,29 @@ fn faces_belong_to_people(place: &dyn Place) {
     assert_eq!(wait(store.faces(one)).unwrap(), both);
     let unassigned = |after| -> Vec<(AssetId, usize)> {
         let faces = wait(store.unassigned_faces(FACE_MODEL, after, 9)).unwrap();
-        faces.into_iter().map(|(asset, place, _)| (asset, place)).collect()
+        faces.into_iter().map(|face| (face.asset, face.place)).collect()
     };
     assert_eq!(unassigned(None), [(one, 0), (one, 1), (two, 0)]);
     assert_eq!(unassigned(Some((one, 0))), [(one, 1), (two, 0)]);
-    assert_eq!(wait(store.unassigned_faces(FACE_MODEL, None, 1)).unwrap()[0].2, unit(&directions[0]));
+    assert_eq!(wait(store.unassigned_faces(FACE_MODEL, None, 1)).unwrap()[0].embedding, unit(&directions[0]));
     assert_eq!(wait(store.unassigned_faces("other", None, 9)).unwrap(), []);
-    assert_eq!(wait(store.similar_people(FACE_MODEL, &directions[0], 9)).unwrap(), []);
+    assert_eq!(wait(store.similar_people(FACE_MODEL, &directions[0], &[], 9)).unwrap(), []);
 
     let anna = wait(store.assign(one, 0, None)).unwrap().unwrap();
     let ben = wait(store.assign(one, 1, None)).unwrap().unwrap();
     assert_ne!(anna, ben);
-    let similar = wait(store.similar_people(FACE_MODEL, &unit(&directions[2]), 9)).unwrap();
+    let similar = wait(store.similar_people(FACE_MODEL, &unit(&directions[2]), &[], 9)).unwrap();
     assert_eq!(similar.iter().map(|(person, _)| *person).collect::<Vec<_>>(), [anna, ben]);
     assert!((similar[0].1 - 0.993_88).abs() < 1e-4, "{similar:?}");
-    assert_eq!(wait(store.similar_people("other", &directions[0], 9)).unwrap(), []);
+    assert_eq!(wait(store.similar_people("other", &directions[0], &[], 9)).unwrap(), []);
     assert_eq!(wait(store.assign(two, 0, Some(anna))).unwrap(), Some(anna));
     assert_eq!(wait(store.assign(two, 1, Some(anna))).unwrap(), None, "no such face");
     assert_eq!(wait(store.assign(two, 0, Some(PersonId(987_654)))).unwrap(), None, "no such person");
     assert_eq!(wait(store.faces(two)).unwrap()[0].person, Some(anna));
     assert_eq!(unassigned(None), []);
 
-    assert!(wait(store.name_person(anna, "Ánna Müller")).unwrap());
-    assert!(!wait(store.name_person(PersonId(987_654), "Nobody")).unwrap());
+    assert!(wait(store.name_people(&[anna], "Ánna Müller")).unwrap());
+    assert!(!wait(store.name_people(&[ben, PersonId(987_654)], "Nobody")).unwrap());
     assert_eq!(wait(store.people_called("ÁNNA MÜLLER")).unwrap(), [anna]);
     assert_eq!(wait(store.people_called("Anna")).unwrap(), []);
     assert_eq!(wait(store.people_called("")).unwrap(), []);
@@ -515,7 +528,7 @@ fn faces_belong_to_people(place: &dyn Place) {
     wait(store.remove(&[one, two])).unwrap();
     let people: Vec<_> = wait(store.people()).unwrap().into_iter().map(|p| (p.id, p.faces)).collect();
     assert_eq!(people, [(anna, 0)]);
-    assert_eq!(wait(store.similar_people(FACE_MODEL, &directions[0], 9)).unwrap(), []);
+    assert_eq!(wait(store.similar_people(FACE_MODEL, &directions[0], &[], 9)).unwrap(), []);
 }
 
 fn known_faces_stay_known_after_a_new_run(place: &dyn Place) {
@@ -528,8 +541,146 @@ fn known_faces_stay_known_after_a_new_run(place: &dyn Place) {
     wait(store.record(&[outcome(id, 1, "newer", Finding::Faces(found))])).unwrap();
     let people: Vec<_> = wait(store.faces(id)).unwrap().iter().map(|face| face.person).collect();
     assert_eq!(people, [Some(anna), None, None]);
-    assert_eq!(wait(store.similar_people("newer", &[0.0, 1.0, 0.0], 9)).unwrap(), [(anna, 1.0)]);
-    assert_eq!(wait(store.similar_people(FACE_MODEL, &[0.0, 1.0], 9)).unwrap(), []);
+    assert_eq!(wait(store.similar_people("newer", &[0.0, 1.0, 0.0], &[], 9)).unwrap(), [(anna, 1.0)]);
+    assert_eq!(wait(store.similar_people(FACE_MODEL, &[0.0, 1.0], &[], 9)).unwrap(), []);
+}
+
+/// Adds a picture with a face that points there.
+fn add_face(store: &dyn Store, path: &str, content: u64, embedding: &[f32]) -> AssetId {
+    let id = add(store, path, content);
+    wait(store.record(&[outcome(id, content, FACE_MODEL, Finding::Faces(vec![face(0.1, embedding)]))]))
+        .unwrap();
+    id
+}
+
+fn person_of(store: &dyn Store, id: AssetId) -> Option<PersonId> {
+    wait(store.faces(id)).unwrap()[0].person
+}
+
+fn a_face_that_was_taken_from_a_person_stays_out(place: &dyn Place) {
+    let store = place.open();
+    let ids: Vec<AssetId> =
+        (0..3).map(|i| add_face(&*store, &format!("/{i}.jpg"), i, &[1.0, 0.1 * i as f32])).collect();
+    let anna = wait(store.assign(ids[0], 0, None)).unwrap().unwrap();
+    wait(store.assign(ids[1], 0, Some(anna))).unwrap();
+    let ben = wait(store.assign(ids[2], 0, None)).unwrap().unwrap();
+    assert!(!wait(store.reject(ids[2], 0, anna)).unwrap(), "it is Ben's");
+    assert!(!wait(store.reject(ids[1], 1, anna)).unwrap(), "there is no such face");
+    assert!(wait(store.reject(ids[1], 0, anna)).unwrap());
+    assert!(!wait(store.reject(ids[1], 0, anna)).unwrap(), "it is nobody's by now");
+    let similar = |not: &[PersonId]| {
+        wait(store.similar_people(FACE_MODEL, &[1.0, 0.0], not, 9))
+            .unwrap()
+            .into_iter()
+            .map(|(person, _)| person)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!((similar(&[]), similar(&[anna]), similar(&[ben, anna])), (vec![anna, ben], vec![ben], vec![]));
+    let stays_out = |store: &dyn Store| {
+        let faces = wait(store.unassigned_faces(FACE_MODEL, None, 9)).unwrap();
+        assert_eq!((faces.len(), faces[0].asset, &faces[0].not), (1, ids[1], &vec![anna]));
+        assert_eq!(wait(store.assign(ids[1], 0, Some(anna))).unwrap(), None);
+        assert_eq!(person_of(store, ids[1]), None);
+    };
+    stays_out(&*store);
+    // Found anew a little beside, after a run that found nothing, and opened again.
+    for found in [vec![], vec![face(0.11, &[1.0, 0.1])]] {
+        wait(store.record(&[outcome(ids[1], 1, FACE_MODEL, Finding::Faces(found))])).unwrap();
+    }
+    stays_out(&*store);
+    stays_out(&*place.open());
+    // A file that moves takes it along; other faces of the picture are free.
+    wait(store.move_file(ids[1], &file("/moved.jpg", 1))).unwrap();
+    stays_out(&*store);
+    let two = vec![face(0.1, &[1.0, 0.1]), face(0.7, &[1.0, 0.1])];
+    wait(store.record(&[outcome(ids[1], 1, FACE_MODEL, Finding::Faces(two))])).unwrap();
+    let not: Vec<_> =
+        wait(store.unassigned_faces(FACE_MODEL, None, 9)).unwrap().into_iter().map(|face| face.not).collect();
+    assert_eq!(not, [vec![anna], vec![]]);
+    // Who is somebody else may be said by anybody, and by a person even that it was her after all.
+    assert_eq!(wait(store.assign(ids[1], 0, Some(ben))).unwrap(), Some(ben));
+    assert_eq!(wait(store.assign_by_hand(ids[1], 0, Some(anna))).unwrap(), Some(anna));
+    assert_eq!(wait(store.assign(ids[1], 0, Some(ben))).unwrap(), Some(ben));
+    assert_eq!(wait(store.assign(ids[1], 0, Some(anna))).unwrap(), Some(anna));
+    assert_eq!(wait(store.assign_by_hand(ids[1], 2, Some(anna))).unwrap(), None);
+    assert_eq!(wait(store.assign_by_hand(ids[1], 1, Some(PersonId(987_654)))).unwrap(), None);
+    // What is said of a picture goes with its content.
+    assert!(wait(store.reject(ids[1], 0, anna)).unwrap());
+    let changed = file("/moved.jpg", 9);
+    wait(store.put_files(&[(changed, Properties::default())])).unwrap();
+    let found = Finding::Faces(vec![face(0.1, &[1.0, 0.1])]);
+    wait(store.record(&[outcome(ids[1], 9, FACE_MODEL, found)])).unwrap();
+    assert_eq!(wait(store.assign(ids[1], 0, Some(anna))).unwrap(), Some(anna));
+}
+
+fn people_who_are_one_become_one(place: &dyn Place) {
+    let store = place.open();
+    let ids: Vec<AssetId> =
+        (0..5).map(|i| add_face(&*store, &format!("/{i}.jpg"), i, &[1.0, 0.1 * i as f32])).collect();
+    let people: Vec<PersonId> =
+        ids[..4].iter().map(|id| wait(store.assign(*id, 0, None)).unwrap().unwrap()).collect();
+    let [anna, first, second, other] = people[..] else { unreachable!() };
+    wait(store.assign(ids[4], 0, Some(first))).unwrap();
+    assert!(wait(store.name_people(&[first, second], "Anna")).unwrap());
+    assert_eq!(wait(store.people_called("anna")).unwrap(), [first, second]);
+    // It was taken from one of them, and put to another one of the same person.
+    assert!(wait(store.reject(ids[4], 0, first)).unwrap());
+    assert_eq!(wait(store.assign(ids[4], 0, Some(anna))).unwrap(), Some(anna));
+    let nobody = PersonId(987_654);
+    for (keep, others) in [(anna, vec![first, nobody]), (nobody, vec![anna])] {
+        assert_eq!(wait(store.merge_people(keep, &others)).unwrap(), None);
+    }
+    assert_eq!(wait(store.people_called("anna")).unwrap(), [first, second], "all or nothing");
+    let merged = wait(store.merge_people(anna, &[first, second, anna])).unwrap().unwrap();
+    assert_eq!((merged.id, merged.name.as_str(), merged.faces, merged.pictures), (anna, "Anna", 3, 3));
+    assert_eq!(
+        ids.iter().map(|id| person_of(&*store, *id)).collect::<Vec<_>>(),
+        [Some(anna), Some(anna), Some(anna), Some(other), None]
+    );
+    assert_eq!(wait(store.unassigned_faces(FACE_MODEL, None, 9)).unwrap()[0].not, [anna]);
+    assert_eq!(wait(store.people_called("anna")).unwrap(), [anna]);
+    assert_eq!(wait(store.people_of(&[first, second, nobody])).unwrap(), []);
+    let similar = wait(store.similar_people(FACE_MODEL, &[1.0, 0.0], &[], 9)).unwrap();
+    assert_eq!(similar.iter().map(|(person, _)| *person).collect::<Vec<_>>(), [anna, anna, anna, other]);
+    // Who has a name keeps it.
+    wait(store.name_people(&[other], "Ben")).unwrap();
+    assert_eq!(wait(store.merge_people(other, &[anna])).unwrap().unwrap().name, "Ben");
+}
+
+fn a_persons_faces_are_shown_the_best_and_the_newest_first(place: &dyn Place) {
+    let store = place.open();
+    let ids: Vec<AssetId> = [30, 10, 20].iter().map(|i| add(&*store, &format!("/{i}.jpg"), *i)).collect();
+    let sized = |x: f32, side: f32, score: f32| FaceRecord {
+        corners: [x, 0.1, x + side, 0.1 + side],
+        score,
+        ..face(x, &[1.0, 0.0])
+    };
+    for (id, content, faces) in [
+        (ids[0], 30, vec![sized(0.1, 0.05, 0.9), sized(0.5, 0.01, 0.9)]),
+        (ids[1], 10, vec![sized(0.1, 0.05, 0.95)]),
+        (ids[2], 20, vec![sized(0.1, 0.02, 0.99)]),
+    ] {
+        wait(store.record(&[outcome(id, content, FACE_MODEL, Finding::Faces(faces))])).unwrap();
+    }
+    let anna = wait(store.assign(ids[0], 0, None)).unwrap().unwrap();
+    for (id, face) in [(ids[0], 1), (ids[1], 0), (ids[2], 0)] {
+        wait(store.assign(id, face, Some(anna))).unwrap();
+    }
+    let places = |faces: &[PersonFace]| faces.iter().map(|face| (face.asset, face.place)).collect::<Vec<_>>();
+    let best = wait(store.portraits(&[PersonId(987_654), anna], 2)).unwrap();
+    assert_eq!((best.len(), best[0].len()), (2, 0));
+    assert_eq!(places(&best[1]), [(ids[1], 0), (ids[0], 0)]);
+    assert_eq!((best[1][0].corners, best[1][0].score), ([0.1, 0.1, 0.15, 0.15], 0.95));
+    let of = |after, limit| wait(store.faces_of(anna, after, limit)).unwrap();
+    let all = [(ids[0], 0), (ids[0], 1), (ids[2], 0), (ids[1], 0)];
+    assert_eq!(places(&of(None, 9)), all);
+    assert_eq!(places(&of(None, 1)), all[..1]);
+    for (at, after) in all.into_iter().enumerate() {
+        assert_eq!(places(&of(Some(after), 9)), all[at + 1..]);
+    }
+    assert_eq!(of(Some((AssetId(987_654), 0)), 9), []);
+    let known = wait(store.people_of(&[anna])).unwrap().remove(0);
+    assert_eq!((known.faces, known.pictures), (4, 3));
 }
 
 fn browsing_goes_from_new_to_old_without_gaps(place: &dyn Place) {
@@ -611,8 +762,12 @@ fn the_revision_changes_with_what_can_be_found(place: &dyn Place) {
     changed("a face");
     let person = wait(store.assign(id, 0, None)).unwrap().unwrap();
     changed("a person");
-    wait(store.name_person(person, "Anna")).unwrap();
+    wait(store.name_people(&[person], "Anna")).unwrap();
     changed("a name");
+    wait(store.reject(id, 0, person)).unwrap();
+    changed("a face taken away");
+    wait(store.merge_people(person, &[])).unwrap();
+    changed("people who are one");
     wait(store.move_file(id, &file("/2.jpg", 1))).unwrap();
     changed("a path");
     wait(store.remove(&[id])).unwrap();

@@ -13,6 +13,7 @@ mod png;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use directory::is_raw;
 pub use format::Format;
 pub use header::{Header, header};
 

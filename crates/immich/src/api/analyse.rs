@@ -163,7 +163,7 @@ impl Listener for Log {
                     "this analysis of Immich's pictures is left out"
                 );
             }
-            Event::Walked { .. } | Event::Waiting { .. } | Event::Analysed => {}
+            Event::Walked { .. } | Event::Waiting { .. } | Event::Analysed { .. } => {}
         }
     }
 }

@@ -74,7 +74,7 @@ impl Embedder for Words<'_> {
             language: language.map(str::to_owned),
         };
         let vector =
-            config.backend.sentence(sentence).await.map_err(|error| EmbedError(error.to_string()))?;
+            config.backend.sentence_at_hand(sentence).await.map_err(|error| EmbedError(error.to_string()))?;
         Ok(QueryVector { model: config.models.clip.clone(), vector: unit(&vector) })
     }
 }

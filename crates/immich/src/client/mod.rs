@@ -27,6 +27,9 @@ const KEY_ANSWER_BYTES: usize = 64 << 20;
 /// Longest time for an answer to a key, from the connection to its last byte.
 const KEY_TIME: Duration = Duration::from_secs(60);
 
+/// Where Immich tells its version to everybody.
+pub(crate) const VERSION: &str = "/api/server/version";
+
 /// Headers that describe a request's body or ask for part of an answer, which another request must not inherit.
 const OWN: [HeaderName; 10] = [
     CONTENT_ENCODING,
@@ -58,6 +61,13 @@ impl Answer {
     /// The answer's JSON, if it is a good one.
     pub(crate) fn json(&self) -> Option<Value> {
         (self.status == StatusCode::OK).then(|| serde_json::from_slice(&self.bytes).ok()).flatten()
+    }
+
+    /// What it says if it is the answer to [`VERSION`].
+    pub(crate) fn version(&self) -> Option<String> {
+        let version = self.json()?;
+        let number = |name: &str| version.get(name).and_then(Value::as_u64);
+        Some(format!("v{}.{}.{}", number("major")?, number("minor")?, number("patch")?))
     }
 
     /// Passed on to the caller as it is.
@@ -102,6 +112,22 @@ impl Client {
         let request = question(method, with_path(&parts.uri, path), headers, body);
         let response = self.proxy.pass(request, visitor).await.map_err(|error| error.to_string())?;
         whole(response, ANSWER_BYTES).await
+    }
+
+    /// Immich's version as it writes it itself, `v3.2.2`, asked as nobody in particular.
+    ///
+    /// # Errors
+    /// One line, if there is no such answer within `time`.
+    pub async fn version(&self, time: Duration) -> Result<String, String> {
+        let path = Uri::from_static(VERSION);
+        let answer = async {
+            let request = question(Method::GET, path, HeaderMap::new(), None);
+            let response = self.proxy.ask(request).await.map_err(|error| error.to_string())?;
+            whole(response, ANSWER_BYTES).await
+        };
+        let answer =
+            timeout(time, answer).await.unwrap_or_else(|_| Err(format!("no answer within {time:?}")))?;
+        answer.version().ok_or_else(|| "what answers there is no Immich".to_owned())
     }
 
     /// Asks Immich something as the owner of an API key.

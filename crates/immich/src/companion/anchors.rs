@@ -14,12 +14,11 @@ use hyper::{
     body::Body as _,
     header::{HOST, HeaderName},
 };
-use serde_json::Value;
 use tokio::time::timeout;
 use viewfinder_http::proxy::{Body, Visitor};
 
 use crate::{
-    client::Client,
+    client::{Client, VERSION},
     companion::{Companion, judge::user, metric, read::Read, reply},
     library::{Capabilities, Capability},
 };
@@ -126,10 +125,7 @@ async fn told(read: &Read) -> Option<AnchorReport> {
 async fn version(client: &Client, visitor: &Visitor, headers: HeaderMap) -> Option<String> {
     let (mut parts, ()) = Request::new(()).into_parts();
     parts.headers.extend(headers.get(HOST).map(|host| (HOST, host.clone())));
-    let answer = client.as_sender(visitor, &parts, Method::GET, "/api/server/version", None).await;
-    let version = answer.ok()?.json()?;
-    let number = |name: &str| version.get(name).and_then(Value::as_u64);
-    Some(format!("v{}.{}.{}", number("major")?, number("minor")?, number("patch")?))
+    client.as_sender(visitor, &parts, Method::GET, VERSION, None).await.ok()?.version()
 }
 
 impl Anchors {

@@ -35,7 +35,7 @@ impl QueryEmbedder {
         if let Some((vector, _)) = self.sentences.get(request) {
             return Ok(vector);
         }
-        let vector = self.backend.sentence(request.clone()).await?;
+        let vector = self.backend.sentence_at_hand(request.clone()).await?;
         self.sentences.keep(request.clone(), vector.clone(), Instant::now());
         Ok(vector)
     }

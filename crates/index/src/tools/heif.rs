@@ -2,13 +2,13 @@ use std::fs;
 
 use viewfinder_programs::ProgramError;
 
-use super::{Converted, Subject, ToolError, Tools, broken, decoder, name};
+use super::{Converted, HEIF, Subject, ToolError, Tools, broken, decoder, name};
 
 impl Tools {
     /// A HEIF file as a picture. libheif turns and mirrors as the file says, so that the result is upright whatever EXIF data
     /// it copies. Blocks, as all of these.
     pub(crate) fn heif(&self, file: Subject<'_>, max_bytes: u64) -> Result<Converted, ToolError> {
-        let program = self.heif.as_deref().ok_or(ToolError::Lacking("heif-dec or heif-convert (libheif)"))?;
+        let program = &self.program(&HEIF).ok_or(ToolError::Lacking("heif-dec or heif-convert (libheif)"))?;
         let broken = broken(program);
         let folder = tempfile::tempdir().map_err(&broken)?;
         let output = folder.path().join("picture.jpg");

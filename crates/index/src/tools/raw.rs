@@ -2,7 +2,7 @@ use std::path::Path;
 
 use viewfinder_image::{Format, header};
 
-use super::{Converted, Subject, ToolError, Tools, broken, decoder, refused};
+use super::{Converted, EXIFTOOL, LIBRAW, Subject, ToolError, Tools, broken, decoder, refused};
 
 /// Previews in RAW files with a longer side below this are for the camera's screen: text in them is lost.
 const PREVIEW_SIDE: u32 = 1000;
@@ -10,13 +10,15 @@ const PREVIEW_SIDE: u32 = 1000;
 impl Tools {
     /// The picture that a camera left in a RAW file, if it is of good size; otherwise what LibRaw develops.
     pub(crate) fn raw(&self, file: Subject<'_>, max_bytes: u64) -> Result<Converted, ToolError> {
-        let preview = match &self.exiftool {
-            Some(program) => preview(program, file, max_bytes),
+        let preview = match self.program(&EXIFTOOL) {
+            Some(program) => preview(&program, file, max_bytes),
             None => Err(ToolError::Lacking("exiftool or dcraw_emu (LibRaw)")),
         };
-        match (&self.libraw, preview) {
+        match (self.program(&LIBRAW), preview) {
             (Some(_), Ok(preview)) if long_side(&preview.bytes) >= PREVIEW_SIDE => Ok(preview),
-            (Some(program), _) => develop(program, file, max_bytes),
+            (Some(program), _) => develop(&program, file, max_bytes),
+            // Without a preview, it may still be developed.
+            (None, Err(ToolError::Refused { .. })) => Err(ToolError::Lacking("dcraw_emu (LibRaw)")),
             (None, preview) => preview,
         }
     }

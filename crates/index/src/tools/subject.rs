@@ -1,4 +1,10 @@
-use std::{ffi::OsString, fs::File, io, path::Path};
+use std::{
+    ffi::OsString,
+    fs::File,
+    io,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use viewfinder_programs::Program;
 
@@ -13,16 +19,25 @@ const HANDED: &str = "/proc/self/fd/0";
 pub(crate) struct Subject<'a> {
     path: &'a Path,
     file: &'a File,
+    abandoned: Option<&'a Arc<AtomicBool>>,
 }
 
 impl<'a> Subject<'a> {
     /// The file, and where it was opened.
     pub(crate) fn new(path: &'a Path, file: &'a File) -> Self {
-        Self { path, file }
+        Self { path, file, abandoned: None }
+    }
+
+    /// Programs that have it are ended when this becomes true.
+    pub(super) fn unless(self, abandoned: &'a Arc<AtomicBool>) -> Self {
+        Self { abandoned: Some(abandoned), ..self }
     }
 
     /// The program with the file, and the file's name for it.
-    pub(super) fn hand(self, program: Program) -> io::Result<(Program, OsString)> {
+    pub(super) fn hand(self, mut program: Program) -> io::Result<(Program, OsString)> {
+        if let Some(abandoned) = self.abandoned {
+            program = program.unless(Arc::clone(abandoned));
+        }
         if cfg!(target_os = "linux") {
             Ok((program.input(self.file.try_clone()?), HANDED.into()))
         } else {

@@ -2,7 +2,7 @@ use std::{ffi::OsString, path::Path};
 
 use viewfinder_programs::Program;
 
-use super::{Converted, Subject, ToolError, Tools, broken, decoder, refused};
+use super::{Converted, FFMPEG, FFPROBE, Subject, ToolError, Tools, broken, decoder, refused};
 use crate::exif_time::clock_ms;
 
 /// Frames among which the most typical one is taken: two seconds of a usual video.
@@ -19,7 +19,7 @@ const HEADER: u64 = 1 << 20;
 impl Tools {
     /// A typical frame of a video from behind its first tenth, where titles and darkness are over.
     pub(crate) fn frame(&self, file: Subject<'_>, max_bytes: u64) -> Result<Converted, ToolError> {
-        let program = self.ffmpeg.as_deref().ok_or(ToolError::Lacking("ffmpeg"))?;
+        let program = &self.program(&FFMPEG).ok_or(ToolError::Lacking("ffmpeg"))?;
         let from = self.video(file).and_then(|video| video.seconds).map_or(0.0, |seconds| seconds / 10.0);
         let filters = format!(
             "scale=w='min({LONG_SIDE},iw)':h='min({LONG_SIDE},ih)':force_original_aspect_ratio=decrease,\
@@ -48,7 +48,7 @@ impl Tools {
 
     /// What a video's header tells; none without ffprobe, or if it cannot be read. Blocks.
     pub(crate) fn video(&self, file: Subject<'_>) -> Option<VideoHeader> {
-        let program = self.ffprobe.as_deref()?;
+        let program = &self.program(&FFPROBE)?;
         let command = decoder(program, HEADER).args(["-of", "json", "-show_entries"]);
         let command =
             command.arg("format=duration:format_tags=creation_time,com.apple.quicktime.creationdate");

@@ -1,13 +1,14 @@
 //! Real pictures through the real engine into the catalogue.
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
-use viewfinder_core::ErrorCode;
-use viewfinder_index::{Analysis, Models, Scope, Summary};
-use viewfinder_test_support::FakeBackend;
+use viewfinder_core::{ErrorCode, PictureTask, TaskError};
+use viewfinder_index::{Analysis, Event, Models, Scope, Summary};
+use viewfinder_test_support::{Contents, FakeBackend};
 
-use crate::support::{CLIP, Library, engine, wait};
+use crate::support::{CLIP, Library, Told, engine, wait};
 
 const ALL: [AnalysisKind; 3] = AnalysisKind::ALL;
 
@@ -112,6 +113,77 @@ fn a_kind_without_its_model_is_left_out_and_waits() {
     assert_eq!(states[AnalysisKind::Faces as usize], [3, 0, 0]);
     let summary = library.index(library.analysis(&[AnalysisKind::Faces]), engine);
     assert_eq!(summary.analysed.done, 3);
+}
+
+/// One that lacks CLIP and faces. CLIP comes once a permit is given; faces never do.
+fn fetching(delivery: &Arc<Semaphore>) -> FakeBackend {
+    let delivery = Arc::clone(delivery);
+    let vector = vec![1.0; 4];
+    FakeBackend::seeing(Contents { vector, ..Contents::default() }).lacking(
+        |task| !matches!(task, PictureTask::Text { .. }),
+        move |task| {
+            let delivery = Arc::clone(&delivery);
+            Box::pin(async move {
+                if matches!(task, PictureTask::Faces { .. }) {
+                    return Err(TaskError::new(ErrorCode::ModelUnavailable, "no source delivered it"));
+                }
+                delivery.acquire().await.unwrap().forget();
+                Ok(())
+            })
+        },
+    )
+}
+
+#[test]
+fn text_is_read_while_other_networks_are_fetched_which_are_taken_up_when_they_come() {
+    let library = small();
+    let delivery = Arc::new(Semaphore::new(0));
+    let backend = Arc::new(fetching(&delivery));
+    // The network comes only after every text is in the catalogue: to wait for it would be to wait for ever.
+    let texts_first = {
+        let (store, delivery) = (Arc::clone(&library.store), Arc::clone(&delivery));
+        std::thread::spawn(move || {
+            while wait(store.counts()).unwrap().states[AnalysisKind::Ocr as usize] != [0, 3, 0] {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            let others = wait(store.counts()).unwrap().states;
+            delivery.add_permits(1);
+            others
+        })
+    };
+    let told = Arc::new(Told::default());
+    let summary =
+        library.index_telling(library.analysis(&ALL), Arc::clone(&backend) as _, Arc::clone(&told) as _);
+    assert_eq!(texts_first.join().unwrap(), [[0, 3, 0], [3, 0, 0], [3, 0, 0]]);
+    assert_eq!(wait(library.store.counts()).unwrap().states, [[0, 3, 0], [0, 3, 0], [3, 0, 0]]);
+    // Each file is counted once, though it was asked about twice.
+    assert_eq!((summary.analysed.done, summary.analysed.failed), (3, 0));
+    assert_eq!(backend.pictures.lock().unwrap().len(), 6);
+    assert_eq!(summary.analysed.left_out.keys().collect::<Vec<_>>(), [&AnalysisKind::Faces]);
+    let told = told.0.lock().unwrap();
+    let waiting: u64 =
+        told.iter().map(|event| if let Event::Waiting { files } = event { *files } else { 0 }).sum();
+    let analysed = told.iter().filter(|event| matches!(event, Event::Analysed { .. })).count();
+    assert_eq!((waiting, analysed), (6, 6));
+    let again = told.iter().filter(|event| matches!(event, Event::Analysed { again: true })).count();
+    assert_eq!(again, 3);
+    // What waits is taken up by the next run that can.
+    let summary = library.index(library.analysis(&ALL), Arc::new(FakeBackend::default()));
+    assert_eq!((summary.analysed.done, summary.analysed.left_out.len()), (3, 0));
+    assert_eq!(wait(library.store.counts()).unwrap().states, [[0, 3, 0]; 3]);
+}
+
+#[test]
+fn without_any_network_a_run_ends_when_none_comes() {
+    let library = small();
+    let nothing = FakeBackend::default().lacking(
+        |_| true,
+        |_| Box::pin(async { Err(TaskError::new(ErrorCode::ModelUnavailable, "no source delivered it")) }),
+    );
+    let nothing = Arc::new(nothing);
+    let summary = library.index(library.analysis(&ALL), Arc::clone(&nothing) as _);
+    assert_eq!((summary.scanned.new, summary.analysed.done, summary.analysed.left_out.len()), (3, 0, 3));
+    assert!(nothing.pictures.lock().unwrap().is_empty());
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Listener for Disturber {
     fn tell(&self, event: Event) {
         let mut state = self.state.lock().unwrap();
         match (*state, event) {
-            (State::Before, Event::Analysed) => {
+            (State::Before, Event::Analysed { .. }) => {
                 self.server.lock().unwrap().stop();
                 *state = State::Down;
             }

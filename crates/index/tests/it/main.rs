@@ -3,5 +3,7 @@
 mod analyse;
 mod database;
 mod decoders;
+#[cfg(unix)]
+mod decoding;
 mod scan;
 mod support;

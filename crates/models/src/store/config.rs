@@ -11,6 +11,8 @@ pub struct StoreConfig {
     pub offline: bool,
     /// Model caches in Immich's layout, used in place and never written.
     pub immich_caches: Vec<PathBuf>,
+    /// A store that came with the program, used in place after the store's own folder and never written.
+    pub bundled: Option<PathBuf>,
     /// Address of the Hugging Face hub; without it `HF_ENDPOINT`, else the public one.
     pub hf_endpoint: Option<String>,
     /// Token for that hub; without it `HF_TOKEN`. Never logged.
@@ -32,6 +34,7 @@ impl StoreConfig {
             root: root.into(),
             offline: false,
             immich_caches: Vec::new(),
+            bundled: None,
             hf_endpoint: None,
             hf_token: None,
             modelscope_endpoint: None,
@@ -48,6 +51,7 @@ impl fmt::Debug for StoreConfig {
             .field("root", &self.root)
             .field("offline", &self.offline)
             .field("immich_caches", &self.immich_caches)
+            .field("bundled", &self.bundled)
             .field("hf_endpoint", &self.hf_endpoint)
             .field("hf_token", &self.hf_token.as_ref().map(|_| "…"))
             .field("modelscope_endpoint", &self.modelscope_endpoint)

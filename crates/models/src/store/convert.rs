@@ -3,7 +3,7 @@ use super::{ARCHIVES, Inner, find::record_folder, lock_name};
 use crate::{
     Family, ModelEntry, ModelError, Progress, Role, Source, Step, checksum,
     error::io_at,
-    http::{Download, Expected},
+    http::{Download, Expected, Trouble},
     lock::Lock,
 };
 use std::{
@@ -37,29 +37,20 @@ impl Inner {
         source: &Source,
         holder: &ModelEntry,
         role: Role,
+        impatient: bool,
         progress: &dyn Progress,
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         let key = source.to_string().replace(['/', ':', ' '], "!");
         let _lock = Lock::wait(&self.config.root, &key).map_err(|error| error.to_string())?;
         let fetched = self.config.root.join(ARCHIVES).join(&key);
-        let (url, bearer) = match source {
-            Source::File { path } => {
-                let sha256 = checksum::of_file(path).map_err(|error| error.to_string())?;
-                return self
-                    .convert_missing(path, source, sha256, holder, role, progress)
-                    .map_err(|e| e.to_string());
-            }
-            Source::HuggingFace { repo, revision, path: Some(path) } => {
-                (self.hub_file(repo, revision, path), self.token())
-            }
-            Source::ModelScope { repo, revision, path } => {
-                (format!("{}/models/{repo}/resolve/{revision}/{path}", self.modelscope_endpoint), None)
-            }
-            Source::GitHub { repo, tag, asset, member: None } => {
-                (format!("{}/{repo}/releases/download/{tag}/{asset}", self.github_endpoint), None)
-            }
-            _ => return Err("a checkpoint is one file".into()),
-        };
+        if let Source::File { path } = source {
+            let sha256 = checksum::of_file(path).map_err(|error| error.to_string())?;
+            let made = self.convert_missing(path, source, sha256, holder, role, progress);
+            return Ok(made.map_err(|error| error.to_string())?);
+        }
+        let one_file = !matches!(source, Source::GitHub { member: Some(_), .. });
+        let (url, bearer) =
+            self.address(source).filter(|_| one_file).ok_or("a checkpoint is one file".to_owned())?;
         // Another thread may have left it for the network that this one wants.
         let sha256 = if let Ok(sha256) = checksum::of_file(&fetched) {
             sha256
@@ -67,7 +58,7 @@ impl Inner {
             let label = format!("{} weights", holder.name);
             let unknown = Expected::default();
             let file = Download { url: &url, bearer, expected: &unknown, dest: &fetched, label: &label };
-            self.client.download(file, progress)?
+            self.client.download(file, impatient, progress)?
         };
         let result = self.convert_missing(&fetched, source, sha256, holder, role, progress);
         let missing =
@@ -80,7 +71,7 @@ impl Inner {
         if !still_wanted {
             let _ = fs::remove_file(&fetched);
         }
-        result.map_err(|error| error.to_string())
+        Ok(result.map_err(|error| error.to_string())?)
     }
 
     /// Makes the network for `role`, and those for other roles that are missing and that nobody else is making.

@@ -1,11 +1,11 @@
 //! Fetching a network from its sources.
-use super::{ARCHIVES, Inner, ModelFiles, lock_name};
+use super::{ARCHIVES, Inner, ModelFiles, lock_name, turns::Wanted};
 use crate::{
-    Family, ModelEntry, ModelError, Progress, Role, Source, SourceFailure, Step,
+    Family, ModelEntry, ModelError, Progress, Role, Source, Step,
     archive::{self, ArchiveMember},
     checksum,
     error::io_at,
-    http::{Download, Expected},
+    http::{Download, Expected, Trouble},
     layout,
     lock::Lock,
     manifest::{self, Manifest},
@@ -26,7 +26,8 @@ impl Inner {
             .holder(entry, role)
             .ok_or_else(|| ModelError::NoRole { name: name.into(), role })?;
         let root = &self.config.root;
-        let _lock = Lock::wait(root, &lock_name(holder, role)).map_err(io_at(root))?;
+        let busy = || progress.pause(&format!("another process is fetching {} {role}", holder.name));
+        let _lock = Lock::wait_telling(root, &lock_name(holder, role), busy).map_err(io_at(root))?;
         // Someone else may have fetched it while we waited.
         match self.local(name, role) {
             Err(ModelError::Missing { .. }) => {}
@@ -44,33 +45,30 @@ impl Inner {
             });
         }
         let part = holder.part(role);
-        let mut failures = Vec::new();
-        let mut tried = !holder.checkpoints.is_empty();
-        for source in &holder.checkpoints {
-            tracing::info!(name, %role, %source, "fetching");
-            match self.try_checkpoint(source, holder, role, progress) {
-                Ok(()) => return self.local(name, role),
-                Err(reason) => {
-                    tracing::warn!(name, %role, %source, reason, "source failed");
-                    failures.push(SourceFailure { source: source.to_string(), reason });
-                }
+        let sources = self.sources(holder, role);
+        let checkpoint = |source: &Source| holder.checkpoints.contains(source);
+        let total = part.and_then(|part| part.bytes).filter(|_| holder.checkpoints.is_empty());
+        let wanted = Wanted { file: &format!("{} {role}", holder.name), total, sources: &sources };
+        let delivered = self.in_turn(&wanted, progress, |source, impatient| {
+            if checkpoint(source) {
+                self.try_checkpoint(source, holder, role, impatient, progress)
+            } else {
+                self.try_source(source, entry, holder, role, impatient, progress)
             }
-        }
-        for source in part.iter().flat_map(|part| &part.sources).chain(&holder.sources) {
-            tried |= !matches!(source, Source::File { .. });
-            tracing::info!(name, %role, %source, "fetching");
-            match self.try_source(source, entry, holder, role, progress) {
-                Ok(()) => return self.local(name, role),
-                Err(reason) => {
-                    tracing::warn!(name, %role, %source, reason, "source failed");
-                    failures.push(SourceFailure { source: source.to_string(), reason });
-                }
-            }
-        }
+        });
+        let Err(failures) = delivered else { return self.local(name, role) };
+        let tried = sources.iter().any(|source| checkpoint(source) || !matches!(source, Source::File { .. }));
         if tried || !failures.is_empty() {
             return Err(ModelError::Unavailable { name: name.into(), role, failures });
         }
         Err(ModelError::NoSource { name: name.into(), role, hint: self.bring_your_own(holder, role) })
+    }
+
+    /// Who may have a model's network, in the order in which they are asked.
+    pub(super) fn sources<'a>(&'a self, entry: &'a ModelEntry, role: Role) -> Vec<&'a Source> {
+        let Some(holder) = self.catalogue.holder(entry, role) else { return Vec::new() };
+        let part = holder.part(role).iter().flat_map(|part| &part.sources).collect::<Vec<_>>();
+        holder.checkpoints.iter().chain(part).chain(&holder.sources).collect()
     }
 
     /// How to use a model that nobody publishes as ONNX.
@@ -118,8 +116,9 @@ impl Inner {
         entry: &ModelEntry,
         holder: &ModelEntry,
         role: Role,
+        impatient: bool,
         progress: &dyn Progress,
-    ) -> Result<(), String> {
+    ) -> Result<(), Trouble> {
         let folder = self.config.root.join(&holder.name).join(role.as_str());
         let part = holder.part(role);
         let expected = Expected {
@@ -128,37 +127,33 @@ impl Inner {
         };
         let label = format!("{} {role}", holder.name);
         let dest = folder.join("model.onnx");
-        let one = |url: &str, bearer: Option<&str>| -> Result<(), String> {
-            let file = Download { url, bearer, expected: &expected, dest: &dest, label: &label };
-            let sha256 = self.client.download(file, progress)?;
-            finish(&folder, &[("model.onnx".to_owned(), sha256)])
+        let one = || -> Result<(), Trouble> {
+            let (url, bearer) =
+                self.address(source).ok_or("the source does not say which file".to_owned())?;
+            let file = Download { url: &url, bearer, expected: &expected, dest: &dest, label: &label };
+            let sha256 = self.client.download(file, impatient, progress)?;
+            Ok(finish(&folder, &[("model.onnx".to_owned(), sha256)])?)
         };
         match source {
-            Source::File { path } => Err(format!("{} does not exist or is empty", path.display())),
-            Source::HuggingFace { repo, revision, path: Some(path) } => {
-                one(&self.hub_file(repo, revision, path), self.token())
-            }
+            Source::File { path } => Err(format!("{} does not exist or is empty", path.display()).into()),
             Source::HuggingFace { repo, revision, path: None } => {
-                self.try_repository(repo, revision, holder, role, &folder, progress)
+                self.try_repository(repo, revision, holder, role, impatient, progress)
             }
-            Source::ModelScope { repo, revision, path } => {
-                one(&format!("{}/models/{repo}/resolve/{revision}/{path}", self.modelscope_endpoint), None)
+            Source::HuggingFace { .. } | Source::ModelScope { .. } | Source::GitHub { member: None, .. } => {
+                one()
             }
-            Source::GitHub { repo, tag, asset, member } => {
+            Source::GitHub { repo, tag, asset, member: Some(_), .. } => {
                 let url = format!("{}/{repo}/releases/download/{tag}/{asset}", self.github_endpoint);
-                if member.is_none() {
-                    return one(&url, None);
-                }
                 let key = format!("{repo}/{tag}/{asset}").replace('/', "!");
                 let _lock = Lock::wait(&self.config.root, &key).map_err(|error| error.to_string())?;
                 let archive = self.config.root.join(ARCHIVES).join(key);
                 let unknown = Expected::default();
                 let file =
                     Download { url: &url, bearer: None, expected: &unknown, dest: &archive, label: asset };
-                self.client.download(file, progress)?;
+                self.client.download(file, impatient, progress)?;
                 let result = self.unpack(&archive, source, entry, holder, role);
                 let _ = fs::remove_file(&archive);
-                result
+                Ok(result?)
             }
             Source::Pip { package, version, sdist, wheels, .. } => {
                 let archives = self.config.root.join(ARCHIVES);
@@ -171,7 +166,7 @@ impl Inner {
                 let result = pip::download(package, version, sdist.as_ref(), wheels, work.path())
                     .and_then(|archive| self.unpack(&archive, source, entry, holder, role));
                 progress.end(result.as_ref().copied().map_err(String::as_str));
-                result
+                result.map_err(pip::blame)
             }
         }
     }
@@ -235,17 +230,17 @@ impl Inner {
         revision: &str,
         holder: &ModelEntry,
         role: Role,
-        folder: &Path,
+        impatient: bool,
         progress: &dyn Progress,
-    ) -> Result<(), String> {
-        let listing = format!("{}/api/models/{repo}/tree/{revision}?recursive=true", self.hf_endpoint);
+    ) -> Result<(), Trouble> {
+        let folder = self.config.root.join(&holder.name).join(role.as_str());
         let mut files = Vec::new();
-        let mut next = Some(listing);
+        let mut next = Some(self.listing(repo, revision));
         while let Some(url) = next {
             let bearer = self
                 .token()
                 .filter(|_| url.strip_prefix(&self.hf_endpoint).is_some_and(|rest| rest.starts_with('/')));
-            let (page, following) = self.client.json(&url, bearer)?;
+            let (page, following) = self.client.json(&url, bearer, progress)?;
             let page: Vec<TreeItem> =
                 serde_json::from_value(page).map_err(|error| format!("unexpected listing: {error}"))?;
             files.extend(page.into_iter().filter(|item| item.kind == "file"));
@@ -263,7 +258,7 @@ impl Inner {
             .collect();
         for name in ["model.onnx"].iter().chain(layout::required(holder.family, role)) {
             if !wanted.iter().any(|(have, _)| have == name) {
-                return Err(format!("the repository has no {prefix}{name}"));
+                return Err(format!("the repository has no {prefix}{name}").into());
             }
         }
         // The graph comes last: its presence says that the rest is there.
@@ -284,11 +279,15 @@ impl Inner {
             let label = format!("{} {role} {name}", holder.name);
             let file =
                 Download { url: &url, bearer: self.token(), expected: &expected, dest: &dest, label: &label };
-            let sum =
-                self.client.download(file, progress).map_err(|reason| format!("{}: {reason}", item.path))?;
+            let sum = self.client.download(file, impatient, progress)?;
             sums.push((name, sum));
         }
-        finish(folder, &sums)
+        Ok(finish(&folder, &sums)?)
+    }
+
+    /// Where a repository tells what is in it.
+    pub(super) fn listing(&self, repo: &str, revision: &str) -> String {
+        format!("{}/api/models/{repo}/tree/{revision}?recursive=true", self.hf_endpoint)
     }
 
     pub(super) fn hub_file(&self, repo: &str, revision: &str, path: &str) -> String {
@@ -329,8 +328,8 @@ fn same_archive(a: &Source, b: &Source) -> bool {
             Source::Pip { package: b, version: bv, sdist: bsd, wheels: bw, member: Some(_) },
         ) => a == b && av == bv && asd == bsd && aw == bw,
         (
-            Source::GitHub { repo: a, tag: at, asset: aa, member: Some(_) },
-            Source::GitHub { repo: b, tag: bt, asset: ba, member: Some(_) },
+            Source::GitHub { repo: a, tag: at, asset: aa, member: Some(_), .. },
+            Source::GitHub { repo: b, tag: bt, asset: ba, member: Some(_), .. },
         ) => a == b && at == bt && aa == ba,
         _ => false,
     }

@@ -40,10 +40,23 @@ impl Inner {
                 Err(error) => tracing::warn!(%error, "passing over an incomplete model in the cache"),
             }
         }
-        match self.stored(holder, role)? {
-            Some((found, sum)) => Ok(model_files(entry, holder, role, found, Some(sum), Location::Store)),
-            None => Err(ModelError::Missing { name: name.into(), role, offline: self.config.offline }),
+        if let Some((found, sum)) = self.stored(holder, role)? {
+            return Ok(model_files(entry, holder, role, found, Some(sum), Location::Store));
         }
+        match self.bundled(holder, role) {
+            Ok(Some((found, sum))) => {
+                return Ok(model_files(entry, holder, role, found, Some(sum), Location::Bundled));
+            }
+            Ok(None) => {}
+            // It cannot be put right in place, but the store's own folder can have another.
+            Err(error) => tracing::warn!(%error, "passing over a damaged model that came with the program"),
+        }
+        Err(ModelError::Missing { name: name.into(), role, offline: self.config.offline })
+    }
+
+    /// The store's own folder, and that of what came with the program.
+    pub(super) fn roots(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.config.root.as_path()).chain(self.config.bundled.as_deref())
     }
 
     /// A model that only a cache in Immich's layout knows.
@@ -125,6 +138,26 @@ impl Inner {
         {
             tracing::debug!(%error, "the store cannot be written");
         }
+        Ok(Some((found, sum)))
+    }
+
+    /// A network in the folder of what came with the program, where nothing is written.
+    fn bundled(&self, holder: &ModelEntry, role: Role) -> Result<Option<(Found, String)>, ModelError> {
+        let Some(root) = &self.config.bundled else { return Ok(None) };
+        let model_folder = root.join(&holder.name);
+        let Some(found) = layout::find(&model_folder, holder.family, role)? else { return Ok(None) };
+        let folder = model_folder.join(role.as_str());
+        let manifest = Manifest::read(&folder);
+        let sum =
+            match manifest.as_ref().and_then(|manifest| manifest.files.get("model.onnx").zip(Some(manifest)))
+            {
+                Some((record, manifest)) => {
+                    manifest.looked_at(&folder, false)?;
+                    check_sum(&found.model, holder.part(role), &record.sha256)?;
+                    record.sha256.clone()
+                }
+                None => self.check_in_place(&found.model, holder.part(role))?,
+            };
         Ok(Some((found, sum)))
     }
 

@@ -129,8 +129,15 @@ impl Inner {
             path: None,
         };
         let Some(holder) = self.catalogue.holder(entry, role) else { return status };
-        let folder = self.config.root.join(&holder.name).join(role.as_str());
-        let in_store = || layout::find(&self.config.root.join(&holder.name), holder.family, role);
+        let own_folder = self.config.root.join(&holder.name).join(role.as_str());
+        let in_store = || {
+            for (root, location) in self.roots().zip([Location::Store, Location::Bundled]) {
+                if let Some(found) = layout::find(&root.join(&holder.name), holder.family, role)? {
+                    return Ok::<_, ModelError>(Some((found, location)));
+                }
+            }
+            Ok(None)
+        };
         let own =
             part.iter().flat_map(|part| &part.sources).chain(&holder.sources).find_map(
                 |source| match source {
@@ -143,13 +150,12 @@ impl Inner {
             let cached = folders.find_map(|folder| layout::find(&folder, holder.family, role).ok().flatten());
             cached.map(|found| (found, Location::ImmichCache))
         });
-        match found
-            .map_or_else(|| in_store().map(|found| found.map(|f| (f, Location::Store))), |f| Ok(Some(f)))
-        {
+        match found.map_or_else(in_store, |found| Ok(Some(found))) {
             Ok(Some((found, location))) => {
                 status.state = State::Present;
-                if location == Location::Store
-                    && let Some(manifest) = Manifest::read(&folder)
+                if matches!(location, Location::Store | Location::Bundled)
+                    && let Some(folder) = found.model.parent()
+                    && let Some(manifest) = Manifest::read(folder)
                 {
                     let size = |name: &String| fs::metadata(folder.join(name)).map_or(0, |m| m.len());
                     if manifest.files.iter().any(|(name, record)| size(name) != record.bytes) {
@@ -163,7 +169,7 @@ impl Inner {
                 status.path = Some(found.model);
             }
             Ok(None) => {
-                if folder.read_dir().is_ok_and(|mut files| files.next().is_some()) {
+                if own_folder.read_dir().is_ok_and(|mut files| files.next().is_some()) {
                     status.state = State::Partial;
                 }
             }
@@ -176,11 +182,12 @@ impl Inner {
         let status = self.status(holder, role);
         let path = status.path.clone()?;
         let part = holder.part(role);
-        let folder = self.config.root.join(&holder.name).join(role.as_str());
-        let verdict = match Manifest::read(&folder).filter(|_| status.location == Some(Location::Store)) {
+        let folder = path.parent().unwrap_or(&path);
+        let ours = matches!(status.location, Some(Location::Store | Location::Bundled));
+        let verdict = match Manifest::read(folder).filter(|_| ours) {
             Some(manifest) => manifest
-                .check(&folder, true)
-                .and_then(|()| match manifest.files.get("model.onnx") {
+                .looked_at(folder, true)
+                .and_then(|_| match manifest.files.get("model.onnx") {
                     Some(record) => check_sum(&path, part, &record.sha256),
                     None => Ok(()),
                 })

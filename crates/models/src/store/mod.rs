@@ -2,16 +2,20 @@
 mod config;
 mod convert;
 mod fetch;
+mod fetch_runtime;
 mod find;
 mod inspect;
+mod probe;
+mod turns;
 
 pub use config::StoreConfig;
 pub use convert::Converted;
 pub use inspect::{CheckResult, ModelStatus, RoleStatus, State, Verdict};
+pub use probe::Probe;
 
 use crate::{
-    Catalogue, Family, ModelEntry, ModelError, Progress, Role, RuntimeFlavour, error::io_at, http::Client,
-    lock::Lock, manifest::Manifest, runtime_library,
+    Catalogue, Family, ModelEntry, ModelError, Progress, Role, RuntimeFlavour, error::io_at,
+    failed_sources::FailedSources, http::Client, lock::Lock, manifest::Manifest, runtime_library,
 };
 use find::check_sum;
 use std::{
@@ -55,6 +59,8 @@ pub enum Location {
     ImmichCache,
     /// The store's own folder.
     Store,
+    /// The folder of what came with the program.
+    Bundled,
 }
 
 /// The store. Cheap to clone; safe to use from several threads and processes.
@@ -72,6 +78,8 @@ struct Inner {
     hf_token: Option<Token>,
     modelscope_endpoint: String,
     github_endpoint: String,
+    /// Sources that nobody asks again for a while.
+    failed: FailedSources,
     /// Sums of files used in place, by path, size and time of change.
     sums: Mutex<HashMap<Stamp, String>>,
 }
@@ -87,6 +95,13 @@ impl fmt::Debug for Token {
         f.write_str("Token(…)")
     }
 }
+
+/// The addresses where files are published.
+const PUBLIC: [(&str, &str); 3] = [
+    ("huggingface", "https://huggingface.co"),
+    ("modelscope", "https://www.modelscope.cn"),
+    ("github", "https://github.com"),
+];
 
 /// Abandoned work folders of killed processes are removed after this long.
 const STALE: Duration = Duration::from_hours(24);
@@ -106,15 +121,16 @@ impl Store {
         let inner = Inner {
             catalogue: Catalogue::new(config.extra_models.clone())?,
             client: Client::new(config.retry),
-            hf_endpoint: setting(&config.hf_endpoint, Some("HF_ENDPOINT"), "https://huggingface.co"),
+            hf_endpoint: setting(&config.hf_endpoint, Some("HF_ENDPOINT"), PUBLIC[0].1),
             hf_token: config
                 .hf_token
                 .clone()
                 .or_else(|| env::var("HF_TOKEN").ok())
                 .filter(|token| !token.is_empty())
                 .map(Token),
-            modelscope_endpoint: setting(&config.modelscope_endpoint, None, "https://www.modelscope.cn"),
-            github_endpoint: setting(&config.github_endpoint, None, "https://github.com"),
+            modelscope_endpoint: setting(&config.modelscope_endpoint, None, PUBLIC[1].1),
+            github_endpoint: setting(&config.github_endpoint, None, PUBLIC[2].1),
+            failed: FailedSources::of(&config.root),
             sums: Mutex::default(),
             config,
         };
@@ -153,6 +169,15 @@ impl Store {
         self.inner.fetch(name, role, progress)
     }
 
+    /// Would asking for a network's files have them fetched, or made?
+    pub fn would_fetch(&self, name: &str, role: Role) -> bool {
+        match self.local(name, role) {
+            Err(ModelError::Missing { .. }) => !self.inner.config.offline || self.is_variant(name),
+            Err(ModelError::Corrupt { .. } | ModelError::Incomplete { .. }) => !self.inner.config.offline,
+            _ => false,
+        }
+    }
+
     /// Is a network of this model's own on this machine, complete or not? One that it shares with another model does not count.
     pub fn has_any(&self, name: &str) -> bool {
         let Some(entry) = self.catalogue().find(name) else { return false };
@@ -165,6 +190,11 @@ impl Store {
 
     fn is_variant(&self, name: &str) -> bool {
         self.catalogue().find(name).is_some_and(|entry| entry.variant.is_some())
+    }
+
+    /// Asks sources again that failed a short while ago, since somebody wants it so.
+    pub fn try_sources_again(&self) {
+        self.inner.failed.forget_all();
     }
 
     /// The files of a network, if they are on this machine.
@@ -248,10 +278,13 @@ impl Store {
         let mut out = Vec::new();
         for entry in chosen {
             if let Some(flavour) = flavour_of(entry) {
-                let folder = runtime_library::folder(&inner.config.root, flavour);
-                if let Some(manifest) = Manifest::read(&folder) {
-                    let verdict = manifest.check(&folder, true).map_or_else(Verdict::Bad, |()| Verdict::Good);
-                    out.push(CheckResult { name: entry.name.clone(), role: None, path: folder, verdict });
+                for root in inner.roots() {
+                    let folder = runtime_library::folder(root, flavour);
+                    if let Some(manifest) = Manifest::read(&folder) {
+                        let looked = manifest.looked_at(&folder, true);
+                        let verdict = looked.map_or_else(Verdict::Bad, |_| Verdict::Good);
+                        out.push(CheckResult { name: entry.name.clone(), role: None, path: folder, verdict });
+                    }
                 }
                 continue;
             }
@@ -277,8 +310,7 @@ impl Store {
             licence: entry.licence.clone(),
             note: entry.note.clone(),
             roles: entry.roles().into_iter().map(|role| inner.status(entry, role)).collect(),
-            library: flavour_of(entry)
-                .and_then(|flavour| runtime_library::stored(&inner.config.root, flavour)),
+            library: flavour_of(entry).and_then(|flavour| runtime_library::stored(&inner.config, flavour)),
         };
         let made = |model: &ModelStatus| model.roles.iter().any(|role| role.state != State::Absent);
         let variants = inner.catalogue.variants().iter().map(status).filter(made);
@@ -304,29 +336,29 @@ impl Store {
         self.fetch_runtime_library(flavour, progress)
     }
 
-    /// Is this build of the ONNX Runtime library in the store?
+    /// Is this build of the ONNX Runtime library in the store, or did it come with the program?
     pub fn has_runtime_library(&self, flavour: RuntimeFlavour) -> bool {
-        runtime_library::stored(&self.inner.config.root, flavour).is_some()
+        runtime_library::stored(&self.inner.config, flavour).is_some()
     }
 
-    /// The ONNX Runtime library in the store, fetched if it is not there, whatever else is on this machine.
+    /// The ONNX Runtime library in the store, or that came with the program, else fetched, whatever else is on this machine.
     pub fn fetch_runtime_library(
         &self,
         flavour: RuntimeFlavour,
         progress: &dyn Progress,
     ) -> Result<PathBuf, ModelError> {
         let inner = &*self.inner;
-        match runtime_library::stored(&inner.config.root, flavour) {
+        match runtime_library::stored(&inner.config, flavour) {
             Some(path) => Ok(path),
             None if inner.config.offline => Err(ModelError::RuntimeMissingOffline),
-            None => runtime_library::fetch(&inner.config.root, flavour, &inner.catalogue, progress),
+            None => inner.fetch_runtime(flavour, progress),
         }
     }
 
     /// The ONNX Runtime library on this machine: `ORT_DYLIB_PATH` (unchecked: an explicit choice is not replaced), the
-    /// store, beside the program, the system's folders.
+    /// store, what came with the program, beside the program, the system's folders.
     pub fn locate_runtime_library(&self, flavour: RuntimeFlavour) -> Option<PathBuf> {
-        runtime_library::locate(&self.inner.config.root, flavour)
+        runtime_library::locate(&self.inner.config, flavour)
     }
 }
 

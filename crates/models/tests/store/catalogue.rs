@@ -30,6 +30,42 @@ fn every_ocr_network_has_a_sum_and_a_source() {
 }
 
 #[test]
+fn what_is_used_by_default_needs_no_python() {
+    let catalogue = built_in();
+    let needs_none = |source: &Source| !matches!(source, Source::Pip { .. } | Source::File { .. });
+    for (name, role) in [
+        ("PP-OCRv6_small", Role::Detection),
+        ("ppocr_mobile_v2.0_cls", Role::Classification),
+        ("PP-OCRv6_small", Role::Recognition),
+    ] {
+        let part = catalogue.find(name).unwrap().part(role).unwrap();
+        assert_eq!(part.sources.iter().filter(|source| needs_none(source)).count(), 2, "{name} {role}");
+    }
+    for (name, platforms) in [
+        (
+            "runtime",
+            &[
+                "linux-x86_64",
+                "linux-aarch64",
+                "macos-aarch64",
+                "macos-x86_64",
+                "windows-x86_64",
+                "windows-aarch64",
+            ][..],
+        ),
+        ("runtime-cuda", &["linux-x86_64", "windows-x86_64"]),
+    ] {
+        let released = catalogue.find(name).unwrap().sources.iter().filter_map(|source| match source {
+            Source::GitHub { asset, platform: Some(platform), .. } => Some((asset.clone(), platform.clone())),
+            _ => None,
+        });
+        let (assets, found): (BTreeSet<String>, Vec<String>) = released.unzip();
+        assert_eq!(found, platforms, "{name}");
+        assert_eq!(assets.len(), platforms.len(), "{name}");
+    }
+}
+
+#[test]
 fn classifiers_know_their_input() {
     let catalogue = built_in();
     for (name, classifier, input) in [

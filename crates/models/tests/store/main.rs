@@ -1,14 +1,17 @@
 //! The store against real sockets, real files and the real pip.
 
 mod agreement;
+mod bundled;
 mod catalogue;
 mod checkpoints;
 mod downloads;
 mod packages;
 mod places;
+mod releases;
+mod unreachable;
 
 use std::{path::Path, sync::Mutex, time::Duration};
-use viewfinder_models::{Catalogue, ModelEntry, Progress, Retry, Step, Store, StoreConfig};
+use viewfinder_models::{Asked, Catalogue, ModelEntry, Progress, Retry, Step, Store, StoreConfig};
 
 /// Tables for the configuration.
 fn models(text: &str) -> Vec<ModelEntry> {
@@ -25,6 +28,7 @@ fn config(root: &Path, endpoint: &str) -> StoreConfig {
             attempts: 3,
             first_delay: Duration::from_millis(5),
             max_delay: Duration::from_secs(2),
+            ..Retry::default()
         },
         ..StoreConfig::new(root)
     }
@@ -65,6 +69,15 @@ impl Log {
 }
 
 impl Progress for Log {
+    fn ask(&self, asked: &Asked<'_>) {
+        let Asked { file, source, next, .. } = asked;
+        self.0.lock().unwrap().push(format!("ask {source} for {file}, then {next:?}"));
+    }
+
+    fn pause(&self, reason: &str) {
+        self.0.lock().unwrap().push(format!("pause {reason}"));
+    }
+
     fn begin(&self, _step: Step, file: &str, total: Option<u64>) {
         self.0.lock().unwrap().push(format!("begin {file} {total:?}"));
     }

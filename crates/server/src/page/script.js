@@ -1,78 +1,10 @@
-'use strict';
+// The status page. Everything that comes from a picture or the server is put on it as text, never as markup.
 
-// Everything that comes from a picture or the server is put on the page as text, never as markup.
+import { sayCode } from './errors.js';
+import { languageTag, number, offerLanguages } from './language.js';
+import { say, translate } from './words.js';
 
-const WORDS = {
-  en: {
-    connecting: 'Connecting…', ready: 'Ready', notReady: 'Not ready', offline: 'No connection', try: 'Try it',
-    choose: 'Choose a picture', hint: 'or drop it here, or paste it', another: 'Another picture', text: 'Text',
-    faces: 'Faces', similarity: 'Similarity', sentences: 'Sentences, one a line', compare: 'Compare',
-    status: 'Status', models: 'Models in memory', looking: 'Looking…', done: 'Done in {s} s, {w} × {h} pixels',
-    noText: 'No text', noFaces: 'No faces', faceScores: '{n} found, scores {scores}', noModels: 'None; they load on first use',
-    example: 'a receipt\na cat on a sofa\n海边的日落', pickFirst: 'Choose a picture first',
-    provider: 'Provider', version: 'Version', runtime: 'ONNX Runtime', workers: 'Workers × threads',
-    waiting: 'Waiting pictures / sentences', running: 'Running', idle: 'idle {s} s', uptime: 'Up for', failed: 'Failed: {why}',
-    nodes: 'Nodes', nodeUp: '{name}, {n} in work', nodeDown: '{name} is down',
-    keyWanted: 'This address wants a key', keyWrong: 'This is not the right key', unlock: 'Open', locked: 'Locked',
-    failures: 'Failed for good', noFailures: 'Nothing', more: 'and {n} more in the list of all failures',
-    immichDown: 'Immich does not answer', allThere: 'Everything that Viewfinder adds to Immich works',
-    capabilities: {
-      text_search: 'Text search', meaning_search: 'Search by meaning', hybrid_search: 'Text and meaning together',
-      people_filter: 'Filter by people', people_in_answers: 'People in results', album_filter: 'Filter by albums',
-      tag_filter: 'Filter by tags', exif: 'Places and cameras', redo_text: 'Reading text again',
-      redo_vectors: 'Making vectors again', follow_changes: 'Following changes', viewer_menu: 'Menu of a photo',
-      selection_menu: 'Menu of a selection', marks: 'Marks on found text',
-    },
-  },
-  zh: {
-    connecting: '正在连接…', ready: '就绪', notReady: '未就绪', offline: '无法连接', try: '试一试',
-    choose: '选择一张图片', hint: '也可以拖到这里，或直接粘贴', another: '换一张', text: '文字',
-    faces: '人脸', similarity: '相似度', sentences: '句子，每行一句', compare: '比较',
-    status: '状态', models: '内存中的模型', looking: '正在识别…', done: '用时 {s} 秒，{w} × {h} 像素',
-    noText: '没有文字', noFaces: '没有人脸', faceScores: '找到 {n} 张，得分 {scores}', noModels: '暂无，首次使用时加载',
-    example: '一张发票\n沙发上的猫\n海边的日落', pickFirst: '请先选择图片',
-    provider: '计算后端', version: '版本', runtime: 'ONNX Runtime', workers: '工作线程 × 每线程核数',
-    waiting: '排队的图片 / 句子', running: '正在处理', idle: '空闲 {s} 秒', uptime: '已运行', failed: '失败：{why}',
-    nodes: '节点', nodeUp: '{name}，处理中 {n}', nodeDown: '{name} 不可用',
-    keyWanted: '此地址需要密钥', keyWrong: '密钥不正确', unlock: '进入', locked: '已锁定',
-    failures: '彻底失败的任务', noFailures: '没有', more: '其余 {n} 条见完整列表',
-    immichDown: 'Immich 没有响应', allThere: 'Viewfinder 为 Immich 增加的功能全部可用',
-    capabilities: {
-      text_search: '文字搜索', meaning_search: '语义搜索', hybrid_search: '文字与语义混合搜索',
-      people_filter: '按人物筛选', people_in_answers: '结果中的人物', album_filter: '按相册筛选',
-      tag_filter: '按标签筛选', exif: '地点与相机信息', redo_text: '重新识别文字',
-      redo_vectors: '重新生成向量', follow_changes: '跟踪图库变化', viewer_menu: '照片菜单',
-      selection_menu: '多选菜单', marks: '标出搜到的文字',
-    },
-  },
-  es: {
-    connecting: 'Conectando…', ready: 'Listo', notReady: 'No está listo', offline: 'Sin conexión', try: 'Pruébalo',
-    choose: 'Elige una imagen', hint: 'o suéltala aquí, o pégala', another: 'Otra imagen', text: 'Texto',
-    faces: 'Caras', similarity: 'Similitud', sentences: 'Frases, una por línea', compare: 'Comparar',
-    status: 'Estado', models: 'Modelos en memoria', looking: 'Analizando…', done: 'Listo en {s} s, {w} × {h} píxeles',
-    noText: 'Sin texto', noFaces: 'Sin caras', faceScores: '{n} encontradas, puntuaciones {scores}', noModels: 'Ninguno; se cargan al usarse por primera vez',
-    example: 'un recibo\nun gato en un sofá\n海边的日落', pickFirst: 'Elige primero una imagen',
-    provider: 'Proveedor', version: 'Versión', runtime: 'ONNX Runtime', workers: 'Trabajadores × hilos',
-    waiting: 'Imágenes / frases en espera', running: 'En curso', idle: 'inactivo {s} s', uptime: 'Activo desde hace', failed: 'Error: {why}',
-    nodes: 'Nodos', nodeUp: '{name}, {n} en curso', nodeDown: '{name} no responde',
-    keyWanted: 'Esta dirección pide una clave', keyWrong: 'La clave no es correcta', unlock: 'Abrir', locked: 'Bloqueado',
-    failures: 'Fallos definitivos', noFailures: 'Ninguno', more: 'y {n} más en la lista completa',
-    immichDown: 'Immich no responde', allThere: 'Todo lo que Viewfinder añade a Immich funciona',
-    capabilities: {
-      text_search: 'Búsqueda de texto', meaning_search: 'Búsqueda por significado', hybrid_search: 'Texto y significado juntos',
-      people_filter: 'Filtro por personas', people_in_answers: 'Personas en los resultados', album_filter: 'Filtro por álbumes',
-      tag_filter: 'Filtro por etiquetas', exif: 'Lugares y cámaras', redo_text: 'Releer el texto',
-      redo_vectors: 'Regenerar vectores', follow_changes: 'Seguimiento de cambios', viewer_menu: 'Menú de una foto',
-      selection_menu: 'Menú de una selección', marks: 'Marcas en el texto encontrado',
-    },
-  },
-};
-
-const preferred = (navigator.language || 'en').toLowerCase().slice(0, 2);
-const language = preferred in WORDS ? preferred : 'en';
-const words = WORDS[language];
 const $ = (id) => document.getElementById(id);
-const say = (key, values = {}) => words[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const svg = (name, attributes) => {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
@@ -85,47 +17,19 @@ const element = (name, text, className) => {
   return created;
 };
 
-document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
-for (const node of document.querySelectorAll('[data-i18n]')) node.textContent = words[node.dataset.i18n];
-$('sentences').placeholder = words.example;
-$('drop').setAttribute('aria-label', words.choose);
-
-// ---- the key, on an address that wants one; the browser keeps it until the tab is closed ----
-
-const KEPT = 'viewfinder-key';
-
-// fetch() with the key. Without the right one, the page asks for it and the promise fails.
-async function ask(path, options = {}) {
-  const key = sessionStorage.getItem(KEPT);
-  const response = await fetch(path, key ? { ...options, headers: { authorization: `Bearer ${key}` } } : options);
-  if (response.status === 401) {
-    sessionStorage.removeItem(KEPT);
-    $('key-message').textContent = key ? words.keyWrong : '';
-    if ($('lock').hidden) {
-      $('lock').hidden = false;
-      $('key').focus();
-    }
-    badge('bad', words.locked);
-    throw new Error(words.keyWanted);
-  }
-  $('lock').hidden = true;
-  return response;
+function sayEverything() {
+  translate();
+  $('sentences').placeholder = say('example');
+  if (!$('drop').classList.contains('filled')) $('drop').setAttribute('aria-label', say('choose'));
 }
 
-$('lock').addEventListener('submit', (event) => {
-  event.preventDefault();
-  sessionStorage.setItem(KEPT, $('key').value.trim());
-  $('key').value = '';
-  refresh();
-});
+// ---- requests; a browser without the key gets another page, which asks for it ----
 
-// A link carries no key.
-document.querySelector('footer').addEventListener('click', async (event) => {
-  if (!sessionStorage.getItem(KEPT) || !event.target.pathname) return;
-  event.preventDefault();
-  const response = await ask(event.target.pathname);
-  location.href = URL.createObjectURL(await response.blob());
-});
+async function ask(path, options) {
+  const response = await fetch(path, options);
+  if (response.status === 401) location.reload();
+  return response;
+}
 
 // ---- status ----
 
@@ -141,7 +45,7 @@ function duration(seconds) {
 }
 
 function showStatus(health) {
-  badge(health.ready ? 'ready' : 'bad', health.ready ? words.ready : `${words.notReady}: ${health.why}`);
+  badge(health.ready ? 'ready' : 'bad', health.ready ? say('ready') : `${say('notReady')}: ${health.why}`);
   const facts = [
     ['provider', health.fallback ? `${health.provider} (${health.fallback})` : health.provider],
     ['workers', `${health.workers} × ${health.threads}`],
@@ -157,7 +61,7 @@ function showStatus(health) {
   }
   $('facts').replaceChildren(...facts.map(([key, value]) => {
     const fact = element('div');
-    fact.append(element('dt', words[key]), element('dd', String(value)));
+    fact.append(element('dt', say(key)), element('dd', String(value)));
     return fact;
   }));
   const models = health.models.map((model) => {
@@ -165,7 +69,7 @@ function showStatus(health) {
     item.append(element('small', say('idle', { s: model.idle_s })));
     return item;
   });
-  $('models').replaceChildren(...(models.length > 0 ? models : [element('li', words.noModels)]));
+  $('models').replaceChildren(...(models.length > 0 ? models : [element('li', say('noModels'))]));
 }
 
 // What a companion adds to Immich, as far as something is missing.
@@ -175,11 +79,11 @@ function showCompanion(companion) {
   const missing = Object.entries(companion.capabilities).filter(([, state]) => !state.on);
   const items = missing.map(([name, { reason }]) => {
     const item = element('li');
-    item.append(element('strong', words.capabilities[name] ?? name), element('span', reason));
+    item.append(element('strong', say('capabilities')[name] ?? name), element('span', reason));
     return item;
   });
-  if (!companion.immich_up) items.unshift(element('li', words.immichDown));
-  $('capabilities').replaceChildren(...(items.length > 0 ? items : [element('li', words.allThere)]));
+  if (!companion.immich_up) items.unshift(element('li', say('immichDown')));
+  $('capabilities').replaceChildren(...(items.length > 0 ? items : [element('li', say('allThere'))]));
 }
 
 // The rest is in the list that the page links to.
@@ -190,19 +94,21 @@ function showFailures({ entries, failures }) {
   const items = failures.map((failure) => {
     const item = element('li');
     const times = failure.count > 1 ? ` × ${failure.count}` : '';
-    const picture = `${failure.bytes.toLocaleString(language)} B, SHA-256 ${failure.sha256.slice(0, 12)}…`;
-    const when = new Date(failure.last).toLocaleString(language);
+    const picture = `${number(failure.bytes)} B, SHA-256 ${failure.sha256.slice(0, 12)}…`;
+    const when = new Date(failure.last).toLocaleString(languageTag());
+    const message = element('span', failure.message);
+    message.lang = 'en';
     item.append(
-      element('strong', failure.code + times),
-      element('span', `${failure.task} · ${failure.model} · ${failure.engine}`),
-      element('span', failure.message),
+      element('strong', sayCode(failure.code, failure.code) + times),
+      element('span', `${failure.code} · ${failure.task} · ${failure.model} · ${failure.engine}`),
+      message,
       element('small', `${when} · ${picture}`),
     );
     item.title = failure.sha256;
     return item;
   });
   if (entries > failures.length) items.push(element('li', say('more', { n: entries - failures.length })));
-  $('failures').replaceChildren(...(items.length > 0 ? items : [element('li', words.noFailures)]));
+  $('failures').replaceChildren(...(items.length > 0 ? items : [element('li', say('noFailures'))]));
 }
 
 async function refresh() {
@@ -213,18 +119,26 @@ async function refresh() {
     showCompanion(health.companion);
     showFailures(await (await ask(`/api/failures?limit=${SHOWN_FAILURES}`)).json());
   } catch {
-    if ($('lock').hidden) badge('bad', words.offline);
+    badge('bad', say('offline'));
   }
 }
 
+offerLanguages($('language'), () => {
+  sayEverything();
+  if (last) show(last.found, last.seconds);
+  refresh();
+});
+
 async function keepRefreshing() {
-  if (!document.hidden && $('lock').hidden) await refresh();
+  if (!document.hidden) await refresh();
   setTimeout(keepRefreshing, 3000);
 }
 
 // ---- the panel ----
 
 let picture = null;
+/** What was found in the picture, to be said again in another language. */
+let last = null;
 let running = null;
 
 function message(text, bad = false) {
@@ -250,7 +164,7 @@ function open(file) {
 
 async function analyze() {
   if (!picture) {
-    message(words.pickFirst, true);
+    message(say('pickFirst'), true);
     return;
   }
   running?.abort();
@@ -261,13 +175,16 @@ async function analyze() {
   for (const sentence of $('sentences').value.split('\n')) {
     if (sentence.trim()) form.append('sentence', sentence.trim());
   }
-  message(words.looking);
+  message(say('looking'));
+  last = null;
   const started = performance.now();
   try {
     const response = await ask('/api/analyze', { method: 'POST', body: form, signal: mine.signal });
     const found = await response.json();
-    if (!response.ok) throw new Error(found.error.message);
-    show(found, (performance.now() - started) / 1000);
+    if (!response.ok) throw new Error(sayCode(found.error.code, found.error.message));
+    last = { found, seconds: (performance.now() - started) / 1000 };
+    standIn(found);
+    show(last.found, last.seconds);
   } catch (error) {
     if (mine.signal.aborted) return;
     show({ width: 1, height: 1, lines: [], faces: [], similarities: [], problems: {} }, 0);
@@ -275,8 +192,17 @@ async function analyze() {
   }
 }
 
+/** What a browser cannot show, such as HEIC, RAW and videos, is a plain area of its size, which carries what was found. */
+function standIn({ width, height }) {
+  const shown = $('picture');
+  if (!shown.complete || shown.naturalWidth > 0) return;
+  const area = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#888"/></svg>`;
+  URL.revokeObjectURL(shown.src);
+  shown.src = URL.createObjectURL(new Blob([area], { type: 'image/svg+xml' }));
+}
+
 function show(found, seconds) {
-  const problems = Object.values(found.problems).map((problem) => problem.message);
+  const problems = Object.values(found.problems).map(({ code, message: detail }) => sayCode(code, detail));
   message(say('done', { s: seconds.toFixed(2), w: found.width, h: found.height }));
   if (problems.length > 0) message(problems.join('\n'), true);
 
@@ -302,11 +228,11 @@ function show(found, seconds) {
     for (const event of ['mouseleave', 'blur']) item.addEventListener(event, light(false));
     return item;
   });
-  $('lines').replaceChildren(...(items.length > 0 ? items : [element('li', words.noText)]));
+  $('lines').replaceChildren(...(items.length > 0 ? items : [element('li', say('noText'))]));
 
   $('face-count').textContent = found.faces.length > 0 ? found.faces.length : '';
   const scores = found.faces.map((face) => face.score.toFixed(2)).join(', ');
-  $('faces').textContent = found.faces.length > 0 ? say('faceScores', { n: found.faces.length, scores }) : words.noFaces;
+  $('faces').textContent = found.faces.length > 0 ? say('faceScores', { n: found.faces.length, scores }) : say('noFaces');
 
   const best = Math.max(...found.similarities.map((similarity) => similarity.score));
   $('similarities').replaceChildren(...found.similarities.map(({ text, score }) => {
@@ -358,4 +284,5 @@ $('ask').addEventListener('submit', (event) => {
   analyze();
 });
 
+sayEverything();
 keepRefreshing();

@@ -86,7 +86,7 @@ struct Similarity {
     responses(
         (status = 200, description = "Answer", body = Analysis),
         (status = 400, response = Error), (status = 404, response = Error), (status = 408, response = Error),
-        (status = 413, response = Error), (status = 422, response = Error), (status = 500, response = Error),
+        (status = 413, response = Error), (status = 415, response = Error), (status = 422, response = Error), (status = 500, response = Error),
         (status = 503, response = Error),
     ),
 )]

@@ -56,7 +56,7 @@ pub fn operations(document: &OpenApi) -> impl Iterator<Item = (&'static str, &st
 #[openapi(
     info(
         title = "Viewfinder",
-        description = "All protocols are offered on every address. An address may want a key, for everything but /ping and the page's style and script. Answers carry x-request-id; traceparent and tracestate are passed on to other machines. Every 503 carries Retry-After.",
+        description = "All protocols are offered on every address. An address may want a key, for everything but /ping and the pages' styles and scripts. Answers carry x-request-id; traceparent and tracestate are passed on to other machines. Every 503 carries Retry-After.",
         license(name = "MIT", identifier = "MIT"),
     ),
     tags(

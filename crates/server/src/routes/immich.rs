@@ -47,6 +47,7 @@ struct PredictForm {
     responses(
         (status = 200, description = "Answer", body = immich::Answer),
         (status = 404, response = Detail),
+        (status = 415, response = Detail),
         Refusals,
     ),
 )]

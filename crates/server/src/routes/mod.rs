@@ -44,6 +44,7 @@ use crate::{
     log_limit::LogLimiter,
     metric,
     multipart::Form,
+    notice::{Notice, notice, wants_page},
     observe,
     refusal::Detail,
 };
@@ -188,8 +189,13 @@ fn outcome<T>(answer: Result<&T, &TaskError>) -> &'static str {
 fn declared() -> OpenApiRouter<Arc<App>> {
     let open = OpenApiRouter::default()
         .routes(routes!(ping))
+        .routes(routes!(page::base))
+        .routes(routes!(page::language))
+        .routes(routes!(page::errors))
         .routes(routes!(page::style))
-        .routes(routes!(page::script));
+        .routes(routes!(page::words))
+        .routes(routes!(page::script))
+        .routes(routes!(page::key));
     let told_by_detail = OpenApiRouter::default()
         .routes(routes!(page::root))
         .routes(routes!(immich::predict))
@@ -235,7 +241,10 @@ async fn ping() -> &'static str {
 pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<KeyGuard>) -> Router {
     let routes = Router::from(declared())
         .fallback(unknown)
-        .method_not_allowed_fallback(|| async {
+        .method_not_allowed_fallback(async |headers: HeaderMap| {
+            if wants_page(&headers) {
+                return notice(&headers, Notice::NoPage);
+            }
             not_here(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
         })
         .with_state(Arc::clone(&app))
@@ -249,13 +258,23 @@ pub(crate) fn router(app: Arc<App>, more: Router, guard: Option<KeyGuard>) -> Ro
     guarded.layer(middleware::from_fn_with_state(app, observe::observe))
 }
 
-/// Says no to a request for this path in the shape of its protocol.
+/// Says no to a request for this path: to a browser with a page, else in the shape of its protocol.
 pub(crate) fn refuse(path: &str, headers: &HeaderMap, failure: &Failure) -> Response {
-    if path == "/" && page::is_wanted(headers) {
-        return failure.mark((failure.status, page::page()).into_response());
+    if let Some(told) = told(headers, failure).filter(|_| wants_page(headers)) {
+        return failure.mark(notice(headers, told));
     }
     let own = ["/health", "/metrics", "/api/"].iter().any(|start| path.starts_with(start));
     if own { failure.own() } else { failure.detail() }
+}
+
+/// What a person is told of it, if there is something to do.
+fn told<'a>(headers: &'a HeaderMap, failure: &Failure) -> Option<Notice<'a>> {
+    match failure.code {
+        "key_missing" | "key_wrong" => Some(Notice::AddressWantsKey),
+        "too_many_tries" => Some(Notice::TooManyTries),
+        "host_unknown" => Some(Notice::UnknownName(foreign::host_name(headers)?)),
+        _ => None,
+    }
 }
 
 /// Paths with a slash too many lead to the route without it, as both Python services do.
@@ -266,6 +285,9 @@ async fn unknown(request: Request) -> Response {
         let location = uri.query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
         crate::body::discard(request.into_body()).await;
         return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response();
+    }
+    if wants_page(request.headers()) {
+        return notice(request.headers(), Notice::NotFound);
     }
     not_here(StatusCode::NOT_FOUND, "Not Found")
 }

@@ -296,7 +296,10 @@ fn invalid(kind: &'static str, place: &Value, message: &str, input: &Value) -> R
 fn failed(error: &TaskError) -> Response {
     let message = match error.code {
         ErrorCode::ImageTooLarge => OUT_OF_RANGE,
-        ErrorCode::ImageEmpty | ErrorCode::ImageUndecodable | ErrorCode::ImageZeroSize => &error.message,
+        ErrorCode::ImageEmpty
+        | ErrorCode::ImageUndecodable
+        | ErrorCode::ImageZeroSize
+        | ErrorCode::DecoderMissing => &error.message,
         _ => return crashed(&error.clone().into()),
     };
     let failure: Failure = error.clone().into();

@@ -8,9 +8,14 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::notice::wants_page;
+
 /// Only what this server sent may run or be shown, and nobody may frame it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
-    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const CSS: &str = "text/css; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// What Immich's server looks for.
 #[derive(Serialize, ToSchema)]
@@ -27,7 +32,7 @@ struct Greeting {
     )),
 )]
 pub(super) async fn root(headers: HeaderMap) -> Response {
-    let mut response = if is_wanted(&headers) {
+    let mut response = if wants_page(&headers) {
         page()
     } else {
         Json(Greeting { message: viewfinder_wire::immich::GREETING }).into_response()
@@ -36,15 +41,36 @@ pub(super) async fn root(headers: HeaderMap) -> Response {
     response
 }
 
-/// Is it a browser that asks?
-pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
-    let mut accepted = headers.get_all(header::ACCEPT).iter();
-    accepted.any(|accept| accept.as_bytes().windows(9).any(|part| part == b"text/html"))
+/// The page itself, without anything of what it will show.
+fn page() -> Response {
+    page_file("text/html; charset=utf-8", include_str!("../page/index.html"))
 }
 
-/// The page itself, without anything of what it will show.
-pub(super) fn page() -> Response {
-    page_file("text/html; charset=utf-8", include_str!("../page/index.html"))
+/// What all pages have in common.
+#[utoipa::path(
+    get, path = "/ui/base.css", tag = "viewfinder",
+    responses((status = 200, description = "Style", body = String, content_type = "text/css")),
+)]
+pub(super) async fn base() -> Response {
+    page_file(CSS, include_str!("../page/base.css"))
+}
+
+/// The language of all pages.
+#[utoipa::path(
+    get, path = "/ui/language.js", tag = "viewfinder",
+    responses((status = 200, description = "Script", body = String, content_type = "text/javascript")),
+)]
+pub(super) async fn language() -> Response {
+    page_file(JAVASCRIPT, include_str!("../page/language.js"))
+}
+
+/// What errors mean, in words.
+#[utoipa::path(
+    get, path = "/ui/errors.js", tag = "viewfinder",
+    responses((status = 200, description = "Script", body = String, content_type = "text/javascript")),
+)]
+pub(super) async fn errors() -> Response {
+    page_file(JAVASCRIPT, include_str!("../page/errors.js"))
 }
 
 /// Part of the status page.
@@ -53,7 +79,16 @@ pub(super) fn page() -> Response {
     responses((status = 200, description = "Style", body = String, content_type = "text/css")),
 )]
 pub(super) async fn style() -> Response {
-    page_file("text/css; charset=utf-8", include_str!("../page/style.css"))
+    page_file(CSS, include_str!("../page/style.css"))
+}
+
+/// Part of the status page.
+#[utoipa::path(
+    get, path = "/ui/words.js", tag = "viewfinder",
+    responses((status = 200, description = "Script", body = String, content_type = "text/javascript")),
+)]
+pub(super) async fn words() -> Response {
+    page_file(JAVASCRIPT, include_str!("../page/words.js"))
 }
 
 /// Part of the status page.
@@ -62,7 +97,16 @@ pub(super) async fn style() -> Response {
     responses((status = 200, description = "Script", body = String, content_type = "text/javascript")),
 )]
 pub(super) async fn script() -> Response {
-    page_file("text/javascript; charset=utf-8", include_str!("../page/script.js"))
+    page_file(JAVASCRIPT, include_str!("../page/script.js"))
+}
+
+/// Part of the page that asks for a key.
+#[utoipa::path(
+    get, path = "/ui/key.js", tag = "viewfinder",
+    responses((status = 200, description = "Script", body = String, content_type = "text/javascript")),
+)]
+pub(super) async fn key() -> Response {
+    page_file(JAVASCRIPT, include_str!("../notice/key.js"))
 }
 
 /// A file of a page, of which browsers run and show nothing from elsewhere.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use viewfinder_server::{Key, Server};
+use viewfinder_server::Server;
 use viewfinder_test_support::Browser;
 
 use crate::support::{Running, backend, config};
@@ -94,44 +94,6 @@ async fn the_page_shows_status_text_faces_and_similarity() {
     let complaints: Vec<_> =
         browser.warnings.iter().filter(|complaint| !complaint.to_string().contains("/api/analyze")).collect();
     assert!(complaints.is_empty(), "{complaints:?}");
-}
-
-#[tokio::test]
-#[ignore = "needs Chromium"]
-async fn the_page_asks_for_the_key_once_and_works_with_it() {
-    let mut config = config();
-    config.listen[0].key = Some(Key::new("the-right-key").unwrap());
-    let server = Running::start(config, Arc::new(backend())).await;
-    let mut browser = Browser::open().await;
-    go(&mut browser, &server, "en-GB", 1200, "light").await;
-    let badge = "document.getElementById('badge').textContent";
-    browser.until(badge, json!("Locked")).await;
-    let enter = |key: &str| {
-        format!(
-            "document.getElementById('key').value = '{key}'; document.querySelector('#lock button').click()"
-        )
-    };
-    browser.value(&enter("a-wrong-key")).await;
-    browser
-        .until("document.getElementById('key-message').textContent", json!("This is not the right key"))
-        .await;
-    browser.value(&enter("the-right-key")).await;
-    browser.until(badge, json!("Ready")).await;
-    assert_eq!(browser.value("document.getElementById('lock').hidden").await, true);
-    browser.value(&GIVE.replace("HOW", "'drop'")).await;
-    browser.until("document.querySelectorAll('#overlay polygon').length", json!(2)).await;
-
-    // It is asked for once.
-    browser.command("Page.reload", json!({})).await;
-    browser
-        .until(
-            "document.readyState === 'complete' && document.querySelectorAll('#models li').length === 1",
-            json!(true),
-        )
-        .await;
-    browser.until(badge, json!("Ready")).await;
-    browser.value("document.querySelector('footer a[href=\"/health\"]').click()").await;
-    browser.until("document.body.textContent.includes('PP-OCRv6_small')", json!(true)).await;
 }
 
 #[tokio::test]

@@ -11,7 +11,16 @@ use crate::support::{Part, Response, Running, backend, config, form};
 
 const KEY: &str = "the-right-key";
 /// What a browser may have without a key: nothing that this server knows.
-const OPEN: [&str; 3] = ["/ping", "/ui/style.css", "/ui/script.js"];
+const OPEN: [&str; 8] = [
+    "/ping",
+    "/ui/base.css",
+    "/ui/language.js",
+    "/ui/errors.js",
+    "/ui/style.css",
+    "/ui/words.js",
+    "/ui/script.js",
+    "/ui/key.js",
+];
 
 /// A server with an address that wants a key, which `Running` talks to, and one that is open.
 async fn start() -> (Running, SocketAddr, Arc<FakeBackend>) {
@@ -71,10 +80,37 @@ async fn each_protocol_says_it_in_its_own_shape() {
         assert_eq!((status, &body["error"]["code"]), (401, &json!("key_missing")), "{path}");
         assert_eq!((&body["error"]["fault"], &body["error"]["retryable"]), (&json!("caller"), &json!(false)));
     }
-    // A browser gets the page, which asks for the key.
-    let page = ask(&server, "GET", "/", &["accept: text/html"]).await;
-    assert_eq!((page.status, page.header("content-type")), (401, Some("text/html; charset=utf-8")));
     assert_eq!(server.get("/").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_browser_is_told_what_to_do_in_its_language() {
+    let (mut server, open, _) = start().await;
+    let accept = "accept: text/html,*/*;q=0.8";
+    for path in ["/", "/health", "/nowhere"] {
+        for (language, title) in [
+            ("de", "A key opens this page"),
+            ("zh-CN,zh;q=0.9", "打开此页面需要密钥"),
+            ("es-MX", "Esta página se abre con una clave"),
+        ] {
+            let page = ask(&server, "GET", path, &[accept, &format!("accept-language: {language}")]).await;
+            assert_eq!((page.status, page.header("content-type")), (401, Some("text/html; charset=utf-8")));
+            assert!(page.text().contains(&format!("<h1>{title}</h1>")), "{path} {language}: {}", page.text());
+            assert_eq!(page.header("x-viewfinder-code"), Some("key_missing"));
+        }
+    }
+    server.address = open;
+    let page = ask(&server, "GET", "/nowhere", &[accept]).await;
+    assert!(page.status == 404 && page.text().contains("<a href=\"/photos\">Photos</a>"), "{}", page.text());
+    let page = ask(&server, "GET", "/predict", &[accept]).await;
+    assert!(page.status == 405 && page.text().contains("for programs"), "{}", page.text());
+    // By a name that nobody gave it.
+    let head = "GET /health HTTP/1.1\r\nhost: evil.example:1\r\nuser-agent: Mozilla/5.0\r\n";
+    let page = server.send(format!("{head}{accept}\r\n\r\n").as_bytes()).await;
+    assert!(page.status == 421 && page.text().contains("hosts = [\"evil.example\"]"), "{}", page.text());
+    let program = server.send(format!("{head}\r\n").as_bytes()).await;
+    assert_eq!((program.status, &program.json()["error"]["code"]), (421, &json!("host_unknown")));
+    assert_eq!(server.get("/nowhere").await.outcome(), (404, json!({"detail": "Not Found"})));
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ pub(crate) fn convert(
             tell_files(converted.name.as_deref(), &converted.files, wanted.json)?;
             converted.name.unwrap_or_default()
         } else {
+            store.try_sources_again();
             let files = store.pull(from, &report)?;
             let files: Vec<PathBuf> = files.into_iter().map(|files| files.model).collect();
             tell_files(Some(from), &files, wanted.json)?;

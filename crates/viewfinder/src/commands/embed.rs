@@ -1,6 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_core::{Alpha, Answer, DecodeRules, PictureTask, SentenceRequest};
 
 use super::look::{json_line, look};
@@ -10,13 +11,19 @@ use crate::failure::{Failure, Outcome};
 use crate::{output, wiring};
 
 /// One vector as JSON.
-#[derive(Serialize)]
-struct Embedded<'a> {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Embedded<'a> {
+    /// The picture, as it was named.
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a Path>,
+    #[schema(value_type = String)]
+    file: Option<String>,
+    /// The sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String)]
     text: Option<&'a str>,
+    /// The model that was asked.
     model: &'a str,
+    /// Its vector: the larger the cosine of two, the better they fit.
     embedding: &'a [f32],
 }
 
@@ -47,10 +54,11 @@ pub(crate) fn run(args: &EmbedArgs, loaded: &Loaded) -> Result<Outcome, Failure>
     let decode = DecodeRules { orient: true, alpha: Alpha::Drop, max_side: None };
     let task = PictureTask::Embed { model: model.clone() };
     let mut pictures: Vec<(PathBuf, Vec<f32>)> = Vec::new();
-    let outcome = look(&args.images, &engine, decode, &task, None, |path, seen| {
+    let outcome = look(&args.images, &engine, config, decode, &task, None, |path, seen| {
         let Answer::Embedding(embedding) = seen.answer else { return Ok(()) };
         if args.json {
-            return json_line(&Embedded { file: Some(path), text: None, model, embedding: &embedding });
+            let file = Some(path.to_string_lossy().into_owned());
+            return json_line(&Embedded { file, text: None, model, embedding: &embedding });
         }
         output::line(&summary(&path.display().to_string(), &embedding))?;
         pictures.push((path.to_owned(), embedding));

@@ -1,29 +1,36 @@
 use std::path::Path;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_catalog::unit;
 use viewfinder_core::{Alpha, Answer, DecodeRules, Face, PictureTask};
 use viewfinder_image::{RgbImage, draw};
 
 use super::show::{Findings, Question, show};
+use crate::amounts::counted;
 use crate::cli::FacesArgs;
 use crate::config::Loaded;
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
 /// One picture's faces.
-#[derive(Serialize)]
-struct Faces {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Faces {
+    /// Faces, best first.
     faces: Vec<FoundFace>,
 }
 
-#[derive(Serialize)]
+/// A face.
+#[derive(Serialize, ToSchema)]
 struct FoundFace {
+    /// Left, top, right and bottom in pixels of the upright picture; a face at an edge may reach beyond it.
     #[serde(rename = "box")]
     bounds: [f32; 4],
+    /// Confidence, 0 to 1.
     score: f32,
+    /// Left eye, right eye, nose, left and right corner of the mouth, as the viewer sees them: x and y in pixels.
     landmarks: [[f32; 2]; 5],
-    /// Of unit length.
+    /// The recogniser's vector, of unit length: the larger the scalar product of two, the more alike the faces.
     embedding: Vec<f32>,
 }
 
@@ -60,8 +67,7 @@ impl Findings for Faces {
     fn print(&self, path: &Path, _several_pictures: bool) -> std::io::Result<()> {
         let count = match self.faces.len() {
             0 => "no face".to_owned(),
-            1 => "1 face".to_owned(),
-            several => format!("{several} faces"),
+            some => counted(some as u64, "face", "faces"),
         };
         output::line(&format!("{}: {count}", path.display()))?;
         for face in &self.faces {

@@ -1,5 +1,5 @@
 //! What failed for good: asked of a server that runs, or read from the file that one left.
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -10,7 +10,7 @@ use super::look::json_line;
 use crate::cli::FailuresArgs;
 use crate::config::{Config, Loaded};
 use crate::failure::{Failure, Outcome};
-use crate::{keys, output};
+use crate::{keys, listen, output};
 
 /// A server answers this at once.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,14 +71,7 @@ fn addresses(config: &Config) -> anyhow::Result<Vec<(SocketAddr, Option<String>)
     let resolved = config.listen.iter().filter_map(|name| Some((name, name.to_socket_addrs().ok()?)));
     for (name, address) in resolved.flat_map(|(name, found)| found.map(move |address| (name, address))) {
         let key = config.listen_keys.get(name).map(keys::reveal).transpose()?;
-        let here: &[IpAddr] = match address.ip() {
-            // "Every address" includes those of IPv4, and is only those where there is no IPv6.
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => &[Ipv6Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.into()],
-            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => &[Ipv4Addr::LOCALHOST.into()],
-            ip => &[ip],
-        };
-        for &ip in here {
-            let address = SocketAddr::new(ip, address.port());
+        for address in listen::from_here(address) {
             if !addresses.iter().any(|(known, _)| *known == address) {
                 addresses.push((address, key.clone()));
             }

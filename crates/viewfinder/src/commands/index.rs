@@ -1,20 +1,22 @@
 //! Folders into the catalogue.
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use serde::Serialize;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
-use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Store};
-use viewfinder_core::Backend;
+use viewfinder_catalog::view::{CountsView, StatesView};
+use viewfinder_catalog::{AnalysisKind, AnalysisState, Asset, Store};
+use viewfinder_core::{Backend, ErrorCode, TaskError};
 use viewfinder_engine::Engine;
 use viewfinder_index::{Analysis, IndexError, Models, Problems, Scan, Scope, Summary, Tools, Watch};
 
+use super::missing::MissingModels;
 use super::{look::json_line, on_threads};
-use crate::cli::{CatalogArgs, IndexArgs, KindArgs};
+use crate::amounts::counted;
+use crate::cli::{IndexArgs, KindArgs};
 use crate::config::{Config, Loaded};
 use crate::counting::Counter;
 use crate::failure::{Failure, Outcome};
@@ -29,7 +31,7 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Brings the catalogue up to date with folders, or tells what is in it.
 pub(crate) fn run(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     if args.status {
-        return on_threads(status(&args.catalog, args.json, loaded));
+        return on_threads(status(args, loaded));
     }
     on_threads(index(args, loaded))
 }
@@ -41,19 +43,23 @@ async fn index(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
         return Err(Failure::Usage(anyhow!("nothing is left to look for")));
     }
     let store = catalogue::open(&args.catalog, loaded, true).await?.store;
-    if args.retry_failed {
-        for kind in &kinds {
-            store.forget_failures(*kind).await?;
-        }
+    for kind in &kinds {
+        // What waited for a program is taken up in any case: it may be installed by now.
+        let code = (!args.retry_failed).then_some(ErrorCode::DecoderMissing.as_str());
+        store.forget_failures(*kind, code).await?;
     }
     with_engine(loaded, args.watch, |session| async move {
-        let Session { engine, backend, stop } = session;
+        let Session { engine, backend, stop, report } = session;
         let models = wiring::index_models(&loaded.config, &engine);
+        let said = Mutex::default();
         let round = |within: Vec<PathBuf>, watching: bool| {
             let (scan, analysis) =
                 plan(&loaded.config, &roots, within, &kinds, models.clone(), args.prune, watching);
             let (store, backend, stop) = (Arc::clone(&store), Arc::clone(&backend), stop.clone());
-            async move { once(&loaded.config, scan, analysis, store, backend, &stop, watching).await }
+            let missing = MissingModels { store: engine.store(), report: &report, said: &said };
+            let round =
+                Round { same_person: loaded.config.faces.same_person, store, backend, watching, missing };
+            async move { round.run(scan, analysis, &stop).await }
         };
         // Before the first round, so that nothing is missed between it and the watching.
         let watch = args.watch.then(|| Watch::start(&roots)).transpose();
@@ -83,6 +89,8 @@ pub(super) struct Session {
     pub backend: Arc<dyn Backend>,
     /// Is asked by the first signal.
     pub stop: CancellationToken,
+    /// Knows what was fetched, and what was not.
+    pub report: Arc<Report>,
 }
 
 /// Does `work` with the engines and then ends them in good order. A command that stays, stays for long: idle models leave
@@ -93,7 +101,8 @@ pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     work: impl FnOnce(Session) -> F,
 ) -> Result<Outcome, Failure> {
     let mut config = wiring::engine_config(loaded)?;
-    config.progress = Arc::new(Report::new());
+    let report = Arc::new(Report::new());
+    config.progress = Arc::clone(&report) as _;
     if !stays {
         config.model_ttl = None;
     }
@@ -101,7 +110,7 @@ pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     let result = async {
         let stop = signals::first()?;
         let backend = routing::backend(&loaded.config, &engine)?;
-        work(Session { engine: engine.clone(), backend, stop }).await
+        work(Session { engine: engine.clone(), backend, stop, report }).await
     }
     .await;
     // Only a panic ends it otherwise, after which nothing is waited for.
@@ -116,58 +125,71 @@ pub(super) async fn with_engine<F: Future<Output = Result<Outcome, Failure>>>(
     result
 }
 
-/// One round. Tells how it ended, and whether there are files that were still being written.
-async fn once(
-    config: &Config,
-    scan: Scan,
-    analysis: Analysis,
+/// One comparison with the folders, and what follows from it.
+struct Round<'a> {
+    same_person: f32,
     store: Arc<dyn Store>,
     backend: Arc<dyn Backend>,
-    stop: &CancellationToken,
+    /// Does the command stay?
     watching: bool,
-) -> Result<(Outcome, bool), Failure> {
-    let counter = Arc::new(Counter::new());
-    let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
-    let ended =
-        viewfinder_index::index(scan, analysis, config.faces.same_person, store, backend, stop, listener)
-            .await;
-    counter.end();
-    let summary = ended.map_err(Failure::from)?;
-    let told = tell(&summary, watching);
-    // A watch that sees nothing of interest says nothing.
-    if !told.is_empty() || !watching {
-        output::complain(if told.is_empty() { "nothing to index" } else { &told });
+    missing: MissingModels<'a>,
+}
+
+impl Round<'_> {
+    /// Tells how it ended, and whether there are files that were still being written.
+    async fn run(
+        self,
+        scan: Scan,
+        analysis: Analysis,
+        stop: &CancellationToken,
+    ) -> Result<(Outcome, bool), Failure> {
+        let Self { same_person, store, backend, watching, missing } = self;
+        let models = analysis.models.clone();
+        let counter = Arc::new(Counter::new(watching));
+        let listener = Arc::clone(&counter) as Arc<dyn viewfinder_index::Listener>;
+        let ended =
+            viewfinder_index::index(scan, analysis, same_person, store, backend, stop, listener).await;
+        counter.end();
+        let summary = ended.map_err(Failure::from)?;
+        let told = tell(&summary, watching);
+        // A watch that sees nothing of interest says nothing.
+        if !told.is_empty() || !watching {
+            output::complain(if told.is_empty() { "nothing to index" } else { &told });
+        }
+        let Summary { scanned, analysed, .. } = summary;
+        let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
+        let mut problems = scanned.problems;
+        problems.merge(analysed.problems);
+        let outcome = conclude(&problems, &analysed.left_out);
+        missing.tell(&analysed.left_out, &models);
+        Ok((outcome, unsettled))
     }
-    let Summary { scanned, analysed, .. } = summary;
-    let unsettled = scanned.unsettled > 0 || analysed.changed > 0;
-    let mut problems = scanned.problems;
-    problems.merge(analysed.problems);
-    Ok((conclude(&problems, &analysed.left_out), unsettled))
 }
 
 /// What a round did, in one line.
 fn tell(summary: &Summary, watching: bool) -> String {
     let Summary { scanned, analysed, grouped } = summary;
     let counts = [
-        (scanned.new, "new"),
-        (scanned.copies, "copies of others"),
-        (scanned.changed, "changed"),
-        (scanned.moved, "moved"),
-        (scanned.gone, "gone"),
-        (scanned.kept, "missing but kept"),
-        (scanned.unsettled, "still being written"),
-        (if watching { 0 } else { scanned.unchanged }, "unchanged"),
-        (analysed.done, "analysed"),
-        (analysed.changed, "changed while being read"),
-        (grouped.joined, "faces of known people"),
-        (grouped.new, "faces of new people"),
+        (scanned.new, ["new"; 2]),
+        (scanned.copies, ["copy of another", "copies of others"]),
+        (scanned.changed, ["changed"; 2]),
+        (scanned.moved, ["moved"; 2]),
+        (scanned.gone, ["gone"; 2]),
+        (scanned.kept, ["missing but kept"; 2]),
+        (scanned.unsettled, ["still being written"; 2]),
+        (if watching { 0 } else { scanned.unchanged }, ["unchanged"; 2]),
+        (analysed.done, ["analysed"; 2]),
+        (analysed.changed, ["changed while being read"; 2]),
+        (grouped.joined, ["face of known people", "faces of known people"]),
+        (grouped.new, ["face of new people", "faces of new people"]),
     ];
-    let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let told = counts.iter().filter(|(number, _)| *number > 0);
+    let told = told.map(|(number, [one, several])| counted(*number, one, several));
     told.collect::<Vec<_>>().join(", ")
 }
 
 /// Names what went wrong, group by group.
-pub(super) fn conclude(problems: &Problems, left_out: &HashMap<AnalysisKind, String>) -> Outcome {
+pub(super) fn conclude(problems: &Problems, left_out: &HashMap<AnalysisKind, TaskError>) -> Outcome {
     for (kind, problem) in problems.iter() {
         output::complain(&format!("{kind}: {}", problem.count));
         for (file, message) in &problem.files {
@@ -265,49 +287,42 @@ pub(super) fn analysis(
     Analysis { kinds: kinds.to_vec(), models, scope, pictures }
 }
 
-/// Counts as JSON.
-#[derive(Serialize)]
-struct Status {
-    assets: u64,
-    ocr: States,
-    clip: States,
-    faces: States,
-}
-
-#[derive(Serialize)]
-struct States {
-    waiting: u64,
-    done: u64,
-    failed: u64,
-}
-
-async fn status(args: &CatalogArgs, json: bool, loaded: &Loaded) -> Result<Outcome, Failure> {
-    let store = catalogue::open(args, loaded, false).await?.store;
-    let Counts { assets, states } = store.counts().await?;
-    let of = |kind: AnalysisKind| {
-        let [waiting, done, failed] = states[kind as usize];
-        States { waiting, done, failed }
-    };
-    let [ocr, clip, faces] = AnalysisKind::ALL.map(of);
-    let status = Status { assets, ocr, clip, faces };
-    if json {
-        json_line(&status)?;
+async fn status(args: &IndexArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
+    let store = catalogue::open(&args.catalog, loaded, false).await?.store;
+    let counts = CountsView::from(store.counts().await?);
+    if args.json {
+        json_line(&counts)?;
         return Ok(Outcome::Done);
     }
-    output::line(&format!("{assets} pictures and videos"))?;
-    for (kind, States { waiting, done, failed }) in
-        [("ocr", &status.ocr), ("clip", &status.clip), ("faces", &status.faces)]
-    {
+    let kinds = [("ocr", counts.ocr), ("clip", counts.clip), ("faces", counts.faces)];
+    if args.csv {
+        output::line("kind,done,waiting,failed")?;
+        for (kind, StatesView { waiting, done, failed }) in kinds {
+            output::line(&format!("{kind},{done},{waiting},{failed}"))?;
+        }
+        return Ok(Outcome::Done);
+    }
+    output::line(&counted(counts.assets, "picture or video", "pictures and videos"))?;
+    for (kind, StatesView { waiting, done, failed }) in kinds {
         output::line(&format!("{kind:<6} {done} done, {waiting} waiting, {failed} failed"))?;
     }
     for asset in store.failures(FAILURES).await? {
-        for (kind, state) in AnalysisKind::ALL.iter().zip(&asset.states) {
-            if let AnalysisState::Failed { code, message, .. } = state {
-                output::line(&format!("  {}: {} {code}: {message}", asset.file.path, kind.as_str()))?;
-            }
+        for (reason, kinds) in reasons(&asset) {
+            output::line(&format!("  {}: {}: {reason}", asset.file.path, kinds.join(", ")))?;
         }
     }
     Ok(Outcome::Done)
+}
+
+/// Why analyses of an asset failed, each reason once, and which.
+fn reasons(asset: &Asset) -> BTreeMap<String, Vec<&'static str>> {
+    let mut reasons: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    for (kind, state) in AnalysisKind::ALL.iter().zip(&asset.states) {
+        if let AnalysisState::Failed { code, message, .. } = state {
+            reasons.entry(format!("{code}: {message}")).or_default().push(kind.as_str());
+        }
+    }
+    reasons
 }
 
 /// Failures that `--status` lists, at most.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use viewfinder_core::{Answer, DecodeRules, PictureAnswer, PictureRequest, PictureTask, TaskError};
 use viewfinder_engine::{Engine, SharedDump};
+use viewfinder_index::{Converted, Tools};
 
+use crate::config::Config;
 use crate::dump::Folder;
 use crate::failure::{Failure, Outcome, fails_all};
 use crate::output;
@@ -14,8 +16,10 @@ use crate::pictures::{in_order, read};
 
 /// A picture and what was found out about it.
 pub(crate) struct Seen {
-    /// The encoded picture.
+    /// The encoded picture, as the engine got it.
     pub bytes: Bytes,
+    /// How it was decoded.
+    pub decode: DecodeRules,
     /// Its width in pixels.
     pub width: usize,
     /// Its height in pixels.
@@ -48,13 +52,19 @@ fn dump_folder(dump: &Path, images: &[PathBuf], path: &Path) -> PathBuf {
 pub(crate) fn look(
     images: &[PathBuf],
     engine: &Engine,
+    config: &Config,
     decode: DecodeRules,
     task: &PictureTask,
     dump: Option<&Path>,
     mut told: impl FnMut(&Path, Seen) -> Result<(), Failure>,
 ) -> Result<Outcome, Failure> {
+    let (tools, max_bytes) = (Tools::find(), config.limits.max_bytes);
     let work = |path: &PathBuf| {
-        let bytes = Bytes::from(read(path).map_err(PictureError::Unreadable)?);
+        // What is logged on the way names the file.
+        let _of_file = tracing::warn_span!("file", ?path).entered();
+        let Converted { bytes, orient } =
+            read(path, &tools, max_bytes).map_err(PictureError::Unreadable)?.map_err(PictureError::Engine)?;
+        let decode = DecodeRules { orient: orient && decode.orient, ..decode };
         let folder = dump.map(|dump| Folder::create(&dump_folder(dump, images, path))).transpose();
         let folder = folder.map_err(PictureError::Dump)?.map(Arc::new);
         let dump = folder.clone().map(|folder| folder as SharedDump);
@@ -65,7 +75,7 @@ pub(crate) fn look(
         let answer =
             answers.into_iter().collect::<Result<Vec<_>, _>>().map_err(PictureError::Engine)?.remove(0);
         folder.map_or(Ok(()), |folder| folder.finish()).map_err(PictureError::Dump)?;
-        Ok(Seen { bytes, width, height, answer })
+        Ok(Seen { bytes, decode, width, height, answer })
     };
     let mut outcome = Outcome::Done;
     // One more than the workers: while one picture is read from disk, no worker waits.

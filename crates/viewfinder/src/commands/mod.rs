@@ -1,6 +1,7 @@
 //! The commands, one a file; `look` is what those that look at pictures share, `show` what those do that point at
 //! something in them.
 
+mod advise;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod convert;
@@ -10,13 +11,17 @@ pub(crate) mod faces;
 pub(crate) mod failures;
 pub(crate) mod immich;
 pub(crate) mod index;
+pub(crate) mod key;
 mod look;
 pub(crate) mod man;
+mod missing;
 pub(crate) mod models;
+mod models_list;
 pub(crate) mod ocr;
 pub(crate) mod open;
 pub(crate) mod people;
 pub(crate) mod rerun;
+pub(crate) mod schema;
 pub(crate) mod search;
 pub(crate) mod serve;
 mod show;

@@ -4,21 +4,24 @@ use anyhow::anyhow;
 use indicatif::HumanBytes;
 use serde_json::json;
 use viewfinder_engine::runtime_flavour;
-use viewfinder_models::{Family, ModelError, ModelStatus, Role, RuntimeFlavour, State, Store, Verdict};
+use viewfinder_models::{Family, ModelError, RuntimeFlavour, Store, Verdict};
 
 use super::convert::{self, ConvertRequest};
 use super::look::json_line;
+use super::{advise, models_list};
 use crate::cli::ModelsVerb;
 use crate::config::Loaded;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Report;
+use crate::remedies::remedies;
 use crate::{output, wiring};
 
 /// Lists, fetches, checks, removes and locates models.
 pub(crate) fn run(verb: &ModelsVerb, loaded: &Loaded) -> Result<Outcome, Failure> {
     let store = wiring::store(loaded)?;
     match verb {
-        ModelsVerb::List { installed, json } => list(&store, *installed, *json),
+        ModelsVerb::List { installed, json } => models_list::run(&store, *installed, *json, loaded),
+        ModelsVerb::Advise { language, json } => advise::run(&store, language.as_deref(), *json, loaded),
         ModelsVerb::Pull { names, json } => pull(&store, names, *json, loaded),
         ModelsVerb::Convert { from, precision, out, text_heads, force, json } => {
             let wanted = ConvertRequest { precision: *precision, force: *force, json: *json };
@@ -34,72 +37,6 @@ pub(crate) fn run(verb: &ModelsVerb, loaded: &Loaded) -> Result<Outcome, Failure
     }
 }
 
-/// How much of a model is on this machine.
-fn state(model: &ModelStatus) -> State {
-    if model.roles.is_empty() {
-        return if model.library.is_some() { State::Present } else { State::Absent };
-    }
-    // The orientation classifier is shared by many models: alone, it is none of them.
-    let own: Vec<_> = model.roles.iter().filter(|role| role.role != Role::Classification).collect();
-    let roles = if own.is_empty() { model.roles.iter().collect() } else { own };
-    let all = |state| roles.iter().all(|role| role.state == state);
-    if all(State::Present) {
-        State::Present
-    } else if all(State::Absent) {
-        State::Absent
-    } else {
-        State::Partial
-    }
-}
-
-fn list(store: &Store, installed: bool, json: bool) -> Result<Outcome, Failure> {
-    let models = store.list();
-    let shown = models.iter().filter(|model| !installed || state(model) != State::Absent);
-    if json {
-        for model in shown {
-            json_line(model)?;
-        }
-        return Ok(Outcome::Done);
-    }
-    let mut rows = vec![["NAME", "FAMILY", "WIDTH", "SIZE", "HERE", "LICENCE"].map(str::to_owned)];
-    for model in shown {
-        let bytes: Option<u64> = model.roles.iter().map(|role| role.bytes).sum();
-        rows.push([
-            model.name.clone(),
-            model.family.to_string(),
-            model.width.map_or_else(|| "-".to_owned(), |width| width.to_string()),
-            bytes
-                .filter(|bytes| *bytes > 0)
-                .map_or_else(|| "-".to_owned(), |bytes| HumanBytes(bytes).to_string()),
-            match state(model) {
-                State::Present => "yes",
-                State::Partial => "partly",
-                State::Absent => "-",
-            }
-            .to_owned(),
-            model.licence.clone().unwrap_or_else(|| "-".to_owned()),
-        ]);
-    }
-    table(&rows)?;
-    Ok(Outcome::Done)
-}
-
-/// Columns as wide as their widest cell, with two spaces between.
-fn table<const N: usize>(rows: &[[String; N]]) -> std::io::Result<()> {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in rows {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        output::line(cells.join("  ").trim_end())?;
-    }
-    Ok(())
-}
-
 /// The build of ONNX Runtime that a name of the catalogue stands for: `runtime` is the one that the device needs.
 fn flavour(store: &Store, name: &str, loaded: &Loaded) -> Result<Option<RuntimeFlavour>, Failure> {
     let entry = store.catalogue().find(name).ok_or_else(|| ModelError::Unknown { name: name.to_owned() })?;
@@ -113,6 +50,8 @@ fn pull(store: &Store, names: &[String], json: bool, loaded: &Loaded) -> Result<
     // A misspelt name is found before anything is fetched.
     let wanted: Vec<_> =
         names.iter().map(|name| Ok((name, flavour(store, name, loaded)?))).collect::<Result<_, Failure>>()?;
+    // Somebody wants it now, whatever failed a short while ago.
+    store.try_sources_again();
     let report = Report::new();
     let mut outcome = Outcome::Done;
     for (name, flavour) in wanted {
@@ -134,7 +73,17 @@ fn pull(store: &Store, names: &[String], json: bool, loaded: &Loaded) -> Result<
                 }
             }
             Err(error) => {
-                output::complain(&format!("{name}: {error}"));
+                let told = error.to_string();
+                let told = if told.contains(name.as_str()) { told } else { format!("{name}: {told}") };
+                for line in told.lines() {
+                    output::complain(line);
+                }
+                if matches!(error, ModelError::Unavailable { .. } | ModelError::Missing { .. }) {
+                    output::complain("what helps:");
+                    for line in remedies(store, &[name]) {
+                        output::complain(&format!("  {line}"));
+                    }
+                }
                 outcome = Outcome::EnvironmentLacking;
             }
         }

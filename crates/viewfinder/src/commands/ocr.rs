@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_core::{Alpha, Answer, DecodeRules, PictureTask, ocr::Line};
 use viewfinder_image::{RgbImage, draw};
 
@@ -11,15 +12,20 @@ use crate::failure::{Failure, Outcome};
 use crate::{output, wiring};
 
 /// One picture's text.
-#[derive(Serialize)]
-struct Text {
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Text {
+    /// Lines in reading order.
     lines: Vec<ReadLine>,
 }
 
-#[derive(Serialize)]
+/// A line of text.
+#[derive(Serialize, ToSchema)]
 struct ReadLine {
+    /// What it says.
     text: String,
+    /// Confidence of the recognition, 0 to 1.
     score: f64,
+    /// Corners, clockwise from the text's upper left, as x and y in pixels of the upright picture.
     #[serde(rename = "box")]
     corners: [[f32; 2]; 4],
 }

@@ -1,7 +1,7 @@
 //! An analysis once more.
 use std::collections::HashSet;
 use std::path::{MAIN_SEPARATOR, Path};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::anyhow;
 use tokio::sync::watch;
@@ -10,6 +10,7 @@ use viewfinder_catalog::{AnalysisKind, AssetId, Store};
 use viewfinder_index::{Event, Listener, Scope, Tools, analyse_and_group};
 
 use super::index::{Session, analysis, conclude, with_engine};
+use super::missing::MissingModels;
 use super::on_threads;
 use super::search::searcher;
 use crate::catalogue::{self, Catalogue};
@@ -38,11 +39,11 @@ async fn rerun(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let all: Vec<AssetId> = ids.iter().copied().collect();
     let store = &catalogue.store;
     store.forget(kind, &all, args.replace_corrections).await?;
-    with_engine(loaded, false, |Session { engine, backend, stop }| {
+    with_engine(loaded, false, |Session { engine, backend, stop, report }| {
         let models = wiring::index_models(&loaded.config, &engine);
-        let analysis = analysis(&loaded.config, &[kind], models, Scope::Assets(ids), Tools::find());
+        let analysis = analysis(&loaded.config, &[kind], models.clone(), Scope::Assets(ids), Tools::find());
         async move {
-            let counter = Arc::new(Counter::new());
+            let counter = Arc::new(Counter::new(false));
             counter.tell(Event::Waiting { files: all.len() as u64 });
             let listener = Arc::clone(&counter) as Arc<dyn Listener>;
             let complete = watch::channel(true).1;
@@ -57,6 +58,9 @@ async fn rerun(args: &RerunArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
                 output::complain("stopped; `viewfinder index` goes on from here");
                 return Ok(Outcome::SomeFailed);
             }
+            let said = Mutex::default();
+            MissingModels { store: engine.store(), report: &report, said: &said }
+                .tell(&analysed.left_out, &models);
             Ok(conclude(&analysed.problems, &analysed.left_out))
         }
     })

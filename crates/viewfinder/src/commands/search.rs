@@ -3,20 +3,43 @@ use std::io::IsTerminal as _;
 use std::process::Command;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use async_trait::async_trait;
+use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_catalog::search::{
     EmbedError, Embedder, Hit, LineMatch, Page, QueryVector, Reason, SearchError, Searcher,
 };
 use viewfinder_catalog::unit;
+use viewfinder_catalog::view::{AssetView, MatchView};
 use viewfinder_core::SentenceRequest;
+use viewfinder_engine::{Engine, runtime_flavour};
+use viewfinder_models::{ModelError, Role};
 
 use super::{look::json_line, on_threads};
+use crate::amounts::counted;
 use crate::catalogue::{self, Catalogue};
 use crate::cli::SearchArgs;
 use crate::config::Loaded;
 use crate::failure::{Failure, Outcome};
-use crate::{output, routing, wiring};
+use crate::output::{self, visible};
+use crate::{routing, wiring};
+
+/// A picture that was found, as JSON.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Found)]
+pub(crate) struct FoundView {
+    asset: AssetView,
+    #[serde(flatten)]
+    why: MatchView,
+}
+
+impl From<Hit> for FoundView {
+    fn from(hit: Hit) -> Self {
+        let (asset, why) = MatchView::of(hit);
+        Self { asset: asset.into(), why }
+    }
+}
 
 /// Lines of text shown for a picture.
 const LINES: usize = 3;
@@ -39,7 +62,7 @@ async fn search(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure> 
     let marks = if std::io::stdout().is_terminal() { ["\x1b[1;7m", "\x1b[0m"] } else { ["[", "]"] };
     for hit in &results.hits {
         if args.json {
-            json_line(hit)?;
+            json_line(&FoundView::from(hit.clone()))?;
         } else {
             show(hit, marks)?;
         }
@@ -76,6 +99,7 @@ impl Embedder for Engines {
 async fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
     let config = &loaded.config;
     let engine = wiring::engine(loaded)?;
+    missing(&engine, loaded)?;
     wiring::check_sentence_model(config, engine.store())?;
     let request = SentenceRequest {
         model: wiring::sentence_model(config).to_owned(),
@@ -86,15 +110,43 @@ async fn embed(text: &str, loaded: &Loaded) -> Result<QueryVector, Failure> {
     Ok(QueryVector { model: wiring::index_models(config, &engine).clip, vector: unit(&vector) })
 }
 
+/// A person who searches wants an answer now, and no download of hundreds of megabytes before it: so nothing is fetched here, and what
+/// is missing is named with the command that fetches it. Nodes look after their models themselves.
+fn missing(engine: &Engine, loaded: &Loaded) -> Result<(), Failure> {
+    let config = &loaded.config;
+    let (store, model) = (engine.store(), wiring::sentence_model(config));
+    if routing::has_nodes(config)? {
+        return Ok(());
+    }
+    let library = config.engine.library.is_some()
+        || store.locate_runtime_library(runtime_flavour(config.engine.device, store)).is_some();
+    let mut names = Vec::new();
+    if !library {
+        names.push("runtime");
+    }
+    if matches!(store.local(model, Role::Textual), Err(ModelError::Missing { .. })) {
+        names.push(model);
+    }
+    if names.is_empty() {
+        return Ok(());
+    }
+    let (what, pull) = (names.join(" and "), names.join(" "));
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let message =
+        anyhow!("{what} {verb} not on this machine; `viewfinder models pull {pull}` fetches what is missing");
+    Err(Failure::Environment(message))
+}
+
 /// The path, and below it why it was found.
 fn show(hit: &Hit, marks: [&str; 2]) -> std::io::Result<()> {
     output::line(&hit.asset.file.path)?;
     if let Some(found) = &hit.text {
         for line in found.lines.iter().take(LINES) {
-            output::line(&format!("    {}", marked(line, marks)))?;
+            output::styled_line(&format!("    {}", marked(line, marks)))?;
         }
         if found.lines.len() > LINES {
-            output::line(&format!("    … and {} more lines", found.lines.len() - LINES))?;
+            let more = counted((found.lines.len() - LINES) as u64, "more line", "more lines");
+            output::line(&format!("    … and {more}"))?;
         }
     }
     match (hit.reason, hit.similarity) {
@@ -114,10 +166,10 @@ fn marked(line: &LineMatch, [begin, end]: [&str; 2]) -> String {
         let (Some(before), Some(found)) = (line.text.get(from..*first), line.text.get(*first..*last)) else {
             break;
         };
-        text.push_str(&format!("{before}{begin}{found}{end}"));
+        text.push_str(&format!("{}{begin}{}{end}", visible(before), visible(found)));
         from = *last;
     }
-    text.push_str(line.text.get(from..).unwrap_or_default());
+    text.push_str(&visible(line.text.get(from..).unwrap_or_default()));
     text
 }
 

@@ -7,15 +7,18 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
-use viewfinder_core::ErrorCode;
+use viewfinder_core::{Backend, ErrorCode};
 use viewfinder_engine::Engine;
+use viewfinder_index::{DecodingBackend, Tools};
 use viewfinder_models::{ModelEntry, Role};
 use viewfinder_server::{Limits, Models, Profiles, Server, ServerConfig, ledger::LedgerConfig};
 
+use crate::cli::ServeArgs;
 use crate::companion::Listening;
 use crate::config::{Config, Loaded, Preload};
 use crate::failure::{Failure, Outcome};
-use crate::{descriptors, heap, listen, photos, routing, signals, token, wiring};
+use crate::photos::{self, Opener, Page};
+use crate::{catalogue, descriptors, greeting, heap, listen, routing, signals, wiring};
 
 /// How long running work may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,11 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const FORM_BYTES: usize = 1 << 20;
 
 /// Serves until a signal ends it.
-pub(crate) fn run(loaded: &Loaded) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &ServeArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let runtime = threads("gateway")?;
     // Of its own: whoever keeps one of the two servers busy keeps nobody from the other.
     let companion = loaded.config.companion.immich_url.as_ref().map(|_| threads("companion")).transpose()?;
-    let result = runtime.block_on(serve(loaded, companion.as_ref().map(Runtime::handle)));
+    let result = runtime.block_on(serve(args, loaded, companion.as_ref().map(Runtime::handle)));
     // A download that is under way is left behind; the store continues it next time.
     runtime.shutdown_background();
     if let Some(companion) = companion {
@@ -44,7 +47,7 @@ fn threads(name: &str) -> Result<Runtime, Failure> {
     Ok(runtime.context("cannot start threads")?)
 }
 
-async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<(), Failure> {
+async fn serve(args: &ServeArgs, loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<(), Failure> {
     let config = &loaded.config;
     // What is counted before it is there is lost.
     viewfinder_server::install_metrics();
@@ -56,14 +59,23 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     let connections = plan.connections();
     let engine = Engine::new(wiring::serving_engine_config(loaded)?)?;
     wiring::check_sentence_model(config, engine.store())?;
-    let backend = routing::backend(config, &engine)?;
+    let backend = decoding(config, routing::backend(config, &engine)?);
     let mut server = Server::bind(server_config(config, connections.served)?, Arc::clone(&backend))
         .await
         .map_err(|error| Failure::Environment(error.into()))?;
-    let photos = photos::start(loaded, &engine, &backend, &stop).await;
-    let token = photos.as_ref().map(|(_, token)| token.clone());
-    if let Some((photos, _)) = photos {
-        server = server.with(viewfinder_web::router(photos), viewfinder_web::open_paths());
+    // A mistake on the command line is told before anything is served.
+    catalogue::check(&args.catalog, config)?;
+    let opener = Opener {
+        args: Arc::new(args.catalog.clone()),
+        loaded: Arc::new(loaded.clone()),
+        engine: engine.clone(),
+        backend: Arc::clone(&backend),
+        stop: stop.clone(),
+    };
+    let page = photos::start(opener).await;
+    let token = page.as_ref().map(|page| page.token.clone());
+    if let Some(Page { catalogue, access, .. }) = page {
+        server = server.with(viewfinder_web::router(catalogue, access), viewfinder_web::open_paths());
     }
     let companion = match companion_threads {
         Some(threads) => {
@@ -76,10 +88,11 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
     if let Some((_, companion)) = &companion {
         server = server.with_health("companion", companion.health());
     }
-    if let Some(token) = token {
-        tell_of_photos(&server, &token);
-    }
     tell(loaded, &engine, &server);
+    if let Some(token) = token {
+        let addresses: Vec<_> = server.listening().collect();
+        greeting::tell(&addresses, &token);
+    }
 
     let companion = companion.map(|(threads, companion)| threads.spawn(companion.run(stop.clone())));
     tokio::spawn(heap::watch());
@@ -104,6 +117,14 @@ async fn serve(loaded: &Loaded, companion_threads: Option<&Handle>) -> Result<()
         tracing::warn!("stopped with work unfinished after {} s", PATIENCE.as_secs());
     }
     Ok(())
+}
+
+/// Has decoded by programs what the engines do not decode.
+fn decoding(config: &Config, backend: Arc<dyn Backend>) -> Arc<dyn Backend> {
+    match config.limits.decoders {
+        0 => backend,
+        programs => Arc::new(DecodingBackend::new(backend, Tools::find(), config.limits.max_bytes, programs)),
+    }
 }
 
 /// Opens the library and loads what was asked for, while the server already answers.
@@ -174,17 +195,6 @@ fn tell(loaded: &Loaded, engine: &Engine, server: &Server) {
     for (address, wants_key) in server.listening() {
         let who = if wants_key { "whoever has its key" } else { "everybody who can reach it" };
         tracing::info!("listening on http://{address} for {who}");
-    }
-}
-
-/// Where the photos are, for whoever starts the server.
-fn tell_of_photos(server: &Server, token: &str) {
-    for (address, wants_key) in server.listening() {
-        if wants_key {
-            tracing::info!("your photos: http://{address}/photos, with the key of this address");
-        } else {
-            tracing::info!("your photos: {}", token::page(address, token));
-        }
     }
 }
 

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
+use utoipa::ToSchema;
 use viewfinder_core::{Answer, DecodeRules, PictureTask};
 use viewfinder_image::{RgbImage, decode, encode};
 
@@ -33,11 +34,22 @@ pub(crate) struct Question<'a> {
     pub common: &'a PictureArgs,
 }
 
+/// A picture, as JSON.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Picture {
+    /// The file, as it was named.
+    file: String,
+    /// Pixels, upright.
+    width: usize,
+    /// Pixels, upright.
+    height: usize,
+}
+
+/// A picture with what was found in it.
 #[derive(Serialize)]
 struct Found<'a, F> {
-    file: &'a Path,
-    width: usize,
-    height: usize,
+    #[serde(flatten)]
+    picture: Picture,
     #[serde(flatten)]
     findings: &'a F,
 }
@@ -51,17 +63,19 @@ pub(crate) fn show<F: Findings>(question: &Question<'_>, loaded: &Loaded) -> Res
         return Err(Failure::Usage(anyhow::anyhow!("--draw takes one picture; {count} were given")));
     }
     let engine = wiring::engine(loaded)?;
-    look(images, &engine, rules, task, common.dump.as_deref(), |path, seen| {
+    look(images, &engine, &loaded.config, rules, task, common.dump.as_deref(), |path, seen| {
         let Some(findings) = F::of(seen.answer) else { return Ok(()) };
         if common.json {
-            json_line(&Found { file: path, width: seen.width, height: seen.height, findings: &findings })?;
+            let file = path.to_string_lossy().into_owned();
+            let picture = Picture { file, width: seen.width, height: seen.height };
+            json_line(&Found { picture, findings: &findings })?;
         } else {
             findings.print(path, several)?;
         }
         if let Some(target) = draw {
             let limits = wiring::limits(&loaded.config);
             let picture = decode(&seen.bytes, &limits).map_err(anyhow::Error::from)?;
-            write_drawn(target, picture.into_rgb(rules.orient, rules.alpha), &findings)?;
+            write_drawn(target, picture.into_rgb(seen.decode.orient, seen.decode.alpha), &findings)?;
         }
         Ok(())
     })

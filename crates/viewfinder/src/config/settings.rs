@@ -54,7 +54,8 @@ settings! {
 
     /// Where models are kept, and where they come from.
     [store] StoreSettings {
-        /// Folder of downloaded models. Without it, the user's data folder.
+        /// Folder of downloaded models. Without it, the user's data folder. Models that came with the program, in `models`
+        /// beside it, are used where they lie.
         root: Option<PathBuf> = None,
             ("VIEWFINDER_MODELS", flag "store" Everywhere, example "/var/lib/viewfinder/models");
         /// Never use the network: what is not on this machine is missing.
@@ -172,8 +173,8 @@ settings! {
 
     /// Who sees the page of photos.
     [web] WebSettings {
-        /// Who sees the photos on an address without a key: `token`, whoever opened the page by the address that the server prints when it
-        /// starts; or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
+        /// Who sees the photos on an address without a key: `token`, whoever has the key of `viewfinder open` or one of `viewfinder key new`;
+        /// or `loopback`, whoever seems to sit at this machine too. Behind a proxy on this machine, `loopback` shows your photos to
         /// everybody whom the proxy lets in.
         open_to: OpenTo = OpenTo::Token,
             ("VIEWFINDER_WEB_OPEN_TO");
@@ -249,7 +250,7 @@ settings! {
 
     /// What computes, and how much of it at once.
     [engine] EngineSettings {
-        /// The ONNX Runtime library to load. Without it: the store's, then the system's, then a download.
+        /// The ONNX Runtime library to load. Without it: the store's, then what came with the program, then the system's, then a download.
         library: Option<PathBuf> = None,
             ("VIEWFINDER_ORT_LIB", flag "library" Everywhere, aliases ["ORT_DYLIB_PATH"],
             example "/usr/lib/libonnxruntime.so");
@@ -318,6 +319,9 @@ settings! {
         /// Longest side that a picture may have, in pixels.
         max_side: u32 = 40_000,
             ("VIEWFINDER_MAX_SIDE");
+        /// Programs that decode HEIF, RAW and videos in requests, at once. 0 lets requests start none.
+        decoders: usize = 2,
+            ("VIEWFINDER_DECODERS");
         /// Bytes of all requests that the server holds at once. Past it, the answer is 503.
         held_bytes: u64 = 512_000_000,
             ("VIEWFINDER_HELD_BYTES");

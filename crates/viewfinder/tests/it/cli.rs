@@ -17,6 +17,7 @@ const COMMANDS: &[&str] = &[
     "doctor",
     "failures",
     "immich",
+    "schema",
     "completions",
     "man",
 ];

@@ -1,4 +1,4 @@
-//! What `deploy/` tells Prometheus and Grafana exists.
+//! What `deploy/` tells Prometheus and Grafana exists, and the image needs nothing but the archive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -117,5 +117,35 @@ fn panels_lie_side_by_side_and_ask_the_chosen_source() {
             assert_eq!(panel["datasource"]["uid"], "${datasource}", "{}", panel["title"]);
             assert!(!panel["targets"].as_array().unwrap().is_empty(), "{}", panel["title"]);
         }
+    }
+}
+
+#[test]
+fn eight_lines_give_text_without_a_compiler_or_a_download() {
+    let compose = read("deploy/compose.ocr.yml");
+    let lines: Vec<&str> = compose.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(lines.len(), 8, "{lines:?}");
+    let dockerfile = read("deploy/Dockerfile");
+    let steps: String = dockerfile.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(steps.contains("EXPOSE 3003") && compose.contains("\"3003:3003\""));
+    for word in ["cargo", "rust", "gcc"] {
+        assert!(!steps.contains(word), "{word}");
+    }
+    // The name that is given to it, wherever it is told how to make it, and the folder that `cargo xtask dist` fills.
+    for path in [
+        "deploy/Dockerfile",
+        "deploy/compose.ocr.yml",
+        "deploy/compose.viewfinder.yml",
+        "deploy/compose.cuda.yml",
+    ] {
+        let text = read(path);
+        let made = text.lines().filter(|line| line.contains("docker build"));
+        for line in made {
+            assert!(
+                line.starts_with('#') && line.contains("-t viewfinder") && line.ends_with("target/dist"),
+                "{line}"
+            );
+        }
+        assert!(text.contains("cargo xtask dist"), "{path}");
     }
 }

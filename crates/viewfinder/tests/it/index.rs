@@ -11,6 +11,7 @@ use viewfinder_catalog::text::Segmenter;
 use viewfinder_catalog::{AnalysisState, Asset, SqliteStore, Store as _};
 use viewfinder_test_support::PostgresServer;
 
+use crate::schema::assert_fits;
 use crate::support::{Run, Running, fixture, need_faces, need_ocr, stderr, stdout, wait};
 
 /// Pictures of every sort: with text, with faces, with neither; one is no picture.
@@ -71,6 +72,14 @@ impl Library {
 
     pub(crate) fn store(&self) -> SqliteStore {
         wait(SqliteStore::open(&self.catalog(), Arc::new(Segmenter::new(None).unwrap()))).unwrap()
+    }
+
+    /// The text of a picture, line by line.
+    pub(crate) fn lines(&self, name: &str) -> Vec<String> {
+        let store = self.store();
+        let path = self.root().join(name);
+        let asset = wait(store.by_path(path.to_str().unwrap())).unwrap().unwrap();
+        wait(store.lines(&[asset.id])).unwrap().remove(0).into_iter().map(|line| line.text).collect()
     }
 
     fn assets(&self) -> Vec<Asset> {
@@ -147,8 +156,8 @@ fn a_folder_is_indexed_once_and_told_in_groups() {
     let output = library.index().exits(1);
     let told = stderr(&output);
     assert!(told.contains("7 new, 7 analysed"), "{told}");
-    assert!(told.contains("image_undecodable: 3"), "{told}");
-    assert!(told.contains("broken.jpg: ocr: the JPEG picture cannot be decoded"), "{told}");
+    assert!(told.contains("image_undecodable: 1"), "{told}");
+    assert!(told.contains("broken.jpg: the JPEG picture cannot be decoded"), "{told}");
     assert_eq!(stdout(&output), "");
 
     let told = stderr(&library.index().succeeds());
@@ -159,6 +168,9 @@ fn a_folder_is_indexed_once_and_told_in_groups() {
     let status = stdout(&library.run(["index", "--status", "--json"]).succeeds());
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["faces"], serde_json::json!({ "waiting": 0, "done": 6, "failed": 1 }));
+    assert_fits("index-status", &status);
+    let table = stdout(&library.run(["index", "--status", "--csv"]).succeeds());
+    assert_eq!(table, "kind,done,waiting,failed\nocr,6,0,1\nclip,6,0,1\nfaces,6,0,1\n");
 
     let told = stderr(&library.index().args(["--retry-failed"]).exits(1));
     assert!(told.contains("1 analysed"), "{told}");
@@ -175,6 +187,7 @@ fn people_are_listed_and_named() {
         stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let everybody = people(&["--all"]);
+    everybody.iter().for_each(|person| assert_fits("people", person));
     let faces: u64 = everybody.iter().map(|person| person["faces"].as_u64().unwrap()).sum();
     // As InsightFace's code finds them: faces/golden.json.
     assert_eq!(faces, 6);
@@ -183,6 +196,24 @@ fn people_are_listed_and_named() {
     assert!(people(&[]).iter().any(|person| person["name"] == "Ada"));
     let told = stderr(&library.run(["people", "name", "999999", "Nobody"]).exits(2));
     assert!(told.contains("there is no person 999999"), "{told}");
+
+    // With a picture to know everybody by, for people and for programs.
+    let picture = library.root().join("people.jpg");
+    let picture = picture.to_str().unwrap();
+    assert!(everybody.iter().all(|person| person["example"] == picture && person["pictures"] == 1));
+    let told = stdout(&library.run(["people"]).succeeds());
+    assert_eq!(told, format!("{id:>6}  Ada: 1 face in 1 picture\n        {picture}\n"));
+    let ids: Vec<String> = everybody.iter().map(|person| person["id"].to_string()).collect();
+    library.run(["people", "name", &ids[1..3].join(","), "Ben, \"the\" other"]).succeeds();
+    let table = stdout(&library.run(["people", "--csv"]).succeeds());
+    let lines: Vec<_> = table.lines().collect();
+    assert_eq!(lines[0], "id,name,faces,pictures,example");
+    assert_eq!(lines[2], format!("{},\"Ben, \"\"the\"\" other\",1,1,{picture}", ids[1]));
+    let told = stderr(&library.run(["people", "merge", &id, &ids[1], "999999"]).exits(2));
+    assert!(told.contains("there is no person 999999"), "{told}");
+    library.run(["people", "merge", &id, &ids[1], &ids[2]]).succeeds();
+    let merged = people(&[]);
+    assert_eq!((merged.len(), &merged[0]["name"], &merged[0]["faces"]), (1, &"Ada".into(), &3.into()));
 }
 
 #[test]
@@ -198,8 +229,13 @@ fn what_was_indexed_is_found_with_the_match_marked() {
     let hit: serde_json::Value =
         serde_json::from_str(stdout(&library.run(["search", "--json", "ocr:0824628"]).succeeds()).trim())
             .unwrap();
-    assert_eq!(hit["asset"]["file"]["path"], path.to_str().unwrap());
-    assert_eq!(hit["text"]["words"], serde_json::json!(["0824628"]));
+    assert_eq!(hit["asset"]["path"], path.to_str().unwrap());
+    assert_eq!(hit["words"], serde_json::json!(["0824628"]));
+    assert_fits("search", &hit);
+    let all = stdout(&library.run(["search", "--json", "path:jpg"]).succeeds());
+    // With a failure, without text.
+    assert!(all.contains("image_undecodable"), "{all}");
+    all.lines().for_each(|line| assert_fits("search", &serde_json::from_str(line).unwrap()));
     // Meaning: the small model knows no meaning, but has a vector for every picture.
     let found = stdout(&library.run(["search", "clip:a bird", "--limit", "2"]).succeeds());
     assert_eq!(found.lines().filter(|line| line.contains("shows it, similarity")).count(), 2, "{found}");

@@ -2,7 +2,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use viewfinder_models::Role;
 use viewfinder_test_support as test_support;
 
@@ -40,9 +40,21 @@ fn list_knows_the_catalogue_and_what_is_here() {
     }
     let lines = stdout(&run_on(folder.path()).args(["models", "list", "--json"]).succeeds());
     let models: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(models.len() + 1, table.lines().count());
-    let faces = models.iter().find(|model| model["name"] == "buffalo_l").unwrap();
+    // A heading, a head and a line between for each of four uses.
+    assert_eq!(models.len() + 11, table.lines().count());
+    let find = |name: &str| models.iter().find(|model| model["name"] == name).unwrap();
+    let faces = find("buffalo_l");
     assert!(faces["licence"].as_str().unwrap().contains("non-commercial"), "{faces}");
+    assert_eq!(
+        (&faces["use"], &faces["default"], &faces["speed"]),
+        (&json!("faces"), &json!(true), &json!("medium"))
+    );
+    let korean = find("KOREAN__PP-OCRv5_mobile");
+    assert_eq!((&korean["use"], &korean["languages"]), (&json!("text"), &json!("Korean, English")));
+    let under = |title: &str| table.split("# ").find(|part| part.starts_with(title)).unwrap().to_owned();
+    let defaults = table.lines().filter(|line| line.contains(", the default")).count();
+    assert!(under("Text").contains("\nPP-OCRv6_small ") && defaults == 3, "{table}");
+    assert!(under("Pictures and sentences").contains("\ncn-clip/ViT-B-16 "), "{table}");
 
     let installed =
         stdout(&run_on(folder.path()).args(["models", "list", "--installed", "--json"]).succeeds());
@@ -51,6 +63,40 @@ fn list_knows_the_catalogue_and_what_is_here() {
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["name"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(names, [SMALL]);
+}
+
+#[test]
+fn advice_is_for_this_machine_and_measures_what_is_here_and_nothing_else() {
+    need_ocr();
+    // Text alone is here; not even where a network is allowed is anything fetched.
+    let run = Run::with_models()
+        .env("VIEWFINDER_OFFLINE", "false")
+        .env("VIEWFINDER_CLIP_MODEL", "cn-clip/ViT-L-14");
+    let said = stdout(&run.args(["models", "advise", "--language", "ko-KR", "--json"]).succeeds());
+    let advice: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(advice["take"][0]["model"], "KOREAN__PP-OCRv5_mobile", "{advice}");
+    assert_eq!(advice["take"][0]["setting"], "ocr.model = \"KOREAN__PP-OCRv5_mobile\"");
+    assert!(
+        advice["machine"]["cores"].as_u64() > Some(0) && advice["machine"]["memory_bytes"].as_u64() > Some(0)
+    );
+    let [text] = &advice["measured"].as_array().unwrap()[..] else { panic!("{advice}") };
+    assert_eq!((&text["use"], &text["model"]), (&json!("text"), &json!("PP-OCRv6_small")));
+    let [one, all] = ["seconds_per_picture", "seconds_for_10000"].map(|name| text[name].as_f64().unwrap());
+    assert!(one > 0.0 && (all / one - 10_000.0).abs() < 1.0, "{text}");
+    let missing = advice["not_measured"].as_array().unwrap();
+    assert_eq!(missing.iter().map(|not| &not["use"]).collect::<Vec<_>>(), ["meaning", "faces"]);
+    assert!(
+        missing[0]["why"].as_str().unwrap().contains("viewfinder models pull cn-clip/ViT-L-14"),
+        "{advice}"
+    );
+
+    let said = stdout(
+        &run_on(&std::env::temp_dir().join("nothing-is-here"))
+            .args(["models", "advise", "--language", "zh"])
+            .succeeds(),
+    );
+    assert!(said.contains("\n  PP-OCRv6_small: ") && said.contains("cn-clip/ViT-B-16"), "{said}");
+    assert!(said.matches("not measured: it is not here").count() == 3 && said.contains("\nDisk: "), "{said}");
 }
 
 #[test]

@@ -49,8 +49,8 @@ fn a_search_says_what_it_found_and_where() {
     assert_eq!((&hit["reason"], &hit["closeness"]), (&json!("text"), &json!("phrase")));
     let line = &hit["lines"][0];
     let [from, to] = [0, 1].map(|end| line["marks"][0][end].as_u64().unwrap() as usize);
-    let units: Vec<u16> = line["text"].as_str().unwrap().encode_utf16().collect();
-    assert_eq!(String::from_utf16(&units[from..to]).unwrap(), ORDER);
+    let marked: String = line["text"].as_str().unwrap().chars().skip(from).take(to - from).collect();
+    assert_eq!(marked, ORDER);
     for corner in line["box"].as_array().unwrap() {
         assert!((0.0..=1.0).contains(&corner[0].as_f64().unwrap()), "{line}");
     }
@@ -155,18 +155,22 @@ const PRIVATE: &[&str] = &[
     "PATCH /api/v1/assets/1/lines/0",
     "POST /api/v1/assets/1/rerun",
     "POST /api/v1/rerun",
+    "POST /api/v1/search/picture",
     "GET /api/v1/people",
+    "PATCH /api/v1/people",
+    "POST /api/v1/people",
+    "GET /api/v1/people/1",
     "PATCH /api/v1/people/1",
+    "POST /api/v1/people/1/merge",
+    "GET /api/v1/people/1/faces",
+    "GET /api/v1/people/1/pictures",
+    "PUT /api/v1/people/1/faces/1/0",
+    "DELETE /api/v1/people/1/faces/1/0",
+    "GET /api/v1/assets/1/faces/0/crop",
     "GET /api/v1/jobs",
     "GET /api/v1/failures",
     "GET /api/v1/status",
 ];
-
-/// The token in the address that the server printed.
-fn token(server: &Server) -> String {
-    let (_, rest) = server.said.split_once("/photos?token=").expect("the page's address");
-    rest.split_whitespace().next().unwrap().to_owned()
-}
 
 /// The value of a header of an answer to `GET path`.
 fn header(server: &Server, path: &str, name: &str) -> Option<String> {
@@ -188,7 +192,7 @@ fn photos_are_shown_to_whoever_shows_the_token_or_the_key_and_to_nobody_else() {
     let key = "a-long-secret";
     let keyed =
         Server::start(library.run([]).env("VIEWFINDER_LISTEN_KEYS", format!("127.0.0.1:0={key}")), &[]);
-    let token = token(&open);
+    let token = open.token();
     let cookie = header(&open, &format!("/photos?token={token}"), "set-cookie").unwrap();
     assert!(cookie.contains("; HttpOnly; SameSite=Strict") && !cookie.contains(&token), "{cookie}");
     assert_eq!(header(&open, &format!("/photos?token={token}"), "location").unwrap(), "/photos");
@@ -281,8 +285,12 @@ fn whoever_guesses_the_key_has_to_wait_and_the_key_itself_goes_on() {
     let (status, problem) = sign_in("another");
     assert_eq!((status, &problem["code"]), (429, &json!("too_many_tries")));
     assert_eq!(sign_in(key).0, 204, "nobody locks the owner out");
-    let shown = format!("GET /api/v1/status HTTP/1.1\r\nAuthorization: Bearer {key}\r\n");
-    assert_eq!(exchange(server.address, &shown, b"").0, 200);
+    let shown = |path: &str, key: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nAccept: text/html\r\nAuthorization: Bearer {key}\r\n");
+        exchange(server.address, &head, b"").0
+    };
+    assert_eq!(shown("/photos", "one more"), 429, "nor is it told by which page comes");
+    assert_eq!((shown("/api/v1/status", key), shown("/photos", key)), (200, 200));
 }
 
 #[test]
@@ -291,7 +299,7 @@ fn tokens_are_guessed_no_faster_than_keys_at_any_door() {
     library.index().exits(1);
     let guessed = |path: &'static str, header: &'static str| {
         let server = Server::start(library.run([]), &[]);
-        let right = token(&server);
+        let right = server.token();
         let status = |guess: &str| {
             let head = format!("GET {path} HTTP/1.1\r\n{header}").replace("GUESS", guess);
             exchange(server.address, &head, b"").0
@@ -301,19 +309,91 @@ fn tokens_are_guessed_no_faster_than_keys_at_any_door() {
     };
     assert_eq!(guessed("/photos?token=GUESS", ""), (vec![200; 10], 429, 303));
     assert_eq!(guessed("/api/v1/search", "Api-Key: GUESS\r\n"), (vec![401; 10], 429, 200));
+    assert_eq!(guessed("/photos", "Accept: text/html\r\nApi-Key: GUESS\r\n"), (vec![401; 10], 429, 200));
     // The cookie stands for the token and is not the same.
     assert_eq!(guessed("/api/v1/search", "Cookie: viewfinder_token=GUESS\r\n"), (vec![401; 10], 429, 429));
+}
+
+/// What `key new` answers.
+fn new_key(run: Run, server: &Server, name: &str) -> (String, Value) {
+    let listen = server.address.to_string();
+    let made = stdout(&run.args(["key", "new", name, "--json", "--listen", &listen]).exits(0));
+    let made: Value = serde_json::from_str(&made).unwrap();
+    (made["key"].as_str().unwrap().to_owned(), made)
+}
+
+#[test]
+fn a_catalogue_may_come_later_and_so_may_keys_and_nothing_is_started_again() {
+    let library = Library::new();
+    let (data, catalogue) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let file = catalogue.path().join("my photos.db");
+    let named = ["--catalog", file.to_str().unwrap()];
+    let run = || library.run([]).env("XDG_DATA_HOME", data.path());
+    let server = Server::start(run(), &named);
+    let token = std::fs::read_to_string(data.path().join("viewfinder/token")).unwrap();
+    let token = token.trim();
+    let asked = |path: &str, key: &str| {
+        let head = format!("GET {path} HTTP/1.1\r\nAuthorization: Bearer {key}\r\n");
+        let (status, answer) = exchange(server.address, &head, b"");
+        (status, serde_json::from_slice::<Value>(&answer).unwrap_or_default())
+    };
+    // Before there is anything.
+    let (_, status) = asked("/api/v1/status", token);
+    assert_eq!((&status["catalog"], &status["counts"]["assets"]), (&json!("absent"), &json!(0)), "{status}");
+    let command = status["index_command"].as_str().unwrap();
+    assert!(command.ends_with(&format!("viewfinder.toml --catalog '{}'", file.display())), "{command}");
+    let (code, problem) = asked("/api/v1/search", token);
+    assert_eq!((code, &problem["code"]), (404, &json!("catalogue_absent")));
+    assert_eq!(
+        (server.get("/api/v1/search").0, server.get("/photos").0),
+        (401, 200),
+        "the same for strangers"
+    );
+
+    let (key, made) = new_key(run(), &server, "phone");
+    assert_eq!((&made["works_now"], &made["pages"]), (&json!(true), &json!([])), "{made}");
+    run().args(["key", "new", "phone"]).exits(2);
+    assert_eq!(stdout(&run().args(["key", "list"]).exits(0)), "phone\n");
+    let said = run().args(["key", "new", "tablet", "--listen", "127.0.0.1:1"]).exits(0);
+    assert!(
+        stdout(&said).contains("VIEWFINDER_LISTEN=[::]:1") && stderr(&said).contains("no server runs here")
+    );
+
+    run().args(["index", "--clip"]).args([library.root()]).args(named).exits(1);
+    let mut state = Value::Null;
+    while state["catalog"] != "ready" {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        state = asked("/api/v1/status", &key).1;
+    }
+    assert_eq!(asked("/api/v1/search", &key).1["hits"].as_array().unwrap().len(), 7);
+
+    let cookie = ask(&server, "POST /api/v1/session", &json!({"key": key})).0;
+    assert_eq!(cookie, 204);
+    run().args(["key", "remove", "phone"]).exits(0);
+    while asked("/api/v1/status", &key).0 != 401 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(asked("/api/v1/status", token).0, 200);
+    server.signal("-TERM");
+    let (_, log) = server.end();
+    assert!(
+        log.contains("your photos: http://localhost:") && log.contains("viewfinder open --print"),
+        "{log}"
+    );
+    assert!(!log.contains(token) && !log.contains(&key), "no key belongs into a log: {log}");
 }
 
 #[test]
 fn the_page_can_be_opened_again_later() {
     let library = Library::new();
-    library.index().exits(1);
     let data = tempfile::tempdir().unwrap();
     let run = |run: Run| run.env("XDG_DATA_HOME", data.path());
     let server = Server::start(run(library.run([])), &[]);
-    let printed = stdout(&run(library.run(["open", "--print"])).exits(0));
-    assert!(printed.trim().ends_with(&format!("/photos?token={}", token(&server))), "{printed}");
+    let listen = server.address.to_string();
+    let printed = stdout(&run(library.run(["open", "--print", "--listen", &listen])).exits(0));
+    let token = std::fs::read_to_string(data.path().join("viewfinder/token")).unwrap();
+    let page = format!("http://localhost:{}/photos#key={}", server.address.port(), token.trim());
+    assert_eq!(printed.trim(), page);
 }
 
 #[cfg(unix)]
@@ -392,15 +472,6 @@ fn links_that_lead_out_are_followed_only_where_the_owner_says_so() {
     }
 }
 
-#[test]
-fn without_a_catalogue_there_is_no_page_and_everything_else_works() {
-    let server = Server::start(Run::with_models(), &[]);
-    assert_eq!(
-        (server.get("/photos").0, server.get("/api/v1/search").0, server.get("/ping").0),
-        (404, 404, 200)
-    );
-}
-
 /// The texts of the tiles.
 const TILES: &str =
     "[...document.querySelectorAll('#grid a')].map((tile) => tile.querySelector('img').alt).join()";
@@ -474,25 +545,46 @@ async fn the_page_searches_shows_copies_corrects_and_reads_again() {
     assert!(complaints.is_empty(), "{complaints:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs Chromium"]
-async fn the_page_speaks_three_languages_fits_a_phone_and_asks_for_a_key() {
-    let library = Library::new();
-    library.index().exits(1);
-    let key = "a-long-secret";
-    let server =
-        Server::start(library.run([]).env("VIEWFINDER_LISTEN_KEYS", format!("127.0.0.1:0={key}")), &[]);
-    let mut browser = Browser::open().await;
-    browser.go(&format!("http://{}/photos", server.address), "zh-CN", 390, "dark").await;
-    browser.until("document.getElementById('key-dialog').open", json!(true)).await;
-    browser.value("document.getElementById('key').value = 'wrong'").await;
-    browser.value("document.getElementById('key-form').requestSubmit()").await;
-    browser.until(&text("key-problem"), json!("密钥不正确")).await;
+/// Enters a key on the page that asks for it.
+async fn enter(browser: &mut Browser, key: &str) {
     browser.value(&format!("document.getElementById('key').value = '{key}'")).await;
     browser.value("document.getElementById('key-form').requestSubmit()").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Chromium"]
+async fn a_phone_asks_for_a_key_waits_for_pictures_and_speaks_three_languages() {
+    let library = Library::new();
+    let data = tempfile::tempdir().unwrap();
+    let run = || library.run([]).env("XDG_DATA_HOME", data.path());
+    let server = Server::start(run(), &[]);
+    let mut browser = Browser::open().await;
+    let photos = format!("http://{}/photos", server.address);
+    browser.go(&photos, "zh-CN", 390, "dark").await;
+    browser.until("document.querySelector('h1')?.textContent", json!("打开此页面需要密钥")).await;
+    enter(&mut browser, "wrong").await;
+    browser.until(&text("key-problem"), json!("密钥不正确")).await;
+    assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
+    assert_eq!(browser.value("document.querySelector('code').textContent").await, "viewfinder key new");
+
+    // The address of a QR code; the key does not stay in it.
+    let (key, _) = new_key(run(), &server, "phone");
+    browser.value(&format!("location.hash = 'key={key}'")).await;
+    browser.until("document.getElementById('empty')?.hidden", json!(false)).await;
+    assert_eq!(browser.value("location.href").await, photos);
+    assert_eq!(browser.value("document.cookie").await, "");
+    browser.until("document.querySelector('#empty h1')?.textContent", json!("还没有图片")).await;
+    let type_folder = "(() => { const field = document.getElementById('empty-folder'); field.value = '~/Mis fotos'; \
+         field.dispatchEvent(new Event('input')); return document.getElementById('empty-command').textContent; })()";
+    let command = browser.value(type_folder).await;
+    assert!(command.as_str().unwrap().ends_with(" ~/'Mis fotos'"), "{command}");
+    assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
+
+    run().args(["index", "--clip"]).args([library.root()]).exits(1);
     browser.until(&text("summary"), json!("7 张图片")).await;
     // Pictures are shown too: the browser sends what stands for the key.
     browser.until("document.querySelector('#grid img')?.naturalWidth > 0", json!(true)).await;
+    assert_eq!(browser.value("document.getElementById('empty').hidden").await, true);
     assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
     assert_eq!(browser.value("document.documentElement.lang").await, "zh-CN");
     browser.value("document.getElementById('language').value = 'es'").await;
@@ -502,4 +594,19 @@ async fn the_page_speaks_three_languages_fits_a_phone_and_asks_for_a_key() {
     browser.until("document.getElementById('viewer').open", json!(true)).await;
     assert_eq!(browser.value(&text("rerun-ocr")).await, "Regenerar datos de OCR");
     assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
+
+    // An address with a key of its own: one entrance for both pages.
+    let own = "a-long-secret";
+    let keyed = Server::start(run().env("VIEWFINDER_LISTEN_KEYS", format!("127.0.0.1:0={own}")), &[]);
+    browser.go(&format!("http://{}/", keyed.address), "es-MX", 390, "light").await;
+    browser
+        .until("document.querySelector('h1')?.textContent", json!("Esta página se abre con una clave"))
+        .await;
+    enter(&mut browser, own).await;
+    browser.until("document.querySelector('nav a[href=\"/photos\"]')?.textContent", json!("Fotos")).await;
+    browser.until("document.getElementById('facts')?.children.length > 0", json!(true)).await;
+    browser.value("document.querySelector('nav a[href=\"/photos\"]').click()").await;
+    browser.until("document.querySelector('#grid img')?.naturalWidth > 0", json!(true)).await;
+    browser.go(&format!("http://{}/nowhere", keyed.address), "en", 390, "light").await;
+    browser.until("document.querySelector('h1')?.textContent", json!("There is no such page")).await;
 }

@@ -4,6 +4,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
+use crate::schema::assert_fits;
 use crate::support::{Run, fixture, need_faces, need_ocr, stderr, stdout};
 
 const PICTURE: &str = "ocr/ch_en_num.jpg";
@@ -12,8 +13,16 @@ fn golden(name: &str) -> Value {
     serde_json::from_slice(&std::fs::read(fixture(name)).unwrap()).unwrap()
 }
 
+/// The objects printed, each as its schema says.
 fn objects(output: &Output) -> Vec<Value> {
-    stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let objects: Vec<Value> =
+        stdout(output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for object in &objects {
+        let found = ["lines", "faces"].into_iter().find(|key| object.get(key).is_some());
+        let command = found.map_or("embed", |key| if key == "lines" { "ocr" } else { key });
+        assert_fits(command, object);
+    }
+    objects
 }
 
 fn texts(lines: &Value) -> Vec<String> {

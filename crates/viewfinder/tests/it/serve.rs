@@ -36,6 +36,12 @@ impl Server {
         }
     }
 
+    /// The token of its page, as its home keeps it.
+    pub(crate) fn token(&self) -> String {
+        let file = self.running.folder().join(".local/share/viewfinder/token");
+        std::fs::read_to_string(file).unwrap().trim().to_owned()
+    }
+
     pub(crate) fn get(&self, path: &str) -> (u16, Vec<u8>) {
         exchange(self.address, &format!("GET {path} HTTP/1.1\r\n"), b"")
     }

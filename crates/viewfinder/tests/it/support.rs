@@ -65,8 +65,13 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) fn new() -> Self {
+        Self::of(env!("CARGO_BIN_EXE_viewfinder"))
+    }
+
+    /// Of the built program under another path.
+    pub(crate) fn of(program: impl AsRef<OsStr>) -> Self {
         let folder = TempDir::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_viewfinder"));
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("HOME", folder.path())
@@ -138,7 +143,7 @@ impl Run {
 
     pub(crate) fn spawn(mut self) -> Running {
         let process = self.command.spawn().unwrap();
-        Running { process, _folder: self.folder }
+        Running { process, folder: self.folder }
     }
 
     /// Runs to its end, which must be the given exit code.
@@ -163,10 +168,15 @@ impl Run {
 /// A program that runs. Its folder lives as long; whoever drops it ends the program.
 pub(crate) struct Running {
     pub(crate) process: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Running {
+    /// Where it runs; also its home.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn wait(mut self) -> Output {
         drop(self.process.stdin.take());
         let errors = self.process.stderr.take();

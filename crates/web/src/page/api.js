@@ -10,21 +10,23 @@ export class Refused extends Error {
 
 let askForKey = async () => {};
 
-/** Says who asks the person for the key, or for the token where none is configured; it resolves once there is one. */
+/** Says what to do when a key is wanted; the request is sent again once that resolves. */
 export function onKeyWanted(ask) {
   askForKey = ask;
 }
 
 async function request(method, path, body) {
   const options = { method, headers: { accept: 'application/json' } };
-  if (body !== undefined) {
+  if (body instanceof Blob) {
+    options.headers['content-type'] = body.type.startsWith('image/') ? body.type : 'application/octet-stream';
+    options.body = body;
+  } else if (body !== undefined) {
     options.headers['content-type'] = 'application/json';
     options.body = JSON.stringify(body);
   }
   const response = await fetch(path, options);
   if (response.status === 401 && path !== '/api/v1/session') {
-    const problem = await response.json().catch(() => ({}));
-    await askForKey(problem.code === 'token_needed');
+    await askForKey();
     return request(method, path, body);
   }
   const answer = response.status === 204 ? null : await response.json();
@@ -44,6 +46,17 @@ export const correct = (id, line, text) => request('PATCH', `/api/v1/assets/${id
 export const rerun = (id, kinds, replaceCorrections) =>
   request('POST', `/api/v1/assets/${id}/rerun`, { kinds, replace_corrections: replaceCorrections });
 export const namePerson = (id, name) => request('PATCH', `/api/v1/people/${id}`, { name });
+export const people = (which) => request('GET', `/api/v1/people${query(which)}`);
+export const person = (id) => request('GET', `/api/v1/people/${id}`);
+export const facesOf = (id, cursor) => request('GET', `/api/v1/people/${id}/faces${query({ cursor })}`);
+export const picturesOf = (id, cursor) => request('GET', `/api/v1/people/${id}/pictures${query({ cursor })}`);
+export const namePeople = (ids, name) => request('PATCH', '/api/v1/people', { people: ids, name });
+export const mergePeople = (id, others) => request('POST', `/api/v1/people/${id}/merge`, { people: others });
+export const newPerson = (asset, face, name) => request('POST', '/api/v1/people', { asset, face, name });
+export const assignFace = (id, asset, face) => request('PUT', `/api/v1/people/${id}/faces/${asset}/${face}`);
+export const rejectFace = (id, asset, face) => request('DELETE', `/api/v1/people/${id}/faces/${asset}/${face}`);
+/** The most that there is at once: a picture is not kept for a second page. */
+export const byPicture = (picture) => request('POST', '/api/v1/search/picture?limit=200', picture);
 export const status = () => request('GET', '/api/v1/status');
 export const failures = () => request('GET', '/api/v1/failures');
 export const signIn = (key) => request('POST', '/api/v1/session', { key });

@@ -14,13 +14,15 @@ export function element(name, properties = {}, ...children) {
   return created;
 }
 
-/** A text in which the parts `[from, to]`, in UTF-16 units, are marked. */
+/** A text in which the parts `[from, to]`, in characters, are marked. */
 export function marked(text, marks) {
+  const characters = [...text];
+  const part = (from, to) => characters.slice(from, to).join('');
   const parts = [];
   let at = 0;
   for (const [from, to] of marks) {
-    parts.push(text.slice(at, from), element('mark', {}, text.slice(from, to)));
+    parts.push(part(at, from), element('mark', {}, part(from, to)));
     at = to;
   }
-  return [...parts, text.slice(at)];
+  return [...parts, part(at)];
 }

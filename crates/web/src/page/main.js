@@ -1,104 +1,81 @@
-// Joins the parts: search box, grid, viewer, progress.
+// Joins the parts: header, grid, viewer, progress.
 
 import * as api from './api.js';
 import { $, element } from './dom.js';
+import * as empty from './empty.js';
+import { enter } from './entrance.js';
+import * as faces from './faces.js';
 import * as grid from './grid.js';
+import * as people from './people.js';
+import * as progress from './progress.js';
+import * as router from './router.js';
+import * as byPicture from './similar.js';
+import { allViews, addSource, sourceOf, viewOf } from './views.js';
 import * as viewer from './viewer.js';
-import { choose, current, say, translate } from './words.js';
+import { offerLanguages, say, sayProblem, translate } from './words.js';
 
-const BUSY_MS = 2000;
-const CALM_MS = 15000;
-
-let similarTo = null;
-
+/** Says what went wrong; nothing, if nothing did. */
 function tell(error) {
+  if (error?.code === 'catalogue_absent') {
+    showEmpty();
+    return;
+  }
   $('problem').hidden = !error;
   $('query').setAttribute('aria-invalid', String(Boolean(error?.code?.startsWith('query_'))));
   if (!error) return;
-  $('problem').textContent = error instanceof api.Refused ? error.message : say('offline');
+  $('problem').textContent = sayProblem(error);
   // The character the error points at.
   if (error.character !== undefined) $('query').setSelectionRange(error.character, error.character + 1);
 }
 
-/** The page of what the address says: a search, pictures like one, or all. */
-async function showAddress() {
-  const wanted = new URLSearchParams(location.search);
-  const q = wanted.get('q') ?? '';
-  $('query').value = q;
-  similarTo = wanted.has('similar') ? { id: wanted.get('similar'), name: wanted.get('name') ?? '' } : null;
-  document.title = q ? `${q} – Viewfinder` : 'Viewfinder';
-  if (similarTo) {
-    const { id, name } = similarTo;
-    await grid.show((cursor) => api.similar(id, cursor), () => say('similarTo', { name }));
-    return;
+/** How to add a folder, until there are pictures. The text that stands above pictures is none then. */
+function showEmpty() {
+  api.status().then((status) => empty.show($('empty'), status, () => router.go(router.here()))).catch(tell);
+  return '';
+}
+
+addSource('similar', ({ similar, name }) => ({
+  fetchPage: (cursor) => api.similar(similar, cursor),
+  summary: () => say('similarTo', { name: name ?? '' }),
+}));
+
+/** A search, or all pictures. */
+const searched = ({ q = '' }) => ({
+  fetchPage: (cursor) => api.search(q, cursor),
+  summary: (n) => (q ? say(n === 0 ? 'none' : 'found', { n }) : n === 0 ? showEmpty() : say('all', { n })),
+});
+
+async function showPlace(place, { before, again, kept }) {
+  const list = router.below(place);
+  const shown = before && router.below(before);
+  if (place.photo) viewer.open(place.photo).catch(tell);
+  else viewer.hide();
+  if (again || !shown || !router.same(list, shown)) await showList(list, again ? {} : kept, again);
+  if (place.photo) viewer.placed();
+  else nameDocument(place);
+}
+
+async function showList(place, { scroll = 0, count = 0 }, fresh) {
+  if (document.activeElement !== $('query')) $('query').value = place.q ?? '';
+  const view = viewOf(place);
+  for (const other of allViews()) other.element.hidden = other !== view;
+  $('pictures').hidden = Boolean(view);
+  byPicture.present(place);
+  for (const link of document.querySelectorAll('#pages a[href^="/photos"]')) {
+    if ((link.dataset.view ?? '') === (place.view ?? '')) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
   }
-  const summary = q
-    ? (n) => say(n === 0 ? 'none' : 'found', { n })
-    : (n) => (n === 0 ? say('empty') : say('all', { n: counts?.assets ?? n }));
-  await grid.show((cursor) => api.search(q, cursor), summary);
+  tell(null);
+  empty.hide($('empty'));
+  const showing = view ? view.show(place) : grid.show(router.address(place), sourceOf(place) ?? searched(place), { count, fresh });
+  if (scroll === 0) scrollTo(0, 0);
+  await Promise.resolve(showing).catch(tell);
+  if (scroll > 0) scrollTo(0, scroll);
 }
 
-function go(parameters) {
-  const search = new URLSearchParams(parameters).toString();
-  history.pushState(null, '', search ? `/photos?${search}` : '/photos');
-  return showAddress();
-}
-
-let counts = null;
-
-async function watchWork() {
-  let pause = CALM_MS;
-  try {
-    const state = await api.status();
-    counts = state.counts;
-    const waiting = state.waiting;
-    $('work').hidden = waiting === 0 && state.failed === 0;
-    $('work-bar').hidden = waiting === 0;
-    $('work-bar').value = counts.assets > 0 ? 1 - waiting / counts.assets : 1;
-    $('work-text').textContent = waiting > 0 ? say('working', { done: counts.assets - waiting, all: counts.assets }) : '';
-    $('failures-open').hidden = state.failed === 0;
-    $('failures-open').textContent = say('failed', { n: state.failed });
-    if (waiting > 0) pause = BUSY_MS;
-  } catch {
-    // The grid tells about a lost connection; this is only a progress bar.
-    $('work').hidden = true;
-  }
-  setTimeout(watchWork, pause);
-}
-
-async function showFailures() {
-  const { assets } = await api.failures();
-  $('failure-list').replaceChildren(...assets.map((asset) => {
-    const reasons = ['ocr', 'clip', 'faces'].filter((kind) => asset.analysis[kind].state === 'failed')
-      .map((kind) => `${say(kind)}: ${asset.analysis[kind].message}`);
-    return element('li', {}, element('strong', {}, asset.path), element('span', {}, [...new Set(reasons)].join('; ')));
-  }));
-  $('failures').showModal();
-}
-
-/** Asks for the key or the token until it is right. Everybody who waits for it waits for the same question. */
-let asking = null;
-function askForKey(token) {
-  asking ??= new Promise((resolve) => {
-    $('key-title').textContent = say(token ? 'tokenTitle' : 'keyTitle');
-    $('token-hint').hidden = !token;
-    $('key-problem').hidden = true;
-    $('key-dialog').showModal();
-    $('key-form').onsubmit = async (event) => {
-      event.preventDefault();
-      try {
-        await api.signIn($('key').value);
-        $('key').value = '';
-        $('key-dialog').close();
-        asking = null;
-        resolve();
-      } catch (error) {
-        $('key-problem').textContent = { key_wrong: say('keyWrong'), too_many_tries: say('keyTries') }[error.code] ?? error.message;
-        $('key-problem').hidden = false;
-      }
-    };
-  });
-  return asking;
+function nameDocument(place) {
+  const name = viewOf(place)?.title() ?? place.q ?? (place.similar || place.picture ? say('similarTo', { name: place.name ?? '' }) : '');
+  document.title = name ? `${name} – Viewfinder` : 'Viewfinder';
 }
 
 function sayEverything() {
@@ -108,23 +85,30 @@ function sayEverything() {
     element('tr', {}, element('td', {}, element('code', {}, what)), element('td', {}, meaning))));
 }
 
-$('language').value = current();
-$('language').addEventListener('change', () => {
-  choose($('language').value);
+offerLanguages($('language'), () => {
   sayEverything();
   viewer.again();
-  showAddress();
+  progress.again();
+  grid.again();
+  const place = router.here();
+  viewOf(place)?.show(place);
+  if (!place.photo) nameDocument(place);
 });
 $('search').addEventListener('submit', (event) => {
   event.preventDefault();
   const q = $('query').value.trim();
-  go(q ? { q } : {});
+  router.go(q ? { q } : {});
 });
 // The small cross of a search field empties it without submitting.
-$('query').addEventListener('search', () => { if ($('query').value === '') go({}); });
+$('query').addEventListener('search', () => { if ($('query').value === '') router.go({}); });
 $('help-open').addEventListener('click', () => $('help').showModal());
-$('failures-open').addEventListener('click', showFailures);
-addEventListener('popstate', showAddress);
+// Links within the page change the place without loading it anew.
+document.addEventListener('click', (event) => {
+  const link = event.target.closest('a[href^="/photos"]');
+  if (!link || event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
+  event.preventDefault();
+  router.go(Object.fromEntries(new URL(link.href).searchParams));
+});
 addEventListener('keydown', (event) => {
   if (event.key === '/' && !event.target.matches('input, textarea, select') && !document.querySelector('dialog[open]')) {
     event.preventDefault();
@@ -132,14 +116,19 @@ addEventListener('keydown', (event) => {
     $('query').select();
   }
 });
-// A key is asked for until it is right.
-$('key-dialog').addEventListener('cancel', (event) => event.preventDefault());
 
-api.onKeyWanted(askForKey);
-grid.setUp((place) => viewer.open(place), tell);
-viewer.setUp((id, name) => go({ similar: id, name }));
+// Who may not see photos any more gets a page that asks for the key; nothing goes on here.
+api.onKeyWanted(() => {
+  location.reload();
+  return new Promise(() => {});
+});
+grid.setUp(tell);
+viewer.setUp();
+progress.setUp();
+people.setUp();
+faces.setUp();
+byPicture.setUp(tell);
 sayEverything();
-await showAddress();
-const linked = location.hash.slice(1);
-if (/^\d+$/.test(linked)) viewer.openById(linked).catch(tell);
-watchWork();
+addEventListener('hashchange', enter);
+await enter();
+await router.start(showPlace);

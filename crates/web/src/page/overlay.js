@@ -3,6 +3,7 @@
 import { $, element } from './dom.js';
 
 let lines = [];
+let size = null;
 
 /** Lays lines over the picture; those in `marks` (by line) are highlighted. */
 export function overlay(newLines, marks) {
@@ -12,24 +13,17 @@ export function overlay(newLines, marks) {
     const span = element('span', {}, line.text);
     return element('div', { className: marks.has(index) ? 'line found' : 'line' }, span);
   }));
-  fit();
+  if (size) lay(size.width, size.height);
 }
 
-/** Lays the text anew after the picture changed its size on the screen. */
-export function fit() {
-  const picture = $('picture');
-  const figure = $('figure');
-  if (!picture.naturalWidth) return;
-  const scale = Math.min(figure.clientWidth / picture.naturalWidth, figure.clientHeight / picture.naturalHeight, 1);
-  const [width, height] = [picture.naturalWidth * scale, picture.naturalHeight * scale];
-  const text = $('text');
-  text.style.width = `${width}px`;
-  text.style.height = `${height}px`;
-  [...text.children].forEach((node, index) => lay(node, lines[index].box, width, height));
+/** Lays the text over a picture of this size, before it is zoomed. */
+export function lay(width, height) {
+  size = { width, height };
+  [...$('text').children].forEach((node, index) => layLine(node, lines[index].box, width, height));
 }
 
 /** A line lies along its upper edge; its text is stretched to the edge's length. */
-function lay(node, box, width, height) {
+function layLine(node, box, width, height) {
   const [first, second, , fourth] = box.map(([x, y]) => [x * width, y * height]);
   const along = Math.hypot(second[0] - first[0], second[1] - first[1]);
   const across = Math.hypot(fourth[0] - first[0], fourth[1] - first[1]);

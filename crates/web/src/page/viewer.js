@@ -1,196 +1,186 @@
-// One picture: its text over it, what is known about it, and what can be done again.
+// One picture over the list: opening, stepping, keys. What is known about it is info.js, how it is zoomed zoom.js.
 
 import * as api from './api.js';
-import { $, element, marked } from './dom.js';
+import { copyText } from './clipboard.js';
+import { $ } from './dom.js';
 import * as grid from './grid.js';
-import { overlay, fit } from './overlay.js';
-import { current, say } from './words.js';
+import * as info from './info.js';
+import { menu } from './menu.js';
+import { overlay } from './overlay.js';
+import { rerun } from './rerun.js';
+import * as router from './router.js';
+import * as stage from './stage.js';
+import { say, sayProblem } from './words.js';
+import * as zoom from './zoom.js';
 
-let place = -1;
-let shown = null;
-let onSimilar = () => {};
+/** What a narrow window has no room for is closed at first. */
+const NARROW = '(max-width: 48rem)';
+
+let id = null;
+/** Everything known about the picture, once it is. */
+let asset = null;
 /** Counts pictures, so that a late answer about an earlier one is dropped. */
 let turn = 0;
+const listeners = [];
 
-/** Says what to do for "find similar". */
-export function setUp(findSimilar) {
-  onSimilar = findSimilar;
-  $('close').addEventListener('click', () => $('viewer').close());
-  $('viewer').addEventListener('close', closed);
-  $('previous').addEventListener('click', () => step(-1));
-  $('next').addEventListener('click', () => step(1));
-  $('viewer').addEventListener('keydown', keys);
-  $('similar').addEventListener('click', () => {
-    const { id, name } = shown;
-    $('viewer').close();
-    onSimilar(id, name);
-  });
-  $('rerun-ocr').addEventListener('click', () => rerun('ocr'));
-  $('rerun-clip').addEventListener('click', () => rerun('clip'));
+/** Says what else to do once everything about a picture is known: `listener(asset, hit)`. */
+export const onPicture = (listener) => listeners.push(listener);
+
+/** Joins the buttons, keys and gestures. */
+export function setUp() {
+  const hideInfo = (hidden) => {
+    $('info').hidden = hidden;
+    $('info-toggle').setAttribute('aria-expanded', String(!hidden));
+    stage.fit();
+  };
+  const click = (name, action) => $(name).addEventListener('click', action);
+  click('close', () => $('viewer').close());
+  click('previous', () => step(-1));
+  click('next', () => step(1));
+  click('zoom-in', () => zoom.by(1.5));
+  click('zoom-out', () => zoom.by(1 / 1.5));
+  click('similar', () => router.go({ similar: asset.id, name: asset.name }));
+  click('rerun-ocr', () => redo('ocr'));
+  click('rerun-clip', () => redo('clip'));
+  click('info-toggle', () => hideInfo(!$('info').hidden));
+  for (const name of ['copy', 'copy-all']) click(name, copy);
   $('show-text').addEventListener('change', () => { $('text').hidden = !$('show-text').checked; });
-  $('info-toggle').addEventListener('click', () => {
-    const open = $('info').hidden;
-    $('info').hidden = !open;
-    $('info-toggle').setAttribute('aria-expanded', String(open));
-    fit();
-  });
-  $('copy').addEventListener('click', async () => {
-    await navigator.clipboard.writeText(shown.lines.map((line) => line.text).join('\n'));
-    $('done').textContent = say('copied');
-  });
-  $('picture').addEventListener('load', fit);
-  addEventListener('resize', fit);
+  $('viewer').addEventListener('close', closed);
+  $('viewer').addEventListener('keydown', keys);
+  menu($('more-open'), $('more-menu'));
+  zoom.setUp({ step, close: () => $('viewer').close() });
+  stage.setUp();
+  info.setUp({ corrected: reload, tell });
+  hideInfo(matchMedia(NARROW).matches);
 }
 
-/** Opens the picture at a place of the grid. */
-export async function open(at) {
-  const hit = grid.at(at);
-  if (!hit) return;
-  place = at;
+/** Opens a picture by its number. */
+export async function open(wanted) {
+  if (id === Number(wanted) && $('viewer').open) return;
+  turn += 1;
+  const mine = turn;
+  id = Number(wanted);
+  asset = null;
+  const hit = grid.hitOf(id);
   if (!$('viewer').open) $('viewer').showModal();
-  history.replaceState(null, '', `${location.pathname}${location.search}#${hit.asset.id}`);
-  await load(hit.asset, hit);
-}
-
-/** Opens a picture by its number, from a link. */
-export async function openById(id) {
-  place = -1;
-  const asset = await api.asset(id);
-  $('viewer').showModal();
-  await load(asset, null);
-}
-
-async function load(asset, hit) {
-  turn += 1;
-  const mine = turn;
-  $('viewer-name').textContent = asset.name;
-  $('picture').src = `${asset.thumbnail}&size=1600`;
-  $('picture').alt = asset.name;
+  tell('');
+  info.empty();
   $('text').replaceChildren();
-  $('why').textContent = hit ? grid.why(hit) : '';
-  $('done').textContent = '';
-  $('previous').disabled = place <= 0;
-  $('next').disabled = place < 0 || place + 1 >= grid.known();
-  const full = await api.asset(asset.id);
-  if (mine !== turn) return;
-  shown = full;
-  present(hit);
-}
-
-function present(hit) {
-  const marks = new Map((hit?.lines ?? []).map((line) => [line.line, line.marks]));
-  overlay(shown.lines, marks);
-  $('lines').replaceChildren(...shown.lines.map((line, index) => row(line, index, marks.get(index) ?? [])));
-  if (shown.lines.length === 0) $('lines').replaceChildren(element('li', { className: 'soft' }, say('noText')));
-  $('copy').hidden = shown.lines.length === 0;
-  const facts = [['path', shown.path]];
-  if (shown.taken) facts.unshift(['taken', new Date(`${shown.taken}Z`).toLocaleString(document.documentElement.lang, { timeZone: 'UTC' })]);
-  if (shown.width) facts.push(['size', `${shown.width} × ${shown.height}`]);
-  for (const kind of ['ocr', 'clip', 'faces']) facts.push([kind, say(`state_${shown.analysis[kind].state}`, shown.analysis[kind])]);
-  $('facts').replaceChildren(...facts.flatMap(([key, value]) => [element('dt', {}, say(key)), element('dd', {}, value)]));
-  const people = shown.people.map((person) => {
-    const name = element('input', { value: person.name, placeholder: say('noName'), ariaLabel: say('name') });
-    name.addEventListener('change', () => attempt(() => api.namePerson(person.id, name.value.trim())));
-    return element('li', {}, name);
-  });
-  $('people').replaceChildren(...(people.length > 0 ? people : [element('li', { className: 'soft' }, say('nobody'))]));
-}
-
-function row(line, index, marks) {
-  const edit = element('button', { type: 'button', className: 'plain', title: say('edit'), ariaLabel: `${say('edit')}: ${line.text}` }, '✎');
-  const text = element('span', {}, ...marked(line.text, marks));
-  const item = element('li', {}, text, edit);
-  if (line.corrected) item.insertBefore(element('small', {}, say('corrected')), edit);
-  edit.addEventListener('click', () => editRow(item, line, index));
-  return item;
-}
-
-function editRow(item, line, index) {
-  const field = element('input', { value: line.text, ariaLabel: say('edit') });
-  const form = element('form', {}, field, element('button', { type: 'submit' }, say('save')));
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    if (await attempt(() => api.correct(shown.id, index, field.value))) await reload();
-  });
-  field.addEventListener('keydown', (event) => {
-    event.stopPropagation();
-    if (event.key === 'Escape') {
-      event.preventDefault();
-      present(grid.at(place));
-    }
-  });
-  item.replaceChildren(form);
-  field.focus();
-}
-
-async function attempt(action) {
+  placed();
+  if (hit) present(hit.asset);
   try {
-    await action();
-    $('done').textContent = say('rerunDone');
-    return true;
+    const full = await api.asset(id);
+    if (mine !== turn) return;
+    asset = full;
+    if (!hit) present(full);
+    presentFindings();
   } catch (error) {
-    $('done').textContent = say('rerunFailed', { why: error.message });
-    return false;
-  }
-}
-
-async function reload() {
-  const mine = turn;
-  const full = await api.asset(shown.id);
-  if (mine !== turn) return;
-  shown = full;
-  present(grid.at(place));
-}
-
-/** Asks for an analysis anew, and waits until it is there. */
-async function rerun(kind) {
-  const mine = turn;
-  const { id } = shown;
-  const corrected = kind === 'ocr' && shown.lines.some((line) => line.corrected);
-  const replace = corrected && confirm(say('replaceCorrections'));
-  try {
-    await api.rerun(id, [kind], replace);
-    $('done').textContent = say('queued');
-    for (;;) {
-      await new Promise((resolve) => { setTimeout(resolve, 700); });
-      const full = await api.asset(id);
-      if (mine !== turn) return;
-      const { state, message } = full.analysis[kind];
-      if (state === 'never') continue;
-      shown = full;
-      present(grid.at(place));
-      $('done').textContent = state === 'done' ? say('rerunDone') : say('rerunFailed', { why: message });
-      return;
+    if (mine !== turn) return;
+    if (hit) tell(sayProblem(error));
+    else {
+      // There is no such picture.
+      router.replace(router.below(router.here()));
+      throw error;
     }
-  } catch (error) {
-    if (mine === turn) $('done').textContent = say('rerunFailed', { why: error.message });
   }
 }
 
-async function step(by) {
-  if (place < 0) return;
-  if (place + by >= grid.known()) await grid.more();
-  await open(place + by);
+/** Closes it, after the address has changed. */
+export function hide() {
+  if ($('viewer').open) $('viewer').close();
 }
 
-function keys(event) {
-  if (event.target.matches('input, textarea, select')) return;
-  const action = { ArrowRight: () => step(1), ArrowLeft: () => step(-1), i: () => $('info-toggle').click(), t: () => $('show-text').click() }[event.key];
-  if (action && !event.ctrlKey && !event.metaKey && !event.altKey) {
-    event.preventDefault();
-    action();
-  }
-}
-
-function closed() {
-  turn += 1;
-  $('picture').removeAttribute('src');
-  history.replaceState(null, '', `${location.pathname}${location.search}`);
-  if (place >= 0) grid.focus(place);
+/** The list below it has changed: is there something before and after it? */
+export function placed() {
+  $('previous').disabled = !grid.hasNeighbour(id, -1);
+  $('next').disabled = !grid.hasNeighbour(id, 1);
 }
 
 /** Says everything again after the language changed. */
 export function again() {
-  if ($('viewer').open && shown) present(grid.at(place));
-  return current();
+  if ($('viewer').open && asset) presentFindings();
+}
+
+function present({ name, ...rest }) {
+  $('viewer-name').textContent = name;
+  document.title = `${name} – Viewfinder`;
+  for (const link of [$('download'), $('original')]) link.href = rest.file;
+  $('download').download = name;
+  stage.show({ name, ...rest });
+  for (const by of [1, -1]) preload(by);
+}
+
+function presentFindings() {
+  const hit = grid.hitOf(id);
+  const marks = new Map((hit?.lines ?? []).map((line) => [line.line, line.marks]));
+  overlay(asset.lines, marks);
+  info.show(asset, hit, marks);
+  $('copy-all').disabled = asset.lines.length === 0;
+  for (const listener of listeners) listener(asset, hit);
+}
+
+/** What is shown next is there when it is wanted. */
+async function preload(by) {
+  if (!grid.hasNeighbour(id, by)) return;
+  const next = await grid.neighbour(id, by);
+  if (next) new Image().src = stage.screenPicture(next.asset);
+}
+
+async function reload() {
+  const mine = turn;
+  const full = await api.asset(id);
+  if (mine !== turn) return;
+  asset = full;
+  presentFindings();
+}
+
+async function redo(kind) {
+  const mine = turn;
+  const current = () => mine === turn;
+  await rerun(asset, kind, { current, tell, changed: (full) => { asset = full; presentFindings(); } });
+}
+
+async function copy() {
+  const copied = await copyText(asset.lines.map((line) => line.text).join('\n'), $('viewer'));
+  tell(say(copied ? 'copied' : 'copyFailed'));
+}
+
+function tell(text) {
+  $('done').textContent = text;
+}
+
+/** Goes to a neighbour, in place of this one: Back leads to the list, not through all of them. */
+async function step(by) {
+  const next = await grid.neighbour(id, by);
+  if (next) await router.replace({ ...router.here(), photo: next.asset.id });
+}
+
+function keys(event) {
+  if (event.target.matches('input:not([type="checkbox"]), textarea, select') || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest('[role="menu"], video')) return;
+  const action = {
+    ArrowRight: () => zoom.pan(-1, 0) || step(1),
+    ArrowLeft: () => zoom.pan(1, 0) || step(-1),
+    ArrowDown: () => zoom.pan(0, -1),
+    ArrowUp: () => zoom.pan(0, 1),
+    '+': () => zoom.by(1.5),
+    '=': () => zoom.by(1.5),
+    '-': () => zoom.by(1 / 1.5),
+    0: () => zoom.reset(),
+    i: () => $('info-toggle').click(),
+    t: () => $('show-text').click(),
+  }[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+/** By Escape, its button, a gesture or the system's Back. */
+function closed() {
+  const last = id;
+  turn += 1;
+  id = null;
+  stage.clear();
+  grid.focus(last);
+  if (router.here().photo) router.close();
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use viewfinder_catalog::AssetId;
+use viewfinder_catalog::{AssetId, PersonId};
 
 use super::{Shared, to_the_end};
 use crate::{
@@ -30,15 +30,20 @@ pub(super) async fn asset(
     let asset = photos.asset(id).await?;
     let store = photos.store();
     let lines = store.lines(&[id]).await?.pop().unwrap_or_default();
-    let (faces, everybody) = (store.faces(id).await?, store.people().await?);
-    let mut people: Vec<PersonView> = Vec::new();
+    let faces = store.faces(id).await?;
+    let mut persons: Vec<PersonId> = Vec::new();
     for person in faces.iter().filter_map(|face| face.person) {
-        if people.iter().all(|known| known.id != person.0) {
-            let name = everybody.iter().find(|known| known.id == person).map(|known| known.name.clone());
-            people.push(PersonView { id: person.0, name: name.unwrap_or_default() });
+        if !persons.contains(&person) {
+            persons.push(person);
         }
     }
-    let faces = faces.into_iter().map(FaceView::from).collect();
+    let known = store.people_of(&persons).await?;
+    let named = |person: PersonId| {
+        let name = known.iter().find(|known| known.id == person).map(|known| known.name.clone());
+        PersonView { id: person.0, name: name.unwrap_or_default() }
+    };
+    let people = persons.into_iter().map(named).collect();
+    let faces = faces.iter().enumerate().map(|(place, face)| FaceView::of(&asset, place, face)).collect();
     Ok(Json(FullAssetView { asset: asset.into(), lines, faces, people }))
 }
 

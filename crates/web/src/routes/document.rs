@@ -4,13 +4,16 @@ use std::sync::LazyLock;
 use utoipa::{OpenApi as _, openapi::OpenApi};
 use viewfinder_server::operations;
 
-use super::{guarded, open, page};
+use super::{guarded, open, page, told};
 use crate::{page::FILES, problem::Problem};
 
 /// What is said of the interface.
 pub(super) static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| {
     let frame = Frame::openapi().merge_from(page().into_openapi());
-    frame.merge_from(guarded().into_openapi()).merge_from(open().into_openapi())
+    frame
+        .merge_from(guarded().into_openapi())
+        .merge_from(told().into_openapi())
+        .merge_from(open().into_openapi())
 });
 
 /// Paths of the routes that want no key.
@@ -22,7 +25,7 @@ pub static ROUTES: LazyLock<Vec<(&str, &str)>> =
 
 /// The paths that show nothing of anybody's photos, and so want no key.
 pub fn open_paths() -> impl Iterator<Item = &'static str> {
-    operations(&OPEN).map(|(_, path, _)| path).chain(FILES.into_iter().map(|(path, ..)| path))
+    operations(&OPEN).map(|(_, path, _)| path).chain(FILES.iter().map(|(path, ..)| *path))
 }
 
 #[derive(utoipa::OpenApi)]
@@ -30,7 +33,7 @@ pub fn open_paths() -> impl Iterator<Item = &'static str> {
     info(
         title = "Viewfinder's catalogue",
         version = "1.0.0",
-        description = "Photos, what is known about them, and searching them. To other machines it answers only on an address with a key, shown as Authorization: Bearer, api-key, x-api-key, or the cookie of /api/v1/session. Problems are RFC 9457 with a stable code.",
+        description = "Photos, what is known about them, and searching them. It answers whoever shows the key of the address, and where that has none, the token of the page or a key of `viewfinder key new`: as Authorization: Bearer, api-key, x-api-key, or the cookie of /api/v1/session. Problems are RFC 9457 with a stable code.",
         license(name = "MIT", identifier = "MIT"),
     ),
     components(responses(Problem), schemas(Problem))

@@ -1,28 +1,29 @@
 //! Pictures: small ones, and the files themselves.
 use std::{
     fs::File,
-    io::{self, Read as _, Take},
-    path::Path,
+    io::{self, Read as _, Seek as _, SeekFrom, Take},
     sync::Arc,
 };
 
 use axum::{
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use tokio::task::spawn_blocking;
 use utoipa::IntoParams;
-use viewfinder_catalog::{Asset, AssetId};
+use viewfinder_catalog::{Asset, AssetId, view::hex};
 use viewfinder_index::{Converted, Unread};
 
 use super::{Photos, Shared};
 use crate::{
+    content_type::content_type,
     extract::{Numbers, Parameters},
     problem::Problem,
+    range::{Part, part},
     thumbnail::SIZES,
 };
 
@@ -30,7 +31,7 @@ use crate::{
 const PIECE: u64 = 256 << 10;
 
 /// Addresses carry the content's hash: what is there never changes.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+pub(super) const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -76,29 +77,75 @@ pub(super) async fn thumbnail(
     Ok(([(header::CONTENT_TYPE, "image/jpeg")], [(header::CACHE_CONTROL, FOR_EVER)], jpeg).into_response())
 }
 
-/// The file itself.
+/// The file itself, or a part of it.
 ///
-/// The bytes as they lie on the disk, if they are those that the catalogue knows.
+/// The bytes as they lie on the disk, if they are those that the catalogue knows. `Range` asks for one part, as players of
+/// videos do; several parts are answered with everything.
 #[utoipa::path(
     get, path = "/api/v1/assets/{id}/file",
     params(("id" = i64, Path)),
-    responses((status = 200, description = "The file", content(("application/octet-stream"))), (status = "default", response = Problem)),
+    responses(
+        (status = 200, description = "The file", content(("application/octet-stream"))),
+        (status = 206, description = "A part of it", content(("application/octet-stream"))),
+        (status = 304, description = "It is the one that `If-None-Match` names"),
+        (status = "default", response = Problem),
+    ),
 )]
-pub(super) async fn file(State(photos): Shared, Numbers([id]): Numbers<1>) -> Result<Response, Problem> {
+pub(super) async fn file(
+    State(photos): Shared,
+    Numbers([id]): Numbers<1>,
+    method: Method,
+    asked: HeaderMap,
+) -> Result<Response, Problem> {
     let asset = photos.asset(AssetId(id)).await?;
-    let content_type = content_type(&asset.file.path);
-    let bytes = asset.file.size;
-    let shared = Arc::clone(&photos);
-    let open = move || shared.config.pictures.open(&asset).map_err(|error| unread(&asset, error));
-    let file = photos.reading.run(open).await??;
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let size = asset.file.size;
+    let tag = format!("\"{}\"", hex(&asset.file.hash[..16]));
+    let mut headers = about(&asset, &tag)?;
+    let part = part(&method, &asked, &tag, size);
+    let (status, start, bytes) = match part {
+        Part::Unchanged => return Ok((StatusCode::NOT_MODIFIED, headers).into_response()),
+        Part::Beyond => return Ok(beyond(size)),
+        Part::Whole => (StatusCode::OK, 0, size),
+        Part::Some { first, last } => {
+            headers.insert(header::CONTENT_RANGE, value(format!("bytes {first}-{last}/{size}"))?);
+            (StatusCode::PARTIAL_CONTENT, first, last - first + 1)
+        }
+    };
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
+    let shared = Arc::clone(&photos);
+    let open = move || {
+        let mut file = shared.config.pictures.open(&asset).map_err(|error| unread(&asset, error))?;
+        file.seek(SeekFrom::Start(start)).map_err(|error| gone(&asset, &error))?;
+        Ok::<_, Problem>(file)
+    };
+    let file = photos.reading.run(open).await??;
+    Ok((status, headers, in_pieces(photos, file.take(bytes))).into_response())
+}
+
+/// What is said of a file with each of its parts.
+fn about(asset: &Asset, tag: &str) -> Result<HeaderMap, Problem> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&asset.file.path)));
+    headers.insert(header::ETAG, value(tag.to_owned())?);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, FOR_EVER);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // A picture format that can carry scripts must not run them here.
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-    Ok((headers, in_pieces(photos, file.take(bytes))).into_response())
+    Ok(headers)
+}
+
+fn value(text: String) -> Result<HeaderValue, Problem> {
+    HeaderValue::try_from(text).map_err(Problem::internal)
+}
+
+/// The file has no such part.
+fn beyond(size: u64) -> Response {
+    let detail = format!("the file has only {size} bytes");
+    let problem =
+        Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range_invalid", "There is no such part", detail);
+    let size = format!("bytes */{size}");
+    ([(header::CONTENT_RANGE, size)], problem).into_response()
 }
 
 /// The content of a file that was judged, of that very file, whatever its path leads to by now. A client that is slow keeps no place.
@@ -116,12 +163,10 @@ fn in_pieces(photos: Arc<Photos>, file: Take<File>) -> Body {
     }))
 }
 
-fn unread(asset: &Asset, error: Unread) -> Problem {
+pub(super) fn unread(asset: &Asset, error: Unread) -> Problem {
     match error {
         Unread::Changed => gone(asset, &"it is not there any more, or not as it was"),
-        Unread::Lacking(message) | Unread::Unreadable(message) | Unread::Bad { message, .. } => {
-            unshowable(&message)
-        }
+        Unread::Unreadable(message) | Unread::Bad { message, .. } => unshowable(&message),
     }
 }
 
@@ -131,24 +176,6 @@ fn gone(asset: &Asset, why: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "file_gone", "The file is gone", detail)
 }
 
-fn unshowable(why: &dyn std::fmt::Display) -> Problem {
+pub(super) fn unshowable(why: &dyn std::fmt::Display) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "picture_unreadable", "The picture cannot be shown", why)
-}
-
-/// By the name, for what browsers show; anything else is only saved.
-fn content_type(path: &str) -> &'static str {
-    let extension = Path::new(path).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    match extension.to_ascii_lowercase().as_str() {
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "webp" => "image/webp",
-        "gif" => "image/gif",
-        "bmp" => "image/bmp",
-        "tif" | "tiff" => "image/tiff",
-        "heic" | "heif" => "image/heic",
-        "mp4" | "m4v" => "video/mp4",
-        "mov" => "video/quicktime",
-        "webm" => "video/webm",
-        _ => "application/octet-stream",
-    }
 }

@@ -1,17 +1,22 @@
 //! The routes, and what they share.
 mod assets;
+mod by_picture;
+mod catalogue;
 mod document;
+mod faces;
 mod files;
 mod jobs;
 mod people;
 mod search;
 mod status;
 
+pub use catalogue::Catalogue;
 pub use document::{ROUTES, open_paths};
 
 use std::{path::PathBuf, sync::Arc};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use viewfinder_catalog::{AnalysisKind, Asset, AssetId, Store};
@@ -20,6 +25,7 @@ use viewfinder_image::Limits;
 use viewfinder_index::{Models, Originals, Pictures};
 use viewfinder_server::page_file;
 
+use self::catalogue::Door;
 use crate::{
     access::{self, Access},
     jobs::{JobKind, Jobs, Means},
@@ -32,6 +38,8 @@ use crate::{
 
 /// Bodies are lines of text, names and queries.
 const BODY_BYTES: usize = 64 << 10;
+/// Pictures that may be sent along with searches at the same time.
+const SENT_AT_ONCE: usize = 4;
 
 /// What the routes are given.
 pub struct PhotosConfig {
@@ -59,8 +67,8 @@ pub struct PhotosConfig {
     pub thumbnails: Option<PathBuf>,
     /// Bytes of all small pictures together.
     pub thumbnail_bytes: u64,
-    /// Who sees the photos on an address without a key.
-    pub access: Access,
+    /// Take up what was left undone? Not while `viewfinder index` does it.
+    pub take_up: bool,
     /// Ends jobs.
     pub stop: CancellationToken,
 }
@@ -73,13 +81,15 @@ pub struct Photos {
     reading: Storage,
     /// Makes small pictures, which takes a processor and memory.
     making: Storage,
+    /// Places for pictures that are sent along with searches, each of which may take much memory.
+    sent: Semaphore,
     jobs: Jobs,
 }
 
 type Shared = axum::extract::State<Arc<Photos>>;
 
 impl Photos {
-    /// Starts doing jobs: first, whatever was left undone. Must be called within a Tokio runtime.
+    /// Starts doing jobs: first, whatever was left undone, if that is wished. Must be called within a Tokio runtime.
     pub fn start(config: PhotosConfig) -> Arc<Self> {
         let means = Means {
             store: Arc::clone(&config.store),
@@ -94,8 +104,10 @@ impl Photos {
         let thumbnails = Thumbnails::new(config.thumbnails.clone(), config.thumbnail_bytes);
         let StorageLimits { places, read_time, make_time } = config.storage;
         let (reading, making) = (Storage::new(places, read_time), Storage::new(at_once, make_time));
-        let photos = Self { config, thumbnails, reading, making, jobs };
-        if photos.jobs.add(JobKind::Pending { kinds: photos.config.kinds.clone() }).is_err() {
+        let sent = Semaphore::new(SENT_AT_ONCE);
+        let photos = Self { config, thumbnails, reading, making, sent, jobs };
+        let left = JobKind::Pending { kinds: photos.config.kinds.clone() };
+        if photos.config.take_up && photos.jobs.add(left).is_err() {
             tracing::error!("what was left undone is not taken up");
         }
         Arc::new(photos)
@@ -119,7 +131,7 @@ async fn to_the_end<T: Send + 'static>(
 }
 
 /// Routes that show photos, or change what is known about them.
-fn guarded() -> OpenApiRouter<Arc<Photos>> {
+fn guarded() -> OpenApiRouter<Door> {
     OpenApiRouter::default()
         .routes(routes!(search::search))
         .routes(routes!(assets::asset))
@@ -129,11 +141,21 @@ fn guarded() -> OpenApiRouter<Arc<Photos>> {
         .routes(routes!(assets::correct))
         .routes(routes!(jobs::rerun_one))
         .routes(routes!(jobs::rerun_many))
-        .routes(routes!(people::people))
-        .routes(routes!(people::name))
+        .routes(routes!(by_picture::by_picture))
+        .routes(routes!(people::people, people::name_several, faces::new_person))
+        .routes(routes!(people::person, people::name))
+        .routes(routes!(people::merge))
+        .routes(routes!(by_picture::of_person))
+        .routes(routes!(faces::of_person))
+        .routes(routes!(faces::assign, faces::reject))
+        .routes(routes!(faces::crop))
         .routes(routes!(jobs::jobs))
         .routes(routes!(status::failures))
-        .routes(routes!(status::status))
+}
+
+/// What can be told also before there are photos.
+fn told() -> OpenApiRouter<Door> {
+    OpenApiRouter::default().routes(routes!(status::status))
 }
 
 /// Routes that show nothing of anybody's photos, and so want no key.
@@ -146,17 +168,21 @@ fn page() -> OpenApiRouter {
     OpenApiRouter::default().routes(routes!(page::page))
 }
 
-/// All routes.
-pub fn router(photos: Arc<Photos>) -> Router {
-    let entrance = SignIn { access: Arc::new(photos.config.access.clone()), tries: Arc::default() };
+/// All routes, over a catalogue that may come later, for those whom `access` lets in.
+pub fn router(catalogue: Arc<Catalogue>, access: Access) -> Router {
+    let entrance = SignIn { access: Arc::new(access), tries: Arc::default() };
     let guarded = Router::from(guarded())
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&catalogue), catalogue::guard))
+        .merge(Router::from(told()))
         .layer(middleware::from_fn_with_state(entrance.clone(), access::guard))
-        .with_state(photos);
-    let page = page::FILES.into_iter().fold(Router::from(page()), |router, (path, content_type, text)| {
+        .with_state(Door(catalogue));
+    let page =
+        Router::from(page()).route_layer(middleware::from_fn_with_state(entrance.clone(), access::entrance));
+    let page = page::FILES.iter().copied().fold(page, |router, (path, content_type, text)| {
         router.route(path, get(move || async move { page_file(content_type, text) }))
     });
     guarded
-        .merge(Router::from(open()).with_state(entrance.clone()))
-        .merge(page.route_layer(middleware::from_fn_with_state(entrance, access::take_token)))
+        .merge(Router::from(open()).with_state(entrance))
+        .merge(page)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }

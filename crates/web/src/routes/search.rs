@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use viewfinder_catalog::{
     AssetId,
-    search::{Cursor, Hit, LineMatch, MOST_HITS, MatchQuality, Note, Page, Reason, Results, SearchError},
+    search::{Cursor, Hit, MOST_HITS, Note, Page, Results, SearchError},
+    view::MatchView,
 };
 
 use super::{Photos, Shared};
@@ -15,8 +16,8 @@ use crate::{
 };
 
 /// Hits on a page, unless asked for otherwise, and at most.
-const USUAL: usize = 60;
-const MOST: usize = 200;
+pub(super) const USUAL: usize = 60;
+pub(super) const MOST: usize = 200;
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -49,29 +50,8 @@ pub(super) struct ResultsView {
 #[schema(as = Hit)]
 struct HitView {
     asset: AssetView,
-    /// Relevance, 0 to 1.
-    score: f32,
-    reason: Reason,
-    /// Cosine of query and picture.
-    #[schema(required)]
-    similarity: Option<f32>,
-    /// How well the text fits.
-    #[schema(required)]
-    closeness: Option<MatchQuality>,
-    /// Lines to show and to highlight.
-    lines: Vec<LineView>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = FoundLine)]
-struct LineView {
-    /// Place in the asset's lines.
-    line: usize,
-    text: String,
-    #[serde(rename = "box")]
-    corners: [[f32; 2]; 4],
-    /// Parts that fit, from and to, in the units of a browser's texts.
-    marks: Vec<[usize; 2]>,
+    #[serde(flatten)]
+    why: MatchView,
 }
 
 /// Search; without a query, all assets, newest first.
@@ -144,18 +124,8 @@ impl From<Results> for ResultsView {
 }
 
 impl From<Hit> for HitView {
-    fn from(Hit { asset, score, reason, text, similarity }: Hit) -> Self {
-        let closeness = text.as_ref().map(|text| text.closeness);
-        let lines = text.map(|text| text.lines).unwrap_or_default();
-        let lines = lines.into_iter().map(LineView::from).collect();
-        Self { asset: asset.into(), score, reason, similarity, closeness, lines }
-    }
-}
-
-impl From<LineMatch> for LineView {
-    fn from(LineMatch { line, text, corners, spans }: LineMatch) -> Self {
-        let units = |byte: usize| text[..byte].encode_utf16().count();
-        let marks = spans.iter().map(|span| span.map(units)).collect();
-        Self { line, text, corners, marks }
+    fn from(hit: Hit) -> Self {
+        let (asset, why) = MatchView::of(hit);
+        Self { asset: asset.into(), why }
     }
 }

@@ -2,9 +2,13 @@
 use axum::{Json, extract::State};
 use serde::Serialize;
 use utoipa::{ToSchema, openapi::OpenApi};
-use viewfinder_catalog::Counts;
+use viewfinder_catalog::{Counts, view::CountsView};
 
-use super::{Shared, document::DOCUMENT};
+use super::{
+    Photos, PhotosConfig, Shared,
+    catalogue::{ABSENT, Door},
+    document::DOCUMENT,
+};
 use crate::{problem::Problem, view::AssetView};
 
 /// Failures that are listed.
@@ -13,7 +17,10 @@ const FAILURES: usize = 500;
 #[derive(Serialize, ToSchema)]
 pub(super) struct Status {
     version: &'static str,
-    counts: Counts,
+    catalog: CatalogState,
+    /// The command that adds a folder, which follows behind.
+    index_command: String,
+    counts: CountsView,
     /// Assets that wait for the analysis of which most are waiting.
     waiting: u64,
     /// Assets that failed in the analysis of which most failed.
@@ -23,7 +30,18 @@ pub(super) struct Status {
     revision: i64,
 }
 
-#[derive(Serialize, ToSchema)]
+/// Is there anything to see?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum CatalogState {
+    /// No folder was ever indexed.
+    Absent,
+    /// Folders were indexed, and there is no picture.
+    Empty,
+    Ready,
+}
+
+#[derive(Default, Serialize, ToSchema)]
 struct Models {
     ocr: String,
     clip: String,
@@ -41,25 +59,44 @@ pub(super) struct Failures {
     get, path = "/api/v1/status",
     responses((status = 200, description = "Done", body = Status), (status = "default", response = Problem)),
 )]
-pub(super) async fn status(State(photos): Shared) -> Result<Json<Status>, Problem> {
+pub(super) async fn status(State(Door(catalogue)): State<Door>) -> Result<Json<Status>, Problem> {
+    let index_command = catalogue.index_command.clone();
+    match catalogue.photos() {
+        Ok(photos) => Ok(Json(of(&photos, index_command).await?)),
+        Err(Problem { code: ABSENT, .. }) => Ok(Json(Status {
+            version: env!("CARGO_PKG_VERSION"),
+            catalog: CatalogState::Absent,
+            index_command,
+            counts: Counts::default().into(),
+            waiting: 0,
+            failed: 0,
+            models: Models::default(),
+            revision: 0,
+        })),
+        Err(problem) => Err(problem),
+    }
+}
+
+async fn of(photos: &Photos, index_command: String) -> Result<Status, Problem> {
     let (counts, revision) = (photos.store().counts().await?, photos.store().revision().await?);
-    let config = &photos.config;
-    let most = |state: usize| {
-        config.kinds.iter().map(|kind| counts.states[*kind as usize][state]).max().unwrap_or(0)
-    };
-    Ok(Json(Status {
+    let PhotosConfig { kinds, models, sentence_model, .. } = &photos.config;
+    let most =
+        |state: usize| kinds.iter().map(|kind| counts.states[*kind as usize][state]).max().unwrap_or(0);
+    Ok(Status {
         version: env!("CARGO_PKG_VERSION"),
+        catalog: if counts.assets == 0 { CatalogState::Empty } else { CatalogState::Ready },
+        index_command,
         waiting: most(0),
         failed: most(2),
-        counts,
+        counts: counts.into(),
         models: Models {
-            ocr: config.models.ocr.clone(),
-            clip: config.models.clip.clone(),
-            faces: config.models.faces.clone(),
-            sentences: config.sentence_model.clone(),
+            ocr: models.ocr.clone(),
+            clip: models.clip.clone(),
+            faces: models.faces.clone(),
+            sentences: sentence_model.clone(),
         },
         revision,
-    }))
+    })
 }
 
 /// Assets for which something failed for good.

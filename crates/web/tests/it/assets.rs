@@ -23,7 +23,7 @@ async fn everything_that_is_known_about_a_picture_is_shown_but_the_faces_vectors
     assert_eq!(asset["lines"][1]["corrected"], false);
     let [face] = &asset["faces"].as_array().unwrap()[..] else { panic!("{asset}") };
     let keys: Vec<_> = face.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["box", "person", "score"]);
+    assert_eq!(keys, ["box", "crop", "person", "score"]);
     assert_eq!(face["box"][3], 0.5);
     assert_eq!(asset["people"], json!([{"id": face["person"], "name": ""}]));
 
@@ -60,7 +60,7 @@ async fn pictures_that_are_not_there_are_not_found_by_any_route() {
         assert_eq!(world.show(path).await.status, 404, "{path}");
     }
     for request in
-        ["POST /api/v1/search", "DELETE /api/v1/assets/1", "GET /api/v1/rerun", "GET /api/v1/people/1"]
+        ["POST /api/v1/search", "DELETE /api/v1/assets/1", "GET /api/v1/rerun", "DELETE /api/v1/people/1"]
     {
         assert_eq!(world.send(request, &json!({})).await.status, 405, "{request}");
     }

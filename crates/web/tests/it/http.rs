@@ -42,9 +42,15 @@ impl Answer {
 impl World {
     /// What this very head and body are answered with; `Host`, `Connection` and the length are added.
     pub(crate) async fn exchange(&self, head: &str, body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
         let length = body.len();
-        let head = format!("{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+        let head = format!("{head}\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}");
+        self.exchange_raw(&head, body).await
+    }
+
+    /// What this very head and body are answered with; nothing is added.
+    pub(crate) async fn exchange_raw(&self, head: &str, body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let head = format!("{head}\r\n\r\n");
         // An answer may come before all of the body was taken.
         let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
         let mut answer = Vec::new();
@@ -66,6 +72,12 @@ impl World {
         let json = answer.json();
         assert_eq!(answer.status, 200, "{path}: {json}");
         json
+    }
+
+    /// Bytes of this type, with the token: `POST /path`.
+    pub(crate) async fn send_bytes(&self, request: &str, kind: &str, body: &[u8]) -> Answer {
+        let head = format!("{request} HTTP/1.1\r\nAuthorization: Bearer {TOKEN}\r\nContent-Type: {kind}");
+        self.exchange(&head, body).await
     }
 
     /// JSON, with the token: `POST /path`.

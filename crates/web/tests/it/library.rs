@@ -80,7 +80,7 @@ impl World {
             let jobs = self.json("/api/v1/jobs").await;
             let job = jobs["jobs"].as_array().unwrap().iter().find(|job| job["id"] == id);
             match job {
-                Some(job) if job["ended_ms"].is_u64() => return job.clone(),
+                Some(job) if job["ended"].is_string() => return job.clone(),
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         }

@@ -3,6 +3,7 @@
 
 mod access;
 mod assets;
+mod by_picture;
 mod files;
 mod http;
 mod jobs;
@@ -42,9 +43,11 @@ use viewfinder_index::{
 };
 use viewfinder_server::Key;
 use viewfinder_test_support::FakeBackend;
-use viewfinder_web::{Access, Photos, PhotosConfig, StorageLimits, router};
+use viewfinder_web::{Access, Catalogue, Photos, PhotosConfig, StorageLimits, router};
 
 const TOKEN: &str = "token";
+/// A key that the owner made for somebody.
+const GIVEN: &str = "given";
 
 struct Silent;
 
@@ -83,6 +86,8 @@ struct Setup {
     kinds: Vec<AnalysisKind>,
     /// Are small pictures kept?
     keep: bool,
+    /// How large pictures may be.
+    limits: Limits,
 }
 
 impl Default for Setup {
@@ -93,6 +98,7 @@ impl Default for Setup {
             backend: Arc::new(FakeBackend::default().closed()),
             kinds: vec![],
             keep: false,
+            limits: Limits::default(),
         }
     }
 }
@@ -107,7 +113,8 @@ struct World {
 
 impl World {
     /// With these pictures and videos, whose content is given.
-    async fn new(files: &[(&str, &[u8])], Setup { pictures, storage, backend, kinds, keep }: Setup) -> Self {
+    async fn new(files: &[(&str, &[u8])], setup: Setup) -> Self {
+        let Setup { pictures, storage, backend, kinds, keep, limits } = setup;
         let (folder, catalogue) = (TempDir::new().unwrap(), TempDir::new().unwrap());
         let segmenter = Arc::new(Segmenter::new(None).unwrap());
         let store =
@@ -146,15 +153,21 @@ impl World {
             same_person: 0.5,
             pictures,
             storage,
-            limits: Limits::default(),
+            limits,
             thumbnails: keep.then(|| catalogue.path().join("thumbnails")),
             thumbnail_bytes: 1 << 20,
-            access: Access::Token(Key::new(TOKEN).unwrap()),
+            take_up: true,
             stop: CancellationToken::new(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, router(photos)).await.unwrap() });
+        let behind = Arc::new(Catalogue::absent("viewfinder index".to_owned()));
+        behind.open(photos);
+        let given: Arc<[Key]> = Arc::new([Key::new(GIVEN).unwrap()]);
+        let access =
+            Access { keys: Arc::new(move || Arc::clone(&given)), ..Access::token(Key::new(TOKEN).unwrap()) };
+        let routes = router(behind, access);
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { folder, catalogue, store, address }
     }
 

@@ -1,10 +1,14 @@
 //! Looks for what would go wrong, and says what to do about it.
+mod catalogue;
+mod programs;
+mod sources;
+
 use std::net::{TcpListener, ToSocketAddrs as _};
 use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use viewfinder_engine::runtime::{Cores, Library, Runtime, RuntimeConfig};
 use viewfinder_engine::runtime_flavour;
 use viewfinder_immich::database;
@@ -15,15 +19,13 @@ use super::{look::json_line, on_threads};
 use crate::cli::DoctorArgs;
 use crate::config::{Config, Loaded, Severity};
 use crate::failure::{Failure, Outcome};
-use crate::{descriptors, listen, output, wiring};
+use crate::{companion, descriptors, listen, output, wiring};
 
 /// Less than this, and OCR with CLIP and faces together will not fit.
 const LITTLE_MEMORY: u64 = 1 << 30;
 
 /// Immich answers at once, where it answers.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Most bytes of its version.
-const LARGEST: u64 = 64 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -68,15 +70,16 @@ async fn check(args: &DoctorArgs, loaded: &Loaded) -> Result<Outcome, Failure> {
     let mut findings = configuration(loaded);
     let store = wiring::store(loaded)?;
     findings.push(folder(store.root()));
-    findings.push(network(&store));
+    findings.extend(sources::sources(config, store.clone()).await);
     findings.extend(runtime(config, &store));
     findings.extend(models(config, &store));
     findings.extend(aliases(config, &store));
+    findings.push(catalogue::catalogue(&args.catalog, loaded).await);
     findings.extend(ports(config));
     findings.extend(keys(config));
     findings.extend(api_key(config));
     findings.extend(memory());
-    findings.push(programs());
+    findings.extend(programs::programs());
     findings.extend(open_files(config));
     findings.extend(immich(config).await);
     for finding in &findings {
@@ -122,14 +125,6 @@ fn folder(root: &Path) -> Finding {
             format!("{} cannot be written: {error}", root.display()),
             "give the user the right to write there, or set store.root (VIEWFINDER_MODELS)",
         ),
-    }
-}
-
-fn network(store: &Store) -> Finding {
-    if store.is_offline() {
-        Finding::ok("network", "offline: nothing is ever fetched")
-    } else {
-        Finding::ok("network", "models are fetched when first needed, for requests as store.on_request says")
     }
 }
 
@@ -256,14 +251,16 @@ fn aliases(config: &Config, store: &Store) -> Vec<Finding> {
 /// An Immich that is opened through this program: does it answer, and what can be added to it?
 async fn immich(config: &Config) -> Vec<Finding> {
     let Some(url) = &config.companion.immich_url else { return Vec::new() };
-    let mut findings = vec![match version(url) {
-        _ if config.companion.immich_ca_file.is_some() => {
-            Finding::ok("Immich", format!("{url} is not tried here, since it has an authority of its own"))
-        }
+    let client = companion::client(config, url);
+    let version = match &client {
+        Ok(client) => client.version(PATIENCE).await,
+        Err(failure) => Err(failure.to_string()),
+    };
+    let mut findings = vec![match version {
         Ok(version) => Finding::ok("Immich", format!("{version} answers at {url}")),
         Err(error) => Finding::fail(
             "Immich",
-            format!("no Immich answers at {url}: {error:#}"),
+            format!("no Immich answers at {url}: {error}"),
             "start it, or set companion.immich_url to where it can be reached from here",
         ),
     }];
@@ -285,22 +282,6 @@ async fn immich(config: &Config) -> Vec<Finding> {
         )),
     }
     findings
-}
-
-/// Which Immich it is.
-fn version(url: &str) -> anyhow::Result<String> {
-    #[derive(Deserialize)]
-    struct Version {
-        major: u32,
-        minor: u32,
-        patch: u32,
-    }
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().proxy(None).timeout_global(Some(PATIENCE)).build().into();
-    let mut answer = agent.get(format!("{}/api/server/version", url.trim_end_matches('/'))).call()?;
-    let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec()?;
-    let Version { major, minor, patch } = serde_json::from_slice(&body)?;
-    Ok(format!("v{major}.{minor}.{patch}"))
 }
 
 /// Is every address free?
@@ -348,18 +329,6 @@ fn api_key(config: &Config) -> Option<Finding> {
             "set api_key (API_AUTH_KEY) if others can reach the port",
         )
     })
-}
-
-/// Can the programs that decode videos, RAW and HEIF be held back?
-fn programs() -> Finding {
-    if viewfinder_programs::network_can_be_forbidden() {
-        return Finding::ok("programs", "ffmpeg and other decoders run within limits and without a network");
-    }
-    Finding::warn(
-        "programs",
-        "ffmpeg and other decoders run within limits, but this system cannot keep them from the network",
-        "only Linux on x86-64 and ARM64 can; index no videos of strangers on another, or do it in a container without a network",
-    )
 }
 
 /// Free memory, where the system tells.
