@@ -35,7 +35,9 @@ fn a_server_is_asked_and_its_file_read_when_it_is_off() {
     let asked = Run::new().args(["failures", "--json", "--url", &url]).succeeds();
     let told = entries(&stdout(&asked));
     assert_eq!(told.len(), 2);
-    told.iter().for_each(|entry| assert_fits("failures", entry));
+    for entry in &told {
+        assert_fits("failures", entry);
+    }
     assert_eq!((&told[0]["count"], &told[0]["bytes"]), (&2.into(), &10.into()));
     assert_eq!((&told[0]["model"], &told[0]["code"]), (&"tiny".into(), &"image_undecodable".into()));
     assert!(told[0]["request"].is_string(), "{}", told[0]);

@@ -187,7 +187,9 @@ fn people_are_listed_and_named() {
         stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     };
     let everybody = people(&["--all"]);
-    everybody.iter().for_each(|person| assert_fits("people", person));
+    for person in &everybody {
+        assert_fits("people", person);
+    }
     let faces: u64 = everybody.iter().map(|person| person["faces"].as_u64().unwrap()).sum();
     // As InsightFace's code finds them: faces/golden.json.
     assert_eq!(faces, 6);
@@ -235,7 +237,9 @@ fn what_was_indexed_is_found_with_the_match_marked() {
     let all = stdout(&library.run(["search", "--json", "path:jpg"]).succeeds());
     // With a failure, without text.
     assert!(all.contains("image_undecodable"), "{all}");
-    all.lines().for_each(|line| assert_fits("search", &serde_json::from_str(line).unwrap()));
+    for line in all.lines() {
+        assert_fits("search", &serde_json::from_str(line).unwrap());
+    }
     // Meaning: the small model knows no meaning, but has a vector for every picture.
     let found = stdout(&library.run(["search", "clip:a bird", "--limit", "2"]).succeeds());
     assert_eq!(found.lines().filter(|line| line.contains("shows it, similarity")).count(), 2, "{found}");
