@@ -23,8 +23,8 @@ pub(crate) enum Part {
 /// with everything, as is allowed.
 pub(crate) fn part(method: &Method, asked: &HeaderMap, tag: &str, size: u64) -> Part {
     let text = |name: HeaderName| asked.get(name).and_then(|value| value.to_str().ok());
-    let known = text(header::IF_NONE_MATCH).unwrap_or_default();
-    if known.split(',').any(|known| known.trim().trim_start_matches("W/") == tag) {
+    let is_it = |known: &str| known.trim().trim_start_matches("W/") == tag;
+    if text(header::IF_NONE_MATCH).is_some_and(|known| known.split(',').any(is_it)) {
         return Part::Unchanged;
     }
     // A part of an older file is of no use beside the rest of this one.
@@ -34,10 +34,13 @@ pub(crate) fn part(method: &Method, asked: &HeaderMap, tag: &str, size: u64) -> 
 }
 
 fn one(range: &str, size: u64) -> Part {
-    let ends = range.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
-    let Some((Some(from), Some(to))) = ends.map(|(from, to)| (number(from), number(to))) else {
+    let Some((from, to)) = range.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
         return Part::Whole;
     };
+    if !(from.bytes().chain(to.bytes())).all(|digit| digit.is_ascii_digit()) {
+        return Part::Whole;
+    }
+    let (from, to) = (number(from), number(to));
     let last = size.saturating_sub(1);
     match (from, to) {
         (None, None) => Part::Whole,
@@ -50,10 +53,9 @@ fn one(range: &str, size: u64) -> Part {
     }
 }
 
-/// One end, which may be missing; nothing if it is no number.
-fn number(digits: &str) -> Option<Option<u64>> {
-    let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
-    is_number.then(|| (!digits.is_empty()).then(|| digits.parse().unwrap_or(u64::MAX)))
+/// One end, which may be missing. What is too long for a number lies beyond every file.
+fn number(digits: &str) -> Option<u64> {
+    (!digits.is_empty()).then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

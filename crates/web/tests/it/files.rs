@@ -30,11 +30,32 @@ async fn a_file_comes_whole_and_can_do_nothing() {
         let head = world.exchange(&format!("HEAD {path} {authorized}"), b"").await;
         assert_eq!((head.status, head.body.len()), (200, 0));
         assert_eq!(head.header("content-length"), whole.header("content-length"));
-        // Parts are not offered, and nobody is told that they were: who asks for one gets all.
-        for range in ["bytes=0-9", "bytes=-10", "bytes=5-", "bytes=999999999-", "lines=1-2"] {
-            let part = world.exchange(&format!("GET {path} {authorized}\r\nRange: {range}"), b"").await;
-            assert!(part.status == 200 && part.body == *bytes, "{range}");
-            assert_eq!((part.header("content-range"), part.header("accept-ranges")), (None, None), "{range}");
+        let length = bytes.len();
+        for (range, part) in [
+            ("bytes=0-9", 0..10),
+            ("bytes=-10", length - 10..length),
+            ("bytes=5-", 5..length),
+            ("bytes=5-999999999", 5..length),
+        ] {
+            let answer = world.exchange(&format!("GET {path} {authorized}\r\nRange: {range}"), b"").await;
+            assert_eq!((answer.status, answer.header("accept-ranges")), (206, Some("bytes")), "{range}");
+            let said = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+            assert_eq!(answer.header("content-range"), Some(said.as_str()), "{range}");
+            assert!(answer.body == bytes[part], "{range}");
+        }
+        let beyond =
+            world.exchange(&format!("GET {path} {authorized}\r\nRange: bytes=999999999-"), b"").await;
+        assert_eq!(beyond.status, 416);
+        assert_eq!(beyond.header("content-range"), Some(format!("bytes */{length}").as_str()));
+        let other = world.exchange(&format!("GET {path} {authorized}\r\nRange: lines=1-2"), b"").await;
+        assert!(other.status == 200 && other.body == *bytes && other.header("content-range").is_none());
+        // Who has the file gets nothing, and a part only goes with the file that it is of.
+        let tag = whole.header("etag").unwrap();
+        let known = world.exchange(&format!("GET {path} {authorized}\r\nIf-None-Match: {tag}"), b"").await;
+        assert_eq!((known.status, known.body.len()), (304, 0));
+        for (older, status) in [(tag, 206), ("\"older\"", 200)] {
+            let head = format!("GET {path} {authorized}\r\nRange: bytes=0-9\r\nIf-Range: {older}");
+            assert_eq!(world.exchange(&head, b"").await.status, status, "{older}");
         }
     }
 }
