@@ -131,7 +131,7 @@ impl<'a> Build<'a> {
 /// More cores than these wait for each other at the end.
 const MOST_CORES: usize = 12;
 /// Work after which the pace of a build is known, in seconds of one core.
-const ENOUGH: f64 = 120.0;
+const ENOUGH: f64 = 30.0;
 
 /// One line that is written over on a terminal, or lines with pauses between.
 struct Line {
