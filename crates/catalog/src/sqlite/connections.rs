@@ -94,14 +94,12 @@ impl Connections {
     ) -> Result<T, StoreError> {
         let kept = lock(readers).pop();
         let run = || {
-            let mut reader = match kept {
-                Some(reader) => reader,
-                None => {
-                    let reader = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-                    reader.pragma_update(None, "cache_size", -cache_kb)?;
-                    reader
-                }
+            let open = || -> rusqlite::Result<Connection> {
+                let reader = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+                reader.pragma_update(None, "cache_size", -cache_kb)?;
+                Ok(reader)
             };
+            let mut reader = kept.map_or_else(open, Ok)?;
             let tx = reader.transaction()?;
             let value = work(&tx)?;
             tx.commit()?;
