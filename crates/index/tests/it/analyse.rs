@@ -272,10 +272,6 @@ fn what_has_no_decoder_says_so_once_and_is_taken_up_again() {
     let groups: Vec<_> =
         summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(groups, [("decoder_missing", 3)]);
-<<<<<<< HEAD
-    // Recorded with its reason, until the program is there.
-    assert_eq!(wait(library.store.counts()).unwrap().states[1], [0, 0, 3]);
-=======
     assert_eq!(wait(library.store.counts()).unwrap().states, [[0, 0, 3], [0, 0, 3], [3, 0, 0]]);
     // A failure of another kind is none of that.
     library.write("d.jpg", b"no picture");
@@ -283,7 +279,6 @@ fn what_has_no_decoder_says_so_once_and_is_taken_up_again() {
     let stop = CancellationToken::new();
     wait(take_up_undecoded(&kinds, &*library.store, &stop, &Told::default())).unwrap();
     assert_eq!(wait(library.store.counts()).unwrap().states[..2], [[3, 0, 1]; 2]);
->>>>>>> i18-J
 }
 
 #[test]
