@@ -213,6 +213,9 @@ pub trait Store: Source {
         limit: usize,
     ) -> Result<Vec<AssetId>, StoreError>;
 
+    /// How many assets pass the filter.
+    async fn count(&self, filter: &Filter) -> Result<usize, StoreError>;
+
     // People
 
     /// Everybody who has a face or a name, largest group first.

@@ -254,6 +254,10 @@ impl Store for PostgresStore {
         one_step!(self.pool.read(), tx => search::browse(&tx, &self.tokenizer, filter, after, limit))
     }
 
+    async fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
+        one_step!(self.pool.read(), tx => search::count(&tx, &self.tokenizer, filter))
+    }
+
     async fn people(&self) -> Result<Vec<Person>, StoreError> {
         one_step!(self.pool.read(), tx => people::everybody(&tx))
     }

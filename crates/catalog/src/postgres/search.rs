@@ -156,6 +156,14 @@ pub(super) async fn background(
     Ok(rows.iter().map(|row| row.get::<_, f64>(0) as f32).collect())
 }
 
+pub(super) async fn count(tx: &Transaction, tokenizer: &Tokenizer, filter: &Filter) -> Result<usize> {
+    let mut sql = Sql::default();
+    let conditions = sql.conditions(tokenizer, filter);
+    let statement = format!("SELECT count(*) FROM asset WHERE true{conditions}");
+    let row = tx.row(&statement, &sql.refs()).await?;
+    Ok(row.map_or(0, |row| row.get::<_, i64>(0) as usize))
+}
+
 pub(super) async fn browse(
     tx: &Transaction,
     tokenizer: &Tokenizer,

@@ -20,7 +20,7 @@ impl Searcher {
             ));
         }
         let Some(filter) = self.filter(&parsed, &mut notes).await? else {
-            return Ok(Results { hits: Vec::new(), next: None, found: Some(0), notes });
+            return Ok(Results { hits: Vec::new(), next: None, found: 0, notes });
         };
         let limit = limit.clamp(1, MOST_SIMILAR);
         let nearest = self.store.nearest(&picture.model, &picture.vector, &filter, limit).await?;

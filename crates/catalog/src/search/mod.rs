@@ -90,8 +90,8 @@ pub struct Results {
     pub hits: Vec<Hit>,
     /// Where the next page begins, if there is one.
     pub next: Option<Cursor>,
-    /// Hits on all pages, at most [`MOST_HITS`]; none where nothing was searched for.
-    pub found: Option<usize>,
+    /// Hits on all pages; of a search, at most [`MOST_HITS`].
+    pub found: usize,
     /// What people should know about these results.
     pub notes: Vec<Note>,
 }
@@ -166,7 +166,7 @@ impl Searcher {
         let parsed = Query::parse(query)?;
         let (position, mut notes) = self.position(query, page).await?;
         let Some(filter) = self.filter(&parsed, &mut notes).await? else {
-            return Ok(Results { hits: Vec::new(), next: None, found: Some(0), notes });
+            return Ok(Results { hits: Vec::new(), next: None, found: 0, notes });
         };
         let limit = page.limit.max(1);
         if parsed.terms.is_empty() {
@@ -254,7 +254,7 @@ impl Searcher {
             .map(|last| Position { from: From::Asset(*last), ..position }.write(query));
         let hit = |asset| Hit { asset, score: 0.0, reason: Reason::Filter, text: None, similarity: None };
         let hits = self.store.assets(&ids).await?.into_iter().map(hit).collect();
-        Ok(Results { hits, next, found: None, notes })
+        Ok(Results { hits, next, found: self.store.count(filter).await?, notes })
     }
 
     /// The hits of a page, with what is known about them.
@@ -291,6 +291,6 @@ impl Searcher {
             Some(Hit { asset, score, reason, text, similarity })
         };
         let hits = self.store.assets(&ids).await?.into_iter().filter_map(hit).collect();
-        Ok(Results { hits, next, found: Some(found), notes })
+        Ok(Results { hits, next, found, notes })
     }
 }

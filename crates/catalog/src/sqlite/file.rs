@@ -180,6 +180,10 @@ impl Catalogue {
         self.connections.read(|db| search::browse(db, filter, after, limit))
     }
 
+    pub(super) fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
+        self.connections.read(|db| search::count(db, filter))
+    }
+
     pub(super) fn people(&self) -> Result<Vec<Person>, StoreError> {
         self.connections.read(people::everybody)
     }

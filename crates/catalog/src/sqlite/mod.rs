@@ -203,6 +203,11 @@ impl Store for SqliteStore {
         self.ask(move |catalogue| catalogue.browse(&filter, after, limit)).await
     }
 
+    async fn count(&self, filter: &Filter) -> Result<usize, StoreError> {
+        let filter = filter.clone();
+        self.ask(move |catalogue| catalogue.count(&filter)).await
+    }
+
     async fn people(&self) -> Result<Vec<Person>, StoreError> {
         self.ask(Catalogue::people).await
     }

@@ -149,6 +149,14 @@ pub(super) fn background(
     Ok(cosines)
 }
 
+pub(super) fn count(db: &Connection, filter: &Filter) -> rusqlite::Result<usize> {
+    let Conditions { sql, params } = Conditions::of(filter);
+    let count: i64 = db
+        .prepare_cached(&format!("SELECT count(*) FROM asset WHERE true{sql}"))?
+        .query_row(params_from_iter(params), |row| row.get(0))?;
+    Ok(count as usize)
+}
+
 pub(super) fn browse(
     db: &Connection,
     filter: &Filter,

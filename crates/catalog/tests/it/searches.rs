@@ -129,7 +129,7 @@ fn text_and_meaning_meet(place: &dyn Place) {
     assert_eq!(paths(&results), ["/both", "/says", "/shows"]);
     let reasons: Vec<_> = results.hits.iter().map(|hit| hit.reason).collect();
     assert_eq!(reasons, [Reason::TextAndMeaning, Reason::Text, Reason::Meaning]);
-    assert!(results.notes.is_empty() && results.next.is_none() && results.found == Some(3));
+    assert!(results.notes.is_empty() && results.next.is_none() && results.found == 3);
     // Words that only join others need not stand in a text; where nothing else is asked for, they must.
     assert_eq!(paths(&search(&with, "where is that beach")), ["/both", "/says", "/shows"]);
     assert_eq!(search(&with, "ocr:where ocr:beach").notes[0].code, "some_words");

@@ -364,6 +364,7 @@ fn filters_restrict_text_and_vectors_and_browsing(place: &dyn Place) {
             found.sort();
             assert_eq!(*found, expected, "{filter:?}");
         }
+        assert_eq!(wait(store.count(&filter)).unwrap(), expected.len(), "{filter:?}");
     };
     let path = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect();
     check(Filter::default(), &[0, 1, 2, 3, 4, 5]);

@@ -67,8 +67,8 @@ async fn search(args: &SearchArgs, loaded: &Loaded) -> Result<Outcome, Failure> 
             show(hit, marks)?;
         }
     }
-    if let Some(found) = results.found.filter(|found| *found > results.hits.len()) {
-        output::complain(&format!("{} of {found}; --limit shows more", results.hits.len()));
+    if results.found > results.hits.len() {
+        output::complain(&format!("{} of {}; --limit shows more", results.hits.len(), results.found));
     }
     if let Some(best) = results.hits.first().filter(|_| args.open) {
         open(&best.asset.file.path)?;

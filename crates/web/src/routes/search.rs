@@ -40,9 +40,8 @@ pub(super) struct ResultsView {
     /// Cursor of the next page.
     #[schema(required)]
     next: Option<Cursor>,
-    /// Hits on all pages; none where nothing was searched for.
-    #[schema(required)]
-    found: Option<usize>,
+    /// Hits on all pages.
+    found: usize,
     notes: Vec<Note>,
 }
 
