@@ -121,7 +121,9 @@ async function more() {
 function summarise() {
   if (!list || (list.hits.length === 0 && !list.ended)) return;
   const notes = list.notes.map((note) => say(`note_${note.code}`) ?? note.message);
-  $('summary').textContent = [list.source.summary(list.found ?? list.hits.length), ...notes].join(' · ');
+  // Where nobody counted, there are so many at least, until the end is seen.
+  const count = list.found ?? (list.ended ? list.hits.length : `${number(list.hits.length)}+`);
+  $('summary').textContent = [list.source.summary(count), ...notes].join(' · ');
 }
 
 /** The tiles that the next hit belongs to, unless it begins another month. */
