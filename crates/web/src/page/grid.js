@@ -3,7 +3,7 @@
 import { $, element } from './dom.js';
 import * as router from './router.js';
 import { monthOf, skeletons, tile } from './tile.js';
-import { say } from './words.js';
+import { number, say } from './words.js';
 
 /** Lists that are kept, so that Back shows them at once. */
 const KEPT = 6;
