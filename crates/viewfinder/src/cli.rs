@@ -1,7 +1,7 @@
 //! The command line. Flags of settings come from the table of settings; the rest is declared here.
 #![allow(clippy::doc_markdown, reason = "these lines are also what --help prints")]
 
-use std::path::PathBuf;
+use std::{num::ParseIntError, path::PathBuf, str::FromStr};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
@@ -335,14 +335,26 @@ pub(crate) struct PeopleArgs {
     pub catalog: CatalogArgs,
 }
 
+/// Numbers with commas between them, as one argument.
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers(pub Vec<i64>);
+
+impl FromStr for Numbers {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.split(',').map(|number| number.trim().parse()).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// What to do with people.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PeopleVerb {
     /// Give a person a name, or several the same
     Name {
         /// Number, as the list tells it, or several: 3,5,8
-        #[arg(required = true, value_name = "ID[,ID…]", value_delimiter = ',', num_args = 1)]
-        ids: Vec<i64>,
+        #[arg(value_name = "ID[,ID…]")]
+        ids: Numbers,
         /// Name; empty takes it away
         name: String,
     },

@@ -5,7 +5,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use viewfinder_catalog::{AnalysisKind, AnalysisState, Counts, Filter};
 use viewfinder_core::{ErrorCode, PictureTask, TaskError};
-use viewfinder_index::{Analysis, Event, Models, Scope, Summary};
+use viewfinder_index::{Analysis, Event, Models, Scope, Summary, take_up_undecoded};
 use viewfinder_test_support::{Contents, FakeBackend};
 
 use crate::support::{CLIP, Library, Told, engine, wait};
@@ -262,17 +262,23 @@ fn stopped_it_keeps_what_is_complete_and_goes_on_later() {
 }
 
 #[test]
-fn no_decoder_is_a_note_and_no_failure() {
+fn what_has_no_decoder_says_so_once_and_is_taken_up_again() {
     let library = Library::new();
     library.put("a.heic", "index/receipt.heic");
     library.put("b.dng", "index/receipt.dng");
     library.put("c.mp4", "index/late.mp4");
-    let summary = library.index(library.analysis(&[AnalysisKind::Clip]), engine());
+    let kinds = [AnalysisKind::Ocr, AnalysisKind::Clip];
+    let summary = library.index(library.analysis(&kinds), engine());
     let groups: Vec<_> =
         summary.analysed.problems.iter().map(|(kind, problem)| (kind, problem.count)).collect();
     assert_eq!(groups, [("decoder_missing", 3)]);
-    // Recorded with its reason, until the program is there.
-    assert_eq!(wait(library.store.counts()).unwrap().states[1], [0, 0, 3]);
+    assert_eq!(wait(library.store.counts()).unwrap().states, [[0, 0, 3], [0, 0, 3], [3, 0, 0]]);
+    // A failure of another kind is none of that.
+    library.write("d.jpg", b"no picture");
+    library.index(library.analysis(&kinds), engine());
+    let stop = CancellationToken::new();
+    wait(take_up_undecoded(&kinds, &*library.store, &stop, &Told::default())).unwrap();
+    assert_eq!(wait(library.store.counts()).unwrap().states[..2], [[3, 0, 1]; 2]);
 }
 
 #[test]

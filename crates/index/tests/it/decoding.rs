@@ -91,7 +91,7 @@ async fn a_missing_program_is_named_until_it_is_installed() {
     );
     place.install("echo 'it is broken' >&2; exit 1");
     assert_eq!(refused(&backend, HEIC).await.code, ErrorCode::ImageUndecodable);
-    place.install("head -c 2000 /dev/zero > \"$4\"");
+    place.install("exec head -c 2000 /dev/zero > \"$4\"");
     assert_eq!(refused(&backend, HEIC).await.code, ErrorCode::ImageTooManyBytes);
     assert!(behind.pictures.lock().unwrap().is_empty());
 

@@ -42,9 +42,9 @@ async fn list_or_change(args: &PeopleArgs, loaded: &Loaded) -> Result<Outcome, F
     match &args.verb {
         None => list(args, &*store).await?,
         Some(PeopleVerb::Name { ids, name }) => {
-            let people: Vec<PersonId> = ids.iter().copied().map(PersonId).collect();
+            let people: Vec<PersonId> = ids.0.iter().copied().map(PersonId).collect();
             if !store.name_people(&people, name).await? {
-                return Err(nobody(&*store, ids).await?);
+                return Err(nobody(&*store, &ids.0).await?);
             }
         }
         Some(PeopleVerb::Merge { id, others }) => {

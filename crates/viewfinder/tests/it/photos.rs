@@ -535,7 +535,7 @@ async fn the_page_searches_shows_copies_corrects_and_reads_again() {
 
     browser.press("Escape", "").await;
     browser.until("document.getElementById('viewer').open", json!(false)).await;
-    assert_eq!(browser.value("document.activeElement.dataset.place").await, "0");
+    assert_eq!(browser.value("document.activeElement === document.querySelector('#grid a')").await, true);
 
     search(&mut browser, "\"never closed").await;
     browser.until("document.getElementById('problem').hidden", json!(false)).await;
