@@ -76,6 +76,19 @@ export function again() {
   summarise();
 }
 
+/** Shows what has come to the list meanwhile, at once and without skeletons. */
+export async function refresh() {
+  const [mine, asked] = [turn, list];
+  if (!asked || asked.loading) return;
+  const page = await asked.source.fetchPage(undefined);
+  if (mine !== turn || asked.loading) return;
+  Object.assign(asked, { hits: page.hits, next: page.next, ended: !page.next, found: page.found, notes: page.notes });
+  $('grid').replaceChildren();
+  append(asked.hits);
+  summarise();
+  await fill();
+}
+
 /** Asks for pages until there are `count` hits, and until the window is full. */
 async function fill(count = 0) {
   const mine = turn;

@@ -130,7 +130,11 @@ api.onKeyWanted(() => {
 });
 grid.setUp(tell);
 viewer.setUp();
-progress.setUp();
+progress.setUp(() => {
+  // Pictures that an index adds meanwhile are shown to whoever looks at the newest, and move nothing below a reader.
+  const newest = router.same(router.here(), {}) && scrollY === 0 && !$('grid').contains(document.activeElement);
+  if (newest && $('empty').hidden) grid.refresh().catch(tell);
+});
 people.setUp();
 faces.setUp();
 byPicture.setUp(tell);
