@@ -20,7 +20,6 @@ const element = (name, text, className) => {
 function sayEverything() {
   translate();
   $('sentences').placeholder = say('example');
-  if (!$('drop').classList.contains('filled')) $('drop').setAttribute('aria-label', say('choose'));
 }
 
 // ---- requests; a browser without the key gets another page, which asks for it ----

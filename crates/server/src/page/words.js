@@ -4,7 +4,7 @@ import { speaker, translateWith } from './language.js';
 
 const WORDS = {
   en: {
-    pages: 'Pages', photos: 'Photos', server: 'Server', language: 'Language',
+    pages: 'Pages', photos: 'Photos', people: 'People', server: 'Server', language: 'Language',
     connecting: 'Connecting…', ready: 'Ready', notReady: 'Not ready', offline: 'No connection', try: 'Try it',
     choose: 'Choose a picture', hint: 'or drop it here, or paste it', another: 'Another picture', text: 'Text',
     faces: 'Faces', similarity: 'Similarity', sentences: 'Sentences, one a line', compare: 'Compare',
@@ -25,7 +25,7 @@ const WORDS = {
     },
   },
   zh: {
-    pages: '页面', photos: '照片', server: '服务', language: '语言',
+    pages: '页面', photos: '照片', people: '人物', server: '服务', language: '语言',
     connecting: '正在连接…', ready: '就绪', notReady: '未就绪', offline: '无法连接', try: '试一试',
     choose: '选择一张图片', hint: '也可以拖到这里，或直接粘贴', another: '换一张', text: '文字',
     faces: '人脸', similarity: '相似度', sentences: '句子，每行一句', compare: '比较',
@@ -46,7 +46,7 @@ const WORDS = {
     },
   },
   es: {
-    pages: 'Páginas', photos: 'Fotos', server: 'Servidor', language: 'Idioma',
+    pages: 'Páginas', photos: 'Fotos', people: 'Personas', server: 'Servidor', language: 'Idioma',
     connecting: 'Conectando…', ready: 'Listo', notReady: 'No está listo', offline: 'Sin conexión', try: 'Pruébalo',
     choose: 'Elige una imagen', hint: 'o suéltala aquí, o pégala', another: 'Otra imagen', text: 'Texto',
     faces: 'Caras', similarity: 'Similitud', sentences: 'Frases, una por línea', compare: 'Comparar',

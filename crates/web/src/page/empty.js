@@ -65,7 +65,7 @@ export async function show(node, status, done) {
     ...(status.catalog === 'empty' ? [element('p', { textContent: say('empty') })] : []),
     element('p', { textContent: say('how') }),
     element('p', {}, label, ' ', folder),
-    element('pre', { ariaLabel: say('command') }, command),
+    element('pre', { role: 'group', ariaLabel: say('command') }, command),
     element('p', {}, copy, ' ', copied),
     element('p', { className: 'soft', textContent: say('container') }),
     element('p', { className: 'soft', textContent: say('waits') }),

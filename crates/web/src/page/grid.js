@@ -3,7 +3,7 @@
 import { $, element } from './dom.js';
 import * as router from './router.js';
 import { monthOf, skeletons, tile } from './tile.js';
-import { say } from './words.js';
+import { number, say } from './words.js';
 
 /** Lists that are kept, so that Back shows them at once. */
 const KEPT = 6;
@@ -76,6 +76,19 @@ export function again() {
   summarise();
 }
 
+/** Shows what has come to the list meanwhile, at once and without skeletons. */
+export async function refresh() {
+  const [mine, asked] = [turn, list];
+  if (!asked || asked.loading) return;
+  const page = await asked.source.fetchPage(undefined);
+  if (mine !== turn || asked.loading) return;
+  Object.assign(asked, { hits: page.hits, next: page.next, ended: !page.next, found: page.found, notes: page.notes });
+  $('grid').replaceChildren();
+  append(asked.hits);
+  summarise();
+  await fill();
+}
+
 /** Asks for pages until there are `count` hits, and until the window is full. */
 async function fill(count = 0) {
   const mine = turn;
@@ -121,7 +134,9 @@ async function more() {
 function summarise() {
   if (!list || (list.hits.length === 0 && !list.ended)) return;
   const notes = list.notes.map((note) => say(`note_${note.code}`) ?? note.message);
-  $('summary').textContent = [list.source.summary(list.found ?? list.hits.length), ...notes].join(' · ');
+  // Where nobody counted, there are so many at least, until the end is seen.
+  const count = list.found ?? (list.ended ? list.hits.length : `${number(list.hits.length)}+`);
+  $('summary').textContent = [list.source.summary(count), ...notes].join(' · ');
 }
 
 /** The tiles that the next hit belongs to, unless it begins another month. */

@@ -39,9 +39,15 @@ addSource('similar', ({ similar, name }) => ({
   summary: () => say('similarTo', { name: name ?? '' }),
 }));
 
+/** All pictures are counted by the status, as nothing is searched for. */
+async function firstPage() {
+  const [page, { counts }] = await Promise.all([api.search(''), api.status()]);
+  return { ...page, found: counts.assets };
+}
+
 /** A search, or all pictures. */
 const searched = ({ q = '' }) => ({
-  fetchPage: (cursor) => api.search(q, cursor),
+  fetchPage: (cursor) => (q || cursor ? api.search(q, cursor) : firstPage()),
   summary: (n) => (q ? say(n === 0 ? 'none' : 'found', { n }) : n === 0 ? showEmpty() : say('all', { n })),
 });
 
@@ -124,7 +130,11 @@ api.onKeyWanted(() => {
 });
 grid.setUp(tell);
 viewer.setUp();
-progress.setUp();
+progress.setUp(() => {
+  // Pictures that an index adds meanwhile are shown to whoever looks at the newest, and move nothing below a reader.
+  const newest = router.same(router.here(), {}) && scrollY === 0 && !$('grid').contains(document.activeElement);
+  if (newest && $('empty').hidden) grid.refresh().catch(tell);
+});
 people.setUp();
 faces.setUp();
 byPicture.setUp(tell);

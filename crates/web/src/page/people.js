@@ -52,7 +52,7 @@ async function fill(mine) {
   if (mine !== turn) return;
   $('named-part').hidden = some === 0;
   $('unnamed-part').hidden = others === 0 && everybody;
-  $('people-hint').textContent = say(some + others > 0 ? 'peopleHint' : 'peopleNone');
+  $('people-hint').textContent = say(some + others > 0 ? 'peopleHint' : everybody ? 'peopleNone' : 'peopleOnce');
   const once = $('once');
   once.hidden = everybody;
   once.onclick = () => {

@@ -8,17 +8,21 @@ const BUSY_MS = 2000;
 const CALM_MS = 15000;
 
 let state = null;
+let grown = () => {};
 
-/** Watches from now on. */
-export function setUp() {
+/** Watches from now on; `onGrown()` is called whenever there are more pictures, or fewer, than before. */
+export function setUp(onGrown) {
+  grown = onGrown;
   $('failures-open').addEventListener('click', showFailures);
   watch();
 }
 
 async function watch() {
   try {
+    const before = state;
     state = await api.status();
     again();
+    if (before && before.counts.assets !== state.counts.assets) grown();
   } catch {
     // The grid tells about a lost connection; this is only a progress bar.
     $('work').hidden = true;

@@ -7,6 +7,20 @@ import { languageTag, say } from './words.js';
 /** Skeletons at a time, at most: a page of hits. */
 const MOST_SKELETONS = 60;
 
+/** So many characters stay before what was found: a narrow tile shows the beginning of a line only. */
+const LEAD = 4;
+
+/** A line that was found, from shortly before its first mark. */
+function snippet({ text, marks }) {
+  const characters = [...text];
+  const [start] = marks[0] ?? [0];
+  const earliest = Math.max(0, start - LEAD);
+  if (earliest === 0) return marked(text, marks);
+  // Not from the middle of a word, where words are parted.
+  const cut = earliest + characters.slice(earliest, start).indexOf(' ') + 1;
+  return ['…', ...marked(characters.slice(cut).join(''), marks.map((mark) => mark.map((at) => at - cut)))];
+}
+
 /** The month an asset was taken in, by the language's name. */
 export function monthOf({ taken }) {
   if (!taken) return say('noDate');
@@ -35,7 +49,7 @@ export function tile(hit, dated) {
   if (isVideo(asset)) link.append(element('span', { className: 'film', role: 'img', ariaLabel: say('video') }));
   const caption = [];
   const line = hit.lines[0];
-  if (line) caption.push(element('span', { className: 'snippet' }, ...marked(line.text, line.marks)));
+  if (line) caption.push(element('span', { className: 'snippet' }, ...snippet(line)));
   if (dated && asset.taken) caption.push(element('time', { dateTime: asset.taken }, date(asset.taken, { dateStyle: 'medium' })));
   if (caption.length > 0) link.append(element('span', { className: 'caption' }, ...caption));
   return element('li', {}, link);
