@@ -3,7 +3,7 @@
 import { $, element } from './dom.js';
 import * as router from './router.js';
 import { monthOf, skeletons, tile } from './tile.js';
-import { number, say } from './words.js';
+import { say } from './words.js';
 
 /** Lists that are kept, so that Back shows them at once. */
 const KEPT = 6;
@@ -134,9 +134,8 @@ async function more() {
 function summarise() {
   if (!list || (list.hits.length === 0 && !list.ended)) return;
   const notes = list.notes.map((note) => say(`note_${note.code}`) ?? note.message);
-  // Where nobody counted, there are so many at least, until the end is seen.
-  const count = list.found ?? (list.ended ? list.hits.length : `${number(list.hits.length)}+`);
-  $('summary').textContent = [list.source.summary(count), ...notes].join(' · ');
+  // A list that could not be asked for has no number.
+  $('summary').textContent = [list.source.summary(list.found ?? list.hits.length), ...notes].join(' · ');
 }
 
 /** The tiles that the next hit belongs to, unless it begins another month. */
