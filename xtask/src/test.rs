@@ -29,8 +29,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
     let mut tally = Tally::default();
     // What needs Chromium or the system's decoders is marked as ignored for a plain `cargo test`; here it is provided.
-    let tests = ["test", "--workspace", "--no-fail-fast", "--", "--include-ignored"];
-    let succeeded = run_watching(cargo().args(tests), |line| tally.read(line))?;
+    // Examples were compiled for the lints; to link eighteen of them takes a minute.
+    let tests =
+        ["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests", "--", "--include-ignored"];
+    let mut succeeded = run_watching(cargo().args(tests), |line| tally.read(line))?;
+    let in_documentation = ["test", "--workspace", "--no-fail-fast", "--doc"];
+    succeeded &= run_watching(cargo().args(in_documentation), |line| tally.read(line))?;
     say("all test programs together:");
     #[expect(clippy::print_stdout, reason = "the last line is for whoever reads only that")]
     {

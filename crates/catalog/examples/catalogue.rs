@@ -216,7 +216,7 @@ async fn measure(place: String) -> Result<Value> {
         let words = format!("ocr:{query}");
         let (found, ms) = timed(searcher.search(&words, &page)).await;
         text.push(ms);
-        hits.push(found?.found.unwrap_or(0) as f64);
+        hits.push(found?.found as f64);
         let (found, ms) = timed(near(query, LIMIT)).await;
         vectors.push(ms);
         found?;
