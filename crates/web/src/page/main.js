@@ -39,15 +39,9 @@ addSource('similar', ({ similar, name }) => ({
   summary: () => say('similarTo', { name: name ?? '' }),
 }));
 
-/** All pictures are counted by the status, as nothing is searched for. */
-async function firstPage() {
-  const [page, { counts }] = await Promise.all([api.search(''), api.status()]);
-  return { ...page, found: counts.assets };
-}
-
 /** A search, or all pictures. */
 const searched = ({ q = '' }) => ({
-  fetchPage: (cursor) => (q || cursor ? api.search(q, cursor) : firstPage()),
+  fetchPage: (cursor) => api.search(q, cursor),
   summary: (n) => (q ? say(n === 0 ? 'none' : 'found', { n }) : n === 0 ? showEmpty() : say('all', { n })),
 });
 
