@@ -5,11 +5,12 @@
 //! fails and says what to do.
 //!
 //! [`Watched`] tells what a test asked for in memory. [`PostgresServer`] is a real PostgreSQL with pgvector, [`Browser`]
-//! a real Chromium. [`FakeBackend`] stands in for an engine, [`TestServer`] for any server, encrypted with an
+//! a real Chromium, which axe-core looks for barriers with. [`FakeBackend`] stands in for an engine, [`TestServer`] for any server, encrypted with an
 //! [`Identity`] if need be. [`checkpoint`] writes Chinese-CLIP checkpoints of every size with made-up weights, [`pickle`]
 //! pickles by instruction. [`openapi`] compares descriptions of an interface.
 
 mod allocation;
+mod axe;
 mod backend;
 mod browser;
 pub mod checkpoint;

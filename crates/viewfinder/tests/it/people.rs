@@ -60,6 +60,7 @@ async fn people_are_named_merged_and_put_right_and_a_dropped_picture_finds_its_l
     click(&mut browser, "#once").await;
     browser.until(&count("#unnamed .person"), json!(6)).await;
     browser.until("document.querySelector('#unnamed .crop').naturalWidth > 0", json!(true)).await;
+    assert_eq!(browser.barriers().await, json!([]));
     fill(&mut browser, "#unnamed .person input[list]", "Ada").await;
     browser.until(&text("#people-said"), json!("Done")).await;
     browser.until("document.getElementById('names').options.length", json!(1)).await;

@@ -500,6 +500,7 @@ async fn the_page_searches_shows_copies_corrects_and_reads_again() {
     search(&mut browser, &format!("ocr:{}", ORDER.to_lowercase())).await;
     browser.until(TILES, json!("screen.jpg")).await;
     assert_eq!(browser.value("document.querySelector('#grid mark').textContent").await, ORDER);
+    assert_eq!(browser.barriers().await, json!([]));
     assert!(browser.value("location.search").await.as_str().unwrap().starts_with("?q=ocr"));
 
     // By keyboard, as without a mouse.
@@ -517,6 +518,7 @@ async fn the_page_searches_shows_copies_corrects_and_reads_again() {
     browser.until(&place(inside), json!(true)).await;
     let stretched = "Math.abs(document.querySelector('#text .line.found span').getBoundingClientRect().width - line.width) < 2";
     browser.until(&place(stretched), json!(true)).await;
+    assert_eq!(browser.barriers().await, json!([]));
     let selected = "(() => { getSelection().selectAllChildren(document.querySelector('#text .line.found')); return getSelection().toString(); })()";
     assert!(browser.value(selected).await.as_str().unwrap().contains(ORDER));
 
@@ -566,6 +568,7 @@ async fn a_phone_asks_for_a_key_waits_for_pictures_and_speaks_three_languages() 
     browser.until(&text("key-problem"), json!("密钥不正确")).await;
     assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
     assert_eq!(browser.value("document.querySelector('code').textContent").await, "viewfinder key new");
+    assert_eq!(browser.barriers().await, json!([]));
 
     // The address of a QR code; the key does not stay in it.
     let (key, _) = new_key(run(), &server, "phone");
@@ -592,6 +595,7 @@ async fn a_phone_asks_for_a_key_waits_for_pictures_and_speaks_three_languages() 
     browser.until(&text("summary"), json!("7 fotos")).await;
     browser.value("document.querySelector('#grid a').click()").await;
     browser.until("document.getElementById('viewer').open", json!(true)).await;
+    assert_eq!(browser.barriers().await, json!([]));
     assert_eq!(browser.value(&text("rerun-ocr")).await, "Regenerar datos de OCR");
     assert_eq!(browser.value("document.documentElement.scrollWidth").await, 390);
 
@@ -605,6 +609,7 @@ async fn a_phone_asks_for_a_key_waits_for_pictures_and_speaks_three_languages() 
     enter(&mut browser, own).await;
     browser.until("document.querySelector('nav a[href=\"/photos\"]')?.textContent", json!("Fotos")).await;
     browser.until("document.getElementById('facts')?.children.length > 0", json!(true)).await;
+    assert_eq!(browser.barriers().await, json!([]));
     browser.value("document.querySelector('nav a[href=\"/photos\"]').click()").await;
     browser.until("document.querySelector('#grid img')?.naturalWidth > 0", json!(true)).await;
     browser.go(&format!("http://{}/nowhere", keyed.address), "en", 390, "light").await;
