@@ -70,7 +70,10 @@ async fn the_page_shows_status_text_faces_and_similarity() {
     fake.fail(viewfinder_core::ErrorCode::ImageUndecodable);
     browser.value(&GIVE.replace("HOW", "'paste'")).await;
     browser
-        .until("document.getElementById('message').textContent", json!("Failed: it is image_undecodable"))
+        .until(
+            "document.getElementById('message').textContent",
+            json!("Failed: The file is no picture that can be read"),
+        )
         .await;
     assert_eq!(browser.value("document.querySelectorAll('#overlay polygon').length").await, 0);
     // Text, faces and similarity of that picture failed for good; what is told of them stays text.

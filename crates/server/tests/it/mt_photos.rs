@@ -196,7 +196,10 @@ async fn pictures_at_fault_are_told_with_200_and_our_own_trouble_is_not() {
                     let body = json!({"result": [], "msg": "height or width out of range"});
                     assert_eq!(response.outcome(), (200, body));
                 }
-                ErrorCode::ImageEmpty | ErrorCode::ImageUndecodable | ErrorCode::ImageZeroSize => {
+                ErrorCode::ImageEmpty
+                | ErrorCode::ImageUndecodable
+                | ErrorCode::ImageZeroSize
+                | ErrorCode::DecoderMissing => {
                     let body = json!({"result": [], "msg": format!("it is {}", code.as_str())});
                     assert_eq!(response.outcome(), (200, body));
                 }
