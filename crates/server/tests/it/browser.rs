@@ -81,6 +81,10 @@ async fn the_page_shows_status_text_faces_and_similarity() {
     let first = "document.querySelector('#failures li')";
     assert_eq!(
         browser.value(&format!("{first}.querySelector('strong').textContent")).await,
+        "The file is no picture that can be read"
+    );
+    assert_eq!(
+        browser.value(&format!("{first}.querySelector('span').textContent.split(' ')[0]")).await,
         "image_undecodable"
     );
     assert_eq!(
