@@ -12,6 +12,13 @@ use tokio::{
 /// Generous, so that only a hang trips it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// The command that has an expression worked out in the page.
+const EVALUATE: &str = "Runtime.evaluate";
+
+fn parameters(expression: &str) -> Value {
+    json!({"expression": expression, "awaitPromise": true, "returnByValue": true})
+}
+
 /// A browser with one page.
 pub struct Browser {
     _process: Child,
@@ -71,6 +78,13 @@ impl Browser {
 
     /// Sends a command of the debugging protocol.
     pub async fn command(&mut self, method: &str, params: Value) -> Value {
+        let message = self.send(method, params).await;
+        assert!(message["error"].is_null(), "{method}: {message}");
+        message["result"].clone()
+    }
+
+    /// Sends a command of the debugging protocol; returns the answer, which may be an error.
+    async fn send(&mut self, method: &str, params: Value) -> Value {
         self.count += 1;
         let mut command = json!({"id": self.count, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -84,8 +98,7 @@ impl Browser {
                 assert_eq!(bytes.pop(), Some(0), "the browser ended");
                 let message: Value = serde_json::from_slice(&bytes).unwrap();
                 if message["id"] == self.count {
-                    assert!(message["error"].is_null(), "{method}: {message}");
-                    return message["result"].clone();
+                    return message;
                 }
                 if matches!(message["method"].as_str(), Some("Runtime.exceptionThrown" | "Log.entryAdded")) {
                     self.warnings.push(message);
@@ -98,16 +111,19 @@ impl Browser {
 
     /// The value of an expression in the page.
     pub async fn value(&mut self, expression: &str) -> Value {
-        let params = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let result = self.command("Runtime.evaluate", params).await;
+        let result = self.command(EVALUATE, parameters(expression)).await;
         assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
         result["result"]["value"].clone()
     }
 
-    /// Waits until an expression in the page has a value.
+    /// Waits until an expression in the page has a value. A page that leaves meanwhile has none yet.
     pub async fn until(&mut self, expression: &str, expected: Value) {
         let wait = async {
-            while self.value(expression).await != expected {
+            loop {
+                let answer = self.send(EVALUATE, parameters(expression)).await;
+                if answer["error"].is_null() && answer["result"]["result"]["value"] == expected {
+                    break;
+                }
                 sleep(Duration::from_millis(20)).await;
             }
         };
