@@ -193,6 +193,18 @@ pub enum Finding {
     },
 }
 
+impl Finding {
+    /// Which analysis found it, or failed.
+    pub fn kind(&self) -> AnalysisKind {
+        match self {
+            Self::Text(_) => AnalysisKind::Ocr,
+            Self::Embedding(_) => AnalysisKind::Clip,
+            Self::Faces(_) => AnalysisKind::Faces,
+            Self::Failure { kind, .. } => *kind,
+        }
+    }
+}
+
 /// One analysis of one asset, to be recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {

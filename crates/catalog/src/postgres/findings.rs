@@ -51,15 +51,14 @@ async fn put(tx: &Transaction, tokenizer: &Tokenizer, outcome: &Outcome) -> Resu
 }
 
 async fn put_state(tx: &Transaction, outcome: &Outcome) -> Result<()> {
-    let (kind, state, code, message) = match &outcome.finding {
-        Finding::Text(_) => (AnalysisKind::Ocr, 1i16, None, None),
-        Finding::Embedding(_) => (AnalysisKind::Clip, 1, None, None),
-        Finding::Faces(_) => (AnalysisKind::Faces, 1, None, None),
-        Finding::Failure { kind, code, message } => (*kind, 2, Some(code), Some(storable(message))),
+    let kind = number(outcome.finding.kind());
+    let (state, code, message) = match &outcome.finding {
+        Finding::Failure { code, message, .. } => (2i16, Some(code), Some(storable(message))),
+        _ => (1, None, None),
     };
     tx.execute(
         "UPDATE analysis SET state = $1, model = $2, at_ms = $3, code = $4, message = $5 WHERE asset = $6 AND kind = $7",
-        &[&state, &outcome.model, &outcome.at_ms, &code, &message, &outcome.asset.0, &number(kind)],
+        &[&state, &outcome.model, &outcome.at_ms, &code, &message, &outcome.asset.0, &kind],
     ).await?;
     Ok(())
 }

@@ -24,21 +24,12 @@ pub(super) fn record(db: &Connection, segmenter: &Segmenter, outcomes: &[Outcome
         if hash != Some(outcome.hash) {
             continue;
         }
-        let kind = match &outcome.finding {
-            Finding::Text(lines) => {
-                text::replace(db, segmenter, id, lines)?;
-                AnalysisKind::Ocr
-            }
-            Finding::Embedding(vector) => {
-                put_embedding(db, id, &outcome.model, vector)?;
-                AnalysisKind::Clip
-            }
-            Finding::Faces(faces) => {
-                super::people::replace_faces(db, id, &outcome.model, faces)?;
-                AnalysisKind::Faces
-            }
-            Finding::Failure { kind, .. } => *kind,
-        };
+        match &outcome.finding {
+            Finding::Text(lines) => text::replace(db, segmenter, id, lines)?,
+            Finding::Embedding(vector) => put_embedding(db, id, &outcome.model, vector)?,
+            Finding::Faces(faces) => super::people::replace_faces(db, id, &outcome.model, faces)?,
+            Finding::Failure { .. } => {}
+        }
         let (state, code, message) = match &outcome.finding {
             Finding::Failure { code, message, .. } => (2, Some(code), Some(message)),
             _ => (1, None, None),
@@ -46,7 +37,7 @@ pub(super) fn record(db: &Connection, segmenter: &Segmenter, outcomes: &[Outcome
         db.prepare_cached(
             "UPDATE analysis SET state = ?, model = ?, at_ms = ?, code = ?, message = ? WHERE asset = ? AND kind = ?",
         )?
-        .execute(params![state, outcome.model, outcome.at_ms, code, message, id, number(kind)])?;
+        .execute(params![state, outcome.model, outcome.at_ms, code, message, id, number(outcome.finding.kind())])?;
     }
     touch(db)
 }
