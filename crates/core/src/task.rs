@@ -32,6 +32,8 @@ impl DecodeRules {
     pub const AS_STORED: Self = Self { orient: false, alpha: Alpha::Drop, max_side: None };
     /// As MT Photos' official service does: OpenCV turns pictures upright by their EXIF orientation, and ignores transparency.
     pub const UPRIGHT: Self = Self { orient: true, alpha: Alpha::Drop, max_side: None };
+    /// As a person sees a picture: upright, and what is transparent on a ground that it stands out from.
+    pub const AS_SHOWN: Self = Self { orient: true, alpha: Alpha::Contrast, max_side: None };
 }
 
 /// One question about a picture.

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use viewfinder_core::{Alpha, DecodeRules, Face, PictureRequest, PictureTask, TaskError, ocr};
+use viewfinder_core::{DecodeRules, Face, PictureRequest, PictureTask, TaskError, ocr};
 
 use super::{App, Shared, answers, upload};
 use crate::{
@@ -23,9 +23,6 @@ const PROTOCOL: &str = "page";
 const SENTENCES: usize = 16;
 /// Bytes of one, which comes back in the answer.
 const SENTENCE_BYTES: usize = 4096;
-
-/// A picture as a browser shows it.
-const AS_SHOWN: DecodeRules = DecodeRules { orient: true, alpha: Alpha::Contrast, max_side: None };
 
 /// What is sent.
 #[derive(ToSchema)]
@@ -125,7 +122,7 @@ async fn answer(app: &Arc<App>, request: Request) -> Result<Analysis, Failure> {
     if !sentences.is_empty() {
         tasks.push(PictureTask::Embed { model: models.clip.clone() });
     }
-    let request = PictureRequest { bytes: image, decode: AS_SHOWN, tasks };
+    let request = PictureRequest { bytes: image, decode: DecodeRules::AS_SHOWN, tasks };
     // A picture that nothing can be said about ends the wait for the sentences.
     let (found, vectors) =
         tokio::try_join!(app.picture(PROTOCOL, request), async { Ok(vectors(app, &sentences).await) })?;

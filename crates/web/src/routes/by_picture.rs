@@ -17,7 +17,7 @@ use viewfinder_catalog::{
     unit,
 };
 use viewfinder_core::{
-    Alpha, Answer, DecodeRules, ErrorScope, PictureAnswer, PictureRequest, PictureTask, TaskError,
+    Answer, DecodeRules, ErrorScope, PictureAnswer, PictureRequest, PictureTask, TaskError,
 };
 use viewfinder_server::discard;
 
@@ -152,7 +152,7 @@ async fn vector(photos: &Photos, bytes: Bytes) -> Result<QueryVector, Problem> {
     let model = photos.config.models.clip.clone();
     let request = PictureRequest {
         bytes,
-        decode: DecodeRules { orient: true, alpha: Alpha::Contrast, max_side: None },
+        decode: DecodeRules::AS_SHOWN,
         tasks: vec![PictureTask::Embed { model: model.clone() }],
     };
     let PictureAnswer { answers, .. } = photos.config.backend.picture(request).await?;
